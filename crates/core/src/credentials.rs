@@ -1,0 +1,87 @@
+//! Which secret is meant for whom: targets, schemes, and the credential of one attempt.
+//!
+//! Sealing at rest and speaking the schemes are not done here.
+
+use alloc::string::String;
+
+use crate::secret::Secret;
+
+/// Who asks for credentials. `BG_AUTH_TARGET`, numbers of `bits.md` §2.4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AuthTarget {
+    Server = 1,
+    Proxy = 2,
+}
+
+/// How one proves who one is. `BG_AUTH_SCHEME`, numbers of `bits.md` §2.4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AuthScheme {
+    Basic = 1,
+    Digest = 2,
+    Ntlm = 3,
+    Negotiate = 4,
+}
+
+impl AuthScheme {
+    /// All schemes, the one to be preferred first (`credentials.md` §2.7).
+    pub const BY_PREFERENCE: [Self; 4] = [Self::Negotiate, Self::Ntlm, Self::Digest, Self::Basic];
+
+    /// The word for people and programs, lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Basic => "basic",
+            Self::Digest => "digest",
+            Self::Ntlm => "ntlm",
+            Self::Negotiate => "negotiate",
+        }
+    }
+
+    /// The scheme called `name`, in any letter case.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::BY_PREFERENCE.into_iter().find(|scheme| scheme.name().eq_ignore_ascii_case(name))
+    }
+
+    /// The scheme of the number BITS gives it.
+    pub fn from_number(number: u32) -> Option<Self> {
+        Self::BY_PREFERENCE.into_iter().find(|scheme| *scheme as u32 == number)
+    }
+}
+
+impl AuthTarget {
+    pub const ALL: [Self; 2] = [Self::Server, Self::Proxy];
+
+    /// The word for people and programs, lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Proxy => "proxy",
+        }
+    }
+
+    /// The target called `name`, in any letter case.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|target| target.name().eq_ignore_ascii_case(name))
+    }
+
+    /// The target of the number BITS gives it.
+    pub fn from_number(number: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|target| *target as u32 == number)
+    }
+}
+
+/// Characters a user name may have, in UTF-16 units (`bits.md` §4).
+pub const USER_NAME_UNITS_MAX: usize = 300;
+/// Characters a password may have, in UTF-16 units (`bits.md` §4).
+pub const PASSWORD_UNITS_MAX: usize = 65_536;
+
+/// One explicit credential, opened for one attempt. The user name is as typed: `DOMAIN\user`,
+/// `user@realm` or bare.
+#[derive(Debug)]
+pub struct Credential {
+    pub target: AuthTarget,
+    pub scheme: AuthScheme,
+    /// Whether the person allowed the scheme by name, so that Basic may go over plain http.
+    pub scheme_is_explicit: bool,
+    pub user: String,
+    pub password: Secret,
+}

@@ -1,0 +1,14 @@
+//! The domain of OpenBITS: what a job is, and every decision about jobs and files.
+//!
+//! Nothing here can open a file, read a clock, start a thread or wait: the crate is
+//! `no_std`, time and randomness are arguments, and the floors above carry out what is
+//! decided here.
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+
+pub mod credentials;
+pub mod error;
+pub mod secret;
+pub mod time;
+pub mod units;
