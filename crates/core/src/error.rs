@@ -1,13 +1,67 @@
 //! What can be wrong, in three words.
 //!
-//! A [`Refusal`](crate::refusal) is an answer; a [`JobError`] is a state.
+//! A [`Refusal`](crate::refusal::Refusal) is an answer: the caller asked for something this job
+//! cannot do now, and nothing has changed. A [`JobError`] is a state: a job has met an error, and
+//! keeps it until its owner deals with it. Everything else — a full disk, a lost database — is an
+//! ordinary error of the code that met it, and becomes one of these two at the edge where a person
+//! will read it.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
+use crate::credentials::{AuthScheme, AuthTarget};
+use crate::file::FileIndex;
+
 /// An outcome by the number that 25 years of tools already know it by.
+///
+/// The space is the one BITS uses: its own codes in `0x8020_xxxx`, HTTP status lines in
+/// `0x8019_xxxx`, the system's errors in `0x8007_xxxx` and the security packages' in
+/// `0x8009_xxxx`. Numbers arrive from all four; only the ones we raise ourselves have names here.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Code(pub u32);
+
+impl Code {
+    pub const PARTIAL_COMPLETE: Self = Self(0x0020_0017);
+    pub const UNABLE_TO_DELETE_FILES: Self = Self(0x0020_001A);
+    pub const NOT_FOUND: Self = Self(0x8020_0001);
+    pub const INVALID_STATE: Self = Self(0x8020_0002);
+    pub const EMPTY: Self = Self(0x8020_0003);
+    pub const INVALID_SERVER_RESPONSE: Self = Self(0x8020_001B);
+    pub const STRING_TOO_LONG: Self = Self(0x8020_0021);
+    pub const USER_NAME_TOO_LARGE: Self = Self(0x8020_0025);
+    pub const PASSWORD_TOO_LARGE: Self = Self(0x8020_0026);
+    pub const INVALID_AUTH_TARGET: Self = Self(0x8020_0027);
+    pub const INVALID_AUTH_SCHEME: Self = Self(0x8020_0028);
+    pub const INVALID_CREDENTIALS: Self = Self(0x8020_0040);
+    pub const DATABASE_CORRUPT: Self = Self(0x8020_006C);
+    pub const ACCESS_DENIED: Self = Self(0x8007_0005);
+    pub const FILE_NOT_FOUND: Self = Self(0x8007_0002);
+    pub const PATH_NOT_FOUND: Self = Self(0x8007_0003);
+    pub const INVALID_ARGUMENT: Self = Self(0x8007_0057);
+    pub const DISK_FULL: Self = Self(0x8007_0070);
+    pub const FILE_EXISTS: Self = Self(0x8007_0050);
+    /// `ERROR_REVISION_MISMATCH`: the job has changed since it was read.
+    pub const REVISION_MISMATCH: Self = Self(0x8007_051A);
+    pub const UNSPECIFIED: Self = Self(0x8000_4005);
+    pub const UNEXPECTED: Self = Self(0x8000_FFFF);
+    pub const TIMEOUT: Self = Self(0x8007_2EE2);
+    pub const NAME_NOT_RESOLVED: Self = Self(0x8007_2EE7);
+    pub const CANNOT_CONNECT: Self = Self(0x8007_2EFD);
+    pub const CONNECTION_ABORTED: Self = Self(0x8007_2EFE);
+    pub const HTTP_UNAUTHORIZED: Self = Self(0x8019_0191);
+    pub const MUTUAL_AUTH_FAILED: Self = Self(0x8009_0363);
+
+    /// The code of an HTTP status (`bits.md` §12.2).
+    pub const fn http(status: u16) -> Self {
+        Self(0x8019_0000 + status as u32)
+    }
+
+    /// Whether the number says that something failed: its highest bit is set.
+    pub const fn is_failure(self) -> bool {
+        self.0 & 0x8000_0000 != 0
+    }
+}
 
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,13 +89,58 @@ pub enum ErrorContext {
     ServerCertificateCallback = 8,
 }
 
+impl ErrorContext {
+    const ALL: [(Self, &'static str); 9] = [
+        (Self::None, "none"),
+        (Self::Unknown, "unknown"),
+        (Self::GeneralQueueManager, "general_queue_manager"),
+        (Self::QueueManagerNotification, "queue_manager_notification"),
+        (Self::LocalFile, "local_file"),
+        (Self::RemoteFile, "remote_file"),
+        (Self::GeneralTransport, "general_transport"),
+        (Self::RemoteApplication, "remote_application"),
+        (Self::ServerCertificateCallback, "server_certificate_callback"),
+    ];
+
+    /// The word for programs.
+    pub fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+
+    /// The context called `name`.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(_, known)| *known == name).map(|(context, _)| context)
+    }
+}
+
 /// An error a job has met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobError {
     pub code: Code,
+    /// What the service was dealing with when the error occurred.
     pub context: ErrorContext,
     /// Whether time may cure it. The owner must act on an error that time cannot.
     pub transient: bool,
     /// One sentence for a person, naming the file or host it concerns.
     pub message: String,
+    /// The file it concerns, if it is one file's.
+    pub file: Option<FileIndex>,
+    /// Who asked for credentials, when credentials are what is missing or was refused.
+    pub challenge: Option<Challenge>,
+    /// The least time to wait that the server asked for (`Retry-After`), in seconds.
+    pub retry_after_seconds: Option<u32>,
+}
+
+/// What somebody must be told to find the right credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Challenge {
+    pub target: AuthTarget,
+    /// `host` or `host:port`.
+    pub host: String,
+    /// The realm as the server sent it: foreign text, to be shown as data.
+    pub realm: Option<String>,
+    /// The schemes offered that we speak.
+    pub schemes: Vec<AuthScheme>,
+    /// Whether credentials were sent and refused.
+    pub refused: bool,
 }

@@ -7,8 +7,15 @@
 
 extern crate alloc;
 
+pub mod access;
 pub mod credentials;
 pub mod error;
+pub mod file;
+pub mod job;
+pub mod ports;
+pub mod queue;
+pub mod refusal;
+pub mod remote_name;
 pub mod secret;
 pub mod time;
 pub mod units;

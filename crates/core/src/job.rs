@@ -1,0 +1,350 @@
+//! The life cycle of one job.
+//!
+//! A job starts suspended, works its way through the active states, comes to rest in
+//! [`State::Transferred`] or [`State::Error`], and leaves by [`State::Acknowledged`] or
+//! [`State::Cancelled`]. Two tables define it: [`Job::apply`] answers what its owner commands,
+//! [`Job::observe`] takes in what has happened.
+//!
+//! Nothing here reads a clock, opens a file or speaks to a worker. A table changes the job in
+//! memory and names the [`Effect`]s to run *after* the change is committed.
+
+mod id;
+mod properties;
+#[cfg(test)]
+mod tests;
+
+use alloc::vec::Vec;
+
+use crate::error::JobError;
+use crate::refusal::Refusal;
+use crate::time::Timestamp;
+use crate::units::Bytes;
+
+pub use id::{IdError, JobId};
+pub use properties::{
+    DESCRIPTION_UNITS_MAX, DISPLAY_NAME_UNITS_MAX, Environment, MINIMUM_RETRY_DELAY_FLOOR, Priority,
+    Properties, PropertyChange,
+};
+
+/// Who a job belongs to: the user id the kernel named when it was created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Owner(pub u32);
+
+/// Counts the committed changes of a job. One number is the store's optimistic lock, the API's
+/// `ETag`, and the fence against a holder that thought it still held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Revision(pub u64);
+
+/// Counts the activations of a job, so that a late report of an earlier one harms nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Attempt(pub u32);
+
+/// `BG_JOB_STATE`, `bits.md` §2.2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Queued,
+    Connecting,
+    Transferring,
+    Suspended,
+    Error,
+    TransientError {
+        /// When it is tried again.
+        retry_at: Timestamp,
+    },
+    Transferred,
+    Acknowledged,
+    Cancelled,
+}
+
+impl State {
+    /// The word for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Connecting => "connecting",
+            Self::Transferring => "transferring",
+            Self::Suspended => "suspended",
+            Self::Error => "error",
+            Self::TransientError { .. } => "transient_error",
+            Self::Transferred => "transferred",
+            Self::Acknowledged => "acknowledged",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether nothing can change the job any more.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Acknowledged | Self::Cancelled)
+    }
+
+    /// Whether the job works, or will by itself.
+    pub fn is_active(self) -> bool {
+        matches!(self, Self::Queued | Self::Connecting | Self::Transferring | Self::TransientError { .. })
+    }
+
+    /// Whether a worker has it.
+    pub fn is_running(self) -> bool {
+        matches!(self, Self::Connecting | Self::Transferring)
+    }
+}
+
+/// `BG_JOB_TIMES`, `bits.md` §2.7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    pub created: Timestamp,
+    pub modified: Timestamp,
+    /// When the job came to `Transferred`.
+    pub transfer_completed: Option<Timestamp>,
+}
+
+/// `BG_JOB_PROGRESS`, `bits.md` §2.7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// The sum of all sizes; unknown until every file's is known.
+    pub bytes_total: Option<Bytes>,
+    pub bytes_transferred: Bytes,
+    pub files_total: u32,
+    pub files_transferred: u32,
+}
+
+/// A job, without its files and without its credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    pub id: JobId,
+    pub revision: Revision,
+    pub owner: Owner,
+    pub state: State,
+    pub properties: Properties,
+    pub files_total: u32,
+    /// How many files are whole on the disk.
+    pub files_transferred: u32,
+    /// The last error; kept until the job transfers again (`bits.md` §1.3, `GetError`).
+    pub error: Option<JobError>,
+    /// How often the job has met an error; never reset (`bits.md` §1.3).
+    pub error_count: u32,
+    /// Transient errors since bytes last moved; sets the next retry delay.
+    pub failures_in_a_row: u32,
+    /// The first transient error since bytes last moved; starts the no-progress timeout.
+    pub stalled_since: Option<Timestamp>,
+    /// The activation that is going on, or the last one.
+    pub attempt: Attempt,
+    pub times: Times,
+    /// Whether partial files of this cancelled job may still lie about.
+    pub discard_pending: bool,
+}
+
+/// What an owner can ask of a job. A command can be refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    Cancel,
+    Complete,
+    Resume,
+    Suspend,
+}
+
+/// What can have happened to a job. An event cannot be refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The queue lets the job run.
+    Granted,
+    Connected(Attempt),
+    /// Bytes have moved.
+    Advanced(Attempt),
+    /// One more file is whole.
+    FileTransferred(Attempt),
+    Failed(Attempt, JobError),
+    FilesTransferred(Attempt),
+    /// All files that were whole are under their final names.
+    FilesFinalized,
+    /// A whole file could not be put under its final name.
+    NotFinalized(JobError),
+    /// No partial file of this cancelled job is left.
+    FilesDiscarded,
+    TimePassed,
+}
+
+/// What follows from a change, to be run after it is committed. Every effect can be derived again
+/// from what is stored, so each is written to be repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Let a worker start this attempt.
+    Begin(Attempt),
+    /// Let the worker stop this attempt.
+    Stop(Attempt),
+    /// Put the whole files under their final names, delete the parts of others.
+    FinalizeFiles,
+    /// Delete all partial files.
+    DiscardFiles,
+    /// Wipe the job's credentials: it is over.
+    ForgetCredentials,
+}
+
+impl Job {
+    /// A new job: suspended, without files.
+    pub fn new(id: JobId, owner: Owner, properties: Properties, now: Timestamp) -> Self {
+        Self {
+            id,
+            revision: Revision(0),
+            owner,
+            state: State::Suspended,
+            properties,
+            files_total: 0,
+            files_transferred: 0,
+            error: None,
+            error_count: 0,
+            failures_in_a_row: 0,
+            stalled_since: None,
+            attempt: Attempt(0),
+            times: Times { created: now, modified: now, transfer_completed: None },
+            discard_pending: false,
+        }
+    }
+
+    /// Carries out the owner's `command` (`bits.md` §3.1).
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidState`] when the job is final, [`Refusal::Empty`] when there is nothing
+    /// to resume.
+    pub fn apply(&mut self, command: Command, now: Timestamp) -> Result<Vec<Effect>, Refusal> {
+        use Command::*;
+        use State::*;
+
+        let mut effects = Vec::new();
+        match (self.state, command) {
+            (Acknowledged | Cancelled, _) => {
+                return Err(Refusal::InvalidState { id: self.id, state: self.state });
+            }
+
+            (_, Resume) if self.files_total == 0 => return Err(Refusal::Empty { id: self.id }),
+            (Suspended | TransientError { .. } | Error, Resume) => self.enter(Queued),
+            (Transferred, Resume) if self.files_left() > 0 => self.enter(Queued),
+            (Queued | Connecting | Transferring | Transferred, Resume) => {}
+
+            (_, Suspend) => self.deactivate(&mut effects),
+            (_, Cancel) => {
+                self.deactivate(&mut effects);
+                self.enter(Cancelled);
+                self.discard_pending = true;
+                effects.extend([Effect::ForgetCredentials, Effect::DiscardFiles]);
+            }
+            // Not final yet: a file that cannot be put in its place leaves the job where it is,
+            // for the owner to complete again.
+            (_, Complete) => {
+                self.deactivate(&mut effects);
+                effects.push(Effect::FinalizeFiles);
+            }
+        }
+        self.times.modified = now;
+        Ok(effects)
+    }
+
+    /// Takes in `event`, which the job learns of at `now` (`bits.md` §3.2).
+    pub fn observe(&mut self, event: Event, now: Timestamp) -> Vec<Effect> {
+        use Event::*;
+        use State::*;
+
+        let mut effects = Vec::new();
+        match (self.state, event) {
+            (Queued, Granted) => {
+                self.attempt = Attempt(self.attempt.0 + 1);
+                self.enter(Connecting);
+                effects.push(Effect::Begin(self.attempt));
+            }
+            (Connecting, Connected(attempt)) if attempt == self.attempt => {
+                self.enter(Transferring);
+                self.error = None;
+            }
+            (_, Advanced(attempt)) if attempt == self.attempt && !self.state.is_final() => {
+                self.failures_in_a_row = 0;
+                self.stalled_since = None;
+            }
+            (_, FileTransferred(attempt)) if attempt == self.attempt && !self.state.is_final() => {
+                self.files_transferred += 1;
+            }
+            (Connecting | Transferring, FilesTransferred(attempt)) if attempt == self.attempt => {
+                self.enter(Transferred);
+                self.error = None;
+                self.times.transfer_completed = Some(now);
+                if self.properties.complete_when_done {
+                    effects.push(Effect::FinalizeFiles);
+                }
+            }
+            (Connecting | Transferring, Failed(attempt, error)) if attempt == self.attempt => {
+                self.fail(error, now);
+            }
+
+            (TransientError { .. }, TimePassed) if self.is_out_of_patience(now) => self.enter(Error),
+            (TransientError { retry_at }, TimePassed) if retry_at <= now => self.enter(Queued),
+
+            (Suspended | Error | Transferred, FilesFinalized) => {
+                self.enter(Acknowledged);
+                effects.push(Effect::ForgetCredentials);
+            }
+            // Nobody waits for the answer of a completion that the service does by itself; the
+            // error is where its owner will look.
+            (Transferred, NotFinalized(error)) if self.properties.complete_when_done => {
+                self.error_count += 1;
+                self.error = Some(JobError { transient: false, ..error });
+                self.enter(Error);
+            }
+            (Cancelled, FilesDiscarded) => self.discard_pending = false,
+
+            // An event of an attempt that is over, or of no use in this state.
+            (
+                _,
+                Granted | Connected(_) | Advanced(_) | FileTransferred(_) | Failed(..) | FilesTransferred(_)
+                | FilesFinalized | NotFinalized(_) | FilesDiscarded | TimePassed,
+            ) => return effects,
+        }
+        self.times.modified = now;
+        effects
+    }
+
+    /// When [`Event::TimePassed`] will have an effect, if ever.
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        let State::TransientError { retry_at } = self.state else { return None };
+        Some(self.patience_ends().map_or(retry_at, |end| end.min(retry_at)))
+    }
+
+    /// Files that are not whole yet.
+    pub fn files_left(&self) -> u32 {
+        self.files_total - self.files_transferred
+    }
+
+    fn enter(&mut self, state: State) {
+        self.state = state;
+    }
+
+    /// Stops what is going on; a job at rest stays where it is.
+    fn deactivate(&mut self, effects: &mut Vec<Effect>) {
+        if self.state.is_running() {
+            effects.push(Effect::Stop(self.attempt));
+        }
+        if self.state.is_active() {
+            self.enter(State::Suspended);
+        }
+    }
+
+    fn fail(&mut self, error: JobError, now: Timestamp) {
+        self.error_count += 1;
+        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+        let delay = self.properties.retry_delay(self.failures_in_a_row, error.retry_after_seconds);
+        if error.transient {
+            self.stalled_since.get_or_insert(now);
+        }
+        let hopeless = !error.transient
+            || self.properties.no_progress_timeout.is_zero()
+            || delay > self.properties.no_progress_timeout
+            || self.is_out_of_patience(now);
+        self.error = Some(error);
+        self.enter(if hopeless { State::Error } else { State::TransientError { retry_at: now + delay } });
+    }
+
+    fn patience_ends(&self) -> Option<Timestamp> {
+        self.stalled_since.map(|since| since + self.properties.no_progress_timeout)
+    }
+
+    fn is_out_of_patience(&self, now: Timestamp) -> bool {
+        self.patience_ends().is_some_and(|end| end <= now)
+    }
+}

@@ -1,0 +1,63 @@
+//! The name of a job that no other job ever has.
+
+use alloc::string::String;
+use core::fmt::{self, Write as _};
+
+/// A GUID, made by the client or the service when the job is created (`bits.md` §0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(pub [u8; 16]);
+
+/// The text is not 32 hexadecimal digits in the usual groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a job id is 32 hexadecimal digits in groups of 8-4-4-4-12")]
+pub struct IdError;
+
+impl JobId {
+    /// Where the hyphens stand in the text form.
+    const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+
+    /// Parses the text form, in any letter case, with or without braces.
+    ///
+    /// # Errors
+    /// [`IdError`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        let text = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(text);
+        let well_formed = text.len() == 36
+            && text
+                .char_indices()
+                .all(|(at, c)| if Self::HYPHENS.contains(&at) { c == '-' } else { c.is_ascii_hexdigit() });
+        if !well_formed {
+            return Err(IdError);
+        }
+        let digits: String = text.chars().filter(|c| *c != '-').collect();
+        u128::from_str_radix(&digits, 16).map(|number| Self(number.to_be_bytes())).map_err(|_| IdError)
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, byte) in self.0.iter().enumerate() {
+            if matches!(place, 4 | 6 | 8 | 10) {
+                f.write_char('-')?;
+            }
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_back_as_it_was_written() {
+        let text = "8e2d0a1b-0203-4405-8607-08090a0b0c0d";
+        let id = JobId::parse(text).expect("an id");
+        assert_eq!(id.to_string(), text);
+        assert_eq!(JobId::parse("{8E2D0A1B-0203-4405-8607-08090A0B0C0D}"), Ok(id));
+        for bad in ["", "8e2d", "8e2d0a1b02034405860708090a0b0c0d", "8e2d0a1b-0203-4405-8607-08090a0b0c0g"] {
+            assert_eq!(JobId::parse(bad), Err(IdError), "{bad}");
+        }
+    }
+}

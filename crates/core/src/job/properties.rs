@@ -1,0 +1,190 @@
+//! What an owner can set on a job, and what the values may be.
+//!
+//! Credentials are apart: they can be set and not read.
+
+use alloc::string::String;
+use core::time::Duration;
+
+use crate::refusal::Refusal;
+
+/// `BG_JOB_PRIORITY`, `bits.md` §2.1; foreground comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    Foreground = 0,
+    High = 1,
+    Normal = 2,
+    Low = 3,
+}
+
+impl Priority {
+    pub const ALL: [Self; 4] = [Self::Foreground, Self::High, Self::Normal, Self::Low];
+
+    /// The word for people and programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Foreground => "foreground",
+            Self::High => "high",
+            Self::Normal => "normal",
+            Self::Low => "low",
+        }
+    }
+
+    /// The priority called `name`, in any letter case.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|priority| priority.name().eq_ignore_ascii_case(name))
+    }
+}
+
+/// What of the caller's environment a transfer needs; it comes with each job, since the service
+/// was started from another one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Environment {
+    /// Where the Kerberos configuration is (`KRB5_CONFIG`); the system's when absent.
+    pub krb5_config: Option<String>,
+    /// The permission bits a new file must not have (the caller's umask).
+    pub umask: Option<u32>,
+}
+
+/// All that an owner can set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Properties {
+    pub display_name: String,
+    pub description: String,
+    pub priority: Priority,
+    /// BITS's constant delay before each retry; without it retries begin after one second and
+    /// back off to a minute (`bits.md` §13, complaint 6).
+    pub minimum_retry_delay: Option<Duration>,
+    /// How long errors may follow each other without a byte moving; zero makes each one fatal.
+    pub no_progress_timeout: Duration,
+    /// Whether the service completes the job by itself as soon as all files are whole.
+    pub complete_when_done: bool,
+    pub environment: Environment,
+}
+
+/// One change to a property.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PropertyChange {
+    DisplayName(String),
+    Description(String),
+    Priority(Priority),
+    /// `None` goes back to the retries that back off.
+    MinimumRetryDelay(Option<Duration>),
+    NoProgressTimeout(Duration),
+    CompleteWhenDone(bool),
+}
+
+/// UTF-16 units a display name may have (`bits.md` §4).
+pub const DISPLAY_NAME_UNITS_MAX: usize = 256;
+/// UTF-16 units a description may have (`bits.md` §4).
+pub const DESCRIPTION_UNITS_MAX: usize = 1024;
+/// Lower values are raised to this silently (`bits.md` §1.3).
+pub const MINIMUM_RETRY_DELAY_FLOOR: Duration = Duration::from_secs(5);
+
+/// 14 days (`bits.md` §5.1).
+const NO_PROGRESS_TIMEOUT: Duration = Duration::from_secs(1_209_600);
+/// Where the back-off of retries ends.
+const RETRY_DELAY_MAX: Duration = Duration::from_secs(60);
+/// A server that asks for more patience than a day is not believed.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(86_400);
+
+impl Properties {
+    /// The properties of a new job called `display_name`.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidArgument`] for an empty name, [`Refusal::StringTooLong`].
+    pub fn named(display_name: String) -> Result<Self, Refusal> {
+        let mut properties = Self {
+            display_name: String::new(),
+            description: String::new(),
+            priority: Priority::Normal,
+            minimum_retry_delay: None,
+            no_progress_timeout: NO_PROGRESS_TIMEOUT,
+            complete_when_done: false,
+            environment: Environment::default(),
+        };
+        properties.set(PropertyChange::DisplayName(display_name))?;
+        Ok(properties)
+    }
+
+    /// Makes one change.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidArgument`] or [`Refusal::StringTooLong`]; nothing has changed then.
+    pub fn set(&mut self, change: PropertyChange) -> Result<(), Refusal> {
+        match change {
+            PropertyChange::DisplayName(name) => {
+                if name.trim().is_empty() {
+                    return Err(Refusal::invalid("the display name", "is empty; give the job a name"));
+                }
+                self.display_name = fitting(name, "display name", DISPLAY_NAME_UNITS_MAX)?;
+            }
+            PropertyChange::Description(text) => {
+                self.description = fitting(text, "description", DESCRIPTION_UNITS_MAX)?;
+            }
+            PropertyChange::Priority(priority) => self.priority = priority,
+            PropertyChange::MinimumRetryDelay(delay) => {
+                self.minimum_retry_delay = delay.map(|delay| delay.max(MINIMUM_RETRY_DELAY_FLOOR));
+            }
+            PropertyChange::NoProgressTimeout(timeout) => self.no_progress_timeout = timeout,
+            PropertyChange::CompleteWhenDone(yes) => self.complete_when_done = yes,
+        }
+        Ok(())
+    }
+
+    /// How long to wait after the `failures`-th transient error in a row (1 is the first).
+    pub fn retry_delay(&self, failures: u32, retry_after_seconds: Option<u32>) -> Duration {
+        let own = self.minimum_retry_delay.unwrap_or_else(|| {
+            let doublings = failures.saturating_sub(1).min(6);
+            Duration::from_secs(1 << doublings).min(RETRY_DELAY_MAX)
+        });
+        let asked = Duration::from_secs(retry_after_seconds.unwrap_or(0).into()).min(RETRY_AFTER_MAX);
+        own.max(asked)
+    }
+}
+
+fn fitting(text: String, what: &'static str, units_max: usize) -> Result<String, Refusal> {
+    let units = text.encode_utf16().count();
+    if units > units_max {
+        return Err(Refusal::StringTooLong { what, units, units_max });
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::borrow::ToOwned;
+
+    #[test]
+    fn retries_come_after_one_two_four_and_at_last_sixty_seconds() {
+        let properties = Properties::named("n".to_owned()).expect("a name");
+        let delays: Vec<_> = (1..=9).map(|n| properties.retry_delay(n, None).as_secs()).collect();
+        assert_eq!(delays, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+        assert_eq!(properties.retry_delay(1, Some(90)).as_secs(), 90);
+        assert_eq!(properties.retry_delay(1, Some(u32::MAX)).as_secs(), 86_400);
+    }
+
+    #[test]
+    fn a_retry_delay_set_by_the_owner_stays_the_same_and_is_at_least_five_seconds() {
+        let mut properties = Properties::named("n".to_owned()).expect("a name");
+        for (asked, kept) in [(1, 5), (600, 600)] {
+            let change = PropertyChange::MinimumRetryDelay(Some(Duration::from_secs(asked)));
+            properties.set(change).expect("a delay");
+            assert_eq!([1, 9].map(|n| properties.retry_delay(n, None).as_secs()), [kept, kept]);
+        }
+    }
+
+    #[test]
+    fn names_and_descriptions_have_limits_in_utf16_units() {
+        let mut properties = Properties::named("n".to_owned()).expect("a name");
+        assert!(Properties::named("🦀".repeat(128)).is_ok());
+        assert!(matches!(
+            Properties::named("🦀".repeat(129)),
+            Err(Refusal::StringTooLong { units: 258, units_max: 256, .. })
+        ));
+        assert!(matches!(Properties::named(" ".to_owned()), Err(Refusal::InvalidArgument { .. })));
+        let too_long = PropertyChange::Description("x".repeat(1025));
+        assert!(properties.set(too_long).is_err());
+        assert_eq!(properties.description, "", "a refused change changes nothing");
+    }
+}

@@ -1,0 +1,599 @@
+//! All jobs of this service: whose turn it is, and what each input changes.
+//!
+//! The queue decides and does nothing: [`Queue::handle`] takes in one [`Input`] and adds to a
+//! [`Decision`] what is to be committed and what is to be done after that. It keeps in memory only
+//! what scheduling needs — jobs that rest are in the store alone — and whoever calls it brings the
+//! one job an input is about.
+
+mod decision;
+mod schedule;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::access::{self, Caller};
+use crate::credentials::{AuthScheme, AuthTarget};
+use crate::error::JobError;
+use crate::file::{BootId, File, FileIndex, LocalName, Validator};
+use crate::job::{
+    self, Attempt, Command, Event, Job, JobId, Owner, Properties, PropertyChange, Revision, State,
+};
+use crate::ports::{CredentialChange, FileChange, SealedCredential};
+use crate::refusal::Refusal;
+use crate::remote_name::RemoteName;
+use crate::time::Timestamp;
+use crate::units::Bytes;
+
+pub use decision::{Decision, Effect};
+pub use schedule::Limits;
+pub use view::{FileView, JobView, WaitReason};
+
+use decision::Undo;
+use schedule::{Schedule, Slot};
+
+/// Names somebody who waits for an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// Everything that can change a job.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// Somebody asks for something, and waits for the answer.
+    Request { ticket: Ticket, caller: Caller, request: Request },
+    /// A worker tells of a job.
+    Report { job: JobId, report: Report },
+    /// It is this job's turn ([`Queue::next_runnable`]).
+    Grant { job: JobId },
+    /// The time this job waited for has come ([`Queue::next_due`]).
+    Due { job: JobId },
+}
+
+impl Input {
+    /// The job that must be brought along.
+    pub fn job(&self) -> JobId {
+        match self {
+            Self::Request { request, .. } => request.job(),
+            Self::Report { job, .. } | Self::Grant { job } | Self::Due { job } => *job,
+        }
+    }
+}
+
+/// What an owner asks. It can be refused.
+#[derive(Debug, Clone)]
+pub enum Request {
+    /// A new job; asking twice with one id makes one job.
+    Create {
+        id: JobId,
+        properties: Properties,
+    },
+    /// All of them, or none (`bits.md` §1.3, `AddFileSet`).
+    AddFiles {
+        job: JobId,
+        files: Vec<NewFile>,
+        credentials: Vec<SealedCredential>,
+    },
+    /// All of them, or none.
+    SetProperties {
+        job: JobId,
+        expected: Option<Revision>,
+        changes: Vec<PropertyChange>,
+    },
+    Command {
+        job: JobId,
+        command: Command,
+    },
+    SetCredentials {
+        job: JobId,
+        credentials: Vec<SealedCredential>,
+    },
+    RemoveCredentials {
+        job: JobId,
+        target: AuthTarget,
+        scheme: AuthScheme,
+    },
+}
+
+impl Request {
+    fn job(&self) -> JobId {
+        match self {
+            Self::Create { id, .. } => *id,
+            Self::AddFiles { job, .. }
+            | Self::SetProperties { job, .. }
+            | Self::Command { job, .. }
+            | Self::SetCredentials { job, .. }
+            | Self::RemoveCredentials { job, .. } => *job,
+        }
+    }
+}
+
+/// A file to be added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFile {
+    pub remote_name: RemoteName,
+    pub local_name: LocalName,
+    pub no_clobber: bool,
+}
+
+/// What a worker has to tell. It cannot be refused, but it can be too late.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// The server has answered and content comes.
+    Connected {
+        attempt: Attempt,
+    },
+    /// A version of the file is being fetched from its beginning. The worker writes none of it
+    /// before it hears that this is recorded, so that the bytes of one version never meet the
+    /// validator of another (promise P4).
+    Version {
+        attempt: Attempt,
+        file: FileIndex,
+        size: Option<Bytes>,
+        validator: Validator,
+        boot: BootId,
+    },
+    /// Bytes of the file that have come; shown, not written.
+    Progress {
+        attempt: Attempt,
+        file: FileIndex,
+        transferred: Bytes,
+    },
+    /// Bytes of the file that are on the disk for sure.
+    Durable {
+        attempt: Attempt,
+        file: FileIndex,
+        upto: Bytes,
+    },
+    /// The file is whole, on the disk for sure.
+    FileTransferred {
+        attempt: Attempt,
+        file: FileIndex,
+        size: Bytes,
+    },
+    FilesTransferred {
+        attempt: Attempt,
+    },
+    Failed {
+        attempt: Attempt,
+        error: JobError,
+    },
+    /// Something a curious person may want to know.
+    Note {
+        attempt: Attempt,
+        text: String,
+    },
+    /// These files are under their final names; with an error, others are not.
+    Finalized {
+        files: Vec<FileIndex>,
+        error: Option<JobError>,
+    },
+    /// No partial file is left; else the sentence says what is.
+    Discarded {
+        leftover: Option<String>,
+    },
+}
+
+/// How a request ended well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Here is the job as it is now.
+    Job(JobId),
+    /// The job is complete; `partial` when files of it were not whole and are gone.
+    Completed {
+        job: JobId,
+        partial: bool,
+    },
+    /// The job is cancelled; `leftover` when partial files could not be deleted.
+    Cancelled {
+        job: JobId,
+        leftover: bool,
+    },
+    Done,
+}
+
+/// Whoever waits until a worker has finalized or discarded files, and what came meanwhile.
+#[derive(Debug, Clone, Default)]
+struct Closing {
+    waiting: Vec<Ticket>,
+    /// Requests that change a job whose files are being put in place wait for the outcome.
+    deferred: Vec<(Ticket, Caller, Request)>,
+}
+
+/// Bytes of the file that is coming just now.
+#[derive(Debug, Clone, Copy)]
+struct Live {
+    file: FileIndex,
+    transferred: Bytes,
+    /// How many of them the store counts already.
+    written: Bytes,
+}
+
+/// All jobs of this service.
+#[derive(Debug)]
+pub struct Queue {
+    schedule: Schedule,
+    finalizing: BTreeMap<JobId, Closing>,
+    discarding: BTreeMap<JobId, Vec<Ticket>>,
+    live: BTreeMap<JobId, Live>,
+}
+
+impl Queue {
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            schedule: Schedule::new(limits),
+            finalizing: BTreeMap::new(),
+            discarding: BTreeMap::new(),
+            live: BTreeMap::new(),
+        }
+    }
+
+    /// Takes over a job that an earlier service left unfinished (`bits.md` §3.2, last row).
+    pub fn adopt(&mut self, mut job: Job, now: Timestamp, decision: &mut Decision) {
+        decision.bring(&job);
+        if job.state.is_running() {
+            job.state = State::Queued;
+        }
+        if job.state == State::Cancelled && job.discard_pending {
+            decision.effect(Effect::Job { job: job.id, effect: job::Effect::DiscardFiles });
+        }
+        if job.state == State::Transferred && job.properties.complete_when_done {
+            self.start_finalizing(job.id, None, decision);
+        }
+        self.put(job, now, decision);
+    }
+
+    /// Takes in `input`. `job` is the job it is about, as it is now, if there is one.
+    pub fn handle(&mut self, input: Input, job: Option<Job>, now: Timestamp, decision: &mut Decision) {
+        if let Some(job) = &job {
+            decision.bring(job);
+        }
+        match input {
+            Input::Request { ticket, caller, request } => {
+                self.request(ticket, caller, request, job, now, decision);
+            }
+            Input::Report { report, job: id } => {
+                if let Some(job) = job {
+                    self.report(id, report, job, now, decision);
+                }
+            }
+            Input::Grant { .. } => self.observe(job, Event::Granted, now, decision),
+            Input::Due { .. } => self.observe(job, Event::TimePassed, now, decision),
+        }
+    }
+
+    /// The next job that may run now, if any.
+    pub fn next_runnable(&self) -> Option<JobId> {
+        self.schedule.next_runnable()
+    }
+
+    /// The next job whose waiting is over at `now`, if any.
+    pub fn next_due(&self, now: Timestamp) -> Option<JobId> {
+        self.schedule.next_due(now)
+    }
+
+    /// When [`Queue::next_due`] will have something, if ever.
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        self.schedule.next_wake()
+    }
+
+    /// Takes in a count to be shown; says whether it is of any job that runs.
+    pub fn progressed(&mut self, job: JobId, attempt: Attempt, file: FileIndex, transferred: Bytes) -> bool {
+        if self.schedule.running_attempt(job) != Some(attempt) {
+            return false;
+        }
+        match self.live.get_mut(&job) {
+            Some(live) if live.file == file => live.transferred = transferred,
+            _ => {
+                self.live.insert(job, Live { file, transferred, written: Bytes::ZERO });
+            }
+        }
+        true
+    }
+
+    /// Forgets what was decided since `decision` began: it could not be committed.
+    pub fn revert(&mut self, decision: Decision) {
+        for undo in decision.into_undo().into_iter().rev() {
+            match undo {
+                Undo::Slot(job, slot) => self.schedule.set(job, slot),
+                Undo::Finalizing(job, closing) => restore(&mut self.finalizing, job, closing),
+                Undo::Discarding(job, waiting) => restore(&mut self.discarding, job, waiting),
+            }
+        }
+    }
+
+    fn request(
+        &mut self,
+        ticket: Ticket,
+        caller: Caller,
+        request: Request,
+        job: Option<Job>,
+        now: Timestamp,
+        decision: &mut Decision,
+    ) {
+        let id = request.job();
+        let answer = match (request, job) {
+            (Request::Create { id, properties }, None) => {
+                self.put(Job::new(id, Owner(caller.uid), properties, now), now, decision);
+                Ok(Answer::Job(id))
+            }
+            (Request::Create { id, .. }, Some(job)) => {
+                access::check(caller, &job).map(|_| Answer::Job(id)).map_err(|_| Refusal::IdTaken { id })
+            }
+            (_, None) => Err(Refusal::NotFound { what: id.to_string() }),
+            (request, Some(job)) => match access::check(caller, &job) {
+                Err(refusal) => Err(refusal),
+                Ok(_) if self.finalizing.contains_key(&id) => {
+                    return self.wait_for_finalizing(ticket, caller, request, id, decision);
+                }
+                Ok(_) => match self.change(ticket, request, job, now, decision) {
+                    Ok(Some(answer)) => Ok(answer),
+                    Ok(None) => return,
+                    Err(refusal) => Err(refusal),
+                },
+            },
+        };
+        decision.effect(Effect::Answer { ticket, answer });
+    }
+
+    /// Changes an owner's job; without an answer when that comes later.
+    fn change(
+        &mut self,
+        ticket: Ticket,
+        request: Request,
+        mut job: Job,
+        now: Timestamp,
+        decision: &mut Decision,
+    ) -> Result<Option<Answer>, Refusal> {
+        let id = job.id;
+        match request {
+            Request::Create { .. } => unreachable!("a job that exists is not created"),
+            Request::Command { command, .. } => {
+                let effects = job.apply(command, now)?;
+                match command {
+                    Command::Complete => {
+                        self.start_finalizing(id, Some(ticket), decision);
+                        self.settle(job, without(effects, job::Effect::FinalizeFiles), now, decision);
+                        return Ok(None);
+                    }
+                    Command::Cancel => {
+                        decision.undo(Undo::Discarding(id, self.discarding.get(&id).cloned()));
+                        self.discarding.entry(id).or_default().push(ticket);
+                        self.settle(job, effects, now, decision);
+                        return Ok(None);
+                    }
+                    Command::Resume | Command::Suspend => self.settle(job, effects, now, decision),
+                }
+            }
+            Request::AddFiles { files, credentials, .. } => {
+                changeable(&job)?;
+                for file in files {
+                    let index = FileIndex(job.files_total);
+                    let mut added = File::new(index, file.remote_name, file.local_name);
+                    added.no_clobber = file.no_clobber;
+                    job.files_total += 1;
+                    decision.file(id, FileChange::Add(added));
+                }
+                for credential in credentials {
+                    decision.credential(id, CredentialChange::Set(credential));
+                }
+                job.times.modified = now;
+                self.put(job, now, decision);
+            }
+            Request::SetProperties { expected, changes, .. } => {
+                changeable(&job)?;
+                if let Some(expected) = expected.filter(|expected| *expected != job.revision) {
+                    return Err(Refusal::RevisionMismatch { id, is: job.revision, expected });
+                }
+                for change in changes {
+                    job.properties.set(change)?;
+                }
+                job.times.modified = now;
+                if job.state == State::Transferred && job.properties.complete_when_done {
+                    self.start_finalizing(id, None, decision);
+                }
+                self.put(job, now, decision);
+            }
+            Request::SetCredentials { credentials, .. } => {
+                changeable(&job)?;
+                for credential in credentials {
+                    decision.credential(id, CredentialChange::Set(credential));
+                }
+                job.times.modified = now;
+                self.put(job, now, decision);
+            }
+            Request::RemoveCredentials { target, scheme, .. } => {
+                changeable(&job)?;
+                decision.credential(id, CredentialChange::Remove { target, scheme });
+                job.times.modified = now;
+                self.put(job, now, decision);
+            }
+        }
+        Ok(Some(Answer::Job(id)))
+    }
+
+    fn report(&mut self, id: JobId, report: Report, job: Job, now: Timestamp, decision: &mut Decision) {
+        match report {
+            Report::Connected { attempt } => {
+                self.observe(Some(job), Event::Connected(attempt), now, decision)
+            }
+            Report::Version { attempt, file, size, validator, boot } => {
+                if attempt == job.attempt && !job.state.is_final() {
+                    decision.file(id, FileChange::Version { index: file, size, validator, boot });
+                    self.live.insert(id, Live { file, transferred: Bytes::ZERO, written: Bytes::ZERO });
+                    decision.effect(Effect::Recorded { job: id, attempt, file });
+                    self.put(job, now, decision);
+                }
+            }
+            Report::Progress { attempt, file, transferred } => {
+                self.progressed(id, attempt, file, transferred);
+            }
+            Report::Durable { attempt, file, upto } => {
+                if attempt == job.attempt && !job.state.is_final() {
+                    decision.file(id, FileChange::Durable { index: file, upto });
+                    self.written(id, file, upto);
+                    self.observe(Some(job), Event::Advanced(attempt), now, decision);
+                }
+            }
+            Report::FileTransferred { attempt, file, size } => {
+                if attempt == job.attempt && !job.state.is_final() {
+                    decision.file(id, FileChange::Transferred { index: file, size });
+                    self.live.remove(&id);
+                    self.observe(Some(job), Event::FileTransferred(attempt), now, decision);
+                }
+            }
+            Report::FilesTransferred { attempt } => {
+                self.observe(Some(job), Event::FilesTransferred(attempt), now, decision);
+            }
+            Report::Failed { attempt, error } => {
+                self.observe(Some(job), Event::Failed(attempt, error), now, decision);
+            }
+            Report::Note { attempt, text } => {
+                if attempt == job.attempt {
+                    decision.effect(Effect::Note { job: id, text });
+                }
+            }
+            Report::Finalized { files, error } => self.finalized(job, files, error, now, decision),
+            Report::Discarded { leftover } => {
+                decision.undo(Undo::Discarding(id, self.discarding.get(&id).cloned()));
+                for ticket in self.discarding.remove(&id).unwrap_or_default() {
+                    let answer = Ok(Answer::Cancelled { job: id, leftover: leftover.is_some() });
+                    decision.effect(Effect::Answer { ticket, answer });
+                }
+                match leftover {
+                    Some(text) => decision.effect(Effect::Note { job: id, text }),
+                    None => self.observe(Some(job), Event::FilesDiscarded, now, decision),
+                }
+            }
+        }
+    }
+
+    fn finalized(
+        &mut self,
+        job: Job,
+        files: Vec<FileIndex>,
+        error: Option<JobError>,
+        now: Timestamp,
+        decision: &mut Decision,
+    ) {
+        let id = job.id;
+        for index in files {
+            decision.file(id, FileChange::Completed { index });
+        }
+        decision.undo(Undo::Finalizing(id, self.finalizing.get(&id).cloned()));
+        let closing = self.finalizing.remove(&id).unwrap_or_default();
+        let answer = match &error {
+            None => Ok(Answer::Completed { job: id, partial: job.files_left() > 0 }),
+            Some(error) => Err(Refusal::NotFinalized { code: error.code, message: error.message.clone() }),
+        };
+        for ticket in closing.waiting {
+            decision.effect(Effect::Answer { ticket, answer: answer.clone() });
+        }
+        for (ticket, caller, request) in closing.deferred {
+            decision.again(Input::Request { ticket, caller, request });
+        }
+        let event = error.map_or(Event::FilesFinalized, Event::NotFinalized);
+        self.observe(Some(job), event, now, decision);
+    }
+
+    fn observe(&mut self, job: Option<Job>, event: Event, now: Timestamp, decision: &mut Decision) {
+        let Some(mut job) = job else { return };
+        let before = job.clone();
+        let mut effects = job.observe(event, now);
+        if effects.contains(&job::Effect::FinalizeFiles) {
+            effects = without(effects, job::Effect::FinalizeFiles);
+            self.start_finalizing(job.id, None, decision);
+        }
+        if job != before || !effects.is_empty() {
+            self.settle(job, effects, now, decision);
+        } else {
+            self.place(&job, now, decision);
+        }
+    }
+
+    /// Puts a changed job where it belongs, and what follows from the change into the decision.
+    fn settle(&mut self, job: Job, effects: Vec<job::Effect>, now: Timestamp, decision: &mut Decision) {
+        for effect in effects {
+            match effect {
+                job::Effect::ForgetCredentials => {
+                    decision.credential(job.id, CredentialChange::RemoveAll);
+                }
+                job::Effect::Begin(_)
+                | job::Effect::Stop(_)
+                | job::Effect::FinalizeFiles
+                | job::Effect::DiscardFiles => decision.effect(Effect::Job { job: job.id, effect }),
+            }
+        }
+        self.put(job, now, decision);
+    }
+
+    fn put(&mut self, job: Job, now: Timestamp, decision: &mut Decision) {
+        self.place(&job, now, decision);
+        decision.put(job);
+    }
+
+    fn place(&mut self, job: &Job, now: Timestamp, decision: &mut Decision) {
+        let slot = Slot::of(job, now);
+        if !job.state.is_running() {
+            self.live.remove(&job.id);
+        }
+        decision.undo(Undo::Slot(job.id, self.schedule.get(job.id)));
+        self.schedule.set(job.id, slot);
+    }
+
+    fn written(&mut self, job: JobId, file: FileIndex, upto: Bytes) {
+        match self.live.get_mut(&job) {
+            Some(live) if live.file == file => {
+                live.written = upto;
+                live.transferred = live.transferred.max(upto);
+            }
+            _ => {
+                self.live.insert(job, Live { file, transferred: upto, written: upto });
+            }
+        }
+    }
+
+    fn start_finalizing(&mut self, job: JobId, ticket: Option<Ticket>, decision: &mut Decision) {
+        decision.undo(Undo::Finalizing(job, self.finalizing.get(&job).cloned()));
+        self.finalizing.entry(job).or_default().waiting.extend(ticket);
+        decision.effect(Effect::Job { job, effect: job::Effect::FinalizeFiles });
+    }
+
+    /// A second completion waits for the first one's outcome; all else waits until it is there.
+    fn wait_for_finalizing(
+        &mut self,
+        ticket: Ticket,
+        caller: Caller,
+        request: Request,
+        job: JobId,
+        decision: &mut Decision,
+    ) {
+        decision.undo(Undo::Finalizing(job, self.finalizing.get(&job).cloned()));
+        let closing = self.finalizing.entry(job).or_default();
+        match request {
+            Request::Command { command: Command::Complete, .. } => closing.waiting.push(ticket),
+            request => closing.deferred.push((ticket, caller, request)),
+        }
+    }
+}
+
+fn changeable(job: &Job) -> Result<(), Refusal> {
+    if job.state.is_final() {
+        return Err(Refusal::InvalidState { id: job.id, state: job.state });
+    }
+    Ok(())
+}
+
+fn without(mut effects: Vec<job::Effect>, unwanted: job::Effect) -> Vec<job::Effect> {
+    effects.retain(|effect| *effect != unwanted);
+    effects
+}
+
+fn restore<T>(map: &mut BTreeMap<JobId, T>, job: JobId, was: Option<T>) {
+    match was {
+        Some(was) => map.insert(job, was),
+        None => map.remove(&job),
+    };
+}

@@ -1,0 +1,123 @@
+//! What one turn of the engine has decided: what to commit, and what to do after that.
+//!
+//! A decision also knows how the queue's memory was before it, so that one that cannot be
+//! committed leaves no trace.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::file::FileIndex;
+use crate::job::{self, Attempt, Job, JobId, Revision};
+use crate::ports::{Batch, CredentialChange, FileChange, JobChange};
+use crate::refusal::Refusal;
+
+use super::schedule::Slot;
+use super::{Answer, Closing, Input, Ticket};
+
+/// What is to be done once the decision is committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Answer whoever waits.
+    Answer { ticket: Ticket, answer: Result<Answer, Refusal> },
+    /// Tell a worker.
+    Job { job: JobId, effect: job::Effect },
+    /// Tell the worker that the version it reported is written.
+    Recorded { job: JobId, attempt: Attempt, file: FileIndex },
+    /// Tell whoever watches, and the log.
+    Note { job: JobId, text: String },
+}
+
+/// A job that a turn has read or changed.
+#[derive(Debug)]
+struct Touched {
+    job: Job,
+    /// Its revision in the store; none when it is new.
+    was: Option<Revision>,
+    changed: bool,
+}
+
+/// How to put one thing in the queue's memory back.
+#[derive(Debug)]
+pub(super) enum Undo {
+    Slot(JobId, Option<Slot>),
+    Finalizing(JobId, Option<Closing>),
+    Discarding(JobId, Option<Vec<Ticket>>),
+}
+
+/// What one turn has decided so far.
+#[derive(Debug, Default)]
+pub struct Decision {
+    jobs: BTreeMap<JobId, Touched>,
+    files: Vec<(JobId, FileChange)>,
+    credentials: Vec<(JobId, CredentialChange)>,
+    effects: Vec<Effect>,
+    again: Vec<Input>,
+    undo: Vec<Undo>,
+}
+
+impl Decision {
+    /// The job as this turn has it, if it has touched it.
+    pub fn job(&self, id: JobId) -> Option<&Job> {
+        self.jobs.get(&id).map(|touched| &touched.job)
+    }
+
+    /// What is to be committed.
+    pub fn batch(&self) -> Batch {
+        let changed = self.jobs.values().filter(|touched| touched.changed);
+        Batch {
+            jobs: changed.map(|touched| JobChange { job: touched.job.clone(), was: touched.was }).collect(),
+            files: self.files.clone(),
+            credentials: self.credentials.clone(),
+        }
+    }
+
+    /// The jobs that are changed.
+    pub fn changed(&self) -> Vec<JobId> {
+        self.jobs.iter().filter(|(_, touched)| touched.changed).map(|(id, _)| *id).collect()
+    }
+
+    /// What is to be done once the batch is committed, and what then is to be taken in again.
+    pub fn into_effects(self) -> (Vec<Effect>, Vec<Input>) {
+        (self.effects, self.again)
+    }
+
+    /// Notes that `job` was read from the store, unless this turn has a newer one.
+    pub(super) fn bring(&mut self, job: &Job) {
+        self.jobs.entry(job.id).or_insert_with(|| Touched {
+            job: job.clone(),
+            was: Some(job.revision),
+            changed: false,
+        });
+    }
+
+    pub(super) fn put(&mut self, job: Job) {
+        let was = self.jobs.get(&job.id).and_then(|touched| touched.was);
+        let revision = Revision(was.map_or(0, |was| was.0) + 1);
+        self.jobs.insert(job.id, Touched { job: Job { revision, ..job }, was, changed: true });
+    }
+
+    pub(super) fn file(&mut self, job: JobId, change: FileChange) {
+        self.files.push((job, change));
+    }
+
+    pub(super) fn credential(&mut self, job: JobId, change: CredentialChange) {
+        self.credentials.push((job, change));
+    }
+
+    pub(super) fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    pub(super) fn again(&mut self, input: Input) {
+        self.again.push(input);
+    }
+
+    pub(super) fn undo(&mut self, undo: Undo) {
+        self.undo.push(undo);
+    }
+
+    pub(super) fn into_undo(self) -> Vec<Undo> {
+        self.undo
+    }
+}

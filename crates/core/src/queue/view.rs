@@ -1,0 +1,62 @@
+//! What is shown of a job: what is written, and what is known beyond that just now.
+
+use crate::file::{File, Stage};
+use crate::job::{Job, Progress, State};
+use crate::time::Timestamp;
+use crate::units::Bytes;
+
+use super::Queue;
+
+/// Why a job does not move, and until when (promise P5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitReason {
+    /// Other jobs have their turn first; at least so many.
+    Queued { ahead: usize },
+    /// It is tried again later.
+    Retry { until: Timestamp },
+}
+
+/// A job as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobView {
+    pub job: Job,
+    pub progress: Progress,
+    pub wait: Option<WaitReason>,
+}
+
+/// A file as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileView {
+    pub file: File,
+    pub transferred: Bytes,
+}
+
+/// Jobs ahead in the queue are counted no further than this.
+const AHEAD_MAX: usize = 10_000;
+
+impl Queue {
+    /// How `job`, of which the store has `written`, is shown just now.
+    pub fn view(&self, job: Job, written: Progress) -> JobView {
+        let mut progress = written;
+        if let Some(live) = self.live.get(&job.id) {
+            let beyond = live.transferred.beyond(live.written);
+            progress.bytes_transferred = progress.bytes_transferred.saturating_add(beyond);
+        }
+        let wait = match job.state {
+            State::Queued => Some(WaitReason::Queued { ahead: self.schedule.ahead_of(job.id, AHEAD_MAX) }),
+            State::TransientError { retry_at } => Some(WaitReason::Retry { until: retry_at }),
+            _ => None,
+        };
+        JobView { job, progress, wait }
+    }
+
+    /// How `file` of `job` is shown just now.
+    pub fn view_file(&self, job: &Job, file: File) -> FileView {
+        let live = self.live.get(&job.id).filter(|live| live.file == file.index);
+        let transferred = match file.stage {
+            Stage::Waiting => live.map_or(file.durable, |live| live.transferred.max(file.durable)),
+            Stage::Transferred | Stage::Completed => file.durable,
+        };
+        FileView { file, transferred }
+    }
+}

@@ -1,0 +1,72 @@
+//! Why a request was not carried out. Nothing has changed then.
+
+use alloc::string::String;
+
+use crate::error::Code;
+use crate::job::{JobId, Revision, State};
+
+/// Why a request was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("the job {id} has no files; add one before resuming it")]
+    Empty { id: JobId },
+    #[error("the job {id} is {}; it can no longer change", state.name())]
+    InvalidState { id: JobId, state: State },
+    #[error("there is no job `{what}`")]
+    NotFound { what: String },
+    #[error("`{what}` fits more than one job; use a longer part of the id")]
+    Ambiguous { what: String },
+    #[error("the job {what} belongs to somebody else")]
+    AccessDenied { what: String },
+    /// The service serves one user, and this was another.
+    #[error("this service belongs to the user with id {owner}; you are the user with id {caller}")]
+    OtherUser { owner: u32, caller: u32 },
+    #[error("{what} {wrong}")]
+    InvalidArgument { what: String, wrong: String },
+    #[error("the {what} is {units} characters long; {units_max} are the most")]
+    StringTooLong { what: &'static str, units: usize, units_max: usize },
+    #[error("the user name is {units} characters long; 300 are the most")]
+    UserNameTooLarge { units: usize },
+    #[error("the password is longer than 65,536 characters")]
+    PasswordTooLarge,
+    #[error("the job {id} has changed since you read it (revision {is:?}, not {expected:?}); read it again")]
+    RevisionMismatch { id: JobId, is: Revision, expected: Revision },
+    #[error("a job {id} exists already and belongs to somebody else")]
+    IdTaken { id: JobId },
+    /// The destination of a file cannot be used; said by who looked at it.
+    #[error("{message}")]
+    Destination { code: Code, message: String },
+    /// A whole file could not be put under its final name.
+    #[error("{message}")]
+    NotFinalized { code: Code, message: String },
+    #[error("the change could not be written, so it was not made: {reason}")]
+    NotWritten { code: Code, reason: String },
+    #[error("the service is stopping")]
+    Stopping,
+}
+
+impl Refusal {
+    /// An invalid argument: what it is, and what is wrong with it.
+    pub fn invalid(what: impl Into<String>, wrong: impl Into<String>) -> Self {
+        Self::InvalidArgument { what: what.into(), wrong: wrong.into() }
+    }
+
+    /// The number by which programs know it (`bits.md` §12).
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Empty { .. } => Code::EMPTY,
+            Self::InvalidState { .. } => Code::INVALID_STATE,
+            Self::NotFound { .. } => Code::NOT_FOUND,
+            Self::AccessDenied { .. } | Self::OtherUser { .. } | Self::IdTaken { .. } => Code::ACCESS_DENIED,
+            Self::Ambiguous { .. } | Self::InvalidArgument { .. } => Code::INVALID_ARGUMENT,
+            Self::StringTooLong { .. } => Code::STRING_TOO_LONG,
+            Self::UserNameTooLarge { .. } => Code::USER_NAME_TOO_LARGE,
+            Self::PasswordTooLarge => Code::PASSWORD_TOO_LARGE,
+            Self::RevisionMismatch { .. } => Code::REVISION_MISMATCH,
+            Self::Destination { code, .. }
+            | Self::NotFinalized { code, .. }
+            | Self::NotWritten { code, .. } => *code,
+            Self::Stopping => Code::UNSPECIFIED,
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The address of a remote file, without the credentials somebody may have put into it.
+//!
+//! Which transport serves it is decided elsewhere; here is only what the text must be.
+
+use alloc::string::{String, ToString};
+use core::fmt;
+
+use url::Url;
+
+use crate::secret::Secret;
+
+/// Bytes a URL may have. BITS's 2,200 characters are a policy value; presigned URLs are longer
+/// (`bits.md` §13, complaint 18).
+pub const REMOTE_NAME_BYTES_MAX: usize = 64 * 1024;
+
+/// An `http` or `https` URL, normalised, with neither user info nor fragment.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RemoteName(Url);
+
+impl fmt::Debug for RemoteName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RemoteName({})", self.0)
+    }
+}
+
+impl fmt::Display for RemoteName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// User name and password that stood in a URL (`bits.md` §2.7: accepted, discouraged).
+#[derive(Debug)]
+pub struct UserInfo {
+    pub user: String,
+    pub password: Secret,
+}
+
+/// Why a text is no remote name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RemoteNameError {
+    #[error("the URL is {bytes} bytes long; {REMOTE_NAME_BYTES_MAX} are the most")]
+    TooLong { bytes: usize },
+    #[error("`{text}` is not a URL: {reason}")]
+    NotAUrl { text: String, reason: String },
+    #[error("`{scheme}:` is not served; a remote name begins with http:// or https://")]
+    Scheme { scheme: String },
+    #[error("the user information in the URL is not readable text; give the user with --user instead")]
+    UserInfo,
+}
+
+impl RemoteName {
+    /// Parses `text` and takes the user info out of it.
+    ///
+    /// # Errors
+    /// [`RemoteNameError`], which never repeats a password.
+    pub fn parse(text: &str) -> Result<(Self, Option<UserInfo>), RemoteNameError> {
+        if text.len() > REMOTE_NAME_BYTES_MAX {
+            return Err(RemoteNameError::TooLong { bytes: text.len() });
+        }
+        let mut url = Url::parse(text).map_err(|error| RemoteNameError::NotAUrl {
+            text: without_user_info(text),
+            reason: error.to_string(),
+        })?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(RemoteNameError::Scheme { scheme: url.scheme().into() });
+        }
+        let user_info = take_user_info(&mut url)?;
+        url.set_fragment(None);
+        Ok((Self(url), user_info))
+    }
+
+    /// Parses a text that an earlier [`RemoteName::parse`] gave.
+    ///
+    /// # Errors
+    /// [`RemoteNameError`], also when there is user info in it: that was never stored.
+    pub fn stored(text: &str) -> Result<Self, RemoteNameError> {
+        match Self::parse(text)? {
+            (name, None) => Ok(name),
+            (_, Some(_)) => Err(RemoteNameError::UserInfo),
+        }
+    }
+
+    /// The name a redirect's `location` means, seen from here.
+    ///
+    /// # Errors
+    /// [`RemoteNameError`]. User info in a redirect is dropped: it is not the owner's.
+    pub fn join(&self, location: &str) -> Result<Self, RemoteNameError> {
+        if location.len() > REMOTE_NAME_BYTES_MAX {
+            return Err(RemoteNameError::TooLong { bytes: location.len() });
+        }
+        let joined = self.0.join(location).map_err(|error| RemoteNameError::NotAUrl {
+            text: without_user_info(location),
+            reason: error.to_string(),
+        })?;
+        Self::parse(joined.as_str()).map(|(name, _)| name)
+    }
+
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    pub fn is_tls(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    /// The host as the URL has it: lower case, IPv6 in brackets.
+    pub fn host(&self) -> &str {
+        self.0.host_str().expect("http and https URLs have a host")
+    }
+
+    pub fn port(&self) -> u16 {
+        self.0.port_or_known_default().expect("http and https have default ports")
+    }
+
+    /// `host:port`, without the port where it is the scheme's own.
+    pub fn authority(&self) -> String {
+        match self.0.port() {
+            Some(port) => alloc::format!("{}:{port}", self.host()),
+            None => self.host().into(),
+        }
+    }
+
+    /// Path and query, as they are sent in a request line.
+    pub fn request_target(&self) -> &str {
+        &self.0[url::Position::BeforePath..url::Position::AfterQuery]
+    }
+
+    /// Whether both have the same scheme, host and port.
+    pub fn same_origin(&self, other: &Self) -> bool {
+        self.0.origin() == other.0.origin()
+    }
+
+    /// The name for a local file that the last segment of the path suggests: decoded, and only
+    /// if it can be one (`cli.md`: never `/`, NUL, control characters, `.` or `..`).
+    pub fn suggested_file_name(&self) -> Option<String> {
+        let last = self.0.path_segments()?.next_back()?;
+        let name = percent_decode(last)?;
+        let fit = !name.is_empty()
+            && name != "."
+            && name != ".."
+            && name.len() <= FILE_NAME_BYTES_MAX
+            && !name.chars().any(|c| c == '/' || c.is_control());
+        fit.then_some(name)
+    }
+}
+
+/// Bytes the name of one file may have on the file systems of Linux (`NAME_MAX`).
+const FILE_NAME_BYTES_MAX: usize = 255;
+
+fn take_user_info(url: &mut Url) -> Result<Option<UserInfo>, RemoteNameError> {
+    if url.username().is_empty() && url.password().is_none() {
+        return Ok(None);
+    }
+    let user = percent_decode(url.username()).ok_or(RemoteNameError::UserInfo)?;
+    let password = percent_decode(url.password().unwrap_or_default()).ok_or(RemoteNameError::UserInfo)?;
+    let cleared = url.set_username("").and_then(|()| url.set_password(None));
+    assert!(cleared.is_ok(), "http and https URLs can lose their user info");
+    Ok(Some(UserInfo { user, password: Secret::new(password) }))
+}
+
+/// `text` without what stands between `//` and the last `@` before the path, for error messages.
+fn without_user_info(text: &str) -> String {
+    const SHOWN_MAX: usize = 200;
+    let start = text.find("//").map_or(0, |at| at + 2);
+    let end = text[start..].find(['/', '?', '#']).map_or(text.len(), |at| start + at);
+    let shown: String = match text[start..end].rfind('@') {
+        Some(at) => [&text[..start], &text[start + at + 1..]].concat(),
+        None => text.into(),
+    };
+    match shown.char_indices().nth(SHOWN_MAX) {
+        Some((at, _)) => [&shown[..at], "…"].concat(),
+        None => shown,
+    }
+}
+
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = alloc::vec::Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let digits = [rest.next()?, rest.next()?];
+            let digits = core::str::from_utf8(&digits).ok()?;
+            bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> RemoteName {
+        RemoteName::parse(text).expect("a URL").0
+    }
+
+    #[test]
+    fn user_info_is_taken_out_of_a_url() {
+        let (name, user_info) = RemoteName::parse("http://al%40ice:p%3Aw@h.test/f#part").expect("a URL");
+        let user_info = user_info.expect("there was some");
+        assert_eq!(name.as_str(), "http://h.test/f");
+        assert_eq!((user_info.user.as_str(), user_info.password.expose()), ("al@ice", "p:w"));
+    }
+
+    #[test]
+    fn an_error_never_repeats_user_info() {
+        let error = RemoteName::parse("http://alice:hunter2@[::/x").expect_err("not a URL");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn only_http_and_https_are_remote_names() {
+        for text in ["ftp://h/f", "file:///etc/passwd", "javascript:1"] {
+            assert!(matches!(RemoteName::parse(text), Err(RemoteNameError::Scheme { .. })), "{text}");
+        }
+        assert!(matches!(RemoteName::parse("no url"), Err(RemoteNameError::NotAUrl { .. })));
+        let long = ["http://h/", &"x".repeat(REMOTE_NAME_BYTES_MAX)].concat();
+        assert!(matches!(RemoteName::parse(&long), Err(RemoteNameError::TooLong { .. })));
+    }
+
+    #[test]
+    fn a_file_name_from_a_url_can_always_be_one() {
+        for (url, expected) in [
+            ("http://h/a/b%20c.txt?x=1", Some("b c.txt")),
+            ("http://h/gr%C3%BC%C3%9Fe.txt", Some("grüße.txt")),
+            ("http://h/", None),
+            ("http://h/a/", None),
+            ("http://h/..%2Fetc%2Fpasswd", None),
+            ("http://h/a%00b", None),
+            ("http://h/a%1B%5Bm", None),
+            ("http://h/%FF", None),
+        ] {
+            assert_eq!(name(url).suggested_file_name().as_deref(), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_is_resolved_against_where_it_came_from() {
+        let from = name("https://h.test:8443/a/b");
+        assert_eq!(from.join("../c?d").expect("a name").as_str(), "https://h.test:8443/c?d");
+        assert_eq!(from.join("//u:p@other.test/x").expect("a name").as_str(), "https://other.test/x");
+        assert!(matches!(from.join("file:///etc/passwd"), Err(RemoteNameError::Scheme { .. })));
+        assert!(!from.same_origin(&name("https://h.test/a")));
+    }
+}

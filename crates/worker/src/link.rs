@@ -1,0 +1,111 @@
+//! What broker and worker say to each other.
+//!
+//! In user mode both are one process and the messages go through channels; the messages are the
+//! same wherever the worker runs. Nothing is decided here.
+
+use bits_core::credentials::Credential;
+use bits_core::error::Code;
+use bits_core::file::{File, FileIndex, LocalName};
+use bits_core::job::{Attempt, Environment, JobId};
+use bits_core::queue::Report;
+use tokio::sync::mpsc;
+
+/// What the broker tells a worker. Messages about one job are carried out one after the other.
+#[derive(Debug)]
+pub enum ToWorker {
+    Begin(Box<Assignment>),
+    /// End this attempt; what is on the disk is reported before.
+    Stop {
+        job: JobId,
+        attempt: Attempt,
+    },
+    /// The version of the file that was reported is written.
+    Recorded {
+        job: JobId,
+        attempt: Attempt,
+        file: FileIndex,
+    },
+    /// Put the whole files under their final names, delete the partial files of the others; to be
+    /// answered by [`Report::Finalized`].
+    Finalize {
+        job: JobId,
+        files: Vec<File>,
+        environment: Environment,
+    },
+    /// Delete all partial files; to be answered by [`Report::Discarded`].
+    Discard {
+        job: JobId,
+        files: Vec<File>,
+    },
+    /// Look whether files can be put here, as the owner; to be answered by
+    /// [`FromWorker::Checked`].
+    Check {
+        ticket: CheckTicket,
+        names: Vec<LocalName>,
+        options: CheckOptions,
+    },
+}
+
+/// One attempt to transfer what is missing of a job.
+#[derive(Debug)]
+pub struct Assignment {
+    pub job: JobId,
+    pub attempt: Attempt,
+    /// The files that are not whole, in their order.
+    pub files: Vec<File>,
+    /// Opened for this attempt alone.
+    pub credentials: Vec<Credential>,
+    pub environment: Environment,
+}
+
+/// Names a question about destinations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CheckTicket(pub u64);
+
+/// How destinations are to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckOptions {
+    /// Whether a file that is there already is a refusal.
+    pub no_clobber: bool,
+    /// Whether missing folders are made.
+    pub create_folders: bool,
+    /// The umask for folders that are made.
+    pub umask: Option<u32>,
+}
+
+/// Why a file cannot be put where it should go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DestinationRefusal {
+    pub code: Code,
+    /// One sentence that names the path.
+    pub message: String,
+}
+
+/// What a worker tells the broker.
+#[derive(Debug)]
+pub enum FromWorker {
+    Report { job: JobId, report: Report },
+    Checked { ticket: CheckTicket, outcome: Result<(), DestinationRefusal> },
+}
+
+/// The broker's end of a link.
+#[derive(Debug)]
+pub struct BrokerEnd {
+    pub to_worker: mpsc::UnboundedSender<ToWorker>,
+    pub from_worker: mpsc::UnboundedReceiver<FromWorker>,
+}
+
+/// The worker's end of a link.
+#[derive(Debug)]
+pub struct WorkerEnd {
+    pub from_broker: mpsc::UnboundedReceiver<ToWorker>,
+    pub to_broker: mpsc::UnboundedSender<FromWorker>,
+}
+
+/// A link within one process. It has no limit of its own: the broker sends no more than the jobs
+/// it lets run, and a worker reports counts a few times a second.
+pub fn local() -> (BrokerEnd, WorkerEnd) {
+    let (to_worker, from_broker) = mpsc::unbounded_channel();
+    let (to_broker, from_worker) = mpsc::unbounded_channel();
+    (BrokerEnd { to_worker, from_worker }, WorkerEnd { from_broker, to_broker })
+}
