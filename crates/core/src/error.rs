@@ -6,6 +6,8 @@
 //! ordinary error of the code that met it, and becomes one of these two at the edge where a person
 //! will read it.
 
+pub mod codes;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
