@@ -139,9 +139,27 @@ fn every_code_that_we_raise_has_an_entry() {
         Code::CONNECTION_ABORTED,
         Code::HTTP_UNAUTHORIZED,
         Code::MUTUAL_AUTH_FAILED,
+        Code::INVALID_TOKEN,
+        Code::UNKNOWN_CREDENTIALS,
     ];
     for code in raised {
         assert!(rows().iter().any(|(known, _)| *known == code), "{code}");
+    }
+    let asked = [
+        Code::INVALID_PARAMETER,
+        Code::INSUFFICIENT_BUFFER,
+        Code::CANCELLED,
+        Code::NO_SUCH_LOGON_SESSION,
+        Code::INVALID_ACCOUNT_NAME,
+        Code::NO_SUCH_PACKAGE,
+        Code::PROMPT_TIMED_OUT,
+    ];
+    for code in asked {
+        assert!(describe(code).is_some(), "{code}");
+        assert_eq!(
+            describe(Code(system::FACILITY + code.0)).unwrap().meaning,
+            describe(code).unwrap().meaning
+        );
     }
 }
 
