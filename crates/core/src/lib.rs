@@ -9,6 +9,7 @@ extern crate alloc;
 
 pub mod credentials;
 pub mod error;
+pub mod ports;
 pub mod secret;
 pub mod time;
 pub mod units;
