@@ -8,7 +8,10 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("only Linux is built so far; each file here is where another system's half belongs");
 
+pub mod boot;
 pub mod caller;
+pub mod endpoint;
+pub mod files;
 pub mod paths;
 
 #[cfg(test)]
