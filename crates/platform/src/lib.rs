@@ -13,6 +13,7 @@ pub mod caller;
 pub mod endpoint;
 pub mod files;
 pub mod paths;
+pub mod seal;
 
 #[cfg(test)]
 mod somebody;
