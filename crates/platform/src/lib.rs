@@ -12,6 +12,7 @@ pub mod boot;
 pub mod caller;
 pub mod endpoint;
 pub mod files;
+pub mod hardening;
 pub mod paths;
 pub mod seal;
 
