@@ -14,7 +14,9 @@ pub mod endpoint;
 pub mod files;
 pub mod hardening;
 pub mod paths;
+pub mod process;
 pub mod seal;
+pub mod service;
 
 #[cfg(test)]
 mod somebody;
