@@ -177,7 +177,7 @@ mod tests {
 
         fn open(&self, sealed: &[u8], bound_to: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
             let turned: Vec<u8> = sealed.iter().map(|byte| !byte).collect();
-            let plain = turned.strip_prefix(bound_to).ok_or(SealError::NotGenuine)?;
+            let plain = turned.strip_prefix(bound_to).ok_or(SealError::DoesNotOpen)?;
             Ok(Zeroizing::new(plain.to_vec()))
         }
 
