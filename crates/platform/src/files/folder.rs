@@ -68,11 +68,14 @@ impl Folder {
     /// Gives the file `from` the name `to`, or fails with `EXIST` where something has it: in the
     /// first of [`WAYS_TO_RENAME`] that the file system knows.
     pub(crate) fn rename_no_replace(&self, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
-        WAYS_TO_RENAME
-            .iter()
-            .map(|way| way(self, from, to))
-            .find(|outcome| !matches!(outcome, Err(errno) if is_unknown(*errno)))
-            .unwrap_or(Err(Errno::NOTSUP))
+        let mut outcome = Err(Errno::NOTSUP);
+        for way in WAYS_TO_RENAME {
+            outcome = way(self, from, to);
+            if !matches!(outcome, Err(errno) if is_unknown(errno)) {
+                break;
+            }
+        }
+        outcome
     }
 
     /// Takes the name away; no name to take away is as good.
