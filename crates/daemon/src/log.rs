@@ -46,9 +46,8 @@ pub fn begin(path: &Path, level: Level, also_stderr: bool) -> Result<(), LogErro
         .with_ansi(false)
         .with_writer(Log(Mutex::new(file)))
         .with_filter(filter_fn(ours));
-    let to_terminal = also_stderr.then(|| {
-        tracing_subscriber::fmt::layer().with_writer(io::stderr).with_filter(filter_fn(ours))
-    });
+    let to_terminal = also_stderr
+        .then(|| tracing_subscriber::fmt::layer().with_writer(io::stderr).with_filter(filter_fn(ours)));
     tracing_subscriber::registry().with(to_file).with(to_terminal).try_init()?;
     Ok(())
 }

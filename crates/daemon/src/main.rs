@@ -13,13 +13,14 @@ use std::process::ExitCode;
 use bits_platform::endpoint::LockError;
 use bits_platform::hardening::{self, ZeroingAllocator};
 use bits_platform::process::{self, StartReport};
+use bits_platform::service;
 use clap::Parser;
 
 use wire::{Service, StartError};
 
 /// What is freed is wiped, so that no password stays behind in memory nobody owns.
 #[global_allocator]
-static ALLOCATOR: ZeroingAllocator = ZeroingAllocator;
+static ALLOCATOR: ZeroingAllocator = ZeroingAllocator::new();
 
 /// The OpenBITS service. `bits` starts it by itself when it is needed.
 #[derive(Debug, Parser)]
@@ -47,15 +48,21 @@ fn main() -> ExitCode {
     match Service::start(&|name| std::env::var_os(name), &arguments.settings, !arguments.report) {
         Ok(service) => {
             announce(&arguments, &StartReport::Ready);
+            if let Some(socket) = std::env::var_os("NOTIFY_SOCKET")
+                && let Err(error) = service::tell_manager_ready(&socket)
+            {
+                eprintln!("bitsd: the service manager could not be told: {error}");
+            }
             service.run()
         }
-        Err(error) => {
-            let report = match error {
-                StartError::Lock(LockError::HeldBy { pid, .. }) => StartReport::AlreadyRunning { pid },
-                _ => StartReport::Failed(error.to_string()),
-            };
+        Err(StartError::Lock(error @ LockError::HeldBy { pid, .. })) => {
             eprintln!("bitsd: {error}");
-            announce(&arguments, &report);
+            announce(&arguments, &StartReport::AlreadyRunning { pid });
+            ExitCode::from(service::EXIT_ALREADY_RUNNING)
+        }
+        Err(error) => {
+            eprintln!("bitsd: {error}");
+            announce(&arguments, &StartReport::Failed(error.to_string()));
             ExitCode::FAILURE
         }
     }

@@ -178,7 +178,11 @@ fn nobody_changes_the_job_of_somebody_else() {
     let before = world.written[&job].clone();
     for request in [
         Request::Command { job, command: Command::Cancel },
-        Request::SetProperties { job, expected: None, changes: vec![PropertyChange::Priority(Priority::Low)] },
+        Request::SetProperties {
+            job,
+            expected: None,
+            changes: vec![PropertyChange::Priority(Priority::Low)],
+        },
         Request::AddFiles { job, files: vec![a_file()], credentials: Vec::new() },
         Request::SetCredentials { job, credentials: Vec::new() },
     ] {

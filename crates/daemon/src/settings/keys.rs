@@ -3,7 +3,11 @@
 /// What kind of value a setting has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    Number { built_in: u64, least: u64, most: u64 },
+    Number {
+        built_in: u64,
+        least: u64,
+        most: u64,
+    },
     /// An absolute path, or nothing.
     Path,
     Text,
@@ -68,7 +72,12 @@ pub const KEYS: &[Key] = &[
         text: "",
     },
     jobs("foreground_jobs_max", 16, "Jobs of foreground priority that run at a time."),
-    seconds("idle_exit", 300, 0, "Seconds without jobs and callers after which the service leaves; 0: never."),
+    seconds(
+        "idle_exit",
+        300,
+        0,
+        "Seconds without jobs and callers after which the service leaves; 0: never.",
+    ),
     seconds("idle_timeout", 60, 1, "Seconds a server may be silent in the middle of a file."),
     Key {
         name: "log_level",

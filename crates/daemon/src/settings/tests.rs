@@ -41,10 +41,7 @@ fn a_later_layer_overrules_an_earlier_one_and_remembers_it() {
     world.variables.insert("BITS_CONNECT_TIMEOUT".to_owned(), "20".into());
     let settings = world.load(&["connect_timeout=40"]).expect("settings");
     assert_eq!(settings.seconds("connect_timeout"), Duration::from_secs(40));
-    assert_eq!(
-        explained(&settings, "connect_timeout"),
-        ("40".to_owned(), "the command line".to_owned(), 3)
-    );
+    assert_eq!(explained(&settings, "connect_timeout"), ("40".to_owned(), "the command line".to_owned(), 3));
     let (value, origin, overruled) = explained(&settings, "log_level");
     assert_eq!((value.as_str(), overruled), ("debug", 1));
     assert!(origin.ends_with("config/bits/config.toml"), "{origin}");
