@@ -17,6 +17,8 @@ pub mod paths;
 pub mod process;
 pub mod seal;
 pub mod service;
+pub mod shown;
+pub mod terminal;
 
 #[cfg(test)]
 mod somebody;

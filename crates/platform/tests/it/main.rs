@@ -9,3 +9,4 @@ static ALLOCATOR: ZeroingAllocator = ZeroingAllocator::new();
 
 mod hardening;
 mod process;
+mod terminal;
