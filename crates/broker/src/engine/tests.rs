@@ -148,7 +148,8 @@ impl World {
         let mut disk = Disk { store: Arc::clone(&store), is_full: Arc::clone(&is_full), done: did.clone() };
         let engine = std::thread::spawn(move || {
             let clock = Steps(Mutex::new(0));
-            run(&received, &mut disk, &clock, &mut Hands(did), Limits::default()).expect("the store is there");
+            run(&received, &mut disk, &clock, &mut Hands(did), Limits::default())
+                .expect("the store is there");
         });
         Self { store, is_full, inputs, done, engine: Some(engine), tickets: 0 }
     }
@@ -189,7 +190,9 @@ impl World {
     }
 
     fn report(&self, report: Report) {
-        self.inputs.send(Input::Queue(queue::Input::Report { job: JOB, report })).expect("the engine listens");
+        self.inputs
+            .send(Input::Queue(queue::Input::Report { job: JOB, report }))
+            .expect("the engine listens");
     }
 
     /// What the engine does up to and with what `wanted` accepts.
