@@ -141,8 +141,9 @@ fn connect(place: &Place) -> Result<Connection, Trouble> {
     }
     // One holder: no memory is shared, and a second process is kept out.
     pragma(&connection, "locking_mode", "EXCLUSIVE").map_err(trouble("locked"))?;
-    check_whose(&connection).map_err(trouble("read"))?.map_err(Trouble::Damaged)?;
+    // First of all: the schema of a newer version may not even be readable here.
     place.refuse_newer(version_of(&connection).map_err(trouble("read"))?)?;
+    check_whose(&connection).map_err(trouble("read"))?.map_err(Trouble::Damaged)?;
     // Up to here nothing was changed.
     place.make_private()?;
     let mode: String = connection
