@@ -216,13 +216,17 @@ pub trait Seal: Send + Sync {
     fn key_source(&self) -> &str;
 }
 
-/// Why a secret could not be sealed or opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// Why a secret could not be sealed or opened. Never says anything about the secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
-    #[error("no randomness could be had from the system")]
+    #[error("a secret of {bytes} bytes cannot be sealed: {bytes_max} bytes are the most")]
+    TooLarge { bytes: usize, bytes_max: usize },
+    #[error("a secret cannot be sealed: the system gives no random numbers")]
     NoRandomness,
-    #[error("the record was sealed with another key")]
-    OtherKey,
-    #[error("the record is damaged, or was made for something else")]
-    NotGenuine,
+    #[error("the sealed secret is not of a form that this version knows")]
+    UnknownForm,
+    #[error("the secret was sealed with another key than the one from {key_source}")]
+    OtherKey { key_source: String },
+    #[error("the sealed secret is damaged, or was sealed for another place")]
+    DoesNotOpen,
 }
