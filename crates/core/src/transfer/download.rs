@@ -139,12 +139,19 @@ pub enum Next {
     Fetch(Fetch),
     /// Make the partial file exactly this long, and make it where there is none; answered by
     /// [`DownloadPlan::cut`] or [`DownloadPlan::failed`].
-    Cut { to: Bytes },
+    Cut {
+        to: Bytes,
+    },
     /// Take up to `max` bytes of the body: [`DownloadPlan::received`], [`DownloadPlan::ended`] or
     /// [`DownloadPlan::failed`]. When none have come at `wake`, ask what is next again.
-    Receive { max: Option<Bytes>, wake: Option<Timestamp> },
+    Receive {
+        max: Option<Bytes>,
+        wake: Option<Timestamp>,
+    },
     /// Begin to sync; [`DownloadPlan::synced`] when done. Bytes may come meanwhile.
-    Sync { upto: Bytes },
+    Sync {
+        upto: Bytes,
+    },
     /// Tell the broker.
     Report(Report),
     /// Something begun must end first: a write, a sync, or the recording of a version.
@@ -173,8 +180,7 @@ pub enum Outcome {
 impl DownloadPlan {
     /// A plan for `file`, whose partial file was found to be `found` bytes long, if there is one.
     pub fn new(attempt: Attempt, file: &File, found: Option<Bytes>, boot: BootId, now: Timestamp) -> Self {
-        let version =
-            file.validator.clone().map(|validator| Version { size: file.size, validator });
+        let version = file.validator.clone().map(|validator| Version { size: file.size, validator });
         let usable = usable_length(file, found, boot);
         let mut plan = Self {
             attempt,
@@ -266,7 +272,10 @@ impl DownloadPlan {
             }
             (206, Some(asked)) => self.go_on(&asked, head, now),
             (206, None) => self.fail(invalid_answer(
-                format!("{} answered with a part of the file although all was asked for", shown(&self.target)),
+                format!(
+                    "{} answered with a part of the file although all was asked for",
+                    shown(&self.target)
+                ),
                 self.file,
             )),
             (416, Some(asked)) => {
@@ -402,7 +411,10 @@ impl DownloadPlan {
         let version = Version { size, validator: validators::of_answer(head) };
         let worth_saying = size.is_none_or(|size| size >= NOTED_BYTES);
         if let Some(why) = why_not_resumable(head, &version).filter(|_| worth_saying) {
-            self.note(format!("if the transfer of {} breaks off, it begins anew: {why}", shown(&self.target)));
+            self.note(format!(
+                "if the transfer of {} breaks off, it begins anew: {why}",
+                shown(&self.target)
+            ));
         }
         self.version = Some(version);
         self.goes_on_at(Bytes::ZERO, Bytes::ZERO);
@@ -435,10 +447,8 @@ impl DownloadPlan {
             _ => {
                 let said = head.field("content-range").unwrap_or("none");
                 let said: String = said.chars().take(SAID_CHARS_MAX).collect();
-                let why = format!(
-                    "was not served from byte {} on as asked (Content-Range: {said})",
-                    asked.from.0
-                );
+                let why =
+                    format!("was not served from byte {} on as asked (Content-Range: {said})", asked.from.0);
                 self.start_over(&why);
             }
         }
