@@ -1,1 +1,3 @@
-//! placeholder
+//! Moves the bytes of OpenBITS.
+
+pub mod auth;
