@@ -137,10 +137,12 @@ pub enum Next {
     /// Ask; answered by [`DownloadPlan::answered`] or [`DownloadPlan::failed`]. A body that was
     /// coming is not wanted any more.
     Fetch(Fetch),
-    /// Make the partial file exactly this long, and make it where there is none; answered by
-    /// [`DownloadPlan::cut`] or [`DownloadPlan::failed`].
+    /// Make the partial file exactly this long, make it where there is none, and take hold of the
+    /// space for all of it when its `size` is known; answered by [`DownloadPlan::cut`] or
+    /// [`DownloadPlan::refused`].
     Cut {
         to: Bytes,
+        size: Option<Bytes>,
     },
     /// Take up to `max` bytes of the body: [`DownloadPlan::received`], [`DownloadPlan::ended`] or
     /// [`DownloadPlan::failed`]. When none have come at `wake`, ask what is next again.
@@ -234,7 +236,7 @@ impl DownloadPlan {
                 Next::Fetch(self.fetch())
             }
             Step::Asked | Step::Recording => Next::Wait,
-            Step::Cut(_) => Next::Cut { to: self.written },
+            Step::Cut(_) => Next::Cut { to: self.written, size: self.size() },
             Step::Receiving => self.receive(now),
             Step::Whole if self.is_busy() => Next::Wait,
             Step::Whole => self.sync(),
@@ -512,7 +514,7 @@ impl DownloadPlan {
         if self.body_end != Some(self.received) {
             return;
         }
-        let size = self.version.as_ref().and_then(|version| version.size);
+        let size = self.size();
         // A server may send less than the rest that was asked for; then the rest of that is next.
         self.step = if size.is_none_or(|size| size == self.received) { Step::Whole } else { Step::Ask };
     }
@@ -525,7 +527,7 @@ impl DownloadPlan {
         if self.sync_failed {
             self.sync_failed = false;
             self.unsynced = false;
-            return Next::Cut { to: self.synced };
+            return Next::Cut { to: self.synced, size: None };
         }
         if self.unsynced {
             return self.sync();
@@ -536,6 +538,10 @@ impl DownloadPlan {
     /// Whether a write or a sync is under way.
     fn is_busy(&self) -> bool {
         self.written < self.received || self.syncing
+    }
+
+    fn size(&self) -> Option<Bytes> {
+        self.version.as_ref().and_then(|version| version.size)
     }
 
     fn sync(&mut self) -> Next {

@@ -119,7 +119,7 @@ fn words(next: &Next) -> String {
             }
             words.join(" ")
         }
-        Next::Cut { to } => format!("cut to {}", to.0),
+        Next::Cut { to, .. } => format!("cut to {}", to.0),
         Next::Receive { max: Some(max), .. } => format!("receive {}", max.0),
         Next::Receive { max: None, .. } => "receive".to_owned(),
         Next::Sync { upto } => format!("sync {}", upto.0),

@@ -116,7 +116,7 @@ fn attempt(remains: &mut Remains, server: Server, version: usize, steps: usize) 
                 };
                 plan.answered(&super::head(&head), now);
             }
-            Next::Cut { to } => {
+            Next::Cut { to, .. } => {
                 let (content, surely) = remains.partial.get_or_insert_default();
                 content.resize(to.0 as usize, 0);
                 *surely = content.len().min(*surely);
