@@ -346,3 +346,48 @@ fn system_time() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp::default() + since
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link;
+
+    #[tokio::test]
+    async fn a_task_that_panics_still_answers() {
+        let (broker, worker) = link::local();
+        let mut from_worker = broker.from_worker;
+        let settings = Settings::default();
+        let around = Worker::in_boot(settings, BootId([7; 16])).unwrap().around;
+        let mut desk = Desk::new(around, worker.to_broker);
+        let job = JobId([1; 16]);
+        for purpose in [
+            Purpose::Attempt(job, Attempt(3)),
+            Purpose::Finalize(job),
+            Purpose::Discard(job),
+            Purpose::Check(CheckTicket(4)),
+        ] {
+            let task = desk.tasks.spawn(async { panic!("a mistake") });
+            desk.purposes.insert(task.id(), purpose);
+            let ended = desk.tasks.join_next_with_id().await.expect("there is a task");
+            desk.ended(ended);
+            let answer = from_worker.recv().await.expect("there is an answer");
+            let answered = match (purpose, answer) {
+                (Purpose::Check(_), FromWorker::Checked { outcome, .. }) => outcome.is_err(),
+                (
+                    Purpose::Attempt(..),
+                    FromWorker::Report { report: Report::Failed { attempt, error }, .. },
+                ) => attempt == Attempt(3) && error.code == Code::UNEXPECTED && !error.transient,
+                (
+                    Purpose::Finalize(_),
+                    FromWorker::Report { report: Report::Finalized { error, .. }, .. },
+                ) => error.is_some(),
+                (Purpose::Discard(_), FromWorker::Report { report: Report::Discarded { leftover }, .. }) => {
+                    leftover.is_some()
+                }
+                _ => false,
+            };
+            assert!(answered, "{purpose:?}");
+        }
+        assert!(desk.purposes.is_empty());
+    }
+}
