@@ -198,31 +198,30 @@ impl StoreError {
     }
 }
 
-/// Makes secrets unreadable for everybody but this service.
+/// Something that seals secrets before they are written down (`credentials.md` §4.1).
 pub trait Seal: Send + Sync {
-    /// Seals `plain` so that it opens only for the same `bound_to`.
-    ///
-    /// # Errors
-    /// When no randomness can be had.
+    /// Seals `plain` so that it opens again only together with the same `bound_to`: the job, its
+    /// owner, target and scheme, so that a record copied to another place is worthless there.
     fn seal(&self, plain: &[u8], bound_to: &[u8]) -> Result<Vec<u8>, SealError>;
 
-    /// Opens what [`Seal::seal`] made for `bound_to`.
-    ///
-    /// # Errors
-    /// When it is not that, was made with another key, or was changed.
+    /// Opens what [`Seal::seal`] made. `sealed` may be anything; it is foreign bytes.
     fn open(&self, sealed: &[u8], bound_to: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError>;
 
-    /// Where the key comes from, for people.
+    /// Where the key is from, for a person.
     fn key_source(&self) -> &str;
 }
 
-/// Why a secret could not be sealed or opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// Why a secret could not be sealed or opened. Never says anything about the secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
-    #[error("no randomness could be had from the system")]
+    #[error("a secret of {bytes} bytes cannot be sealed: {bytes_max} bytes are the most")]
+    TooLarge { bytes: usize, bytes_max: usize },
+    #[error("a secret cannot be sealed: the system gives no random numbers")]
     NoRandomness,
-    #[error("the record was sealed with another key")]
-    OtherKey,
-    #[error("the record is damaged, or was made for something else")]
-    NotGenuine,
+    #[error("the sealed secret is not of a form that this version knows")]
+    UnknownForm,
+    #[error("the secret was sealed with another key than the one from {key_source}")]
+    OtherKey { key_source: String },
+    #[error("the sealed secret is damaged, or was sealed for another place")]
+    DoesNotOpen,
 }

@@ -1,1 +1,20 @@
-//! placeholder
+//! What differs by operating system: who calls, where things are, how files are finished and
+//! secrets sealed, how the service is started and a person asked.
+//!
+//! Nothing here decides about jobs. This is the only crate that looks at `target_os`, and the
+//! only one with `unsafe`: what the C library alone can do (the name service, signal handlers),
+//! memory that is locked, and memory that is wiped.
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("only Linux is built so far; each file here is where another system's half belongs");
+
+pub mod boot;
+pub mod caller;
+pub mod endpoint;
+pub mod files;
+pub mod hardening;
+pub mod paths;
+pub mod seal;
+
+#[cfg(test)]
+mod somebody;

@@ -1,0 +1,19 @@
+//! The partial file and the file it becomes.
+//!
+//! A file is received under a name of its own in the folder of its destination, readable by its
+//! user alone, and renamed when it is whole. Nothing here follows a symbolic link at either name,
+//! and what else has taken a name is left alone. Which bytes belong where is not known here.
+
+mod destination;
+mod error;
+mod folder;
+mod identity;
+mod partial;
+mod umask;
+
+pub use destination::{Destination, DestinationError, MissingFolders};
+pub use error::{FileError, FileErrorKind};
+pub use folder::Folder;
+pub use identity::FileIdentity;
+pub use partial::{Existing, FinalizeError, ForeignPartial, Partial, PartialError, partial_name};
+pub use umask::Umask;

@@ -1,0 +1,174 @@
+//! A folder held open, so that what happens in it happens there whatever its path means by then.
+
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+
+use super::{FileError, FileIdentity};
+
+/// An open folder.
+#[derive(Debug)]
+pub struct Folder {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Opens the folder `path`. Symbolic links on the way there are followed, as everywhere.
+    pub fn open(path: &Path) -> Result<Self, FileError> {
+        let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
+        rustix::fs::open(path, flags, Mode::empty())
+            .map(|fd| Self { fd, path: path.into() })
+            .map_err(|errno| FileError::new("open the folder", path, errno))
+    }
+
+    /// The path it was opened by, for messages.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes every renaming and removing so far in this folder last, also when the power goes. One
+    /// call serves any number of [`Partial::place`](super::Partial::place) before it.
+    pub fn sync(&self) -> Result<(), FileError> {
+        match again_when_interrupted(|| rustix::fs::fsync(&self.fd)) {
+            // Some file systems (9p, some of FUSE) cannot sync a folder; they promise nothing then.
+            Err(Errno::INVAL | Errno::NOTSUP | Errno::NOSYS) | Ok(()) => Ok(()),
+            Err(errno) => Err(FileError::new("sync the folder", &self.path, errno)),
+        }
+    }
+
+    /// Which file has the name `name`, if any. A symbolic link is not followed.
+    pub fn identity_of(&self, name: &OsStr) -> Result<Option<FileIdentity>, FileError> {
+        Ok(self.entry(name)?.map(|entry| entry.identity))
+    }
+
+    /// What has the name `name`, if anything. A symbolic link is not followed.
+    pub(crate) fn entry(&self, name: &OsStr) -> Result<Option<Entry>, FileError> {
+        match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(Entry::of(&stat))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(FileError::new("look at", &self.path.join(name), errno)),
+        }
+    }
+
+    /// Whether this user may make files here.
+    pub(crate) fn may_be_written(&self) -> Result<(), Errno> {
+        let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+        rustix::fs::accessat(&self.fd, c".", access, AtFlags::EACCESS)
+    }
+
+    /// Gives the file `from` the name `to`, in one step, in place of what had it.
+    pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
+        rustix::fs::renameat(&self.fd, from, &self.fd, to)
+    }
+
+    /// Gives the file `from` the name `to`, or fails with `EXIST` where something has it.
+    ///
+    /// In one step where the file system can; by a second name where it cannot; and where it knows
+    /// neither (old FAT, some of FUSE) by looking first, which a file made in between survives not.
+    pub(crate) fn rename_no_replace(&self, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
+        match rustix::fs::renameat_with(&self.fd, from, &self.fd, to, RenameFlags::NOREPLACE) {
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+            outcome => return outcome,
+        }
+        match rustix::fs::linkat(&self.fd, from, &self.fd, to, AtFlags::empty()) {
+            Ok(()) => return self.remove(from),
+            Err(Errno::PERM | Errno::NOSYS | Errno::NOTSUP) => {}
+            outcome => return outcome,
+        }
+        match rustix::fs::statat(&self.fd, to, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => self.rename(from, to),
+            Ok(_) => Err(Errno::EXIST),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Takes the name away; no name to take away is as good.
+    pub(crate) fn remove(&self, name: &OsStr) -> Result<(), Errno> {
+        match rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()) {
+            Err(Errno::NOENT) | Ok(()) => Ok(()),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// The folder `name` within this one, made with `mode` where it is missing.
+    pub(crate) fn make_folder(&self, name: &OsStr, mode: u32) -> Result<Self, FileError> {
+        let path = self.path.join(name);
+        let made = match rustix::fs::mkdirat(&self.fd, name, Mode::RWXU) {
+            Ok(()) => true,
+            Err(Errno::EXIST) => false,
+            Err(errno) => return Err(FileError::new("make the folder", &path, errno)),
+        };
+        // What was made must not have become a symbolic link; what was there may be one.
+        let nofollow = if made { OFlags::NOFOLLOW } else { OFlags::empty() };
+        let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY | nofollow;
+        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty())
+            .map_err(|errno| FileError::new("open the folder", &path, errno))?;
+        let folder = Self { fd, path };
+        if made {
+            folder.set_mode(mode)?;
+            self.sync()?;
+        }
+        Ok(folder)
+    }
+
+    /// The mode a person's own `mkdir` would have given, whatever the umask of this process.
+    fn set_mode(&self, mode: u32) -> Result<(), FileError> {
+        let failed = |errno| FileError::new("set the permissions of", &self.path, errno);
+        let stat = rustix::fs::fstat(&self.fd).map_err(failed)?;
+        // A folder made in a set-group-ID folder has inherited the bit and is to keep it.
+        let inherited = stat.st_mode & Mode::SGID.bits();
+        match rustix::fs::fchmod(&self.fd, Mode::from_bits_retain(mode | inherited)) {
+            Err(errno) if !keeps_no_modes(errno) => Err(failed(errno)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl AsFd for Folder {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// What has a name in a folder.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) identity: FileIdentity,
+    pub(crate) kind: FileType,
+    /// Permission bits, without set-user-ID and the like.
+    pub(crate) mode: u32,
+    pub(crate) owner: u32,
+    /// Whether the file has no second name.
+    pub(crate) has_one_name: bool,
+}
+
+impl Entry {
+    pub(crate) fn of(stat: &rustix::fs::Stat) -> Self {
+        Self {
+            identity: FileIdentity::of_stat(stat),
+            kind: FileType::from_raw_mode(stat.st_mode),
+            mode: stat.st_mode & 0o777,
+            owner: stat.st_uid,
+            has_one_name: stat.st_nlink == 1,
+        }
+    }
+}
+
+/// Whether a refused `fchmod` of a file of ours only means that its file system (FAT, some network
+/// shares) does not keep modes.
+pub(crate) fn keeps_no_modes(errno: Errno) -> bool {
+    matches!(errno, Errno::PERM | Errno::NOTSUP | Errno::NOSYS)
+}
+
+pub(crate) fn again_when_interrupted<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            outcome => return outcome,
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! The file that is being received, until it has its name.
+//!
+//! It is made so that nothing else can be it: not there before, no link, readable by its user
+//! alone. It is taken up again only if all that still holds.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bits_core::units::Bytes;
+use rustix::fs::{FallocateFlags, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::destination::check_entry;
+use super::folder::{Entry, again_when_interrupted, keeps_no_modes};
+use super::{DestinationError, FileError, FileIdentity, Folder, Umask};
+use crate::caller::own_uid;
+
+/// The name of the partial file of a job's file number `index` that will be called `name`:
+/// `.NAME.JOB-INDEX.bits-part`. `job` is the job's id; its end is used, which is random in every
+/// kind of id, while the beginning may be a time.
+pub fn partial_name(name: &OsStr, job: &str, index: u32) -> OsString {
+    let job: String = job.chars().filter(char::is_ascii_alphanumeric).collect();
+    let job = &job[job.len().saturating_sub(JOB_CHARACTERS)..];
+    let end = format!(".{job}-{index}.bits-part");
+    let mut bytes = vec![b'.'];
+    bytes.extend_from_slice(start_of(name.as_bytes(), PARTIAL_NAME_BYTES_MAX - 1 - end.len()));
+    bytes.extend_from_slice(end.as_bytes());
+    OsString::from_vec(bytes)
+}
+
+/// A partial file, open for writing.
+#[derive(Debug)]
+pub struct Partial {
+    folder: Arc<Folder>,
+    name: OsString,
+    file: File,
+    identity: FileIdentity,
+}
+
+/// Why a partial file could not be made, taken up or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum PartialError {
+    #[error("{} is there already", .0.display())]
+    Exists(PathBuf),
+    #[error("{} is not the partial file that was made there: {why}", path.display())]
+    Foreign { path: PathBuf, why: ForeignPartial },
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// In what a file under a partial file's name differs from one we made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ForeignPartial {
+    #[error("it is not a regular file")]
+    NotAFile,
+    #[error("it belongs to user {0}")]
+    OfSomebodyElse(u32),
+    #[error("it has other names too")]
+    HasOtherNames,
+    #[error("another file has taken its name")]
+    Replaced,
+}
+
+/// Whether a file that has the destination's name may be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    Replace,
+    Keep,
+}
+
+/// Why a partial file did not get its name. The partial file is still there.
+#[derive(Debug, thiserror::Error)]
+pub enum FinalizeError {
+    #[error("{} exists and is not to be replaced", .0.display())]
+    Exists(PathBuf),
+    #[error(transparent)]
+    Destination(DestinationError),
+    #[error(transparent)]
+    Partial(#[from] PartialError),
+}
+
+impl Partial {
+    /// Makes the partial file `name` in `folder`.
+    pub fn create(folder: Arc<Folder>, name: OsString) -> Result<Self, PartialError> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match rustix::fs::openat(&folder, &name, flags, Mode::RUSR | Mode::WUSR) {
+            Ok(fd) => Self::of_open(folder, name, File::from(fd)),
+            Err(Errno::EXIST) => Err(PartialError::Exists(folder.path().join(name))),
+            Err(errno) => Err(FileError::new("make", &folder.path().join(name), errno).into()),
+        }
+    }
+
+    /// Opens the partial file `name` of an earlier attempt. A missing one is a
+    /// [`FileError`] of kind `NotFound`.
+    pub fn reopen(folder: Arc<Folder>, name: OsString) -> Result<Self, PartialError> {
+        let path = || folder.path().join(&name);
+        // Not blocking, and no terminal of ours: it may be anything.
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        match rustix::fs::openat(&folder, &name, flags, Mode::empty()) {
+            Ok(fd) => {
+                let entry = rustix::fs::fstat(&fd)
+                    .map(|stat| Entry::of(&stat))
+                    .map_err(|errno| FileError::new("look at", &path(), errno))?;
+                match foreign(&entry) {
+                    Some(why) => Err(PartialError::Foreign { path: path(), why }),
+                    None => Self::of_open(folder, name, File::from(fd)),
+                }
+            }
+            Err(Errno::LOOP | Errno::ISDIR | Errno::NXIO) => {
+                Err(PartialError::Foreign { path: path(), why: ForeignPartial::NotAFile })
+            }
+            Err(errno) => Err(FileError::new("open", &path(), errno).into()),
+        }
+    }
+
+    /// Removes the partial file `name` of an earlier attempt without opening it. A missing one is
+    /// fine; what is not a partial file of this user stays.
+    pub fn discard_named(folder: &Folder, name: &OsStr) -> Result<(), PartialError> {
+        let path = || folder.path().join(name);
+        let Some(entry) = folder.entry(name)? else { return Ok(()) };
+        match foreign(&entry) {
+            Some(why) => Err(PartialError::Foreign { path: path(), why }),
+            None => folder.remove(name).map_err(|errno| FileError::new("remove", &path(), errno).into()),
+        }
+    }
+
+    fn of_open(folder: Arc<Folder>, name: OsString, file: File) -> Result<Self, PartialError> {
+        match FileIdentity::of_open(&file) {
+            Ok(identity) => Ok(Self { folder, name, file, identity }),
+            Err(errno) => Err(FileError::new("look at", &folder.path().join(name), errno).into()),
+        }
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Arc<Folder> {
+        &self.folder
+    }
+
+    /// Where it is, for messages.
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join(&self.name)
+    }
+
+    /// Which file it is, whatever becomes of its name.
+    pub fn identity(&self) -> FileIdentity {
+        self.identity
+    }
+
+    /// The open file, for those who read it back.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// How long it is now.
+    pub fn len(&self) -> Result<Bytes, FileError> {
+        self.file.metadata().map(|metadata| Bytes(metadata.size())).map_err(self.failed("look at"))
+    }
+
+    /// Whether nothing has been written to it.
+    pub fn is_empty(&self) -> Result<bool, FileError> {
+        Ok(self.len()? == Bytes::ZERO)
+    }
+
+    /// Takes hold of the space for `size` bytes now, so that a full disk is known before the
+    /// transfer. Its length stays. Where a file system cannot do that, nothing happens.
+    pub fn preallocate(&self, size: Bytes) -> Result<(), FileError> {
+        if size == Bytes::ZERO {
+            return Ok(());
+        }
+        let allocate = || rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, 0, size.0);
+        match again_when_interrupted(allocate) {
+            Err(Errno::NOTSUP | Errno::NOSYS) | Ok(()) => Ok(()),
+            Err(errno) => Err(self.failed("take space for")(errno.into())),
+        }
+    }
+
+    /// Writes all of `bytes` at `place`. When it fails, a part may have been written.
+    pub fn write_at(&self, bytes: &[u8], place: Bytes) -> Result<(), FileError> {
+        self.file.write_all_at(bytes, place.0).map_err(self.failed("write"))
+    }
+
+    /// Cuts or extends it to `size` bytes.
+    pub fn truncate(&self, size: Bytes) -> Result<(), FileError> {
+        self.file.set_len(size.0).map_err(self.failed("change the length of"))
+    }
+
+    /// Returns when all that was written is on the disk.
+    pub fn sync_data(&self) -> Result<(), FileError> {
+        self.file.sync_data().map_err(self.failed("sync"))
+    }
+
+    /// Gives the file its final `name`, for good: [`Partial::place`], then [`Folder::sync`].
+    pub fn finalize(self, name: &OsStr, umask: Umask, existing: Existing) -> Result<(), FinalizeError> {
+        let folder = self.folder.clone();
+        self.place(name, umask, existing)?;
+        folder.sync().map_err(|error| FinalizeError::Partial(error.into()))
+    }
+
+    /// Gives the file its final `name` in the folder it is in, with the mode of the file it
+    /// replaces or else that of a new file under `umask`. The bytes are on the disk before that;
+    /// the new name is when [`Folder::sync`] has returned.
+    ///
+    /// A folder, symbolic link or device of that name is refused, and so is any file with
+    /// [`Existing::Keep`].
+    pub fn place(self, name: &OsStr, umask: Umask, existing: Existing) -> Result<(), FinalizeError> {
+        let path = || self.folder.path().join(name);
+        let mode = check_entry(&self.folder, name).map_err(FinalizeError::Destination)?;
+        if mode.is_some() && existing == Existing::Keep {
+            return Err(FinalizeError::Exists(path()));
+        }
+        self.check_name()?;
+        self.set_mode(mode.unwrap_or(umask.file_mode()))?;
+        self.file.sync_all().map_err(|error| PartialError::from(self.failed("sync")(error)))?;
+
+        let renamed = match existing {
+            Existing::Replace => self.folder.rename(&self.name, name),
+            Existing::Keep => self.folder.rename_no_replace(&self.name, name),
+        };
+        match renamed {
+            Ok(()) => Ok(()),
+            Err(Errno::EXIST) if existing == Existing::Keep => Err(FinalizeError::Exists(path())),
+            Err(Errno::ISDIR | Errno::NOTEMPTY | Errno::EXIST) => {
+                Err(FinalizeError::Destination(DestinationError::IsFolder(path())))
+            }
+            Err(errno) => Err(PartialError::from(FileError::new("finish", &path(), errno)).into()),
+        }
+    }
+
+    /// Removes it. What has taken its name meanwhile stays.
+    pub fn discard(self) -> Result<(), PartialError> {
+        match self.check_name() {
+            Ok(()) | Err(PartialError::Foreign { why: ForeignPartial::HasOtherNames, .. }) => {
+                self.folder.remove(&self.name).map_err(|errno| self.failed("remove")(errno.into()).into())
+            }
+            Err(PartialError::Foreign { .. }) => Ok(()),
+            Err(PartialError::File(error)) if error.kind == super::FileErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the name still means this file.
+    fn check_name(&self) -> Result<(), PartialError> {
+        let foreign = |why| Err(PartialError::Foreign { path: self.path(), why });
+        match self.folder.entry(&self.name)? {
+            None => Err(self.failed("find")(Errno::NOENT.into()).into()),
+            Some(entry) if entry.identity != self.identity => foreign(ForeignPartial::Replaced),
+            Some(entry) if !entry.has_one_name => foreign(ForeignPartial::HasOtherNames),
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn set_mode(&self, mode: u32) -> Result<(), PartialError> {
+        match rustix::fs::fchmod(&self.file, Mode::from_bits_retain(mode)) {
+            Err(errno) if !keeps_no_modes(errno) => {
+                Err(self.failed("set the permissions of")(errno.into()).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn failed(&self, action: &'static str) -> impl Fn(io::Error) -> FileError {
+        let path = self.path();
+        move |source| FileError::new(action, &path, source)
+    }
+}
+
+/// The shortest limit among file systems in use (eCryptfs); the name of a partial file may be cut.
+const PARTIAL_NAME_BYTES_MAX: usize = 143;
+/// Characters of the job's id: 32 random bits, in one folder and beside the name and the index.
+const JOB_CHARACTERS: usize = 8;
+
+/// As much of `name` as fits, without half a character at its end.
+fn start_of(name: &[u8], bytes_max: usize) -> &[u8] {
+    if name.len() <= bytes_max {
+        return name;
+    }
+    let start = &name[..bytes_max];
+    match std::str::from_utf8(start) {
+        Err(error) if error.error_len().is_none() => &start[..error.valid_up_to()],
+        _ => start,
+    }
+}
+
+fn foreign(entry: &Entry) -> Option<ForeignPartial> {
+    if entry.kind != FileType::RegularFile {
+        Some(ForeignPartial::NotAFile)
+    } else if entry.owner != own_uid() {
+        Some(ForeignPartial::OfSomebodyElse(entry.owner))
+    } else if !entry.has_one_name {
+        Some(ForeignPartial::HasOtherNames)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;

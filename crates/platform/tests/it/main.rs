@@ -1,0 +1,9 @@
+//! What needs a process or a terminal of its own, seen through the public face of the crate.
+
+use bits_platform::hardening::ZeroingAllocator;
+
+/// As in the programs: everything below also runs on the wiping allocator.
+#[global_allocator]
+static ALLOCATOR: ZeroingAllocator = ZeroingAllocator::new();
+
+mod hardening;
