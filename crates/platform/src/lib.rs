@@ -14,7 +14,11 @@ pub mod endpoint;
 pub mod files;
 pub mod hardening;
 pub mod paths;
+pub mod process;
 pub mod seal;
+pub mod service;
+pub mod shown;
+pub mod terminal;
 
 #[cfg(test)]
 mod somebody;

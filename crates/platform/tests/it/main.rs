@@ -1,4 +1,5 @@
 //! What needs a process or a terminal of its own, seen through the public face of the crate.
+#![allow(clippy::unwrap_used, reason = "what a test cannot unwrap is its failure")]
 
 use bits_platform::hardening::ZeroingAllocator;
 
@@ -7,3 +8,5 @@ use bits_platform::hardening::ZeroingAllocator;
 static ALLOCATOR: ZeroingAllocator = ZeroingAllocator::new();
 
 mod hardening;
+mod process;
+mod terminal;

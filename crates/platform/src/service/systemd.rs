@@ -1,0 +1,79 @@
+//! The systemd user unit, as text.
+
+use std::path::{Path, PathBuf};
+
+use super::{EXIT_ALREADY_RUNNING, MARK, ServiceEntry, ServiceError, writable};
+use crate::process::CALLER_VARIABLES;
+
+const UNIT_NAME: &str = "bitsd.service";
+
+pub(super) fn unit_path(config_home: &Path) -> PathBuf {
+    config_home.join("systemd/user").join(UNIT_NAME)
+}
+
+/// The link that enables the unit.
+pub(super) fn wanted_path(config_home: &Path) -> PathBuf {
+    config_home.join("systemd/user/default.target.wants").join(UNIT_NAME)
+}
+
+/// The unit's text. Only lines that a user's manager can carry out without privileges, and none
+/// that would keep files from places a person may name (`PrivateTmp`, `ProtectHome`) or break
+/// set-group-ID folders (`RestrictSUIDSGID`).
+pub(super) fn unit(entry: &ServiceEntry) -> Result<String, ServiceError> {
+    let mut command = quoted_program(&entry.program)?;
+    for argument in &entry.arguments {
+        command.push(' ');
+        command.push_str(&quoted_argument(writable(argument.as_ref())?));
+    }
+    let mut environment = String::new();
+    for (name, value) in &entry.environment {
+        let assignment = format!("{name}={value}");
+        environment.push_str(&format!("Environment={}\n", quoted(writable(assignment.as_ref())?)));
+    }
+    let callers = CALLER_VARIABLES.join(" ");
+    Ok(format!(
+        "\
+{MARK}
+[Unit]
+Description=OpenBITS background transfer service
+
+[Service]
+Type=notify
+ExecStart={command}
+{environment}UnsetEnvironment={callers}
+Restart=on-failure
+RestartSec=5
+RestartPreventExitStatus={EXIT_ALREADY_RUNNING}
+UMask=0077
+LimitCORE=0
+NoNewPrivileges=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+RestrictRealtime=yes
+RestrictNamespaces=yes
+SystemCallArchitectures=native
+
+[Install]
+WantedBy=default.target
+"
+    ))
+}
+
+/// Quoted so that systemd reads back `text`: its escapes, and `%`, which begins a specifier.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%"))
+}
+
+/// The program's path is not searched for variables, so a `$` in it is only itself; but systemd
+/// starts no program with a quote or a backslash in its path.
+fn quoted_program(path: &Path) -> Result<String, ServiceError> {
+    let text = writable(path.as_os_str())?;
+    if text.contains(['"', '\'', '\\']) {
+        return Err(ServiceError::ProgramIsQuoted(path.into()));
+    }
+    Ok(quoted(text))
+}
+
+fn quoted_argument(text: &str) -> String {
+    quoted(&text.replace('$', "$$"))
+}
