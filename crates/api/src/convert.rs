@@ -119,7 +119,7 @@ fn wait(wait: WaitReason) -> Wait {
 }
 
 fn name(code: Code) -> String {
-    code.to_string()
+    code.name().into_owned()
 }
 
 #[cfg(test)]

@@ -202,9 +202,15 @@ impl StoreError {
 pub trait Seal: Send + Sync {
     /// Seals `plain` so that it opens again only together with the same `bound_to`: the job, its
     /// owner, target and scheme, so that a record copied to another place is worthless there.
+    ///
+    /// # Errors
+    /// When it is too large, or no randomness can be had.
     fn seal(&self, plain: &[u8], bound_to: &[u8]) -> Result<Vec<u8>, SealError>;
 
     /// Opens what [`Seal::seal`] made. `sealed` may be anything; it is foreign bytes.
+    ///
+    /// # Errors
+    /// When it was sealed with another key or for another place, or is damaged.
     fn open(&self, sealed: &[u8], bound_to: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError>;
 
     /// Where the key is from, for a person.
