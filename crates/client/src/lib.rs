@@ -2,7 +2,7 @@
 //!
 //! [`Client::connect`] finds the service of the calling user, or starts it; then there is one
 //! method for each operation of the service. [`JobHandle`] is one job as BITS's programs know it,
-//! with its credential interface. [`blocking`] is the same for programs without async.
+//! with its credential interface; [`prompt`] asks a person for them. [`blocking`] is the same for programs without async.
 //!
 //! Bodies and answers are the shapes of `bits-api`, here as [`api`]. No decision about jobs is
 //! made here.
@@ -15,6 +15,7 @@ mod error;
 mod events;
 mod find;
 mod handle;
+pub mod prompt;
 mod transport;
 mod wiped;
 
