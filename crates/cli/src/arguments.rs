@@ -89,9 +89,11 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(override_usage = "bits get [OPTIONS] URL… [DEST]\n       bits get [OPTIONS] --input FILE [DEST]")]
 pub(crate) struct Get {
-    /// What to download, and where to: a file or an existing folder; without DEST, here
-    #[arg(value_name = "URL… [DEST]", required_unless_present = "input")]
+    /// What to download, and where to: a file or an existing folder; without DEST, here. Several
+    /// URLs need a folder
+    #[arg(value_name = "URL… DEST", required_unless_present = "input")]
     pub(crate) operands: Vec<OsString>,
     /// Read lines `URL [PATH]` from FILE, or from standard input with `-`
     #[arg(short, long, value_name = "FILE")]

@@ -27,7 +27,10 @@ pub(crate) struct Order {
 
 impl fmt::Debug for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Order").field("remote", &self.remote).field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Order")
+            .field("remote", &self.remote)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 
@@ -93,8 +96,8 @@ pub(crate) fn from_operands(
     if let ([url], Some(path)) = (&urls[..], destination) {
         return Ok(vec![one(url, path, here)?]);
     }
-    let folder = folder(destination, here)
-        .map_err(|folder| DestinationError::NotAFolder(folder.to_path_buf()))?;
+    let folder =
+        folder(destination, here).map_err(|folder| DestinationError::NotAFolder(folder.to_path_buf()))?;
     unique(urls.into_iter().map(|url| in_folder(url, None, folder, here)))
 }
 
@@ -261,10 +264,7 @@ mod tests {
                 &["http://h/f", "-"],
                 "`-` is no destination: files are written, not printed; a file of that name is `./-`",
             ),
-            (
-                &["http://h/f", "new/"],
-                "the folder new/ is not there; make it, or add --create-dirs",
-            ),
+            (&["http://h/f", "new/"], "the folder new/ is not there; make it, or add --create-dirs"),
             (
                 &["http://h/f", "http://h/g", "new"],
                 "several URLs need a folder, and new is none; make it, or add --create-dirs",
@@ -306,7 +306,11 @@ mod tests {
             ("http://h/f\nhttp://h/g my g\n", &[][..], "/home/anna/f /home/anna/my g"),
             ("http://h/f\nhttp://h/g /tmp/x\n", &["docs"], "/home/anna/docs/f /tmp/x"),
             ("# all\n\nh/f\n", &[], "line 3: `h/f` is not a URL: relative URL without a base"),
-            ("http://h/f", &["http://h/g"], "with a list, the one other thing to give is a folder; put further URLs into the list"),
+            (
+                "http://h/f",
+                &["http://h/g"],
+                "with a list, the one other thing to give is a folder; put further URLs into the list",
+            ),
             ("http://h/f", &["new"], "with a list, the one other thing to give is a folder; new is none"),
             ("# nothing", &[], "there is no URL in the list"),
         ] {

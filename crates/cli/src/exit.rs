@@ -19,25 +19,46 @@ pub(crate) enum Failure {
     /// What was typed cannot be meant.
     Usage(String),
     /// The same, and there is a word that may have been meant.
-    UsageNear { sentence: String, nearest: Option<String> },
+    UsageNear {
+        sentence: String,
+        nearest: Option<String>,
+    },
     Destination(DestinationError),
     PasswordSource(PasswordSourceError),
     Client(Error),
     /// The service went away while a job was watched.
-    LostSight { error: Error, id: String },
+    LostSight {
+        error: Error,
+        id: String,
+    },
     NoSuchJob(String),
-    AmbiguousJob { text: String, jobs: Vec<Job> },
+    AmbiguousJob {
+        text: String,
+        jobs: Vec<Job>,
+    },
     /// A job is in ERROR. `hint` is better than what is known of the code alone.
-    JobFailed { job: Box<Job>, hint: Option<String>, cancelled: bool },
+    JobFailed {
+        job: Box<Job>,
+        hint: Option<String>,
+        cancelled: bool,
+    },
     /// Somebody else suspended or cancelled a job.
     ByOthers(Box<Job>),
     /// A person was asked for credentials and gave none: 1223, 1460 or 1312.
-    NoCredentials { code: Code, sentence: String },
+    NoCredentials {
+        code: Code,
+        sentence: String,
+    },
     Prompt(PromptError),
     /// `--max-time` is over.
-    OutOfTime { id: String, seconds: u64 },
+    OutOfTime {
+        id: String,
+        seconds: u64,
+    },
     /// Ctrl-C while jobs were watched, which go on.
-    StoppedWatching { jobs: Vec<String> },
+    StoppedWatching {
+        jobs: Vec<String>,
+    },
     /// Ctrl-C before the job was complete enough to go on.
     StoppedMaking,
     /// `service status`, which has already said so.
@@ -154,9 +175,11 @@ impl Failure {
             }
             Self::JobFailed { job, hint, cancelled } => job_failed(job, hint.as_deref(), *cancelled),
             Self::ByOthers(job) => {
-                let sentence = format!("{}: the job was {} by somebody else", job.display_name, job.state);
+                let sentence = format!("{}: the job is {}", job.display_name, job.state);
                 match job.state.as_str() {
-                    "suspended" => hinted(BY_OTHERS, sentence, format!("let it run: bits resume {}", short_id(job))),
+                    "suspended" => {
+                        hinted(BY_OTHERS, sentence, format!("let it run: bits resume {}", short_id(job)))
+                    }
                     _ => told(BY_OTHERS, sentence),
                 }
             }
@@ -170,7 +193,7 @@ impl Failure {
             Self::OutOfTime { id, seconds } => Telling {
                 code: OUT_OF_TIME,
                 notice: Some(format!("not done after {seconds} s; the job goes on")),
-                hint: Some(come_back(&[id.clone()])),
+                hint: Some(come_back(std::slice::from_ref(id))),
                 error: None,
             },
             Self::StoppedWatching { jobs } => Telling {

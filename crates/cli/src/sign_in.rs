@@ -122,9 +122,7 @@ fn credentials(identity: &Identity) -> SetCredentials {
     let strings = identity.encode_as_strings();
     SetCredentials {
         user: strings.qualified_user_name().unwrap_or_default(),
-        password: Password(
-            strings.password.unwrap_or_else(|| bits_core::secret::Secret::new(String::new())),
-        ),
+        password: Password(strings.password.unwrap_or_else(|| bits_core::secret::Secret::new(String::new()))),
     }
 }
 

@@ -34,7 +34,8 @@ mod tests {
 
     #[test]
     fn a_line_is_a_url_and_perhaps_a_path_that_may_have_spaces() {
-        let text = "# files\r\n\r\nhttp://h/a\n  http://h/b \t my file.txt  \n#http://h/c\nhttp://h/d#part x\n";
+        let text =
+            "# files\r\n\r\nhttp://h/a\n  http://h/b \t my file.txt  \n#http://h/c\nhttp://h/d#part x\n";
         let found: Vec<_> = lines(text).map(|line| (line.number, line.url, line.path)).collect();
         assert_eq!(
             found,

@@ -125,7 +125,8 @@ impl Drop for Progress<'_> {
     }
 }
 
-const SIZE_KNOWN: &str = "{prefix} {bar:20} {binary_bytes} of {binary_total_bytes} {binary_bytes_per_sec} {eta} left{msg}";
+const SIZE_KNOWN: &str =
+    "{prefix} {bar:20} {binary_bytes} of {binary_total_bytes} {binary_bytes_per_sec} {eta} left{msg}";
 const SIZE_UNKNOWN: &str = "{prefix} {binary_bytes} {binary_bytes_per_sec}{msg}";
 
 fn style(template: &str) -> ProgressStyle {

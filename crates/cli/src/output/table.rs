@@ -16,8 +16,7 @@ pub(crate) fn lines<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -
 }
 
 fn line(row: &[String], widths: &[usize]) -> String {
-    let cells: Vec<String> =
-        row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+    let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
     cells.join("  ").trim_end().to_owned()
 }
 

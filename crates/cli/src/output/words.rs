@@ -285,10 +285,19 @@ EncodeSample
             (Job { progress: empty, ..a_job("suspended") }, "Add one: bits add 8e2d0a1b URL PATH"),
             (a_job("suspended"), "Let it run: bits resume 8e2d0a1b"),
             (a_job("transferred"), "Put them in their places: bits complete 8e2d0a1b"),
-            (Job { error: Some(an_error("0x80190194", false)), ..a_job("error") }, "Then: bits resume 8e2d0a1b"),
-            (Job { wait: Some(turn(Some(2))), ..a_job("queued") }, "It waits for its turn; 2 jobs come first."),
+            (
+                Job { error: Some(an_error("0x80190194", false)), ..a_job("error") },
+                "Then: bits resume 8e2d0a1b",
+            ),
+            (
+                Job { wait: Some(turn(Some(2))), ..a_job("queued") },
+                "It waits for its turn; 2 jobs come first.",
+            ),
             (Job { wait: Some(turn(None)), ..a_job("queued") }, "It waits for its turn and is next."),
-            (Job { wait: Some(Wait { reason: "network".to_owned(), ..turn(None) }), ..a_job("queued") }, "It waits (network)."),
+            (
+                Job { wait: Some(Wait { reason: "network".to_owned(), ..turn(None) }), ..a_job("queued") },
+                "It waits (network).",
+            ),
         ] {
             assert_eq!(what_now(&job, now()).last().map(String::as_str), Some(expected));
         }
@@ -297,7 +306,10 @@ EncodeSample
     #[test]
     fn an_error_comes_with_what_is_known_to_help() {
         let known = advice(&an_error("0x80190194", false)).expect("404 is known");
-        assert!(what_now(&Job { error: Some(an_error("0x80190194", false)), ..a_job("error") }, now()).contains(&known));
+        assert!(
+            what_now(&Job { error: Some(an_error("0x80190194", false)), ..a_job("error") }, now())
+                .contains(&known)
+        );
         assert_eq!(advice(&an_error("a later form", false)), None);
     }
 }
