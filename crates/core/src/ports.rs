@@ -154,9 +154,13 @@ pub struct Filter {
     pub owner: Owner,
     /// Only jobs in this state; without it all but the final ones.
     pub state: Option<StateName>,
-    /// Only live jobs whose id begins so, or whose display name is just this.
+    /// Only live jobs whose id begins so, with at least [`ID_START_MIN`] characters, or whose
+    /// display name is just this.
     pub called: Option<String>,
 }
+
+/// Characters of an id that are enough to name a job; fewer are a name and nothing else.
+pub const ID_START_MIN: usize = 4;
 
 /// A place in a list of jobs: after the job with this time and id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::file::{File, FileIndex, Stage};
 use bits_core::job::{Job, JobId, Owner, Progress, State};
 use bits_core::ports::{
-    Batch, CredentialChange, Cursor, FileChange, Filter, JobChange, Page, SealedCredential, StateName, Store,
-    StoreError,
+    Batch, CredentialChange, Cursor, FileChange, Filter, ID_START_MIN, JobChange, Page, SealedCredential,
+    StateName, Store, StoreError,
 };
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
@@ -140,8 +140,8 @@ fn fits(job: &Job, filter: &Filter) -> bool {
     let Filter { owner, state, called } = filter;
     let called_so = |called: &String| {
         let start = JobId::parse(called).map_or_else(|_| called.to_ascii_lowercase(), |id| id.to_string());
-        !job.state.is_final()
-            && (job.properties.display_name == *called || job.id.to_string().starts_with(&start))
+        let begins_so = called.len() >= ID_START_MIN && job.id.to_string().starts_with(&start);
+        !job.state.is_final() && (job.properties.display_name == *called || begins_so)
     };
     job.owner == *owner
         && state.map_or(!job.state.is_final(), |state| job.state.name() == state)

@@ -95,7 +95,7 @@ fn the_prompt_of_credentials_set_shows_what_it_was_told_and_cancelling_is_exit_5
     terminal.finish().expect_code(5);
     // No terminal and no other place to ask.
     let finished = service.bits(&words).finish();
-    assert_eq!(finished.code, Some(4), "{finished}");
+    assert_eq!(finished.code, Some(5), "{finished}");
     assert!(finished.stderr.contains("1312"), "{finished}");
 }
 

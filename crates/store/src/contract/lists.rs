@@ -94,7 +94,8 @@ pub(super) fn a_job_is_called_by_the_start_of_its_id_or_by_its_name(store: &mut 
         ("8E2D", vec![1, 2, 0x10, 0x11, 0x12]),
         ("8e2d0a1b-", vec![1, 2, 0x10, 0x11, 0x12]),
         ("8e2d0a1b0", vec![]),
-        ("8f", vec![]),
+        ("8e2", vec![]),
+        ("8f00", vec![]),
         ("{8e2d", vec![]),
         ("%", vec![]),
     ] {

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 
 use bits_core::file::{File, FileIndex};
 use bits_core::job::{Job, JobId, Owner, Progress};
-use bits_core::ports::{Cursor, Filter, Page, SealedCredential, StateName, StoreError};
+use bits_core::ports::{Cursor, Filter, ID_START_MIN, Page, SealedCredential, StateName, StoreError};
 use bits_core::units::Bytes;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Params, Row, params, params_from_iter};
@@ -199,7 +199,7 @@ fn ids_beginning(text: &str) -> Option<(JobId, JobId)> {
         JobId::parse(&[text, &rest.replace('0', with.encode_utf8(&mut [0; 4]))].concat()).ok()
     };
     // A brace at the start would be taken together with one at the end.
-    if text.starts_with('{') {
+    if text.len() < ID_START_MIN || text.starts_with('{') {
         return None;
     }
     Some((filled('0')?, filled('f')?))
@@ -279,14 +279,13 @@ mod tests {
         for (text, first, last) in [
             ("8e2D", "8e2d0000-0000-0000-0000-000000000000", "8e2dffff-ffff-ffff-ffff-ffffffffffff"),
             ("8e2d0a1b-0", "8e2d0a1b-0000-0000-0000-000000000000", "8e2d0a1b-0fff-ffff-ffff-ffffffffffff"),
-            ("", "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"),
         ] {
             assert_eq!(ids(text), Some([first.to_owned(), last.to_owned()]), "{text:?}");
         }
         let whole = "8e2d0a1b-0203-4405-8607-08090a0b0c0d";
         let braces = "{8E2D0A1B-0203-4405-8607-08090A0B0C0D}";
         assert_eq!(ids(braces), Some([whole.to_owned(), whole.to_owned()]));
-        for text in ["x", "8e2d0a1b0", "-", "{8e2d", "grüße", "8e2d0a1b-0203-4405-8607-08090a0b0c0d0"] {
+        for text in ["", "8e2", "x", "8e2d0a1b0", "-", "{8e2d", "grüße", "8e2d0a1b-0203-4405-8607-08090a0b0c0d0"] {
             assert_eq!(ids(text), None, "{text:?}");
         }
     }
