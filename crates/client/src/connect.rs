@@ -179,7 +179,8 @@ impl Start {
         };
         let start = ServiceStart {
             program: program.clone(),
-            arguments: Vec::new(),
+            // It says how its start went, for `start_service`.
+            arguments: vec!["--report".into()],
             environment: self.variables.clone(),
             log: None,
             patience: START_PATIENCE,
