@@ -91,9 +91,9 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[command(override_usage = "bits get [OPTIONS] URL… [DEST]\n       bits get [OPTIONS] --input FILE [DEST]")]
 pub(crate) struct Get {
-    /// What to download, and where to: a file or an existing folder; without DEST, here. Several
-    /// URLs need a folder
-    #[arg(value_name = "URL… DEST", required_unless_present = "input")]
+    /// What to download, and at the end where to: a file or an existing folder; without DEST, here.
+    /// Several URLs need a folder
+    #[arg(value_name = "URL", required_unless_present = "input")]
     pub(crate) operands: Vec<OsString>,
     /// Read lines `URL [PATH]` from FILE, or from standard input with `-`
     #[arg(short, long, value_name = "FILE")]
@@ -110,8 +110,6 @@ pub(crate) struct Get {
     /// Sign in with this scheme: basic, digest, ntlm or negotiate; basic also over plain http
     #[arg(long, value_name = "SCHEME", value_parser = scheme)]
     pub(crate) auth: Option<AuthScheme>,
-    #[command(flatten)]
-    pub(crate) secret: Secret,
     /// Stop waiting after so many seconds; the job goes on
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_time: Option<u64>,
@@ -127,6 +125,9 @@ pub(crate) struct Get {
     /// Print the job's id and return at once
     #[arg(long, conflicts_with_all = ["max_time", "rm_on_error"])]
     pub(crate) detach: bool,
+    // The last: its heading would be that of what follows.
+    #[command(flatten)]
+    pub(crate) secret: Secret,
 }
 
 /// Who signs in, and where the password comes from. Never from an argument or the environment:
@@ -198,14 +199,15 @@ pub(crate) struct SetCredentials {
     /// The scheme: basic, digest, ntlm or negotiate; without it all that suit
     #[arg(long, value_parser = scheme)]
     pub(crate) scheme: Option<AuthScheme>,
-    #[command(flatten)]
-    pub(crate) secret: Secret,
     /// The title of the question
     #[arg(long, value_name = "TEXT")]
     pub(crate) caption: Option<String>,
     /// A text below the title
     #[arg(long, value_name = "TEXT")]
     pub(crate) message: Option<String>,
+    // The last: its heading would be that of what follows.
+    #[command(flatten)]
+    pub(crate) secret: Secret,
 }
 
 #[derive(Debug, Args)]

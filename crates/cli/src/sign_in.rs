@@ -93,7 +93,7 @@ pub(crate) fn question_after(
     // After a redirect only the host is known; that it is safe is not assumed.
     let target = match is_the_server {
         true => origin(remote),
-        false => format!("{} ({})", challenge.host, challenge.target),
+        false => format!("{} {}", challenge.target, challenge.host),
     };
     let mut request = PromptRequest::new(target, package(scheme.or(offered)));
     request.unencrypted = !(is_the_server && remote.is_tls());
@@ -115,7 +115,7 @@ fn package(scheme: Option<AuthScheme>) -> Package {
 
 fn origin(remote: &RemoteName) -> String {
     let scheme = if remote.is_tls() { "https" } else { "http" };
-    format!("{scheme}://{} (server)", remote.authority())
+    format!("server {scheme}://{}", remote.authority())
 }
 
 fn credentials(identity: &Identity) -> SetCredentials {
@@ -152,8 +152,8 @@ mod tests {
     fn a_question_names_who_asks_and_whether_everybody_can_listen() {
         let https = remote("https://files.test:8443/f");
         for (host, expected, unencrypted) in [
-            ("files.test:8443", "https://files.test:8443 (server)", false),
-            ("elsewhere.test", "elsewhere.test (server)", true),
+            ("files.test:8443", "server https://files.test:8443", false),
+            ("elsewhere.test", "server elsewhere.test", true),
         ] {
             let asked = challenge(host, &["basic", "negotiate"]);
             let request = question_after(&asked, &https, None, Some(Code::HTTP_UNAUTHORIZED));
@@ -163,7 +163,7 @@ mod tests {
             assert_eq!(request.refused, Some(Code::HTTP_UNAUTHORIZED));
         }
         let request = question(&remote("http://files.test/f"), Some(AuthScheme::Ntlm));
-        assert_eq!(request.target, "http://files.test (server)");
+        assert_eq!(request.target, "server http://files.test");
         assert!(request.unencrypted);
         assert_eq!(request.package, Package::Ntlm);
     }

@@ -179,6 +179,7 @@ impl Start {
         };
         let start = ServiceStart {
             program: program.clone(),
+            // It says how its start went, for `start_service`.
             arguments: vec!["--report".into()],
             environment: self.variables.clone(),
             log: None,

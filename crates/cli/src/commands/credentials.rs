@@ -81,7 +81,7 @@ async fn question(session: &Session, job: &Job, set: &SetCredentials) -> Result<
     let target = match (set.target, servers.len()) {
         (AuthTarget::Proxy, _) => "the proxy on the way".to_owned(),
         (AuthTarget::Server, 0) => "any server of this job (it has no files yet)".to_owned(),
-        (AuthTarget::Server, 1..=SERVERS_NAMED_MAX) => format!("{} (server)", servers.join(", ")),
+        (AuthTarget::Server, 1..=SERVERS_NAMED_MAX) => format!("server {}", servers.join(", ")),
         (AuthTarget::Server, _) => "any server of this job".to_owned(),
     };
     let mut request = PromptRequest::new(target, set.scheme.map_or(Package::Negotiate, Package::from));

@@ -1,8 +1,13 @@
-//! What a person types, and exactly what comes back: all that needs no service.
+//! What a person types, and exactly what comes back.
 //!
-//! What needs one is tested where both are run.
+//! Where a service is needed it is one of the tests' own making, which does what its script says.
+//! That the real one does the same is tested where both are run.
 
+mod asking;
 mod bits;
+mod getting;
+mod jobs;
+mod service;
 mod unreachable;
 mod usage;
 mod words;
