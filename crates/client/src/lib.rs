@@ -1,1 +1,3 @@
-//! placeholder
+//! Programs talk to the OpenBITS service through this.
+
+pub mod prompt;

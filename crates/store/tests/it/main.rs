@@ -1,0 +1,9 @@
+//! The store through its public face.
+
+mod alike;
+mod crash;
+mod damage;
+mod opening;
+mod sample;
+mod secrets;
+mod stores;

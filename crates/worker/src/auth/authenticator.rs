@@ -1,0 +1,587 @@
+//! The state of one attempt: what has been asked, what was proved, what came of it
+//! (`credentials.md` §2.13).
+//!
+//! Which method comes next, what a failure means and how a proof is made are decided elsewhere in
+//! this room; here they are put in order.
+
+use std::fmt;
+use std::mem;
+
+use base64::Engine as _;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD};
+use bits_core::credentials::{AuthScheme, AuthTarget, Credential};
+use zeroize::Zeroizing;
+
+use super::challenge::{self, Challenge};
+use super::classify::{AuthFailure, FailureClass, Fault};
+use super::digest::{DigestChallenge, DigestSession, WrongProof};
+use super::mechanism::{Incoming, Library, Mechanism, Mechanisms, PeerProof};
+use super::select::{self, Circumstances, Method, PassedOver};
+use super::{Answer, Authorization, KerberosEnvironment, Origin, Policy, SendAgain, basic};
+
+/// Messages of one exchange that we send. NTLM needs two, Kerberos one.
+const LEGS_MAX: u8 = 5;
+/// How often in a row a server may call its own nonce stale.
+const STALE_MAX: u8 = 3;
+/// Exchanges that may break off with their connection before the path counts as unfit.
+const RESTARTS_MAX: u8 = 1;
+/// Characters of a server's realm that are repeated to a person.
+const REALM_SHOWN_MAX: usize = 100;
+/// Base64 as servers write it: with padding, or without.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// All that is known about proving oneself to one origin during one attempt.
+///
+/// For each request: [`authorization`](Self::authorization) gives the header, and the answer goes to
+/// [`challenged`](Self::challenged) or [`accepted`](Self::accepted). A connection that ends goes to
+/// [`connection_lost`](Self::connection_lost), also when the answer has announced its end. The body
+/// of a refusal is read to its end first, as the next message may have to go over the same
+/// connection; where it need not, and KDCs were asked meanwhile, a fresh connection is safer than
+/// one that has been idle for seconds.
+pub struct Authenticator {
+    target: AuthTarget,
+    origin: Origin,
+    credentials: Vec<Credential>,
+    policy: Policy,
+    mechanisms: Box<dyn Mechanisms>,
+    stage: Stage,
+    /// The target of the last request, if it carried a proof.
+    proved_for: Option<String>,
+    /// What could not be used in this attempt, and why.
+    failed: Vec<(Method, FailureClass)>,
+    /// The first of these reasons that says something about how things are set up.
+    reason: Option<Fault>,
+    refused_proof: bool,
+    restarts: u8,
+    offered: Vec<AuthScheme>,
+    realm: Option<String>,
+    notes: Vec<String>,
+}
+
+/// How far it has come.
+#[derive(Default)]
+enum Stage {
+    /// Nothing is known, or nothing is to be proved.
+    #[default]
+    Idle,
+    Basic {
+        header: Zeroizing<String>,
+        /// The request target it was accepted for.
+        accepted_for: Option<String>,
+    },
+    Digest {
+        session: Box<DigestSession>,
+        stale_in_a_row: u8,
+    },
+    /// Tokens go to and fro on one connection.
+    Exchange(Exchange),
+    /// The connection itself is authenticated.
+    Connection,
+    /// It has failed for good.
+    Over(AuthFailure),
+}
+
+struct Exchange {
+    method: Method,
+    mechanism: Box<dyn Mechanism>,
+    /// The next header, until it is sent: a token goes out once.
+    pending: Option<Zeroizing<String>>,
+    legs: u8,
+    /// What was offered when it began.
+    offered: Vec<Challenge>,
+}
+
+impl Authenticator {
+    /// Begins an attempt. Of `credentials` those for `target` are used.
+    pub fn new(
+        target: AuthTarget,
+        origin: Origin,
+        credentials: Vec<Credential>,
+        kerberos: KerberosEnvironment,
+        policy: Policy,
+    ) -> Self {
+        let library = Library { host: origin.host.clone(), krb5_files: kerberos.krb5_files };
+        Self::with_mechanisms(target, origin, credentials, policy, Box::new(library))
+    }
+
+    fn with_mechanisms(
+        target: AuthTarget,
+        origin: Origin,
+        mut credentials: Vec<Credential>,
+        policy: Policy,
+        mechanisms: Box<dyn Mechanisms>,
+    ) -> Self {
+        credentials.retain(|credential| credential.target == target);
+        Self {
+            target,
+            origin,
+            credentials,
+            policy,
+            mechanisms,
+            stage: Stage::Idle,
+            proved_for: None,
+            failed: Vec::new(),
+            reason: None,
+            refused_proof: false,
+            restarts: 0,
+            offered: Vec::new(),
+            realm: None,
+            notes: Vec::new(),
+        }
+    }
+
+    /// The header value for the next request, if one is due. Call it once for each request that is
+    /// sent: nonces are counted, and a token is given out once.
+    ///
+    /// # Errors
+    ///
+    /// The failure that ended the attempt, again.
+    pub fn authorization(
+        &mut self,
+        method: &str,
+        request_target: &str,
+    ) -> Result<Option<Authorization>, AuthFailure> {
+        let header = match &mut self.stage {
+            Stage::Over(failure) => return Err(failure.clone()),
+            Stage::Idle | Stage::Connection => None,
+            Stage::Basic { header, accepted_for } => accepted_for
+                .as_deref()
+                .is_none_or(|accepted| basic::covers(accepted, request_target))
+                .then(|| header.clone()),
+            Stage::Digest { session, .. } => Some(session.header(method, request_target)),
+            Stage::Exchange(exchange) => exchange.pending.take(),
+        };
+        self.proved_for = header.as_ref().map(|_| request_target.to_owned());
+        Ok(header.map(Authorization))
+    }
+
+    /// Takes in a 401 (or 407) with all its challenges: what to do next. May ask KDCs.
+    ///
+    /// # Errors
+    ///
+    /// The attempt cannot prove itself, and asking again would do harm.
+    pub async fn challenged(&mut self, challenges: &[&str]) -> Result<SendAgain, AuthFailure> {
+        let offered = challenge::challenges(challenges.iter().copied());
+        self.remember(&offered);
+        let was_proved = self.proved_for.take().is_some();
+        match mem::take(&mut self.stage) {
+            Stage::Over(failure) => return Err(self.end(failure)),
+            Stage::Basic { .. } if was_proved => {
+                let fault = self.refused(Method::Basic);
+                return Err(self.give_up(Method::Basic, fault));
+            }
+            Stage::Digest { session, stale_in_a_row } if was_proved => {
+                return self.digest_again(session, stale_in_a_row, &offered);
+            }
+            Stage::Exchange(mut exchange) if was_proved => {
+                let before = mem::take(&mut exchange.offered);
+                if let Some(next) = self.next_leg(exchange, &offered).await? {
+                    return Ok(next);
+                }
+                // A refusal in the middle may not repeat all that was offered at first.
+                let missing = before.into_iter().filter(|challenge| {
+                    !offered.iter().any(|other| other.scheme.eq_ignore_ascii_case(&challenge.scheme))
+                });
+                let all: Vec<_> = offered.iter().cloned().chain(missing).collect();
+                self.remember(&all);
+                return self.choose(&all).await;
+            }
+            // The request proved nothing, or the connection has lost what it knew.
+            Stage::Idle
+            | Stage::Basic { .. }
+            | Stage::Digest { .. }
+            | Stage::Exchange(_)
+            | Stage::Connection => {}
+        }
+        self.choose(&offered).await
+    }
+
+    /// Takes in any other answer: verifies the server's proof, and marks the connection.
+    ///
+    /// # Errors
+    ///
+    /// The server's proof is wrong, or missing where it must not be. The body is not to be trusted.
+    pub fn accepted(&mut self, answer: Answer<'_>) -> Result<(), AuthFailure> {
+        let Some(proved_for) = self.proved_for.take() else { return Ok(()) };
+        // Whether the request was too much for the server, so that it says nothing about the proof.
+        let too_large = matches!(answer.status, 400 | 431);
+        let was_judged = answer.status < 500 && !too_large;
+        match &mut self.stage {
+            Stage::Basic { accepted_for, .. } if was_judged => *accepted_for = Some(proved_for),
+            Stage::Digest { session, stale_in_a_row } => {
+                *stale_in_a_row = 0;
+                for info in answer.info {
+                    if let Err(WrongProof) = session.answered(info) {
+                        let fault = self.unproved("Digest");
+                        return Err(self.give_up(Method::Digest, fault));
+                    }
+                }
+            }
+            Stage::Exchange(_) => {
+                let Stage::Exchange(exchange) = mem::take(&mut self.stage) else { unreachable!() };
+                if too_large {
+                    self.notes.push(format!(
+                        "{} answered {} to a {} token: it may be too large for the server",
+                        self.origin.host,
+                        answer.status,
+                        exchange.method.name()
+                    ));
+                }
+                if was_judged && exchange.mechanism.is_complete() {
+                    self.finish(exchange, answer.challenges)?;
+                }
+            }
+            Stage::Idle | Stage::Basic { .. } | Stage::Connection | Stage::Over(_) => {}
+        }
+        self.restarts = 0;
+        Ok(())
+    }
+
+    /// The connection of the last request is gone. What was bound to it starts over, once.
+    ///
+    /// # Errors
+    ///
+    /// It has been lost in the middle of an exchange for the second time.
+    pub fn connection_lost(&mut self) -> Result<(), AuthFailure> {
+        self.proved_for = None;
+        match &self.stage {
+            // The first message may go over any connection, so nothing is lost before it is sent.
+            Stage::Exchange(Exchange { legs: 1, pending: Some(_), .. }) => {}
+            Stage::Exchange(exchange) => {
+                let method = exchange.method;
+                self.restarts += 1;
+                self.stage = Stage::Idle;
+                if self.restarts > RESTARTS_MAX {
+                    let host = &self.origin.host;
+                    let message = format!(
+                        "the connection to {host} breaks while {} is under way; \
+                         something between may not be able to carry it",
+                        method.name()
+                    );
+                    return Err(self.give_up(method, Fault::new(FailureClass::Transport, message)));
+                }
+            }
+            Stage::Connection => self.stage = Stage::Idle,
+            Stage::Idle | Stage::Basic { .. } | Stage::Digest { .. } | Stage::Over(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Whether what has been proved, or is being proved, holds for this connection alone. Such a
+    /// connection is never lent to another job or credential, and speaks HTTP/1.1.
+    pub fn is_connection_bound(&self) -> bool {
+        matches!(self.stage, Stage::Exchange(_) | Stage::Connection)
+    }
+
+    /// Sentences for a person who wants to know more, since last asked.
+    pub fn notes(&mut self) -> Vec<String> {
+        mem::take(&mut self.notes)
+    }
+
+    /// Begins the next way of proving that is left.
+    async fn choose(&mut self, offered: &[Challenge]) -> Result<SendAgain, AuthFailure> {
+        loop {
+            let now = Circumstances {
+                credentials: &self.credentials,
+                tls: self.origin.tls,
+                fall_back: self.policy.fall_back,
+                failed: &self.failed,
+            };
+            let method = match select::next(offered, now) {
+                Ok(method) => method,
+                Err(passed_over) => return Err(self.nothing_left(&passed_over)),
+            };
+            match self.begin(method, offered).await {
+                Ok(stage) => {
+                    self.stage = stage;
+                    return Ok(SendAgain { same_connection: false });
+                }
+                Err(fault) => self.go_on_without(method, fault)?,
+            }
+        }
+    }
+
+    async fn begin(&mut self, method: Method, offered: &[Challenge]) -> Result<Stage, Fault> {
+        let credential = self
+            .credentials
+            .iter()
+            .find(|credential| credential.scheme == method.scheme())
+            .expect("only a method with a credential is chosen");
+        let host = &self.origin.host;
+        match method {
+            Method::Basic => {
+                let header = basic::header(&credential.user, credential.password.expose())?;
+                if !self.origin.tls {
+                    self.notes.push(format!(
+                        "Basic sends the password to {host} over plain http, where everybody on the way can read it"
+                    ));
+                }
+                Ok(Stage::Basic { header, accepted_for: None })
+            }
+            Method::Digest => {
+                let challenge = DigestChallenge::best(offered).expect("only a Digest we speak is chosen");
+                let password = credential.password.expose();
+                let session = DigestSession::new(challenge, &credential.user, password, fresh_cnonce()?);
+                Ok(Stage::Digest { session: Box::new(session), stale_in_a_row: 0 })
+            }
+            Method::Kerberos | Method::NtlmInNegotiate | Method::Ntlm => {
+                let mut mechanism = self.mechanisms.begin(method, credential)?;
+                if method != Method::Kerberos && !self.origin.tls && !is_this_machine(host) {
+                    self.notes.push(format!("NTLM over plain http: {host} does not prove who it is"));
+                }
+                let token = mechanism.step(Incoming::Begin).await;
+                self.notes.append(&mut mechanism.notes());
+                let pending = Some(token_header(method, &token?));
+                Ok(Stage::Exchange(Exchange {
+                    method,
+                    mechanism,
+                    pending,
+                    legs: 1,
+                    offered: offered.to_vec(),
+                }))
+            }
+        }
+    }
+
+    /// Answers the server's token. `None`: this method has failed, and another may be tried.
+    async fn next_leg(
+        &mut self,
+        mut exchange: Exchange,
+        offered: &[Challenge],
+    ) -> Result<Option<SendAgain>, AuthFailure> {
+        let method = exchange.method;
+        let token = token_of(method, offered);
+        let incoming = match &token {
+            Some(token) if exchange.legs < LEGS_MAX => Incoming::Token(token),
+            _ => Incoming::NoToken,
+        };
+        let had_shown_proof = exchange.mechanism.has_shown_proof();
+        match exchange.mechanism.step(incoming).await {
+            Ok(token) => {
+                exchange.pending = Some(token_header(method, &token));
+                exchange.legs += 1;
+                self.stage = Stage::Exchange(exchange);
+                Ok(Some(SendAgain { same_connection: true }))
+            }
+            Err(fault) => {
+                self.refused_proof |= had_shown_proof;
+                self.go_on_without(method, fault)?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn digest_again(
+        &mut self,
+        mut session: Box<DigestSession>,
+        stale_in_a_row: u8,
+        offered: &[Challenge],
+    ) -> Result<SendAgain, AuthFailure> {
+        let fault = match DigestChallenge::best(offered) {
+            // The secret was right and only the nonce too old.
+            Some(challenge) if challenge.stale => {
+                if stale_in_a_row < STALE_MAX && session.renew(challenge) {
+                    self.stage = Stage::Digest { session, stale_in_a_row: stale_in_a_row + 1 };
+                    return Ok(SendAgain { same_connection: false });
+                }
+                let host = &self.origin.host;
+                Fault::new(
+                    FailureClass::Config,
+                    format!("{host} calls one Digest nonce after the other stale"),
+                )
+            }
+            _ => self.refused(Method::Digest),
+        };
+        Err(self.give_up(Method::Digest, fault))
+    }
+
+    fn finish(&mut self, mut exchange: Exchange, challenges: &[&str]) -> Result<(), AuthFailure> {
+        let method = exchange.method;
+        let token = token_of(method, &challenge::challenges(challenges.iter().copied()));
+        let host = &self.origin.host;
+        match exchange.mechanism.accepted(token.as_deref()) {
+            Err(fault) => return Err(self.give_up(method, fault)),
+            Ok(PeerProof::Missing) if self.policy.require_peer_proof => {
+                let fault = self.unproved(method.name());
+                return Err(self.give_up(method, fault));
+            }
+            Ok(PeerProof::Missing) if !self.origin.tls => {
+                self.notes
+                    .push(format!("{host} accepted Kerberos and did not prove who it is, over plain http"));
+            }
+            Ok(PeerProof::Missing | PeerProof::Proved | PeerProof::NotPossible) => {}
+        }
+        self.stage = Stage::Connection;
+        Ok(())
+    }
+
+    /// Puts `method` aside and lets another be tried, unless its failure forbids that.
+    fn go_on_without(&mut self, method: Method, fault: Fault) -> Result<(), AuthFailure> {
+        if !fault.class.leaves_the_secret_unjudged() {
+            return Err(self.give_up(method, fault));
+        }
+        self.notes.push(format!("{}: {}", method.name(), fault.message));
+        self.failed.push((method, fault.class));
+        match &self.reason {
+            Some(reason) if reason.class != FailureClass::NotSpoken => {}
+            _ => self.reason = Some(fault),
+        }
+        Ok(())
+    }
+
+    /// Ends the attempt because of `fault` in `method`. When another method had failed before for
+    /// the way things are set up, that is the reason given: what took its place may have been
+    /// refused for the same cause, and "wrong password" would mislead.
+    fn give_up(&mut self, method: Method, fault: Fault) -> AuthFailure {
+        self.refused_proof |= fault.class == FailureClass::Secret;
+        let fault = match self.reason.take() {
+            Some(reason)
+                if fault.class == FailureClass::Secret && reason.class != FailureClass::NotSpoken =>
+            {
+                let (host, name) = (&self.origin.host, method.name());
+                let message = format!("{}; {name} was tried instead, and {host} refused it", reason.message);
+                Fault::new(reason.class.after_a_refusal(), message)
+            }
+            _ => fault,
+        };
+        let failure = self.failure(fault);
+        self.end(failure)
+    }
+
+    /// Ends the attempt because nothing that is offered can be used.
+    fn nothing_left(&mut self, passed_over: &[PassedOver]) -> AuthFailure {
+        let host = &self.origin.host;
+        let mut parts = Vec::new();
+        let class = match self.reason.take() {
+            Some(reason) => {
+                parts.push(reason.message);
+                reason.class
+            }
+            None => FailureClass::NoCandidate,
+        };
+        let missing: Vec<_> = passed_over
+            .iter()
+            .filter_map(|reason| match reason {
+                PassedOver::NoCredential(scheme) => Some(scheme.name()),
+                PassedOver::BasicWithoutTls | PassedOver::UnknownDigest => None,
+            })
+            .collect();
+        if self.offered.is_empty() {
+            parts.push(format!("{host} refused without offering a scheme that is spoken here"));
+        } else if self.credentials.is_empty() {
+            parts.push(format!("{host} asks for credentials ({}), and there are none", missing.join(", ")));
+        } else if !missing.is_empty() && class == FailureClass::NoCandidate {
+            parts.push(format!("{host} asks for {}, for which no credentials are set", missing.join(", ")));
+        }
+        if passed_over.contains(&PassedOver::UnknownDigest) {
+            parts.push(format!("{host} asks for a kind of Digest that is not spoken here"));
+        }
+        if passed_over.contains(&PassedOver::BasicWithoutTls) {
+            parts.push(format!("Basic is not used over plain http unless it is asked for by name ({host})"));
+        }
+        let failure = self.failure(Fault::new(class, parts.join("; ")));
+        self.end(failure)
+    }
+
+    fn failure(&self, fault: Fault) -> AuthFailure {
+        AuthFailure {
+            class: fault.class,
+            code: fault.class.code(self.target),
+            transient: fault.class.is_transient(),
+            message: fault.message,
+            offered: self.offered.clone(),
+            realm: self.realm.clone(),
+            refused_proof: self.refused_proof,
+        }
+    }
+
+    fn end(&mut self, failure: AuthFailure) -> AuthFailure {
+        self.stage = Stage::Over(failure.clone());
+        failure
+    }
+
+    fn refused(&self, method: Method) -> Fault {
+        let realm = self.realm.as_ref().map(|realm| format!(", realm \"{realm}\"")).unwrap_or_default();
+        let (host, name) = (&self.origin.host, method.name());
+        Fault::new(FailureClass::Secret, format!("{host} refused the user name or password ({name}{realm})"))
+    }
+
+    fn unproved(&self, name: &str) -> Fault {
+        let host = &self.origin.host;
+        Fault::new(
+            FailureClass::Peer,
+            format!("{host} did not prove by {name} that it is the server that was asked"),
+        )
+    }
+
+    fn remember(&mut self, offered: &[Challenge]) {
+        self.offered.clear();
+        for scheme in offered.iter().filter_map(Challenge::known) {
+            if !self.offered.contains(&scheme) {
+                self.offered.push(scheme);
+            }
+        }
+        self.realm = offered
+            .iter()
+            .find_map(|challenge| challenge.parameter("realm"))
+            .map(|realm| realm.chars().take(REALM_SHOWN_MAX).collect());
+    }
+}
+
+impl fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stage = match &self.stage {
+            Stage::Idle => "idle",
+            Stage::Basic { .. } => "basic",
+            Stage::Digest { .. } => "digest",
+            Stage::Exchange(_) => "exchange",
+            Stage::Connection => "connection",
+            Stage::Over(_) => "over",
+        };
+        f.debug_struct("Authenticator")
+            .field("target", &self.target)
+            .field("origin", &self.origin)
+            .field("stage", &stage)
+            .finish_non_exhaustive()
+    }
+}
+
+fn token_header(method: Method, token: &[u8]) -> Zeroizing<String> {
+    let scheme = match method.scheme() {
+        AuthScheme::Ntlm => "NTLM ",
+        _ => "Negotiate ",
+    };
+    let mut header = Zeroizing::new(String::with_capacity(scheme.len() + token.len().div_ceil(3) * 4));
+    header.push_str(scheme);
+    STANDARD.encode_string(token, &mut header);
+    header
+}
+
+/// The token that came under the scheme of `method`.
+fn token_of(method: Method, offered: &[Challenge]) -> Option<Vec<u8>> {
+    offered
+        .iter()
+        .filter(|challenge| challenge.known() == Some(method.scheme()))
+        .find_map(Challenge::token)
+        .and_then(|token| LENIENT.decode(token).ok())
+}
+
+fn fresh_cnonce() -> Result<String, Fault> {
+    let mut bytes = [0; 24];
+    getrandom::fill(&mut bytes)
+        .map_err(|_| Fault::new(FailureClass::Config, "the system gives out no random numbers"))?;
+    Ok(STANDARD.encode(bytes))
+}
+
+/// Whether `host` names this machine, so that nobody can stand between.
+fn is_this_machine(host: &str) -> bool {
+    let name = host.trim_end_matches('.').to_ascii_lowercase();
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    name == "localhost" || name.ends_with(".localhost") || address.is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,227 @@
+//! What it means that authentication has failed (`credentials.md` §2.12), decided once: the code,
+//! whether time may cure it, and whether another way may still be tried.
+//!
+//! Only meaning is here. How a failure is noticed is for the mechanisms, which read the KDC's own
+//! error number, because the library below loses the difference.
+
+use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::error::Code;
+
+const HTTP_401: Code = Code(0x8019_0191);
+const HTTP_407: Code = Code(0x8019_0197);
+const SEC_E_UNKNOWN_CREDENTIALS: Code = Code(0x8009_030D);
+const SEC_E_NO_AUTHENTICATING_AUTHORITY: Code = Code(0x8009_0311);
+const SEC_E_TIME_SKEW: Code = Code(0x8009_0324);
+const SEC_E_MUTUAL_AUTH_FAILED: Code = Code(0x8009_0363);
+const CONNECTION_ABORTED: Code = Code(0x8007_2EFE);
+
+/// The kinds of failure that call for different answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureClass {
+    /// The user name or password was refused, or the user is not known.
+    Secret,
+    /// The password has expired and must be changed elsewhere.
+    Expired,
+    /// The account is locked, disabled, or may not log on now.
+    Account,
+    /// The KDC does not know the service.
+    Target,
+    /// The server refused a ticket the KDC had just given out.
+    TicketRefused,
+    /// The clocks differ too much, and taking the KDC's time did not help.
+    Skew,
+    /// No KDC answers.
+    NoAuthority,
+    /// No KDC is known for the realm.
+    NoKdcKnown,
+    /// This scheme cannot work here as things are set up.
+    Config,
+    /// The other side does not take part in this scheme after all.
+    NotSpoken,
+    /// The server could not prove that it is the one that was asked.
+    Peer,
+    /// The connection broke in the middle, again.
+    Transport,
+    /// Nothing that is offered can be answered with what the job holds.
+    NoCandidate,
+    /// The stored credential cannot be used for anything here.
+    Credential,
+}
+
+impl FailureClass {
+    /// Whether asking a person for other credentials can help. Where it cannot, asking would only
+    /// bring an account closer to being locked.
+    pub fn asks_for_credentials(self) -> bool {
+        matches!(self, Self::Secret | Self::NoCandidate | Self::Credential)
+    }
+
+    /// Whether time may cure it.
+    pub fn is_transient(self) -> bool {
+        matches!(self, Self::NoAuthority | Self::NoKdcKnown | Self::Skew | Self::Transport)
+    }
+
+    /// The number it is known by when `target` was asking.
+    pub fn code(self, target: AuthTarget) -> Code {
+        match self {
+            Self::NoAuthority | Self::NoKdcKnown => SEC_E_NO_AUTHENTICATING_AUTHORITY,
+            Self::Skew => SEC_E_TIME_SKEW,
+            Self::Peer => SEC_E_MUTUAL_AUTH_FAILED,
+            Self::Transport => CONNECTION_ABORTED,
+            Self::Credential => SEC_E_UNKNOWN_CREDENTIALS,
+            Self::Secret
+            | Self::Expired
+            | Self::Account
+            | Self::Target
+            | Self::TicketRefused
+            | Self::Config
+            | Self::NotSpoken
+            | Self::NoCandidate => match target {
+                AuthTarget::Server => HTTP_401,
+                AuthTarget::Proxy => HTTP_407,
+            },
+        }
+    }
+
+    /// Whether the next scheme may be tried: only if the secret itself has not been refused, as
+    /// every further try with a refused one can count as a failed logon.
+    pub(super) fn leaves_the_secret_unjudged(self) -> bool {
+        match self {
+            Self::Target
+            | Self::TicketRefused
+            | Self::Skew
+            | Self::NoAuthority
+            | Self::NoKdcKnown
+            | Self::Config
+            | Self::NotSpoken => true,
+            Self::Secret
+            | Self::Expired
+            | Self::Account
+            | Self::Peer
+            | Self::Transport
+            | Self::NoCandidate
+            | Self::Credential => false,
+        }
+    }
+
+    /// Whether NTLM may take the place of Kerberos inside Negotiate (`credentials.md` §2.7).
+    pub(super) fn lets_ntlm_stand_in(self) -> bool {
+        matches!(self, Self::NoAuthority | Self::NoKdcKnown | Self::Target | Self::Skew | Self::Config)
+    }
+
+    /// What it comes to when this was the reason to try something else, and that was refused. Where
+    /// Kerberos cannot work at all the refusal is about the secret, and waiting would only have it
+    /// tested again; elsewhere the first reason stays the reason.
+    pub(super) fn after_a_refusal(self) -> Self {
+        match self {
+            Self::NoKdcKnown | Self::Config => Self::Secret,
+            other => other,
+        }
+    }
+}
+
+/// A failure as the one who noticed it knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) class: FailureClass,
+    /// One sentence without its full stop, naming the host, realm or KDC; never a secret.
+    pub(super) message: String,
+}
+
+impl Fault {
+    pub(super) fn new(class: FailureClass, message: impl Into<String>) -> Self {
+        Self { class, message: message.into() }
+    }
+}
+
+/// Why an attempt could not prove who it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct AuthFailure {
+    pub class: FailureClass,
+    pub code: Code,
+    /// Whether time may cure it.
+    pub transient: bool,
+    /// One sentence for a person. It names hosts, realms and KDCs, and never a secret or user name.
+    pub message: String,
+    /// The schemes that were offered and that we speak, in the order offered.
+    pub offered: Vec<AuthScheme>,
+    /// The realm the server named, for a prompt.
+    pub realm: Option<String>,
+    /// Whether a proof made from the secret was refused on the way, whatever the class: whoever
+    /// tries again by itself must not let the same secret be tested again (`Policy::fall_back`).
+    pub refused_proof: bool,
+}
+
+/// What the error number of a KDC means (RFC 4120 §7.5.9).
+pub(super) fn kdc_error_class(number: u32) -> FailureClass {
+    match number {
+        // KDC_ERR_C_PRINCIPAL_UNKNOWN, KDC_ERR_PREAUTH_FAILED, KRB_AP_ERR_BAD_INTEGRITY
+        6 | 24 | 31 => FailureClass::Secret,
+        // KDC_ERR_KEY_EXPIRED
+        23 => FailureClass::Expired,
+        // KDC_ERR_NAME_EXP, KDC_ERR_POLICY, KDC_ERR_CLIENT_REVOKED, KDC_ERR_CLIENT_NOTYET
+        1 | 12 | 18 | 21 => FailureClass::Account,
+        // KDC_ERR_S_PRINCIPAL_UNKNOWN, KDC_ERR_SERVICE_REVOKED, KDC_ERR_MUST_USE_USER2USER
+        7 | 19 | 27 => FailureClass::Target,
+        // KRB_AP_ERR_SKEW
+        37 => FailureClass::Skew,
+        // KDC_ERR_SVC_UNAVAILABLE, KRB_ERR_GENERIC
+        29 | 60 => FailureClass::NoAuthority,
+        _ => FailureClass::Config,
+    }
+}
+
+/// What the error number of a KDC says, as the end of a sentence that names the KDC.
+pub(super) fn kdc_error_words(number: u32) -> String {
+    match number {
+        1 => "says that the account has expired".to_owned(),
+        6 => "does not know this user".to_owned(),
+        7 => "does not know the service".to_owned(),
+        12 => "does not allow this logon by its policy".to_owned(),
+        14 => "has no encryption type in common with us (AES is needed)".to_owned(),
+        18 => "says that the account is locked or disabled".to_owned(),
+        23 => "says that the password has expired and must be changed first".to_owned(),
+        24 | 31 => "refused the password".to_owned(),
+        37 => "finds our clock too far from its own, even with its own time used".to_owned(),
+        29 | 60 => format!("cannot serve us now (Kerberos error {number})"),
+        68 => "does not serve this user and names no realm that does".to_owned(),
+        other => format!("answered with Kerberos error {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kdc_error_has_its_class_code_and_consequences() {
+        use FailureClass::*;
+        // number, class, code, transient, next scheme?, NTLM inside Negotiate?, ask a person?
+        for (number, class, code, transient, next, ntlm, ask) in [
+            (6, Secret, 0x8019_0191, false, false, false, true),
+            (24, Secret, 0x8019_0191, false, false, false, true),
+            (31, Secret, 0x8019_0191, false, false, false, true),
+            (23, Expired, 0x8019_0191, false, false, false, false),
+            (18, Account, 0x8019_0191, false, false, false, false),
+            (12, Account, 0x8019_0191, false, false, false, false),
+            (7, Target, 0x8019_0191, false, true, true, false),
+            (37, Skew, 0x8009_0324, true, true, true, false),
+            (14, Config, 0x8019_0191, false, true, true, false),
+            (29, NoAuthority, 0x8009_0311, true, true, true, false),
+        ] {
+            let found = kdc_error_class(number);
+            assert_eq!(found, class, "{number}");
+            assert_eq!(found.code(AuthTarget::Server), Code(code), "{number}");
+            assert_eq!(found.is_transient(), transient, "{number}");
+            assert_eq!(found.leaves_the_secret_unjudged(), next, "{number}");
+            assert_eq!(found.lets_ntlm_stand_in(), ntlm, "{number}");
+            assert_eq!(found.asks_for_credentials(), ask, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_refuses_with_its_own_number() {
+        assert_eq!(FailureClass::Secret.code(AuthTarget::Proxy), Code(0x8019_0197));
+        assert_eq!(FailureClass::Peer.code(AuthTarget::Proxy), Code(0x8009_0363));
+    }
+}

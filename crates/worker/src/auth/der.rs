@@ -1,0 +1,130 @@
+//! Reads DER, the encoding of Kerberos and SPNEGO messages: tags, lengths and contents, as far as
+//! the few fields need that we look at ourselves. Everything is a slice of what was given; nothing
+//! is copied, and there is no recursion.
+
+/// One element: its tag octet and its contents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Element<'a> {
+    pub(super) tag: u8,
+    pub(super) contents: &'a [u8],
+}
+
+pub(super) const INTEGER: u8 = 0x02;
+pub(super) const OCTET_STRING: u8 = 0x04;
+pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
+pub(super) const ENUMERATED: u8 = 0x0A;
+pub(super) const GENERALIZED_TIME: u8 = 0x18;
+pub(super) const GENERAL_STRING: u8 = 0x1B;
+pub(super) const SEQUENCE: u8 = 0x30;
+
+/// The tag of context-specific field `number`.
+pub(super) const fn field(number: u8) -> u8 {
+    0xA0 | number
+}
+
+/// The tag of application type `number`.
+pub(super) const fn application(number: u8) -> u8 {
+    0x60 | number
+}
+
+/// Reads the first element of `bytes`; what follows it is the second of the pair.
+pub(super) fn read(bytes: &[u8]) -> Option<(Element<'_>, &[u8])> {
+    let (&tag, rest) = bytes.split_first()?;
+    // Tags of several octets occur in nothing we read.
+    if tag & 0x1F == 0x1F {
+        return None;
+    }
+    let (&first, rest) = rest.split_first()?;
+    let (length, rest) = if first < 0x80 {
+        (usize::from(first), rest)
+    } else {
+        // Four octets of length are more than any message here can need.
+        let octets = usize::from(first & 0x7F);
+        if octets == 0 || octets > 4 {
+            return None;
+        }
+        let (length, rest) = rest.split_at_checked(octets)?;
+        (length.iter().fold(0, |sum, &octet| sum << 8 | usize::from(octet)), rest)
+    };
+    let (contents, rest) = rest.split_at_checked(length)?;
+    Some((Element { tag, contents }, rest))
+}
+
+/// The contents of the first element of `bytes`, if it has `tag`.
+pub(super) fn open(bytes: &[u8], tag: u8) -> Option<&[u8]> {
+    let (element, _) = read(bytes)?;
+    (element.tag == tag).then_some(element.contents)
+}
+
+/// The contents of the first element in the sequence `contents` that has `tag`.
+pub(super) fn find(mut contents: &[u8], tag: u8) -> Option<&[u8]> {
+    while let Some((element, rest)) = read(contents) {
+        if element.tag == tag {
+            return Some(element.contents);
+        }
+        contents = rest;
+    }
+    None
+}
+
+/// The number in the contents of an INTEGER or ENUMERATED, if it is one from 0 to 2³¹−1.
+pub(super) fn number(contents: &[u8]) -> Option<u32> {
+    if contents.is_empty() || contents.len() > 4 || contents[0] & 0x80 != 0 {
+        return None;
+    }
+    Some(contents.iter().fold(0, |sum, &octet| sum << 8 | u32::from(octet)))
+}
+
+/// Puts `contents` into an element with `tag`.
+pub(super) fn wrap(tag: u8, contents: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(contents.len()).expect("a token is far below 4 GiB");
+    let mut bytes = vec![tag];
+    if length < 0x80 {
+        bytes.push(length as u8);
+    } else {
+        let octets = length.to_be_bytes();
+        let zeros = octets.iter().take_while(|&&octet| octet == 0).count();
+        bytes.push(0x80 | (octets.len() - zeros) as u8);
+        bytes.extend_from_slice(&octets[zeros..]);
+    }
+    bytes.extend_from_slice(contents);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_wrapped_can_be_read() {
+        for length in [0, 1, 127, 128, 255, 256, 70_000] {
+            let contents = vec![7; length];
+            let wrapped = [wrap(SEQUENCE, &contents), vec![1, 2]].concat();
+            assert_eq!(read(&wrapped), Some((Element { tag: SEQUENCE, contents: &contents }, &[1, 2][..])));
+        }
+    }
+
+    #[test]
+    fn what_is_cut_short_or_boundless_is_not_read() {
+        for bytes in [
+            &[][..],
+            &[0x30],
+            &[0x30, 0x02, 0x00],
+            &[0x30, 0x80, 0x00, 0x00],
+            &[0x30, 0x85, 0, 0, 0, 0, 0],
+            &[0x30, 0x84, 0xFF, 0xFF, 0xFF, 0xFF, 0],
+            &[0x3F, 0x01, 0x00],
+        ] {
+            assert_eq!(read(bytes), None, "{bytes:02x?}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_small_and_not_negative() {
+        assert_eq!(number(&[0x00, 0x81]), Some(129));
+        assert_eq!(number(&[0x18]), Some(24));
+        for bytes in [&[][..], &[0x80], &[0, 0, 0, 0, 1]] {
+            assert_eq!(number(bytes), None);
+        }
+    }
+}

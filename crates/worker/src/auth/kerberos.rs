@@ -1,0 +1,494 @@
+//! Kerberos inside Negotiate, from a user name and a password: no login session, no ticket cache.
+//!
+//! The library makes and understands the messages. The way to the KDCs is ours, and so is reading
+//! what they say: on an error that decides the matter the library is not asked any more, since it
+//! would go on, or lose the KDC's reason. The configuration is the caller's; of the library's own
+//! look into the service's krb5.conf only the outcome can be checked.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bits_core::secret::Secret;
+use sspi::generator::GeneratorState;
+use sspi::{
+    AuthIdentityBuffers, BufferType, ClientRequestFlags, CredentialsBuffers, DataRepresentation, ErrorKind,
+    KerberosConfig, Negotiate, NegotiateConfig, SecurityBuffer, Sspi as _, SspiImpl as _,
+};
+
+use super::classify::{self, FailureClass, Fault};
+use super::identity::UserName;
+use super::kdc;
+use super::krb_message::{self, KrbError, Reply, RequestKind};
+use super::krb5_conf::{KdcAddress, Krb5Conf};
+use super::mechanism::{Incoming, Mechanism, PeerProof, Pending};
+use super::spnego::{self, State};
+
+/// The library wants to know a KDC before it begins. This one is never asked: each message goes to
+/// the KDCs of the realm it names.
+const PLACEHOLDER_KDC: &str = "tcp://kdc.invalid:88";
+/// Put into the request where Windows has the computer's name; no KDC needs to know ours.
+const COMPUTER_NAME: &str = "OPENBITS";
+/// Realms that are asked one after the other, each named by the one before (`credentials.md` §2.12).
+const REALMS_MAX: u8 = 10;
+/// Messages of one logon: two or three for the first ticket, then one for each realm on the way.
+const MESSAGES_MAX: u8 = 16;
+
+/// The exchange of one connection.
+pub(super) struct KerberosMechanism {
+    host: String,
+    principal: String,
+    user: UserName,
+    password: Secret,
+    files: Vec<PathBuf>,
+    /// The context whose token has been sent.
+    begun: Option<Context>,
+    notes: Vec<String>,
+}
+
+struct Context {
+    negotiate: Box<Negotiate>,
+    identity: Option<CredentialsBuffers>,
+    principal: String,
+}
+
+/// A client as a KDC is asked for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Client {
+    /// With an `@` in it, it is asked for as an enterprise name, else as a plain principal.
+    name: String,
+    realm: String,
+}
+
+/// Why a KDC did not give a ticket.
+enum Refusal {
+    Fault(Fault),
+    /// The KDC answered with an error.
+    Kdc {
+        kdc: KdcAddress,
+        realm: String,
+        error: KrbError,
+    },
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl KerberosMechanism {
+    /// `principal` is the service's name, `files` the caller's krb5.conf; none means the system's.
+    pub(super) fn new(
+        host: &str,
+        principal: &str,
+        user: UserName,
+        password: &Secret,
+        files: &[PathBuf],
+    ) -> Self {
+        Self {
+            host: host.to_owned(),
+            principal: principal.to_owned(),
+            user,
+            password: password.duplicate(),
+            files: files.to_owned(),
+            begun: None,
+            notes: Vec::new(),
+        }
+    }
+
+    async fn begin(&mut self) -> Result<Vec<u8>, Fault> {
+        if is_address(&self.host) {
+            return Err(Fault::new(
+                FailureClass::Config,
+                format!("{} is an address, and Kerberos needs a host name", self.host),
+            ));
+        }
+        let files = self.files.clone();
+        let conf = tokio::task::spawn_blocking(move || Krb5Conf::load(&files))
+            .await
+            .expect("reading krb5.conf neither panics nor is cancelled");
+
+        let clients = clients(&self.user, &self.host, &conf)?;
+        let mut refusal = None;
+        for client in &clients {
+            match self.log_on(client.clone(), &conf).await {
+                Ok(token) => return Ok(token),
+                // Plain Kerberos servers know no enterprise names; ask once more for the principal.
+                Err(Refusal::Kdc { kdc, realm, error })
+                    if error.number == krb_message::KDC_ERR_C_PRINCIPAL_UNKNOWN =>
+                {
+                    refusal = Some(Refusal::Kdc { kdc, realm, error });
+                }
+                Err(other) => return Err(self.fault(other)),
+            }
+        }
+        Err(self.fault(refusal.expect("there is at least one client to ask for")))
+    }
+
+    /// Gets the tickets for `client`, following it to another realm when a KDC says so.
+    async fn log_on(&mut self, mut client: Client, conf: &Krb5Conf) -> Result<Vec<u8>, Refusal> {
+        for _ in 0..REALMS_MAX {
+            let refusal = match self.log_on_in_one_realm(&client, conf).await {
+                Ok(token) => return Ok(token),
+                Err(refusal) => refusal,
+            };
+            match refusal {
+                Refusal::Kdc {
+                    error:
+                        KrbError { number: krb_message::KDC_ERR_WRONG_REALM, client_realm: Some(realm), .. },
+                    ..
+                } if realm != client.realm => client.realm = realm,
+                other => return Err(other),
+            }
+        }
+        Err(Refusal::Fault(Fault::new(
+            FailureClass::Config,
+            format!("the KDCs sent us through more than {REALMS_MAX} realms without an end"),
+        )))
+    }
+
+    async fn log_on_in_one_realm(&mut self, client: &Client, conf: &Krb5Conf) -> Result<Vec<u8>, Refusal> {
+        let mut context = Context::new(client, &self.password, &self.principal)?;
+        let mut talk = Talk { client, conf, messages: 0, skew_told: false, last: None, notes: Vec::new() };
+        let outcome = context.begin(&mut talk).await;
+        self.notes.append(&mut talk.notes);
+        let token = outcome?;
+        self.begun = Some(context);
+        Ok(token)
+    }
+
+    fn fault(&self, refusal: Refusal) -> Fault {
+        match refusal {
+            Refusal::Fault(fault) => fault,
+            Refusal::Kdc { kdc, realm, error } => {
+                let words = match error.number {
+                    7 => format!("does not know the service {}", self.principal),
+                    number => classify::kdc_error_words(number),
+                };
+                Fault::new(
+                    classify::kdc_error_class(error.number),
+                    format!("the KDC {kdc} of realm {realm} {words}"),
+                )
+            }
+        }
+    }
+
+    /// The server does not take the ticket that its KDC has just given out.
+    fn ticket_refused(&self, token: Option<&[u8]>) -> Fault {
+        let error = token
+            .and_then(|token| spnego::answer(token)?.token)
+            .and_then(spnego::kerberos_error)
+            .map(|error| match error.number {
+                krb_message::KRB_AP_ERR_SKEW => {
+                    " (its clock is too far from the KDC's: Kerberos error 37)".to_owned()
+                }
+                number => format!(" (Kerberos error {number})"),
+            })
+            .unwrap_or_default();
+        Fault::new(
+            FailureClass::TicketRefused,
+            format!("{} refused a Kerberos ticket that the KDC gave out for it{error}", self.host),
+        )
+    }
+
+    fn unproved(&self) -> Fault {
+        Fault::new(
+            FailureClass::Peer,
+            format!("{} could not prove by Kerberos that it is the server that was asked", self.host),
+        )
+    }
+}
+
+impl Mechanism for KerberosMechanism {
+    fn step<'a>(&'a mut self, incoming: Incoming<'a>) -> Pending<'a, Result<Vec<u8>, Fault>> {
+        Box::pin(async move {
+            match incoming {
+                Incoming::Begin => self.begin().await,
+                // One token is all there is to say. Another 401 is a refusal, whatever it holds.
+                Incoming::Token(token) => Err(self.ticket_refused(Some(token))),
+                Incoming::NoToken => Err(self.ticket_refused(None)),
+            }
+        })
+    }
+
+    fn is_complete(&self) -> bool {
+        self.begun.is_some()
+    }
+
+    fn accepted(&mut self, token: Option<&[u8]>) -> Result<PeerProof, Fault> {
+        let (Some(token), Some(context)) = (token, &mut self.begun) else {
+            return Ok(PeerProof::Missing);
+        };
+        let proof = match spnego::answer(token) {
+            None => Err(()),
+            Some(answer) if answer.state == Some(State::Rejected) => Err(()),
+            Some(answer) if answer.token.is_none() => Ok(PeerProof::Missing),
+            Some(_) => match context.run(spnego::wrapped(token, State::Completed)) {
+                Ok(_) => Ok(PeerProof::Proved),
+                Err(_) => Err(()),
+            },
+        };
+        proof.map_err(|()| self.unproved())
+    }
+
+    fn has_shown_proof(&self) -> bool {
+        // A ticket proves the secret to nobody but the KDC, and that has been convinced.
+        false
+    }
+
+    fn notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
+    }
+}
+
+impl Context {
+    fn new(client: &Client, password: &Secret, principal: &str) -> Result<Self, Fault> {
+        if !client.name.is_ascii() || !client.realm.is_ascii() {
+            return Err(Fault::new(
+                FailureClass::Config,
+                "a user name or realm with letters outside ASCII cannot be used with Kerberos yet",
+            ));
+        }
+        let kerberos = KerberosConfig::new_with_kdc_url(PLACEHOLDER_KDC, COMPUTER_NAME.to_owned());
+        // Without NTLM in the list the server cannot choose it, and the library not fall back to it.
+        let config =
+            NegotiateConfig::new(Box::new(kerberos), Some("kerberos".to_owned()), COMPUTER_NAME.to_owned());
+        let negotiate =
+            Negotiate::new_client(config).map_err(|error| library_fault(&error, &client.realm))?;
+        let identity = AuthIdentityBuffers::from_utf8(&client.name, &client.realm, password.expose());
+        Ok(Self {
+            negotiate: Box::new(negotiate),
+            identity: Some(CredentialsBuffers::AuthIdentity(identity)),
+            principal: principal.to_owned(),
+        })
+    }
+
+    /// The first token, with all that has to be asked for it.
+    async fn begin(&mut self, talk: &mut Talk<'_>) -> Result<Vec<u8>, Refusal> {
+        let mut input = [SecurityBuffer::new(Vec::new(), BufferType::Token)];
+        let mut output = [SecurityBuffer::new(Vec::new(), BufferType::Token)];
+        let mut builder = self
+            .negotiate
+            .initialize_security_context()
+            .with_credentials_handle(&mut self.identity)
+            .with_context_requirements(ClientRequestFlags::MUTUAL_AUTH)
+            .with_target_data_representation(DataRepresentation::Native)
+            .with_target_name(&self.principal)
+            .with_input(&mut input)
+            .with_output(&mut output);
+        let realm = talk.client.realm.clone();
+        let mut exchange = self
+            .negotiate
+            .initialize_security_context_impl(&mut builder)
+            .map_err(|error| library_fault(&error, &realm))?;
+        let mut state = exchange.start();
+        let outcome = loop {
+            match state {
+                GeneratorState::Suspended(request) => {
+                    let reply = talk.carry(&request.data).await?;
+                    state = exchange.resume(Ok(reply));
+                }
+                GeneratorState::Completed(outcome) => break outcome,
+            }
+        };
+        drop(exchange);
+        outcome.map_err(|error| talk.not_understood(&error))?;
+        let [output] = output;
+        Ok(output.buffer)
+    }
+
+    /// Feeds the server's token, for which no KDC is needed.
+    fn run(&mut self, token: Vec<u8>) -> sspi::Result<()> {
+        let mut input = [SecurityBuffer::new(token, BufferType::Token)];
+        let mut output = [SecurityBuffer::new(Vec::new(), BufferType::Token)];
+        let mut builder = self
+            .negotiate
+            .initialize_security_context()
+            .with_credentials_handle(&mut self.identity)
+            .with_context_requirements(ClientRequestFlags::MUTUAL_AUTH)
+            .with_target_data_representation(DataRepresentation::Native)
+            .with_target_name(&self.principal)
+            .with_input(&mut input)
+            .with_output(&mut output);
+        self.negotiate.initialize_security_context_impl(&mut builder)?.resolve_to_result()?;
+        Ok(())
+    }
+}
+
+/// The conversation with the KDCs for one context.
+struct Talk<'a> {
+    client: &'a Client,
+    conf: &'a Krb5Conf,
+    messages: u8,
+    skew_told: bool,
+    /// Who answered last, and for which realm.
+    last: Option<(KdcAddress, String)>,
+    notes: Vec<String>,
+}
+
+impl Talk<'_> {
+    /// Carries one message of the library, with its length in front, and brings the answer. An
+    /// error that decides the matter does not get back to the library.
+    async fn carry(&mut self, framed: &[u8]) -> Result<Vec<u8>, Refusal> {
+        self.messages += 1;
+        if self.messages > MESSAGES_MAX {
+            return Err(Refusal::Fault(Fault::new(
+                FailureClass::Config,
+                format!("the KDCs of realm {} did not come to an end", self.client.realm),
+            )));
+        }
+        let message = framed.get(4..).unwrap_or_default();
+        let (kind, realm) = krb_message::request(message).ok_or_else(|| {
+            Fault::new(FailureClass::Config, "the Kerberos library made a request we cannot read")
+        })?;
+        if kind == RequestKind::Logon && realm != self.client.realm {
+            return Err(Refusal::Fault(Fault::new(
+                FailureClass::Config,
+                format!(
+                    "realm {} cannot be asked, because [domain_realm] of the service's own krb5.conf makes it {realm}",
+                    self.client.realm
+                ),
+            )));
+        }
+        let kdcs = self.conf.kdcs(&realm);
+        if kdcs.is_empty() {
+            return Err(Refusal::Fault(no_kdc(&realm, self.conf)));
+        }
+        let answer = kdc::ask(kdcs, message).await.map_err(|unreachable| {
+            Fault::new(
+                FailureClass::NoAuthority,
+                format!("no KDC of realm {realm} can be reached ({unreachable})"),
+            )
+        })?;
+        self.judge(kind, &realm, &answer)?;
+
+        self.last = Some((answer.kdc, realm));
+        let length = u32::try_from(answer.message.len()).expect("answers are limited");
+        Ok([&length.to_be_bytes()[..], &answer.message].concat())
+    }
+
+    /// Lets an answer pass to the library, or refuses.
+    fn judge(&mut self, kind: RequestKind, realm: &str, answer: &kdc::Answer) -> Result<(), Refusal> {
+        let kdc = answer.kdc.clone();
+        let error = match krb_message::reply(&answer.message) {
+            Some(Reply::Ticket) if self.messages == 1 => {
+                return Err(Refusal::Fault(Fault::new(
+                    FailureClass::Config,
+                    format!(
+                        "the KDC {kdc} of realm {realm} gives this account tickets without pre-authentication, \
+                         which is not possible yet"
+                    ),
+                )));
+            }
+            Some(Reply::Ticket) => return Ok(()),
+            Some(Reply::Error(error)) => error,
+            None => {
+                return Err(Refusal::Fault(Fault::new(
+                    FailureClass::NoAuthority,
+                    format!("the KDC {kdc} of realm {realm} does not answer in Kerberos"),
+                )));
+            }
+        };
+        match (kind, error.number) {
+            (RequestKind::Logon, krb_message::KDC_ERR_PREAUTH_REQUIRED) if self.messages == 1 => Ok(()),
+            // The library takes the KDC's time, once.
+            (RequestKind::Logon, krb_message::KRB_AP_ERR_SKEW) if !self.skew_told => {
+                self.skew_told = true;
+                self.notes.push(correction(&kdc, realm, error.server_time, SystemTime::now()));
+                Ok(())
+            }
+            _ => Err(Refusal::Kdc { kdc, realm: realm.to_owned(), error }),
+        }
+    }
+
+    /// The library made nothing of what came.
+    fn not_understood(&self, error: &sspi::Error) -> Refusal {
+        let fault = match &self.last {
+            Some((kdc, realm)) if error.error_type == ErrorKind::NoAuthenticatingAuthority => Fault::new(
+                FailureClass::NoKdcKnown,
+                format!("the KDC {kdc} of realm {realm} refers to another realm, of which no KDC is known"),
+            ),
+            Some((kdc, realm)) => Fault::new(
+                FailureClass::Config,
+                format!(
+                    "the answer of the KDC {kdc} of realm {realm} cannot be used ({:?})",
+                    error.error_type
+                ),
+            ),
+            None => library_fault(error, &self.client.realm),
+        };
+        Refusal::Fault(fault)
+    }
+}
+
+/// The clients to ask for, in order (`credentials.md` §1.7).
+fn clients(user: &UserName, host: &str, conf: &Krb5Conf) -> Result<Vec<Client>, Fault> {
+    let client = |name: &str, realm: &str| Client { name: name.to_owned(), realm: realm.to_owned() };
+    match user {
+        UserName::Domain { domain, .. } if domain == "." => Err(Fault::new(
+            FailureClass::Config,
+            format!("an account of {host} itself has no Kerberos realm"),
+        )),
+        UserName::Domain { domain, user } => {
+            let realm = conf.realm_named(domain).map_or_else(|| domain.to_uppercase(), str::to_owned);
+            Ok(vec![client(user, &realm)])
+        }
+        UserName::Principal { text, user, suffix } => {
+            let realm = conf.realm_named(suffix).map_or_else(|| suffix.to_uppercase(), str::to_owned);
+            Ok(vec![client(text, &realm), client(user, &realm)])
+        }
+        UserName::Bare(user) => match conf.default_realm().or_else(|| conf.realm_of(host)) {
+            Some(realm) => Ok(vec![client(user, realm)]),
+            None => Err(Fault::new(
+                FailureClass::NoKdcKnown,
+                format!(
+                    "the user name has no realm, and {} names no default_realm and none for {host}",
+                    conf.sources()
+                ),
+            )),
+        },
+    }
+}
+
+fn no_kdc(realm: &str, conf: &Krb5Conf) -> Fault {
+    Fault::new(
+        FailureClass::NoKdcKnown,
+        format!("no KDC is configured for realm {realm} in {}", conf.sources()),
+    )
+}
+
+/// The library failed by itself. Its own text may hold names, so only the kind is told.
+fn library_fault(error: &sspi::Error, realm: &str) -> Fault {
+    Fault::new(
+        FailureClass::Config,
+        format!("a Kerberos request for realm {realm} could not be made ({:?})", error.error_type),
+    )
+}
+
+/// What is said about a clock that was corrected.
+fn correction(kdc: &KdcAddress, realm: &str, server_time: Option<u64>, now: SystemTime) -> String {
+    let ours = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let difference = match server_time {
+        Some(theirs) if ours > theirs => format!("{} ahead of", length(ours - theirs)),
+        Some(theirs) => format!("{} behind", length(theirs - ours)),
+        None => "too far from".to_owned(),
+    };
+    format!("this computer's clock is {difference} the KDC {kdc} of realm {realm}; the KDC's time was used")
+}
+
+/// A length of time for a sentence, to the second below an hour.
+fn length(seconds: u64) -> String {
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s} s"),
+        (0, m, s) => format!("{m} min {s} s"),
+        (h, m, _) => format!("{h} h {m} min"),
+    }
+}
+
+/// Whether `host` is an IP address, with or without brackets.
+fn is_address(host: &str) -> bool {
+    host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! The mechanisms that prove a secret by an exchange of tokens, as the rest of the room sees them:
+//! a token in, a token out, bound to one connection (`credentials.md` §2.4, §2.5).
+//!
+//! Which of them is used when is decided in `select`; who drives one owns the connection. Behind
+//! this seam are the library's NTLM and Kerberos, and in tests a script.
+
+use std::path::PathBuf;
+use std::pin::Pin;
+
+use bits_core::credentials::Credential;
+
+use super::classify::Fault;
+use super::identity::UserName;
+use super::kerberos::KerberosMechanism;
+use super::ntlm::NtlmMechanism;
+use super::select::Method;
+
+/// A step that may have to ask a KDC first.
+pub(super) type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What comes from the other side in an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Incoming<'a> {
+    /// Nothing yet: the exchange begins.
+    Begin,
+    /// A 401 or 407 with a token.
+    Token(&'a [u8]),
+    /// A 401 or 407 without one.
+    NoToken,
+}
+
+/// What a server has shown of itself when it accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PeerProof {
+    /// It has proved that it holds the service's key.
+    Proved,
+    /// It could have, and has not.
+    Missing,
+    /// The mechanism has no such proof.
+    NotPossible,
+}
+
+/// One exchange with one server.
+pub(super) trait Mechanism: Send {
+    /// The next token to send, given what came. A refusal is a [`Fault`] that says of what.
+    fn step<'a>(&'a mut self, incoming: Incoming<'a>) -> Pending<'a, Result<Vec<u8>, Fault>>;
+
+    /// Whether all that is to be said has been said, so that an answer other than 401 is success.
+    fn is_complete(&self) -> bool;
+
+    /// Takes in the token that came with success, if any.
+    fn accepted(&mut self, token: Option<&[u8]>) -> Result<PeerProof, Fault>;
+
+    /// Whether a proof made from the secret has been given to the server.
+    fn has_shown_proof(&self) -> bool;
+
+    /// What the owner should know about how it went, since last asked.
+    fn notes(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// Makes mechanisms for one origin.
+pub(super) trait Mechanisms: Send + Sync {
+    /// A fresh exchange by `method`, one of those that exchange tokens.
+    fn begin(&self, method: Method, credential: &Credential) -> Result<Box<dyn Mechanism>, Fault>;
+}
+
+/// The library's mechanisms.
+pub(super) struct Library {
+    pub(super) host: String,
+    /// The caller's krb5.conf; none means the system's.
+    pub(super) krb5_files: Vec<PathBuf>,
+}
+
+impl Library {
+    /// The service's name (`credentials.md` §2.4): the host of the URL, no port, no look-up.
+    fn principal(&self) -> String {
+        format!("HTTP/{}", self.host.trim_end_matches('.').to_ascii_lowercase())
+    }
+}
+
+impl Mechanisms for Library {
+    fn begin(&self, method: Method, credential: &Credential) -> Result<Box<dyn Mechanism>, Fault> {
+        let user = UserName::read(&credential.user)?;
+        let (host, password) = (self.host.as_str(), &credential.password);
+        Ok(match method {
+            Method::Kerberos => {
+                Box::new(KerberosMechanism::new(host, &self.principal(), user, password, &self.krb5_files))
+            }
+            Method::NtlmInNegotiate => {
+                Box::new(NtlmMechanism::in_negotiate(host, &self.principal(), &user, password)?)
+            }
+            Method::Ntlm => Box::new(NtlmMechanism::bare(host, &user, password)?),
+            Method::Digest | Method::Basic => unreachable!("these exchange no tokens"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_named_after_the_host_in_the_url() {
+        for (host, expected) in
+            [("localhost", "HTTP/localhost"), ("WWW.Example.Test.", "HTTP/www.example.test")]
+        {
+            let library = Library { host: host.to_owned(), krb5_files: Vec::new() };
+            assert_eq!(library.principal(), expected);
+        }
+    }
+}
