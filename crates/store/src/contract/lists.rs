@@ -119,23 +119,21 @@ pub(super) fn a_job_is_called_by_the_start_of_its_id_or_by_its_name(store: &mut 
 }
 
 pub(super) fn many_jobs_that_begin_alike_are_paged_too(store: &mut dyn Store) {
-    let many = |number: u16| {
+    const MANY: u16 = 5000;
+    let number_of = |number: u16| {
         let mut job = job(0);
         job.id.0[14..].copy_from_slice(&number.to_be_bytes());
-        job.times.created = Timestamp((1000 - number).into());
+        job.times.created = Timestamp((MANY - number).into());
         job
     };
-    let batch = Batch {
-        jobs: (0..600).map(|number| JobChange { job: many(number), was: None }).collect(),
-        ..Batch::default()
-    };
-    assert_eq!(store.commit(&batch), Ok(()));
+    let jobs = (0..MANY).map(|number| JobChange { job: number_of(number), was: None }).collect();
+    assert_eq!(store.commit(&Batch { jobs, ..Batch::default() }), Ok(()));
     let filter = Filter { called: Some("8e2d".into()), ..live() };
     let first = list(store, &filter, None, 2);
-    assert_eq!(ids(&first), [many(599).id, many(598).id]);
-    let second = list(store, &filter, first.next, 598);
-    assert_eq!((second.jobs.len(), second.next), (598, None));
-    assert_eq!(ids(&second)[597], many(0).id);
+    assert_eq!(ids(&first), [MANY - 1, MANY - 2].map(|number| number_of(number).id));
+    let second = list(store, &filter, first.next, usize::from(MANY) - 2);
+    assert_eq!((second.jobs.len(), second.next), (usize::from(MANY) - 2, None));
+    assert_eq!(second.jobs.last().map(|(job, _)| job.id), Some(number_of(0).id));
 }
 
 pub(super) fn jobs_are_counted_by_state(store: &mut dyn Store) {

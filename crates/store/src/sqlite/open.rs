@@ -74,6 +74,9 @@ const STATEMENTS_MAX: usize = 64;
 /// disk for ever.
 const LOG_BYTES_MAX: u32 = 4 << 20;
 
+/// The mode of each file.
+const OWNER_ONLY: u32 = 0o600;
+
 /// What SQLite may keep beside a database. The database itself is the empty ending.
 const ENDINGS: [&str; 4] = ["", "-journal", "-wal", "-shm"];
 
@@ -138,8 +141,11 @@ fn connect(place: &Place) -> Result<Connection, Trouble> {
     }
     // One holder: no memory is shared, and a second process is kept out.
     pragma(&connection, "locking_mode", "EXCLUSIVE").map_err(trouble("locked"))?;
-    check_whose(&connection).map_err(trouble("read"))?.map_err(Trouble::Damaged)?;
+    // First of all: the schema of a newer version may not even be readable here.
     place.refuse_newer(version_of(&connection).map_err(trouble("read"))?)?;
+    check_whose(&connection).map_err(trouble("read"))?.map_err(Trouble::Damaged)?;
+    // Up to here nothing was changed.
+    place.make_private()?;
     let mode: String = connection
         .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
         .map_err(trouble("opened"))?;
@@ -255,8 +261,11 @@ impl Place {
     }
 
     /// Refuses the database of a newer service before anything is opened for writing.
+    ///
+    /// Looks at the file alone: beside a log, which can have the newest version in it, nothing is
+    /// made on opening, and `connect` looks again before it changes anything.
     fn check_version(&self) -> Result<(), OpenError> {
-        // What cannot be read here is judged by the connection that may repair it.
+        // What cannot be read here is judged there, too.
         self.peek().map_or(Ok(()), |version| self.refuse_newer(version))
     }
 
@@ -268,29 +277,12 @@ impl Place {
         Ok(())
     }
 
-    /// The application and the version of the schema, read without changing a byte: neither in
-    /// the database nor in its log, and no file is made.
+    /// The application and the version of the schema, as the file has them. Not a byte is changed
+    /// and no log is made.
     fn peek(&self) -> Result<(i32, i32), rusqlite::Error> {
-        let path = self.file("");
-        if fs::metadata(&path).is_ok_and(|file| file.len() == 0) {
-            // SQLite would delete the log of an empty database.
-            return Ok((0, 0));
-        }
-        let has_log = self.file("-wal").exists();
-        let mut flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = if has_log {
-            // Without locks and with an index of the log in memory; nothing is written back on
-            // closing.
-            let connection = Connection::open_with_flags_and_vfs(&path, flags, "unix-none")?;
-            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-            pragma(&connection, "locking_mode", "EXCLUSIVE")?;
-            connection
-        } else {
-            // The file is all there is; "immutable" keeps SQLite from making a log.
-            flags |= OpenFlags::SQLITE_OPEN_URI;
-            Connection::open_with_flags(immutable_uri(&path), flags)?
-        };
-        version_of(&connection)
+        let flags =
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+        version_of(&Connection::open_with_flags(immutable_uri(&self.file("")), flags)?)
     }
 
     /// A log without a database is what is left of one; SQLite would delete it.
@@ -303,30 +295,32 @@ impl Place {
         Ok(())
     }
 
-    /// Makes the database an empty file if there is none, and lets only its owner read it.
+    /// Makes the database an empty file if there is none.
     fn create(&self) -> Result<(), OpenError> {
-        const OWNER_ONLY: u32 = 0o600;
         let path = self.file("");
-        let created = OpenOptions::new().read(true).write(true).create_new(true).mode(OWNER_ONLY).open(&path);
-        match created {
-            // The umask can only have taken more away.
+        match OpenOptions::new().read(true).write(true).create_new(true).mode(OWNER_ONLY).open(&path) {
             Ok(file) => {
+                // The umask may have taken away even what the owner needs.
                 file.set_permissions(Permissions::from_mode(OWNER_ONLY))
                     .map_err(io_error("created", &path))?;
                 self.sync_folder()
             }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                for (ending, metadata) in self.files()? {
-                    let path = self.file(ending);
-                    if metadata.permissions().mode() & 0o777 != OWNER_ONLY {
-                        fs::set_permissions(&path, Permissions::from_mode(OWNER_ONLY))
-                            .map_err(io_error("made private", &path))?;
-                    }
-                }
-                Ok(())
-            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             Err(error) => Err(io_error("created", &path)(error)),
         }
+    }
+
+    /// Lets nobody but the owner read it, whatever the umask or an earlier mode was. What SQLite
+    /// makes beside the database takes its mode.
+    fn make_private(&self) -> Result<(), OpenError> {
+        for (ending, metadata) in self.files()? {
+            let path = self.file(ending);
+            if metadata.permissions().mode() & 0o7777 != OWNER_ONLY {
+                fs::set_permissions(&path, Permissions::from_mode(OWNER_ONLY))
+                    .map_err(io_error("made private", &path))?;
+            }
+        }
+        Ok(())
     }
 
     /// Moves the database and what belongs to it to a name that is free; says which.

@@ -17,7 +17,7 @@ use crate::rows::{
 
 /// Up to so many jobs whose ids begin alike are sorted by time; with more, those of the owner are
 /// gone through in order of time until the page is full.
-const SORTED_MAX: usize = 256;
+const SORTED_MAX: usize = 4096;
 
 pub(super) fn job(connection: &Connection, id: JobId) -> Result<Option<(Job, Progress)>, StoreError> {
     let sql = format!("SELECT {JOB_COLUMNS}, {PROGRESS_COLUMNS} FROM jobs WHERE id = ?1");
@@ -152,11 +152,18 @@ fn list_sql(which: Selection<'_>, one_state: bool) -> String {
     if one_state {
         condition.push_str(&format!(" AND state = ?{state_at}"));
     }
-    format!(
-        "SELECT {JOB_COLUMNS}, {PROGRESS_COLUMNS} FROM jobs INDEXED BY {index} \
-         WHERE owner = ?1 AND (created, id) > (?2, ?3) AND {condition} \
+    let select = format!("SELECT {JOB_COLUMNS}, {PROGRESS_COLUMNS} FROM jobs");
+    let within = format!(
+        "INDEXED BY {index} WHERE owner = ?1 AND (created, id) > (?2, ?3) AND {condition} \
          ORDER BY created, id LIMIT ?4"
-    )
+    );
+    match which {
+        // What is sorted are only places in the index; the jobs of the page alone are read.
+        Selection::Ids { dense: false, .. } => {
+            format!("{select} WHERE rowid IN (SELECT rowid FROM jobs {within}) ORDER BY created, id")
+        }
+        _ => format!("{select} {within}"),
+    }
 }
 
 fn unfinished_sql() -> String {

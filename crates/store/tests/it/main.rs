@@ -5,5 +5,6 @@ mod crash;
 mod damage;
 mod opening;
 mod sample;
+mod schema;
 mod secrets;
 mod stores;
