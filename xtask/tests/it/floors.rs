@@ -20,10 +20,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("bits-broker", &["bits-core", "bits-api", "bits-worker"]),
     ("bits-client", &["bits-core", "bits-api", "bits-platform"]),
     // floor 3: programs
-    (
-        "bits-daemon",
-        &["bits-core", "bits-api", "bits-store", "bits-platform", "bits-worker", "bits-broker"],
-    ),
+    ("bits-daemon", &["bits-core", "bits-api", "bits-store", "bits-platform", "bits-worker", "bits-broker"]),
     ("bits-cli", &["bits-core", "bits-api", "bits-platform", "bits-client"]),
     // not shipped; the first two know only the programs, from outside
     ("bits-e2e", &[]),

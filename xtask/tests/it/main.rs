@@ -4,6 +4,7 @@
 //! A rule that only a reader can judge is not here but in `CONTRIBUTING.md`.
 
 mod bans;
+mod commands;
 mod documents;
 mod floors;
 mod rust;

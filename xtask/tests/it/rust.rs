@@ -84,7 +84,8 @@ fn quoted(rest: &str, quote: char) -> usize {
 }
 
 fn raw_string(rest: &str) -> Option<usize> {
-    let after = rest.strip_prefix("br").or_else(|| rest.strip_prefix("cr")).or_else(|| rest.strip_prefix('r'))?;
+    let after =
+        rest.strip_prefix("br").or_else(|| rest.strip_prefix("cr")).or_else(|| rest.strip_prefix('r'))?;
     let hashes = after.len() - after.trim_start_matches('#').len();
     let inside = after[hashes..].strip_prefix('"')?;
     let end = format!("\"{}", "#".repeat(hashes));

@@ -41,7 +41,10 @@ fn no_file_is_so_long_that_it_hides_a_second_noun() {
 #[test]
 fn unsafe_is_written_in_platform_alone() {
     let at_home = |file: &TextFile| file.path.starts_with("crates/platform/");
-    check(|file| !at_home(file) && has_word(&code(&file.text), "unsafe"), "is not platform's and has `unsafe`");
+    check(
+        |file| !at_home(file) && has_word(&code(&file.text), "unsafe"),
+        "is not platform's and has `unsafe`",
+    );
     assert!(files(".rs").iter().any(|file| at_home(file) && has_word(&code(&file.text), "unsafe")));
 }
 
