@@ -19,4 +19,5 @@ pub mod refusal;
 pub mod remote_name;
 pub mod secret;
 pub mod time;
+pub mod transfer;
 pub mod units;

@@ -3,5 +3,14 @@
 //! A worker runs as the owner of the jobs it serves. It decides nothing about jobs and never sees
 //! the queue: what it is to do and what has come of it goes over the [`link`].
 
+mod attempt;
 pub mod auth;
+mod closing;
+mod http;
 pub mod link;
+mod local_file;
+pub mod run;
+mod sink;
+mod transfer;
+
+pub use http::UserAgentError;

@@ -1,0 +1,200 @@
+//! Kills the service between any two steps of a download, with and without the power, while the
+//! file on the server changes, and looks at what the user would get.
+
+use super::*;
+use crate::file::Stage;
+
+/// The versions of the file on the server, told apart by size, content and tag.
+const VERSIONS: [(u64, u8); 3] = [(10, b'a'), (10, b'b'), (7, b'c')];
+
+/// How the server behaves beyond changing the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Server {
+    Honest,
+    /// Takes `Range` and forgets `If-Range`, but names the version it sends.
+    IgnoresIfRange,
+    IgnoresRanges,
+    /// Breaks off each answer after three bytes.
+    Breaks,
+    /// Sends at most three bytes of what was asked for.
+    SendsLess,
+}
+
+/// What a kill leaves: the store, and the disk.
+#[derive(Debug, Clone)]
+struct Remains {
+    file: File,
+    /// The partial file, and how long it surely is after a power cut.
+    partial: Option<(Vec<u8>, usize)>,
+    boot: BootId,
+}
+
+impl Remains {
+    fn record(&mut self, report: &Report) {
+        match report {
+            Report::Version { size, validator, boot, .. } => {
+                self.file.size = *size;
+                self.file.validator = Some(validator.clone());
+                self.file.durable = Bytes::ZERO;
+                self.file.boot = Some(*boot);
+            }
+            Report::Durable { upto, .. } => {
+                let surely = self.partial.as_ref().map_or(0, |(_, surely)| *surely as u64);
+                assert!(upto.0 <= surely, "P2: durable {upto} where {surely} bytes are");
+                self.file.durable = *upto;
+            }
+            Report::FileTransferred { size, .. } => {
+                self.file.stage = Stage::Transferred;
+                self.file.size = Some(*size);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether all that would be counted on belongs to the recorded version.
+    fn check(&self) {
+        let (Some(validator), Some((content, _))) = (&self.file.validator, &self.partial) else { return };
+        let durable = self.file.durable.0 as usize;
+        let counted = if self.file.boot == Some(self.boot) { content.len() } else { durable };
+        let tag = validator.etag.as_deref().expect("each version has a tag");
+        let letter = tag.as_bytes()[1];
+        assert!(
+            content.iter().take(counted).all(|byte| *byte == letter),
+            "P4: {content:?} counts as version {tag}"
+        );
+    }
+
+    fn lose_power(&mut self) {
+        self.boot.0[0] += 1;
+        if let Some((content, surely)) = &mut self.partial {
+            // What was not synced may be there or not; bytes that were never written read as zero.
+            for byte in content.iter_mut().skip(*surely) {
+                *byte = 0;
+            }
+        }
+    }
+}
+
+/// Runs one attempt for at most `steps` steps; says whether it came to an end by itself.
+fn attempt(remains: &mut Remains, server: Server, version: usize, steps: usize) -> bool {
+    let (size, letter) = VERSIONS[version];
+    let tag = format!("\"{}\"", letter as char);
+    let found = remains.partial.as_ref().map(|(content, _)| Bytes(content.len() as u64));
+    let mut plan = DownloadPlan::new(Attempt(1), &remains.file, found, remains.boot, Timestamp(0));
+    let mut now = Timestamp(0);
+    let mut left = 0;
+    let mut sent = 0;
+    let mut unrecorded = None;
+    let mut unwritten = 0;
+    for _ in 0..steps {
+        remains.check();
+        now = now + core::time::Duration::from_millis(900);
+        match plan.next(now) {
+            Next::Fetch(fetch) => {
+                sent = 0;
+                let asked = fetch.range.filter(|asked| match server {
+                    Server::IgnoresRanges => false,
+                    Server::IgnoresIfRange => true,
+                    _ => asked.if_range == tag,
+                });
+                let head = match &asked {
+                    Some(asked) if asked.from.0 >= size => "416 length 0".to_owned(),
+                    Some(asked) => {
+                        let end =
+                            if server == Server::SendsLess { (asked.from.0 + 3).min(size) } else { size };
+                        let first = asked.from.0;
+                        left = end - first;
+                        format!(
+                            "206 length {left}; content-range: bytes {first}-{}/{size}; etag: {tag}",
+                            end - 1
+                        )
+                    }
+                    None => {
+                        left = size;
+                        format!("200 length {size}; etag: {tag}")
+                    }
+                };
+                plan.answered(&super::head(&head), now);
+            }
+            Next::Cut { to, .. } => {
+                let (content, surely) = remains.partial.get_or_insert_default();
+                content.resize(to.0 as usize, 0);
+                *surely = content.len().min(*surely);
+                plan.cut();
+            }
+            Next::Receive { max, .. } => {
+                let broken = server == Server::Breaks && sent >= 3;
+                let count = 2.min(left).min(max.map_or(u64::MAX, |max| max.0));
+                if broken || count == 0 {
+                    plan.failed(TransportError { fault: TransportFault::Aborted, message: String::new() });
+                } else {
+                    plan.received(Bytes(count));
+                    unwritten += count;
+                    left -= count;
+                    sent += count;
+                }
+            }
+            Next::Sync { upto } => {
+                let (content, surely) = remains.partial.as_mut().expect("there is a partial file");
+                assert!(content.len() as u64 >= upto.0);
+                *surely = content.len();
+                plan.synced(upto, now);
+            }
+            Next::Report(report @ Report::Version { .. }) => unrecorded = Some(report),
+            Next::Report(report) => remains.record(&report),
+            Next::Wait if unwritten > 0 => {
+                let (content, _) = remains.partial.as_mut().expect("there is a partial file");
+                content.extend(std::iter::repeat_n(letter, unwritten as usize));
+                plan.written(Bytes(unwritten));
+                unwritten = 0;
+            }
+            Next::Wait => {
+                remains.record(&unrecorded.take().expect("a version waits to be recorded"));
+                remains.check();
+                plan.recorded();
+            }
+            Next::Done(_) => return true,
+        }
+    }
+    false
+}
+
+#[test]
+fn wherever_it_is_killed_the_user_gets_one_version_of_the_file() {
+    const STEPS_MAX: usize = 40;
+    let servers =
+        [Server::Honest, Server::IgnoresIfRange, Server::IgnoresRanges, Server::Breaks, Server::SendsLess];
+    let mut resumed = 0;
+    for server in servers {
+        for (first_kill, second_kill) in (0..STEPS_MAX).flat_map(|a| (0..STEPS_MAX).map(move |b| (a, b))) {
+            for power in [[false, false], [true, false], [false, true], [true, true]] {
+                let mut remains = Remains { file: new_file(), partial: None, boot: BOOT };
+                for (version, kill) in [first_kill, second_kill].into_iter().enumerate() {
+                    if remains.file.stage == Stage::Waiting {
+                        attempt(&mut remains, server, version, kill);
+                    }
+                    if power[version] {
+                        remains.lose_power();
+                    }
+                    remains.check();
+                }
+                // At last nobody interferes; a connection that breaks is tried again.
+                for _ in 0..20 {
+                    if remains.file.stage == Stage::Waiting {
+                        resumed += usize::from(remains.file.durable > Bytes::ZERO);
+                        assert!(attempt(&mut remains, server, 2, 200), "it comes to an end");
+                    }
+                }
+                let (content, _) = remains.partial.expect("there is a partial file");
+                let whole = VERSIONS.iter().any(|(size, letter)| content == vec![*letter; *size as usize]);
+                assert!(
+                    whole,
+                    "{content:?} from {server:?}, killed at {first_kill}, {second_kill}, {power:?}"
+                );
+                assert_eq!(remains.file.stage, Stage::Transferred);
+                assert_eq!(remains.file.size, Some(Bytes(content.len() as u64)));
+            }
+        }
+    }
+    assert!(resumed > 0, "some of them went on in the middle");
+}

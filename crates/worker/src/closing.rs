@@ -1,0 +1,158 @@
+//! The end of files: the whole ones get their names, the parts of others go; and the beginning,
+//! when it is looked whether a file could get its name.
+//!
+//! All of this may block, and each of it may be done twice: a service that was killed between the
+//! disk and the store asks again.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bits_core::error::{Code, JobError};
+use bits_core::file::{File, FileIndex, LocalName, Stage};
+use bits_core::job::{Environment, JobId};
+use bits_platform::files::{
+    Destination, Existing, FileErrorKind, Folder, MissingFolders, Partial, PartialError, Umask, partial_name,
+};
+
+use crate::link::{CheckOptions, DestinationRefusal};
+use crate::local_file::LocalFault;
+use crate::sink::refuse_existing;
+
+/// What became of the files of a job.
+#[derive(Debug, Default)]
+pub(crate) struct Finalized {
+    /// Under their final names, for good.
+    pub(crate) files: Vec<FileIndex>,
+    /// Of the first file that is not.
+    pub(crate) error: Option<JobError>,
+}
+
+/// Puts the whole files of `job` under their final names and deletes the parts of the others.
+pub(crate) fn finalize(job: JobId, files: &[File], environment: &Environment) -> Finalized {
+    let umask = umask(environment.umask);
+    let mut folders = Folders::default();
+    let mut placed: BTreeMap<PathBuf, Vec<FileIndex>> = BTreeMap::new();
+    let mut finalized = Finalized::default();
+    for file in files {
+        match file.stage {
+            Stage::Completed => {}
+            Stage::Waiting => {
+                if let Err(fault) = discard_one(job, file, &mut folders) {
+                    tracing::warn!("{}", fault.message);
+                }
+            }
+            Stage::Transferred => match place(job, file, umask, &mut folders) {
+                Ok(folder) => placed.entry(folder).or_default().push(file.index),
+                Err(fault) => {
+                    finalized.error.get_or_insert(fault.into_job_error(file.index));
+                }
+            },
+        }
+    }
+    // A name lasts only when its folder is synced, and one sync serves all of a folder.
+    for (path, files) in placed {
+        match folders.open(&path).and_then(|folder| Ok(folder.sync()?)) {
+            Ok(()) => finalized.files.extend(files),
+            Err(fault) => {
+                finalized.error.get_or_insert(fault.into_job_error(files[0]));
+            }
+        }
+    }
+    finalized.files.sort_unstable();
+    finalized
+}
+
+/// Deletes all partial files of `job`; a sentence when some are left.
+pub(crate) fn discard(job: JobId, files: &[File]) -> Option<String> {
+    let mut folders = Folders::default();
+    let left: Vec<_> = files.iter().filter_map(|file| discard_one(job, file, &mut folders).err()).collect();
+    let first = left.first()?;
+    Some(match left.len() {
+        1 => format!("a partial file could not be deleted: {}", first.message),
+        count => format!("{count} partial files could not be deleted; the first: {}", first.message),
+    })
+}
+
+/// Looks whether files can be put under `names`.
+pub(crate) fn check(names: &[LocalName], options: CheckOptions) -> Result<(), DestinationRefusal> {
+    let missing = match options.create_folders {
+        true => MissingFolders::Make(umask(options.umask)),
+        false => MissingFolders::Refuse,
+    };
+    for name in names {
+        let destination = Destination::check(Path::new(name.as_str()), missing).map_err(LocalFault::from)?;
+        if options.no_clobber {
+            refuse_existing(&destination)?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives one file its name; says in which folder that is.
+fn place(job: JobId, file: &File, umask: Umask, folders: &mut Folders) -> Result<PathBuf, LocalFault> {
+    let (parent, name) = parts(&file.local_name);
+    let folder = folders.open(parent)?;
+    let existing = if file.no_clobber { Existing::Keep } else { Existing::Replace };
+    match Partial::reopen(folder.clone(), partial_name(name, &job.to_string(), file.index.0)) {
+        Ok(partial) => {
+            let length = partial.len()?;
+            if file.size != Some(length) {
+                let message = format!(
+                    "{} is not as it was left: it has {length}, and the file has {}",
+                    partial.path().display(),
+                    file.size.unwrap_or_default()
+                );
+                return Err(LocalFault::new(Code::UNEXPECTED, message));
+            }
+            partial.place(name, umask, existing)?;
+        }
+        Err(PartialError::File(error)) if error.kind == FileErrorKind::NotFound => {
+            // An earlier attempt got as far as the name, and was killed before that was recorded.
+            let path = Path::new(file.local_name.as_str());
+            let is_there = std::fs::symlink_metadata(path)
+                .is_ok_and(|found| found.is_file() && Some(found.len()) == file.size.map(|size| size.0));
+            if !is_there {
+                return Err(LocalFault { code: Code::FILE_NOT_FOUND, ..LocalFault::from(error) });
+            }
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(parent.into())
+}
+
+fn discard_one(job: JobId, file: &File, folders: &mut Folders) -> Result<(), LocalFault> {
+    let (parent, name) = parts(&file.local_name);
+    match folders.open(parent) {
+        Ok(folder) => {
+            Ok(Partial::discard_named(&folder, &partial_name(name, &job.to_string(), file.index.0))?)
+        }
+        // With its folder a partial file is gone, too.
+        Err(fault) if fault.code == Code::PATH_NOT_FOUND => Ok(()),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// The folders that were opened, since most files of a job go into one.
+#[derive(Default)]
+struct Folders(Option<Arc<Folder>>);
+
+impl Folders {
+    fn open(&mut self, path: &Path) -> Result<Arc<Folder>, LocalFault> {
+        match &self.0 {
+            Some(folder) if folder.path() == path => Ok(folder.clone()),
+            _ => Ok(self.0.insert(Arc::new(Folder::open(path)?)).clone()),
+        }
+    }
+}
+
+fn parts(name: &LocalName) -> (&Path, &OsStr) {
+    let path = Path::new(name.as_str());
+    let parent = path.parent().expect("an absolute path that names a file has a folder");
+    (parent, path.file_name().expect("a local name names a file"))
+}
+
+fn umask(given: Option<u32>) -> Umask {
+    given.map(Umask::new).or_else(|| Umask::of_this_process().ok()).unwrap_or(Umask::USUAL)
+}

@@ -1,0 +1,21 @@
+//! HTTP/1.1 over connections of our own: one request after the other, for one attempt.
+//!
+//! A connection is kept while requests go to one origin, since NTLM and Negotiate authenticate the
+//! connection, and many small files need many answers. Whether to retry, follow or resume is not
+//! decided here; only a kept connection that turns out to be closed is replaced, as nobody could
+//! have known. HTTP/2, proxies and ranges in parallel have their place here later.
+
+mod body;
+mod chunked;
+mod client;
+mod connection;
+mod dial;
+mod head;
+mod settings;
+mod tls;
+
+pub(crate) use body::{Body, Received};
+pub(crate) use client::{AttemptIdentity, Client, FetchError, Response};
+pub use settings::UserAgentError;
+pub(crate) use settings::{HttpSettings, Timeouts, UserAgent};
+pub(crate) use tls::TlsTrust;

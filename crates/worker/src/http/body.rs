@@ -1,0 +1,245 @@
+//! The body of an answer, read into the buffer of whoever writes it down.
+//!
+//! A body of known length goes from the socket into that buffer and nowhere else. What the bytes
+//! mean, and where they belong, is not known here.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use bits_core::transfer::{BodyEnd, BodyLength, TransportError, TransportFault};
+use tokio::io::{AsyncRead as _, ReadBuf};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::chunked::{Ahead, Chunks};
+use super::connection::{Connection, Stream};
+use super::head::ParsedHead;
+
+/// A chunk at least this large is read past the buffer of the connection.
+const DIRECT_BYTES: u64 = 16 * 1024;
+/// Bytes of an unwanted body that are read over to keep the connection: error pages are shorter.
+const DRAIN_BYTES_MAX: u64 = 64 * 1024;
+/// How long that may take before a new connection is the better choice.
+const DRAIN_TIME: Duration = Duration::from_secs(2);
+
+/// A body that is coming.
+#[derive(Debug)]
+pub(crate) struct Body {
+    connection: Connection,
+    framing: Framing,
+    keeps_connection: bool,
+    read_idle: Duration,
+    /// Since when the next byte is waited for.
+    waiting_since: Option<Instant>,
+    /// Met when bytes had come too, which go first.
+    error: Option<io::Error>,
+}
+
+#[derive(Debug)]
+enum Framing {
+    Exactly { left: u64 },
+    Chunked(Chunks),
+    UntilClose,
+    Over(BodyEnd),
+}
+
+/// What has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Received {
+    Bytes(usize),
+    Ended(BodyEnd),
+}
+
+impl Body {
+    pub(super) fn new(connection: Connection, parsed: &ParsedHead, read_idle: Duration) -> Self {
+        let framing = match parsed.head.body {
+            BodyLength::Exactly(length) => Framing::Exactly { left: length.0 },
+            BodyLength::Chunked => Framing::Chunked(Chunks::new()),
+            BodyLength::UntilClose => Framing::UntilClose,
+        };
+        Self {
+            connection,
+            framing,
+            keeps_connection: parsed.keeps_connection,
+            read_idle,
+            waiting_since: None,
+            error: None,
+        }
+    }
+
+    /// Puts what is there into `out`, and waits only when there is nothing. Loses nothing when it
+    /// is not waited for.
+    ///
+    /// # Errors
+    /// When the connection broke, ended within the body, or has been silent for too long.
+    pub(crate) async fn fill(&mut self, out: &mut [u8]) -> Result<Received, TransportError> {
+        assert!(!out.is_empty(), "there is room for a byte");
+        let since = *self.waiting_since.get_or_insert_with(Instant::now);
+        let received = match timeout_at(since + self.read_idle, self.fill_at_last(out)).await {
+            Ok(received) => received?,
+            Err(_) => {
+                return Err(TransportError {
+                    fault: TransportFault::TimedOut,
+                    message: format!("{} has stopped sending", self.connection.authority),
+                });
+            }
+        };
+        self.waiting_since = None;
+        Ok(received)
+    }
+
+    /// For a while nobody wants a byte, and the server is not to blame.
+    pub(crate) fn pause(&mut self) {
+        self.waiting_since = None;
+    }
+
+    /// The connection, for the next request, when there is little left of the body.
+    pub(super) async fn into_connection(mut self) -> Option<Connection> {
+        if !self.keeps_connection {
+            return None;
+        }
+        if matches!(self.framing, Framing::Exactly { left } if left > DRAIN_BYTES_MAX) {
+            return None;
+        }
+        match timeout(DRAIN_TIME, self.drain()).await {
+            Ok(true) => Some(self.connection),
+            Ok(false) | Err(_) => None,
+        }
+    }
+
+    async fn drain(&mut self) -> bool {
+        let mut waste = vec![0; DIRECT_BYTES as usize];
+        let mut drained = 0;
+        while drained <= DRAIN_BYTES_MAX {
+            match self.fill(&mut waste).await {
+                Ok(Received::Bytes(count)) => drained += count as u64,
+                Ok(Received::Ended(end)) => return end == BodyEnd::Complete,
+                Err(_) => return false,
+            }
+        }
+        false
+    }
+
+    async fn fill_at_last(&mut self, out: &mut [u8]) -> Result<Received, TransportError> {
+        match &mut self.framing {
+            Framing::Over(end) => Ok(Received::Ended(*end)),
+            Framing::Exactly { left: 0 } => Ok(self.end(BodyEnd::Complete)),
+            Framing::Exactly { left } => {
+                let wanted = usize::try_from(*left).unwrap_or(usize::MAX).min(out.len());
+                match self.read(&mut out[..wanted]).await? {
+                    0 => Ok(self.end(BodyEnd::Closed)),
+                    count => {
+                        if let Framing::Exactly { left } = &mut self.framing {
+                            *left -= count as u64;
+                        }
+                        Ok(Received::Bytes(count))
+                    }
+                }
+            }
+            Framing::Chunked(_) => self.fill_from_chunks(out).await,
+            Framing::UntilClose => match self.read(out).await? {
+                0 => Ok(self.end(BodyEnd::Closed)),
+                count => Ok(Received::Bytes(count)),
+            },
+        }
+    }
+
+    async fn fill_from_chunks(&mut self, out: &mut [u8]) -> Result<Received, TransportError> {
+        let mut filled = 0;
+        loop {
+            let Framing::Chunked(chunks) = &mut self.framing else { unreachable!("the framing stays") };
+            let ahead = &mut self.connection.ahead;
+            let (over, next) = chunks.look(ahead.as_slice()).map_err(|why| TransportError {
+                fault: TransportFault::InvalidAnswer,
+                message: format!("{} {why}", self.connection.authority),
+            })?;
+            ahead.consume(over);
+            match next {
+                Ahead::Content(left) if !ahead.is_empty() && filled < out.len() => {
+                    let left = usize::try_from(left).unwrap_or(usize::MAX);
+                    let count = copy(&mut out[filled..], ahead.as_slice(), left);
+                    ahead.consume(count);
+                    chunks.took(count as u64);
+                    filled += count;
+                }
+                _ if filled > 0 => return Ok(Received::Bytes(filled)),
+                Ahead::End => return Ok(self.end(BodyEnd::Complete)),
+                Ahead::Content(left) if left >= DIRECT_BYTES => {
+                    let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(out.len());
+                    let count = self.read(&mut out[..wanted]).await?;
+                    if count == 0 {
+                        return Err(self.too_early());
+                    }
+                    if let Framing::Chunked(chunks) = &mut self.framing {
+                        chunks.took(count as u64);
+                    }
+                    return Ok(Received::Bytes(count));
+                }
+                Ahead::Content(_) | Ahead::More => match self.connection.read_ahead().await {
+                    Ok(0) => return Err(self.too_early()),
+                    Ok(_) => {}
+                    Err(error) => return Err(self.connection.broken(&error)),
+                },
+            }
+        }
+    }
+
+    /// Reads as much as is there, from the connection's buffer or the socket; 0 at the end.
+    async fn read(&mut self, out: &mut [u8]) -> Result<usize, TransportError> {
+        let ahead = &mut self.connection.ahead;
+        if !ahead.is_empty() {
+            let count = copy(out, ahead.as_slice(), usize::MAX);
+            ahead.consume(count);
+            return Ok(count);
+        }
+        let read = match self.error.take() {
+            Some(error) => Err(error),
+            None => read_available(&mut self.connection.stream, out, &mut self.error).await,
+        };
+        read.map_err(|error| self.connection.broken(&error))
+    }
+
+    fn end(&mut self, end: BodyEnd) -> Received {
+        self.framing = Framing::Over(end);
+        Received::Ended(end)
+    }
+
+    fn too_early(&self) -> TransportError {
+        self.connection.broken(&io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+fn copy(out: &mut [u8], from: &[u8], count_max: usize) -> usize {
+    let count = out.len().min(from.len()).min(count_max);
+    out[..count].copy_from_slice(&from[..count]);
+    count
+}
+
+/// Reads until nothing is there or `out` is full. An error behind good bytes goes to `later`.
+async fn read_available(
+    stream: &mut Stream,
+    out: &mut [u8],
+    later: &mut Option<io::Error>,
+) -> io::Result<usize> {
+    let mut filled = 0;
+    poll_fn(|cx| {
+        while filled < out.len() {
+            let mut rest = ReadBuf::new(&mut out[filled..]);
+            match Pin::new(&mut *stream).poll_read(cx, &mut rest) {
+                Poll::Ready(Ok(())) if rest.filled().is_empty() => break,
+                Poll::Ready(Ok(())) => filled += rest.filled().len(),
+                Poll::Ready(Err(error)) if filled > 0 => {
+                    *later = Some(error);
+                    break;
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending if filled > 0 => break,
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(Ok(filled))
+    })
+    .await
+}

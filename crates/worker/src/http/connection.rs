@@ -1,0 +1,283 @@
+//! One connection: a request goes out, a head comes in. What is a body is read elsewhere.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bits_core::remote_name::RemoteName;
+use bits_core::transfer::{Fetch, TransportError, TransportFault};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
+use zeroize::Zeroizing;
+
+use super::head::{self, HEAD_BYTES_MAX, ParsedHead};
+use super::settings::{HttpSettings, Timeouts};
+use crate::auth::Authorization;
+
+/// Interim answers (1xx) taken before the final one; a server sends one, or two.
+const INTERIM_MAX: u32 = 8;
+/// What is read at once while it is not known how much will come.
+const PIECE_BYTES: usize = 16 * 1024;
+
+/// The bytes of a connection, secure or not.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// A connection to one origin.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) stream: Stream,
+    /// Came and not yet used: what follows a head.
+    pub(super) ahead: Ahead,
+    /// `host` or `host:port`, for messages.
+    pub(super) authority: String,
+    origin: RemoteName,
+    /// Whether it has carried an answer before.
+    pub(super) is_used: bool,
+}
+
+/// Bytes that came and were not yet used.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl Ahead {
+    pub(super) fn as_slice(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.start == self.bytes.len()
+    }
+
+    pub(super) fn consume(&mut self, count: usize) {
+        self.start += count;
+        assert!(self.start <= self.bytes.len(), "no more is used than came");
+        if self.is_empty() {
+            self.bytes.clear();
+            self.start = 0;
+        }
+    }
+}
+
+/// Why an exchange failed, and whether anything of an answer had come.
+#[derive(Debug)]
+pub(super) struct ExchangeError {
+    pub(super) error: TransportError,
+    /// Nothing came, as when a kept connection had been closed meanwhile.
+    pub(super) nothing_came: bool,
+}
+
+impl Connection {
+    pub(super) fn new(stream: Stream, name: &RemoteName) -> Self {
+        Self {
+            stream,
+            ahead: Ahead::default(),
+            authority: name.authority(),
+            origin: name.clone(),
+            is_used: false,
+        }
+    }
+
+    /// Whether requests for `name` go to where this connection leads.
+    pub(super) fn leads_to(&self, name: &RemoteName) -> bool {
+        self.origin.same_origin(name)
+    }
+
+    /// The connection, if the server has neither closed it nor said anything since its answer.
+    pub(super) fn if_quiet(self) -> Option<Self> {
+        let mut byte = [0];
+        let tcp = match &self.stream {
+            Stream::Plain(tcp) => tcp,
+            Stream::Tls(tls) => tls.get_ref().0,
+        };
+        // Over TLS it may be a ticket for later that lies there; a new connection is its price.
+        let nothing_there =
+            matches!(tcp.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+        (self.ahead.is_empty() && nothing_there).then_some(self)
+    }
+
+    /// Sends the request and takes the head of the final answer.
+    pub(super) async fn exchange(
+        &mut self,
+        fetch: &Fetch,
+        authorization: Option<&Authorization>,
+        settings: &HttpSettings,
+    ) -> Result<ParsedHead, ExchangeError> {
+        let request = request_head(fetch, authorization, settings);
+        let mut nothing_came = true;
+        let exchange = async {
+            self.stream.write_all(request.as_bytes()).await?;
+            self.stream.flush().await?;
+            self.final_head(&mut nothing_came).await
+        };
+        let Timeouts { response_head, .. } = settings.timeouts;
+        let error = match timeout(response_head, exchange).await {
+            Ok(Ok(head)) => {
+                self.is_used = true;
+                return Ok(head);
+            }
+            Ok(Err(HeadError::Io(error))) => self.broken(&error),
+            Ok(Err(HeadError::Invalid(why))) => TransportError {
+                fault: TransportFault::InvalidAnswer,
+                message: format!("{} {why}", self.authority),
+            },
+            Err(_) => TransportError {
+                fault: TransportFault::TimedOut,
+                message: format!("{} took the request and did not answer in time", self.authority),
+            },
+        };
+        Err(ExchangeError { error, nothing_came })
+    }
+
+    /// What a connection error means.
+    pub(super) fn broken(&self, error: &io::Error) -> TransportError {
+        let authority = &self.authority;
+        if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            return TransportError {
+                fault: TransportFault::Aborted,
+                message: format!("the secure connection to {authority} broke: {tls}"),
+            };
+        }
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => TransportError {
+                fault: TransportFault::Aborted,
+                message: format!("{authority} closed the connection too early"),
+            },
+            io::ErrorKind::TimedOut => TransportError {
+                fault: TransportFault::TimedOut,
+                message: format!("{authority} does not answer any more"),
+            },
+            _ => TransportError {
+                fault: TransportFault::Aborted,
+                message: format!("the connection to {authority} broke: {error}"),
+            },
+        }
+    }
+
+    async fn final_head(&mut self, nothing_came: &mut bool) -> Result<ParsedHead, HeadError> {
+        for _ in 0..=INTERIM_MAX {
+            let head = self.head(nothing_came).await?;
+            match head.head.status {
+                101 => return Err(HeadError::Invalid("wants to speak another protocol, unasked")),
+                100..=199 => {}
+                _ => return Ok(head),
+            }
+        }
+        Err(HeadError::Invalid("sends one interim answer after the other"))
+    }
+
+    async fn head(&mut self, nothing_came: &mut bool) -> Result<ParsedHead, HeadError> {
+        let mut seen = 0;
+        loop {
+            if let Some(end) = head::end_of_head(self.ahead.as_slice(), seen) {
+                if end > HEAD_BYTES_MAX {
+                    break;
+                }
+                let parsed = head::parse(&self.ahead.as_slice()[..end]).map_err(HeadError::Invalid)?;
+                self.ahead.consume(end);
+                return Ok(parsed);
+            }
+            seen = self.ahead.as_slice().len();
+            if seen >= HEAD_BYTES_MAX {
+                break;
+            }
+            if self.read_ahead().await? == 0 {
+                return Err(HeadError::Io(io::ErrorKind::UnexpectedEof.into()));
+            }
+            *nothing_came = false;
+        }
+        Err(HeadError::Invalid("sent a head that is too long"))
+    }
+
+    /// Reads what is there behind what came before. Loses nothing when it is not waited for.
+    pub(super) async fn read_ahead(&mut self) -> io::Result<usize> {
+        if self.ahead.start > 0 {
+            self.ahead.bytes.drain(..self.ahead.start);
+            self.ahead.start = 0;
+        }
+        self.ahead.bytes.reserve(PIECE_BYTES);
+        self.stream.read_buf(&mut self.ahead.bytes).await
+    }
+}
+
+enum HeadError {
+    Io(io::Error),
+    Invalid(&'static str),
+}
+
+impl From<io::Error> for HeadError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// The request, as it is sent. It may hold a proof, so it is wiped afterwards, and its room is
+/// made large enough at first, since growing would leave a copy behind.
+fn request_head(
+    fetch: &Fetch,
+    authorization: Option<&Authorization>,
+    settings: &HttpSettings,
+) -> Zeroizing<String> {
+    let name = &fetch.remote_name;
+    let authority = name.authority();
+    let from = fetch.range.as_ref().map(|range| range.from.0.to_string());
+    let mut parts = vec!["GET ", name.request_target(), " HTTP/1.1\r\nHost: ", &authority];
+    parts.extend(["\r\nUser-Agent: ", settings.user_agent.as_str()]);
+    parts.push("\r\nAccept: */*\r\nAccept-Encoding: identity\r\nConnection: keep-alive");
+    if let (Some(range), Some(from)) = (&fetch.range, &from) {
+        parts.extend(["\r\nRange: bytes=", from, "-\r\nIf-Range: ", &range.if_range]);
+    }
+    if let Some(authorization) = authorization {
+        parts.extend(["\r\nAuthorization: ", authorization.expose()]);
+    }
+    parts.push("\r\n\r\n");
+    let mut head = Zeroizing::new(String::with_capacity(parts.iter().map(|part| part.len()).sum()));
+    for part in parts {
+        head.push_str(part);
+    }
+    head
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, out),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, out),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut *self {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

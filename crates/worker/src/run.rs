@@ -1,0 +1,393 @@
+//! The worker's loop: takes messages, carries them out, job by job.
+//!
+//! What concerns one job is done one after the other; jobs do not wait for each other. A stop is
+//! heard at once. Whatever goes wrong in here, even a mistake of ours, ends in an answer.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bits_core::error::{Code, ErrorContext, JobError};
+use bits_core::file::{BootId, FileIndex};
+use bits_core::job::{Attempt, JobId};
+use bits_core::queue::Report;
+use bits_core::time::Timestamp;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::attempt::{AttemptEnd, Line, Surroundings, carry_out};
+use crate::closing;
+use crate::http::{HttpSettings, Timeouts, TlsTrust, UserAgent, UserAgentError};
+use crate::link::{
+    Assignment, CheckOptions, CheckTicket, DestinationRefusal, FromWorker, ToWorker, WorkerEnd,
+};
+use crate::sink::blocking;
+
+/// What can be set about a worker.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// For each address of a host to take a connection, and for TLS to be agreed on.
+    pub connect_timeout: Duration,
+    /// For the head of an answer after the request was sent.
+    pub response_timeout: Duration,
+    /// For the next byte of a body.
+    pub idle_timeout: Duration,
+    /// A PEM file with authorities to be trusted beside those of the system.
+    pub extra_ca: Option<PathBuf>,
+    /// What we call ourselves; when empty `OpenBITS/` and our version.
+    pub user_agent: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(30),
+            response_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(60),
+            extra_ca: None,
+            user_agent: String::new(),
+        }
+    }
+}
+
+/// Why there is no worker.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    #[error("the system does not say which boot this is")]
+    Boot(#[source] std::io::Error),
+    #[error("the user agent `{text}` cannot be sent")]
+    UserAgent { text: String, source: UserAgentError },
+}
+
+/// A worker that has not begun.
+#[derive(Debug)]
+pub struct Worker {
+    around: Surroundings,
+}
+
+impl Worker {
+    /// A worker in this boot of the machine.
+    ///
+    /// # Errors
+    /// [`SetupError`].
+    pub fn new(settings: Settings) -> Result<Self, SetupError> {
+        let boot = bits_platform::boot::BootId::current().map_err(SetupError::Boot)?;
+        Self::in_boot(settings, boot_id(&boot))
+    }
+
+    /// A worker that takes this for the boot of the machine.
+    ///
+    /// # Errors
+    /// [`SetupError::UserAgent`].
+    pub fn in_boot(settings: Settings, boot: BootId) -> Result<Self, SetupError> {
+        let user_agent = match settings.user_agent.as_str() {
+            "" => UserAgent::default(),
+            text => UserAgent::parse(text)
+                .map_err(|source| SetupError::UserAgent { text: settings.user_agent.clone(), source })?,
+        };
+        let timeouts = Timeouts {
+            connect: settings.connect_timeout,
+            response_head: settings.response_timeout,
+            read_idle: settings.idle_timeout,
+        };
+        let around = Surroundings {
+            boot,
+            http: Arc::new(HttpSettings { timeouts, user_agent }),
+            trust: Arc::new(TlsTrust::new(settings.extra_ca)),
+        };
+        Ok(Self { around })
+    }
+
+    /// Works until the broker hangs up; then what is under way is stopped and brought home.
+    pub async fn run(self, link: WorkerEnd) {
+        let WorkerEnd { mut from_broker, to_broker } = link;
+        let mut desk = Desk::new(self.around, to_broker);
+        loop {
+            tokio::select! {
+                message = from_broker.recv() => match message {
+                    Some(message) => desk.take(message),
+                    None => break,
+                },
+                Some(ended) = desk.tasks.join_next_with_id() => desk.ended(ended),
+            }
+        }
+        desk.stop_all();
+        while let Some(ended) = desk.tasks.join_next_with_id().await {
+            desk.ended(ended);
+        }
+    }
+}
+
+/// Hexadecimal digits and hyphens, as the kernel writes them.
+fn boot_id(boot: &bits_platform::boot::BootId) -> BootId {
+    let digits: String = boot.as_str().chars().filter(char::is_ascii_hexdigit).collect();
+    BootId(u128::from_str_radix(&digits, 16).expect("a boot id has 32 digits").to_be_bytes())
+}
+
+/// What a job waits for.
+#[derive(Debug)]
+enum Order {
+    Begin { assignment: Box<Assignment>, recorded: UnboundedReceiver<FileIndex>, stop: CancellationToken },
+    Finalize { files: Vec<bits_core::file::File>, environment: bits_core::job::Environment },
+    Discard { files: Vec<bits_core::file::File> },
+}
+
+/// What is done for one job, and what waits behind it.
+#[derive(Debug, Default)]
+struct JobDesk {
+    waiting: VecDeque<Order>,
+    /// The attempts that were begun and are not over.
+    attempts: Vec<(Attempt, CancellationToken, UnboundedSender<FileIndex>)>,
+}
+
+/// What a task was for, to be answered when it does not do so itself.
+#[derive(Debug, Clone, Copy)]
+enum Purpose {
+    Attempt(JobId, Attempt),
+    Finalize(JobId),
+    Discard(JobId),
+    Check(CheckTicket),
+}
+
+impl Purpose {
+    fn job(self) -> Option<JobId> {
+        match self {
+            Self::Attempt(job, _) | Self::Finalize(job) | Self::Discard(job) => Some(job),
+            Self::Check(_) => None,
+        }
+    }
+}
+
+struct Desk {
+    around: Surroundings,
+    to_broker: UnboundedSender<FromWorker>,
+    jobs: HashMap<JobId, JobDesk>,
+    tasks: JoinSet<AttemptEnd>,
+    purposes: HashMap<Id, Purpose>,
+    /// Jobs whose secret was refused on the way to an error that time is to cure.
+    refused: HashSet<JobId>,
+}
+
+impl Desk {
+    fn new(around: Surroundings, to_broker: UnboundedSender<FromWorker>) -> Self {
+        Self {
+            around,
+            to_broker,
+            jobs: HashMap::new(),
+            tasks: JoinSet::new(),
+            purposes: HashMap::new(),
+            refused: HashSet::new(),
+        }
+    }
+
+    fn take(&mut self, message: ToWorker) {
+        match message {
+            ToWorker::Begin(assignment) => {
+                let (job, attempt) = (assignment.job, assignment.attempt);
+                let (record, recorded) = unbounded_channel();
+                let stop = CancellationToken::new();
+                let order = Order::Begin { assignment, recorded, stop: stop.clone() };
+                self.jobs.entry(job).or_default().attempts.push((attempt, stop, record));
+                self.put(job, order);
+            }
+            ToWorker::Stop { job, attempt } => {
+                if let Some((_, stop, _)) = self.attempt(job, attempt) {
+                    stop.cancel();
+                }
+            }
+            ToWorker::Recorded { job, attempt, file } => {
+                if let Some((_, _, record)) = self.attempt(job, attempt) {
+                    // Nobody listens when the attempt is just ending.
+                    let _ = record.send(file);
+                }
+            }
+            ToWorker::Finalize { job, files, environment } => {
+                self.put(job, Order::Finalize { files, environment });
+            }
+            ToWorker::Discard { job, files } => self.put(job, Order::Discard { files }),
+            ToWorker::Check { ticket, names, options } => self.check(ticket, names, options),
+        }
+    }
+
+    fn attempt(
+        &self,
+        job: JobId,
+        attempt: Attempt,
+    ) -> Option<&(Attempt, CancellationToken, UnboundedSender<FileIndex>)> {
+        self.jobs.get(&job)?.attempts.iter().find(|(known, ..)| *known == attempt)
+    }
+
+    fn put(&mut self, job: JobId, order: Order) {
+        self.jobs.entry(job).or_default().waiting.push_back(order);
+        let is_busy = self.purposes.values().any(|purpose| purpose.job() == Some(job));
+        if !is_busy {
+            self.start_next(job);
+        }
+    }
+
+    fn start_next(&mut self, job: JobId) {
+        let Some(desk) = self.jobs.get_mut(&job) else { return };
+        let Some(order) = desk.waiting.pop_front() else {
+            self.jobs.remove(&job);
+            return;
+        };
+        let to_broker = self.to_broker.clone();
+        let (purpose, task) = match order {
+            Order::Begin { assignment, recorded, stop } => {
+                let attempt = assignment.attempt;
+                let line = Line::new(job, attempt, to_broker, recorded, stop, system_time());
+                let fall_back = !self.refused.contains(&job);
+                let work = carry_out(*assignment, self.around.clone(), line, fall_back);
+                (Purpose::Attempt(job, attempt), self.tasks.spawn(work))
+            }
+            Order::Finalize { files, environment } => {
+                self.refused.remove(&job);
+                let work = async move {
+                    let done = blocking(move || closing::finalize(job, &files, &environment)).await;
+                    let report = Report::Finalized { files: done.files, error: done.error };
+                    let _ = to_broker.send(FromWorker::Report { job, report });
+                    AttemptEnd::default()
+                };
+                (Purpose::Finalize(job), self.tasks.spawn(work))
+            }
+            Order::Discard { files } => {
+                self.refused.remove(&job);
+                let work = async move {
+                    let leftover = blocking(move || closing::discard(job, &files)).await;
+                    let report = Report::Discarded { leftover };
+                    let _ = to_broker.send(FromWorker::Report { job, report });
+                    AttemptEnd::default()
+                };
+                (Purpose::Discard(job), self.tasks.spawn(work))
+            }
+        };
+        self.purposes.insert(task.id(), purpose);
+    }
+
+    fn check(&mut self, ticket: CheckTicket, names: Vec<bits_core::file::LocalName>, options: CheckOptions) {
+        let to_broker = self.to_broker.clone();
+        let task = self.tasks.spawn(async move {
+            let outcome = blocking(move || closing::check(&names, options)).await;
+            let _ = to_broker.send(FromWorker::Checked { ticket, outcome });
+            AttemptEnd::default()
+        });
+        self.purposes.insert(task.id(), Purpose::Check(ticket));
+    }
+
+    fn ended(&mut self, ended: Result<(Id, AttemptEnd), JoinError>) {
+        let (id, end) = match ended {
+            Ok((id, end)) => (id, Some(end)),
+            Err(error) => (error.id(), None),
+        };
+        let purpose = self.purposes.remove(&id).expect("each task has a purpose");
+        match end {
+            Some(end) => {
+                if let Purpose::Attempt(job, _) = purpose {
+                    if end.refused_proof {
+                        self.refused.insert(job)
+                    } else {
+                        self.refused.remove(&job)
+                    };
+                }
+            }
+            None => self.answer_for(purpose),
+        }
+        if let Purpose::Attempt(job, attempt) = purpose
+            && let Some(desk) = self.jobs.get_mut(&job)
+        {
+            desk.attempts.retain(|(known, ..)| *known != attempt);
+        }
+        if let Some(job) = purpose.job() {
+            self.start_next(job);
+        }
+    }
+
+    /// A task has ended without an answer: a mistake of ours, which must not look like patience.
+    fn answer_for(&self, purpose: Purpose) {
+        const MESSAGE: &str = "the service has made a mistake with this job; its log says more";
+        let error = JobError {
+            code: Code::UNEXPECTED,
+            context: ErrorContext::Unknown,
+            transient: false,
+            message: MESSAGE.to_owned(),
+            file: None,
+            challenge: None,
+            retry_after_seconds: None,
+        };
+        tracing::error!(?purpose, "a task has panicked");
+        let report = |job, report| FromWorker::Report { job, report };
+        let answer = match purpose {
+            Purpose::Attempt(job, attempt) => report(job, Report::Failed { attempt, error }),
+            Purpose::Finalize(job) => {
+                report(job, Report::Finalized { files: Vec::new(), error: Some(error) })
+            }
+            Purpose::Discard(job) => report(job, Report::Discarded { leftover: Some(MESSAGE.to_owned()) }),
+            Purpose::Check(ticket) => FromWorker::Checked {
+                ticket,
+                outcome: Err(DestinationRefusal { code: error.code, message: error.message }),
+            },
+        };
+        let _ = self.to_broker.send(answer);
+    }
+
+    fn stop_all(&mut self) {
+        for desk in self.jobs.values_mut() {
+            desk.waiting.clear();
+            for (_, stop, _) in &desk.attempts {
+                stop.cancel();
+            }
+        }
+    }
+}
+
+fn system_time() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::default() + since
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link;
+
+    #[tokio::test]
+    async fn a_task_that_panics_still_answers() {
+        let (broker, worker) = link::local();
+        let mut from_worker = broker.from_worker;
+        let settings = Settings::default();
+        let around = Worker::in_boot(settings, BootId([7; 16])).unwrap().around;
+        let mut desk = Desk::new(around, worker.to_broker);
+        let job = JobId([1; 16]);
+        for purpose in [
+            Purpose::Attempt(job, Attempt(3)),
+            Purpose::Finalize(job),
+            Purpose::Discard(job),
+            Purpose::Check(CheckTicket(4)),
+        ] {
+            let task = desk.tasks.spawn(async { panic!("a mistake") });
+            desk.purposes.insert(task.id(), purpose);
+            let ended = desk.tasks.join_next_with_id().await.expect("there is a task");
+            desk.ended(ended);
+            let answer = from_worker.recv().await.expect("there is an answer");
+            let answered = match (purpose, answer) {
+                (Purpose::Check(_), FromWorker::Checked { outcome, .. }) => outcome.is_err(),
+                (
+                    Purpose::Attempt(..),
+                    FromWorker::Report { report: Report::Failed { attempt, error }, .. },
+                ) => attempt == Attempt(3) && error.code == Code::UNEXPECTED && !error.transient,
+                (
+                    Purpose::Finalize(_),
+                    FromWorker::Report { report: Report::Finalized { error, .. }, .. },
+                ) => error.is_some(),
+                (Purpose::Discard(_), FromWorker::Report { report: Report::Discarded { leftover }, .. }) => {
+                    leftover.is_some()
+                }
+                _ => false,
+            };
+            assert!(answered, "{purpose:?}");
+        }
+        assert!(desk.purposes.is_empty());
+    }
+}

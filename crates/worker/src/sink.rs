@@ -1,0 +1,223 @@
+//! The partial file of one download, written beside the runtime.
+//!
+//! At most one write and one sync are under way, each on a thread where it may block, so that the
+//! socket is read meanwhile. A buffer is handed over and comes back; no byte is copied here.
+
+use std::ffi::OsStr;
+use std::future::pending;
+use std::path::Path;
+use std::sync::Arc;
+
+use bits_core::error::{Code, JobError};
+use bits_core::file::{File, FileIndex};
+use bits_core::job::JobId;
+use bits_core::units::Bytes;
+use bits_platform::files::{
+    Destination, FileError, FileErrorKind, MissingFolders, Partial, PartialError, partial_name,
+};
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+
+use crate::local_file::LocalFault;
+
+/// Bytes of one buffer. Two of them carry a transfer: one is filled while the other is written.
+/// Large enough that calls do not count, small enough to stay in a processor's cache.
+pub(crate) const BUFFER_BYTES: usize = 256 * 1024;
+
+/// Bytes on their way into the file.
+#[derive(Debug)]
+pub(crate) struct Buffer {
+    bytes: Box<[u8]>,
+    filled: usize,
+}
+
+impl Buffer {
+    pub(crate) fn new() -> Self {
+        Self { bytes: vec![0; BUFFER_BYTES].into_boxed_slice(), filled: 0 }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.filled == 0
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.filled == self.bytes.len()
+    }
+
+    /// Where up to `max` more bytes can go.
+    pub(crate) fn room(&mut self, max: Option<Bytes>) -> &mut [u8] {
+        let free = self.bytes.len() - self.filled;
+        let wanted = max.map_or(free, |max| usize::try_from(max.0).unwrap_or(usize::MAX).min(free));
+        &mut self.bytes[self.filled..self.filled + wanted]
+    }
+
+    pub(crate) fn filled(&mut self, count: usize) {
+        self.filled += count;
+        assert!(self.filled <= self.bytes.len(), "no more is filled than fits");
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.filled = 0;
+    }
+}
+
+/// The partial file of one download.
+#[derive(Debug)]
+pub(crate) struct Sink {
+    file: FileIndex,
+    destination: Arc<Destination>,
+    partial_name: std::ffi::OsString,
+    partial: Option<Arc<Partial>>,
+    /// Where the next write begins.
+    place: Bytes,
+    writing: Option<JoinHandle<(Buffer, Result<(), FileError>)>>,
+    syncing: Option<(Bytes, JoinHandle<Result<(), FileError>>)>,
+}
+
+/// Something that was under way and has ended.
+#[derive(Debug)]
+pub(crate) enum Finished {
+    Write { buffer: Buffer, outcome: Result<Bytes, JobError> },
+    Sync { upto: Bytes, outcome: Result<(), JobError> },
+}
+
+impl Sink {
+    /// Looks for the partial file of `file`, and how long it is. None is made yet.
+    pub(crate) async fn open(job: JobId, file: &File) -> Result<(Self, Option<Bytes>), JobError> {
+        let index = file.index;
+        let path = file.local_name.as_str().to_owned();
+        let no_clobber = file.no_clobber;
+        let found = blocking(move || open(job, index, Path::new(&path), no_clobber)).await;
+        let (destination, partial, length) = found.map_err(|fault| fault.into_job_error(index))?;
+        let sink = Self {
+            file: index,
+            partial_name: partial_name(&destination.name, &job.to_string(), index.0),
+            destination: Arc::new(destination),
+            partial: partial.map(Arc::new),
+            place: Bytes::ZERO,
+            writing: None,
+            syncing: None,
+        };
+        Ok((sink, length))
+    }
+
+    /// Makes the partial file exactly `to` bytes long, and takes hold of the space up to `size`.
+    pub(crate) async fn cut(&mut self, to: Bytes, size: Option<Bytes>) -> Result<(), JobError> {
+        let known = self.partial.clone();
+        let destination = self.destination.clone();
+        let name = self.partial_name.clone();
+        let cut = blocking(move || {
+            let partial = match known {
+                Some(partial) => partial,
+                None => Arc::new(Partial::create(destination.folder.clone(), name)?),
+            };
+            partial.truncate(to)?;
+            partial.preallocate(size.unwrap_or_default())?;
+            Ok::<_, PartialError>(partial)
+        });
+        self.partial = Some(cut.await.map_err(|error| self.failed(error))?);
+        self.place = to;
+        Ok(())
+    }
+
+    pub(crate) fn is_writing(&self) -> bool {
+        self.writing.is_some()
+    }
+
+    /// Begins to write `buffer` behind what was written before.
+    pub(crate) fn start_write(&mut self, buffer: Buffer) {
+        assert!(self.writing.is_none(), "one write at a time");
+        let partial = self.made();
+        let place = self.place;
+        self.place = place.saturating_add(Bytes(buffer.filled as u64));
+        self.writing = Some(spawn_blocking(move || {
+            let outcome = partial.write_at(&buffer.bytes[..buffer.filled], place);
+            (buffer, outcome)
+        }));
+    }
+
+    /// Begins to sync, of which `upto` bytes are known to be written.
+    pub(crate) fn start_sync(&mut self, upto: Bytes) {
+        assert!(self.syncing.is_none(), "one sync at a time");
+        let partial = self.made();
+        self.syncing = Some((upto, spawn_blocking(move || partial.sync_data())));
+    }
+
+    /// Waits for what is under way to end, for ever when nothing is. May be given up and begun again.
+    pub(crate) async fn finished(&mut self) -> Finished {
+        tokio::select! {
+            written = ended(self.writing.as_mut()) => {
+                self.writing = None;
+                let (mut buffer, outcome) = written;
+                let count = Bytes(buffer.filled as u64);
+                buffer.clear();
+                Finished::Write { buffer, outcome: outcome.map(|()| count).map_err(|error| self.failed(error)) }
+            }
+            outcome = ended(self.syncing.as_mut().map(|(_, syncing)| syncing)) => {
+                let (upto, _) = self.syncing.take().expect("a sync has ended");
+                Finished::Sync { upto, outcome: outcome.map_err(|error| self.failed(error)) }
+            }
+        }
+    }
+
+    fn made(&self) -> Arc<Partial> {
+        self.partial.clone().expect("the partial file is made before it is written")
+    }
+
+    fn failed(&self, error: impl Into<LocalFault>) -> JobError {
+        error.into().into_job_error(self.file)
+    }
+}
+
+fn open(
+    job: JobId,
+    index: FileIndex,
+    path: &Path,
+    no_clobber: bool,
+) -> Result<(Destination, Option<Partial>, Option<Bytes>), LocalFault> {
+    let destination = Destination::check(path, MissingFolders::Refuse)?;
+    if no_clobber {
+        refuse_existing(&destination)?;
+    }
+    let name = partial_name(&destination.name, &job.to_string(), index.0);
+    match Partial::reopen(destination.folder.clone(), name) {
+        Ok(partial) => {
+            let length = partial.len()?;
+            Ok((destination, Some(partial), Some(length)))
+        }
+        Err(PartialError::File(error)) if error.kind == FileErrorKind::NotFound => {
+            Ok((destination, None, None))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Fails when something has the name of `destination` already.
+pub(crate) fn refuse_existing(destination: &Destination) -> Result<(), LocalFault> {
+    let name: &OsStr = &destination.name;
+    match destination.folder.identity_of(name)? {
+        None => Ok(()),
+        Some(_) => {
+            let message = format!("{} exists and is not to be replaced", destination.path().display());
+            Err(LocalFault::new(Code::FILE_EXISTS, message))
+        }
+    }
+}
+
+/// Runs `work` where it may block.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    returned(spawn_blocking(work).await)
+}
+
+async fn ended<T>(task: Option<&mut JoinHandle<T>>) -> T {
+    match task {
+        Some(task) => returned(task.await),
+        None => pending().await,
+    }
+}
+
+fn returned<T>(outcome: Result<T, JoinError>) -> T {
+    match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

@@ -1,0 +1,216 @@
+//! The broker's side of a link: it keeps the records of one job as a store would.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bits_core::credentials::Credential;
+use bits_core::error::JobError;
+use bits_core::file::{BootId, File, FileIndex, LocalName, Stage};
+use bits_core::job::{Attempt, Environment, JobId};
+use bits_core::queue::Report;
+use bits_core::remote_name::RemoteName;
+use bits_core::units::Bytes;
+use bits_worker::link::{
+    Assignment, BrokerEnd, CheckOptions, CheckTicket, DestinationRefusal, FromWorker, ToWorker, local,
+};
+use bits_worker::run::{Settings, Worker};
+use tokio::time::timeout;
+
+/// Longer than anything here takes; a test that waits for it has failed.
+const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const BOOT: BootId = BootId([7; 16]);
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    Transferred,
+    Failed(JobError),
+}
+
+impl Ended {
+    #[track_caller]
+    pub(crate) fn error(self) -> JobError {
+        match self {
+            Self::Failed(error) => error,
+            Self::Transferred => panic!("all files came"),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn ok(self) {
+        if let Self::Failed(error) = self {
+            panic!("it failed: {error:?}");
+        }
+    }
+}
+
+/// One job, and a worker.
+#[derive(Debug)]
+pub(crate) struct Broker {
+    link: BrokerEnd,
+    pub(crate) job: JobId,
+    pub(crate) files: Vec<File>,
+    pub(crate) attempt: Attempt,
+    pub(crate) notes: Vec<String>,
+    pub(crate) folder: tempfile::TempDir,
+}
+
+impl Broker {
+    /// A job with one file for each of `urls`: `0`, `1` and so on in a folder of its own.
+    pub(crate) fn new(urls: &[String]) -> Self {
+        Self::with(urls, Settings::default())
+    }
+
+    pub(crate) fn with(urls: &[String], settings: Settings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self::within(urls, settings, folder)
+    }
+
+    pub(crate) fn within(urls: &[String], settings: Settings, folder: tempfile::TempDir) -> Self {
+        let files = urls.iter().enumerate().map(|(index, url)| {
+            let path = folder.path().join(index.to_string());
+            let local = LocalName::parse(path.to_str().unwrap()).unwrap();
+            File::new(FileIndex(index as u32), RemoteName::stored(url).unwrap(), local)
+        });
+        let files = files.collect();
+        let (link, worker_end) = local();
+        tokio::spawn(Worker::in_boot(settings, BOOT).unwrap().run(worker_end));
+        Self { link, job: JobId([9; 16]), files, attempt: Attempt(0), notes: Vec::new(), folder }
+    }
+
+    /// Begins an attempt.
+    pub(crate) fn begin(&mut self) {
+        self.begin_as(Vec::new());
+    }
+
+    pub(crate) fn begin_as(&mut self, credentials: Vec<Credential>) {
+        self.attempt = Attempt(self.attempt.0 + 1);
+        self.tell(ToWorker::Begin(Box::new(Assignment {
+            job: self.job,
+            attempt: self.attempt,
+            files: self.files.clone(),
+            credentials,
+            environment: Environment::default(),
+        })));
+    }
+
+    /// Begins an attempt and plays its broker to the end.
+    pub(crate) async fn run(&mut self) -> Ended {
+        self.begin();
+        self.until_ended().await
+    }
+
+    pub(crate) async fn until_ended(&mut self) -> Ended {
+        loop {
+            let report = self.report().await;
+            self.record(&report);
+            match report {
+                Report::FilesTransferred { .. } => return Ended::Transferred,
+                Report::Failed { error, .. } => return Ended::Failed(error),
+                _ => {}
+            }
+        }
+    }
+
+    /// The next report, not yet recorded.
+    pub(crate) async fn report(&mut self) -> Report {
+        loop {
+            let message = timeout(PATIENCE, self.link.from_worker.recv()).await.expect("the worker speaks");
+            if let FromWorker::Report { report, .. } = message.expect("the worker is there") {
+                return report;
+            }
+        }
+    }
+
+    /// Records what a store would, and says so where the worker waits for it.
+    pub(crate) fn record(&mut self, report: &Report) {
+        match report {
+            Report::Version { file, size, validator, boot, .. } => {
+                let record = &mut self.files[file.0 as usize];
+                record.size = *size;
+                record.validator = Some(validator.clone());
+                record.durable = Bytes::ZERO;
+                record.boot = Some(*boot);
+                self.tell(ToWorker::Recorded { job: self.job, attempt: self.attempt, file: *file });
+            }
+            Report::Durable { file, upto, .. } => self.files[file.0 as usize].durable = *upto,
+            Report::FileTransferred { file, size, .. } => {
+                self.files[file.0 as usize].size = Some(*size);
+                self.files[file.0 as usize].stage = Stage::Transferred;
+            }
+            Report::Note { text, .. } => self.notes.push(text.clone()),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn stop(&self) {
+        self.tell(ToWorker::Stop { job: self.job, attempt: self.attempt });
+    }
+
+    pub(crate) fn tell(&self, message: ToWorker) {
+        self.link.to_worker.send(message).unwrap();
+    }
+
+    /// Has the worker finalize; records what it did.
+    pub(crate) async fn finalize(&mut self, umask: u32) -> (Vec<u32>, Option<JobError>) {
+        let environment = Environment { umask: Some(umask), ..Environment::default() };
+        self.tell(ToWorker::Finalize { job: self.job, files: self.files.clone(), environment });
+        loop {
+            match self.report().await {
+                Report::Finalized { files, error } => {
+                    for file in &files {
+                        self.files[file.0 as usize].stage = Stage::Completed;
+                    }
+                    return (files.into_iter().map(|file| file.0).collect(), error);
+                }
+                other => self.record(&other),
+            }
+        }
+    }
+
+    pub(crate) async fn discard(&mut self) -> Option<String> {
+        self.tell(ToWorker::Discard { job: self.job, files: self.files.clone() });
+        loop {
+            match self.report().await {
+                Report::Discarded { leftover } => return leftover,
+                other => self.record(&other),
+            }
+        }
+    }
+
+    pub(crate) async fn check(
+        &mut self,
+        path: &Path,
+        options: CheckOptions,
+    ) -> Result<(), DestinationRefusal> {
+        let names = vec![LocalName::parse(path.to_str().unwrap()).unwrap()];
+        self.tell(ToWorker::Check { ticket: CheckTicket(5), names, options });
+        let message = timeout(PATIENCE, self.link.from_worker.recv()).await.expect("the worker speaks");
+        match message.expect("the worker is there") {
+            FromWorker::Checked { ticket, outcome } => {
+                assert_eq!(ticket, CheckTicket(5));
+                outcome
+            }
+            other => panic!("{other:?} is no answer"),
+        }
+    }
+
+    /// Where the file number `index` is to be.
+    pub(crate) fn path(&self, index: u32) -> PathBuf {
+        self.folder.path().join(index.to_string())
+    }
+
+    pub(crate) fn partial_path(&self, index: u32) -> PathBuf {
+        let name = bits_platform::files::partial_name(
+            std::ffi::OsStr::new(&index.to_string()),
+            &self.job.to_string(),
+            index,
+        );
+        self.folder.path().join(name)
+    }
+
+    /// What is in the partial file number `index`.
+    pub(crate) fn partial(&self, index: u32) -> Vec<u8> {
+        std::fs::read(self.partial_path(index)).unwrap()
+    }
+}

@@ -1,0 +1,12 @@
+//! The worker through its link, against servers that are scripts: a broker that keeps records on
+//! one side, raw bytes on the other.
+#![allow(clippy::unwrap_used, reason = "in tests a panic is the report")]
+
+mod broker;
+mod closing;
+mod downloads;
+mod files;
+mod framing;
+mod origin;
+mod secure;
+mod stopping;
