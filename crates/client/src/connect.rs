@@ -179,7 +179,7 @@ impl Start {
         };
         let start = ServiceStart {
             program: program.clone(),
-            arguments: Vec::new(),
+            arguments: vec!["--report".into()],
             environment: self.variables.clone(),
             log: None,
             patience: START_PATIENCE,

@@ -24,7 +24,7 @@ const OLD_LOGS: u32 = 3;
 
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
-pub enum LogError {
+pub(crate) enum LogError {
     #[error("the log {} cannot be opened: {source}", path.display())]
     Open { path: PathBuf, source: io::Error },
     #[error("the log cannot be begun: {0}")]
@@ -35,7 +35,7 @@ pub enum LogError {
 ///
 /// # Errors
 /// When the file cannot be opened.
-pub fn begin(path: &Path, level: Level, also_stderr: bool) -> Result<(), LogError> {
+pub(crate) fn begin(path: &Path, level: Level, also_stderr: bool) -> Result<(), LogError> {
     let file = RotatedFile::open(path).map_err(|source| LogError::Open { path: path.into(), source })?;
     let ours = move |metadata: &Metadata<'_>| {
         let target = metadata.target();

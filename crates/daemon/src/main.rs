@@ -48,9 +48,8 @@ fn main() -> ExitCode {
     match Service::start(&|name| std::env::var_os(name), &arguments.settings, !arguments.report) {
         Ok(service) => {
             announce(&arguments, &StartReport::Ready);
-            if let Some(socket) = std::env::var_os("NOTIFY_SOCKET")
-                && let Err(error) = service::tell_manager_ready(&socket)
-            {
+            let manager = std::env::var_os("NOTIFY_SOCKET");
+            if let Err(error) = service::tell_manager_ready(manager.as_deref()) {
                 eprintln!("bitsd: the service manager could not be told: {error}");
             }
             service.run()

@@ -18,14 +18,14 @@ use bits_api::settings::{Overruled, Setting, SettingList};
 use bits_core::queue::Limits;
 use bits_platform::paths::Paths;
 
-pub use keys::{KEYS, Key, Kind};
+pub(crate) use keys::{KEYS, Key, Kind};
 
 /// Bytes of one settings file; a longer one is a mistake.
 const SETTINGS_FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     BuiltIn,
     File(PathBuf),
     Variable(String),
@@ -45,7 +45,7 @@ impl fmt::Display for Origin {
 
 /// Why there are no settings.
 #[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
+pub(crate) enum SettingsError {
     #[error("the settings file {} cannot be read: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("the settings file {} does not parse: {reason}", path.display())]
@@ -84,14 +84,14 @@ impl fmt::Display for Value {
 
 /// The settings in force.
 #[derive(Debug)]
-pub struct Settings(BTreeMap<&'static str, Layered>);
+pub(crate) struct Settings(BTreeMap<&'static str, Layered>);
 
 impl Settings {
     /// Merges all layers.
     ///
     /// # Errors
     /// The first thing that is wrong, naming where it stands; nothing is half applied.
-    pub fn load(
+    pub(crate) fn load(
         paths: &Paths,
         environment: &dyn Fn(&str) -> Option<OsString>,
         command_line: &[String],
@@ -117,7 +117,7 @@ impl Settings {
     }
 
     /// The settings as programs see them.
-    pub fn listed(&self) -> SettingList {
+    pub(crate) fn listed(&self) -> SettingList {
         let settings = KEYS.iter().map(|key| {
             let layered = &self.0[key.name];
             Setting {
@@ -136,26 +136,26 @@ impl Settings {
         SettingList { settings: settings.collect() }
     }
 
-    pub fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self) -> Limits {
         Limits {
             foreground_jobs_max: self.count("foreground_jobs_max"),
             background_jobs_max: self.count("background_jobs_max"),
         }
     }
 
-    pub fn extra_ca(&self) -> Option<PathBuf> {
+    pub(crate) fn extra_ca(&self) -> Option<PathBuf> {
         Some(self.text("extra_ca")).filter(|text| !text.is_empty()).map(PathBuf::from)
     }
 
-    pub fn user_agent(&self) -> String {
+    pub(crate) fn user_agent(&self) -> String {
         self.text("user_agent").to_owned()
     }
 
-    pub fn seconds(&self, key: &'static str) -> Duration {
+    pub(crate) fn seconds(&self, key: &'static str) -> Duration {
         Duration::from_secs(self.number(key))
     }
 
-    pub fn log_level(&self) -> tracing::Level {
+    pub(crate) fn log_level(&self) -> tracing::Level {
         self.text("log_level").parse().expect("the level was checked when it was set")
     }
 

@@ -15,7 +15,7 @@ use bits_broker::vault::Vault;
 use bits_broker::workers::Workers;
 use bits_core::access::{Audience, Caller};
 use bits_core::job::Owner;
-use bits_core::ports::{Store as _, StoreError};
+use bits_core::ports::StoreError;
 use bits_core::time::Timestamp;
 use bits_platform::caller::{own_uid, user_name};
 use bits_platform::endpoint::{self, BindError, LockError, ServiceLock, SocketFile};

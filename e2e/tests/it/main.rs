@@ -2,4 +2,11 @@
 //!
 //! `harness` checks what the other modules stand on.
 
+mod access;
+mod bad_input;
 mod harness;
+mod kills;
+mod life_of_get;
+mod main_job;
+mod signing_in;
+mod starting;

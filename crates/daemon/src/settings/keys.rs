@@ -2,7 +2,7 @@
 
 /// What kind of value a setting has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     Number {
         built_in: u64,
         least: u64,
@@ -17,12 +17,12 @@ pub enum Kind {
 
 /// One setting.
 #[derive(Debug, Clone, Copy)]
-pub struct Key {
-    pub name: &'static str,
-    pub kind: Kind,
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
     /// What a value must be, in words.
-    pub expected: &'static str,
-    pub meaning: &'static str,
+    pub(crate) expected: &'static str,
+    pub(crate) meaning: &'static str,
     text: &'static str,
 }
 
@@ -61,7 +61,7 @@ const fn jobs(name: &'static str, built_in: u64, meaning: &'static str) -> Key {
 }
 
 /// The table; `bits config explain` prints it with the values in force.
-pub const KEYS: &[Key] = &[
+pub(crate) const KEYS: &[Key] = &[
     jobs("background_jobs_max", 4, "Jobs of high, normal and low priority that run at a time."),
     seconds("connect_timeout", 30, 1, "Seconds for one attempt to connect to a server."),
     Key {
