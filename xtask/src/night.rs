@@ -1,6 +1,6 @@
 //! `cargo xtask night`: what is worth running every night, and too long for every change.
 //!
-//! It only starts what exists elsewhere: a test of `e2e` with a larger number, and the benchmarks.
+//! It only starts what exists elsewhere: a test of `e2e`, again and again, and the benchmarks.
 
 use std::ffi::OsStr;
 use std::process::{Command, ExitCode};
@@ -12,18 +12,18 @@ usage: cargo xtask night [kills] [benches]
 
 Runs what takes longer than a change should wait for; without a name, all of it:
 
-  kills     the test that kills the service at random moments of one download, with 500 kills
-            instead of 50 (another number: OPENBITS_KILLS=N in the environment)
+  kills     ten times the end-to-end test that kills the service at random moments of a download,
+            each time with other moments: 500 kills in all. It needs the servers to test against
   benches   the benchmarks, with optimised programs; they print numbers and judge nothing
 
 Fuzzing, simulation from seeds and load tests do not exist yet, so they are not run.
 Exit code 0: all of it ran and passed; 1: something failed, and the rest was run; 2: usage.
 ";
 
-/// How often the service is killed when nobody says.
-const KILLS: &str = "500";
-/// What the test with the kills is found by, in the one test program of `e2e`.
-const KILL_TESTS: &str = "kill::";
+/// How often the test with the kills is run. It draws its moments by its process id.
+const KILL_ROUNDS: u32 = 10;
+/// What that test is found by, in the one test program of `e2e`.
+const KILL_TESTS: &str = "kills::";
 
 /// Runs the parts that `names` names, or all.
 pub(crate) fn run(names: &[&str]) -> ExitCode {
@@ -67,11 +67,13 @@ fn kills() -> Result<(), String> {
     if !String::from_utf8_lossy(&list.stdout).contains(": test") {
         return Err(format!("e2e has no test called {KILL_TESTS}…"));
     }
-    let count = std::env::var("OPENBITS_KILLS").unwrap_or_else(|_| KILLS.to_owned());
-    println!("night: {count} kills");
-    let mut test = command(["test", "-p", "bits-e2e", "--test", "it", KILL_TESTS, "--", "--nocapture"]);
-    test.env("OPENBITS_KILLS", count).env("OPENBITS_REQUIRE_PEERS", "1");
-    succeed(test)
+    for round in 1..=KILL_ROUNDS {
+        println!("night: kills, round {round} of {KILL_ROUNDS}");
+        let mut test = command(["test", "-p", "bits-e2e", "--test", "it", KILL_TESTS, "--", "--nocapture"]);
+        test.env("OPENBITS_REQUIRE_PEERS", "1");
+        succeed(test)?;
+    }
+    Ok(())
 }
 
 fn benches() -> Result<(), String> {

@@ -95,6 +95,26 @@ fn names_of_our_code_in_the_documents_are_in_our_code() {
 }
 
 #[test]
+fn files_of_ours_in_the_documents_are_there() {
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for page in files(".md") {
+        let is_ours = |text: &&str| {
+            let folders = ["crates/", "docs/", "e2e/", "tests/", "xtask/"];
+            folders.iter().any(|folder| text.starts_with(folder)) && !text.contains(['*', ' ', '<'])
+        };
+        for path in code_font(&page.text).filter(is_ours) {
+            count += 1;
+            if !root().join(path).exists() {
+                wrong.push(format!("{}: {path} is not there", page.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count > 10, "only {count} files were found");
+}
+
+#[test]
 fn the_project_speaks_of_itself_alone() {
     let mut wrong = Vec::new();
     for file in files("") {
