@@ -1,1 +1,11 @@
-//! placeholder
+//! The engine of the service and its local API: decides, writes, answers.
+//!
+//! The broker opens no user's file and reaches no server; workers do. Which store, which system
+//! and which worker it has is handed in by the program that starts it.
+
+pub mod effects;
+pub mod engine;
+pub mod http;
+mod subscriptions;
+pub mod vault;
+pub mod workers;

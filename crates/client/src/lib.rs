@@ -1,1 +1,30 @@
-//! placeholder
+//! Programs talk to the OpenBITS service through this.
+//!
+//! [`Client::connect`] finds the service of the calling user, or starts it; then there is one
+//! method for each operation of the service. [`JobHandle`] is one job as BITS's programs know it,
+//! with its credential interface; [`prompt`] asks a person for them. [`blocking`] is the same for programs without async.
+//!
+//! Bodies and answers are the shapes of `bits-api`, here as [`api`]. No decision about jobs is
+//! made here.
+
+pub mod blocking;
+mod client;
+mod connect;
+mod environment;
+mod error;
+mod events;
+mod find;
+mod handle;
+pub mod prompt;
+mod transport;
+mod wiped;
+
+pub use bits_api as api;
+
+pub use client::{Client, Scheme, new_job};
+pub use connect::{ConnectOptions, service_program};
+pub use environment::environment_of_this_process;
+pub use error::{Error, Unreachable};
+pub use events::EventStream;
+pub use find::Found;
+pub use handle::{AuthCredentials, JobCredentials, JobHandle};

@@ -6,6 +6,8 @@
 //! ordinary error of the code that met it, and becomes one of these two at the edge where a person
 //! will read it.
 
+pub mod codes;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -51,6 +53,19 @@ impl Code {
     pub const CONNECTION_ABORTED: Self = Self(0x8007_2EFE);
     pub const HTTP_UNAUTHORIZED: Self = Self(0x8019_0191);
     pub const MUTUAL_AUTH_FAILED: Self = Self(0x8009_0363);
+    /// `SEC_E_INVALID_TOKEN`: an identity was made of nothing.
+    pub const INVALID_TOKEN: Self = Self(0x8009_0308);
+    /// `SEC_E_UNKNOWN_CREDENTIALS`: credentials of a form that is of no use here.
+    pub const UNKNOWN_CREDENTIALS: Self = Self(0x8009_030D);
+
+    // What asking a person can end in: plain numbers of the system, as the prompt returns them.
+    pub const INVALID_PARAMETER: Self = Self(87);
+    pub const INSUFFICIENT_BUFFER: Self = Self(122);
+    pub const CANCELLED: Self = Self(1223);
+    pub const NO_SUCH_LOGON_SESSION: Self = Self(1312);
+    pub const INVALID_ACCOUNT_NAME: Self = Self(1315);
+    pub const NO_SUCH_PACKAGE: Self = Self(1364);
+    pub const PROMPT_TIMED_OUT: Self = Self(1460);
 
     /// The code of an HTTP status (`bits.md` §12.2).
     pub const fn http(status: u16) -> Self {

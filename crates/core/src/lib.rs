@@ -11,6 +11,7 @@ pub mod access;
 pub mod credentials;
 pub mod error;
 pub mod file;
+pub mod identity;
 pub mod job;
 pub mod ports;
 pub mod queue;

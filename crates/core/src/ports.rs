@@ -154,9 +154,13 @@ pub struct Filter {
     pub owner: Owner,
     /// Only jobs in this state; without it all but the final ones.
     pub state: Option<StateName>,
-    /// Only live jobs whose id begins so, or whose display name is just this.
+    /// Only live jobs whose id begins so, with at least [`ID_START_MIN`] characters, or whose
+    /// display name is just this.
     pub called: Option<String>,
 }
+
+/// Characters of an id that are enough to name a job; fewer are a name and nothing else.
+pub const ID_START_MIN: usize = 4;
 
 /// A place in a list of jobs: after the job with this time and id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,21 +202,22 @@ impl StoreError {
     }
 }
 
-/// Makes secrets unreadable for everybody but this service.
+/// Something that seals secrets before they are written down (`credentials.md` §4.1).
 pub trait Seal: Send + Sync {
-    /// Seals `plain` so that it opens only for the same `bound_to`.
+    /// Seals `plain` so that it opens again only together with the same `bound_to`: the job, its
+    /// owner, target and scheme, so that a record copied to another place is worthless there.
     ///
     /// # Errors
-    /// When no randomness can be had.
+    /// When it is too large, or no randomness can be had.
     fn seal(&self, plain: &[u8], bound_to: &[u8]) -> Result<Vec<u8>, SealError>;
 
-    /// Opens what [`Seal::seal`] made for `bound_to`.
+    /// Opens what [`Seal::seal`] made. `sealed` may be anything; it is foreign bytes.
     ///
     /// # Errors
-    /// When it is not that, was made with another key, or was changed.
+    /// When it was sealed with another key or for another place, or is damaged.
     fn open(&self, sealed: &[u8], bound_to: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError>;
 
-    /// Where the key comes from, for people.
+    /// Where the key is from, for a person.
     fn key_source(&self) -> &str;
 }
 

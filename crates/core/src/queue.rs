@@ -232,9 +232,10 @@ impl Queue {
 
     /// Takes over a job that an earlier service left unfinished (`bits.md` §3.2, last row).
     pub fn adopt(&mut self, mut job: Job, now: Timestamp, decision: &mut Decision) {
-        decision.bring(&job);
         if job.state.is_running() {
+            decision.bring(&job);
             job.state = State::Queued;
+            return self.put(job, now, decision);
         }
         if job.state == State::Cancelled && job.discard_pending {
             decision.effect(Effect::Job { job: job.id, effect: job::Effect::DiscardFiles });
@@ -242,7 +243,7 @@ impl Queue {
         if job.state == State::Transferred && job.properties.complete_when_done {
             self.start_finalizing(job.id, None, decision);
         }
-        self.put(job, now, decision);
+        self.schedule.set(job.id, Slot::of(&job, now));
     }
 
     /// Takes in `input`. `job` is the job it is about, as it is now, if there is one.

@@ -29,7 +29,11 @@ pub enum Refusal {
     UserNameTooLarge { units: usize },
     #[error("the password is longer than 65,536 characters")]
     PasswordTooLarge,
-    #[error("the job {id} has changed since you read it (revision {is:?}, not {expected:?}); read it again")]
+    #[error("`{text}` is no authentication target; there are server and proxy")]
+    InvalidAuthTarget { text: String },
+    #[error("`{text}` is no authentication scheme; there are basic, digest, ntlm and negotiate")]
+    InvalidAuthScheme { text: String },
+    #[error("the job {id} has changed since you read it (revision {}, not {}); read it again", is.0, expected.0)]
     RevisionMismatch { id: JobId, is: Revision, expected: Revision },
     #[error("a job {id} exists already and belongs to somebody else")]
     IdTaken { id: JobId },
@@ -62,6 +66,8 @@ impl Refusal {
             Self::StringTooLong { .. } => Code::STRING_TOO_LONG,
             Self::UserNameTooLarge { .. } => Code::USER_NAME_TOO_LARGE,
             Self::PasswordTooLarge => Code::PASSWORD_TOO_LARGE,
+            Self::InvalidAuthTarget { .. } => Code::INVALID_AUTH_TARGET,
+            Self::InvalidAuthScheme { .. } => Code::INVALID_AUTH_SCHEME,
             Self::RevisionMismatch { .. } => Code::REVISION_MISMATCH,
             Self::Destination { code, .. }
             | Self::NotFinalized { code, .. }

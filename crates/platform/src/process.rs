@@ -125,6 +125,15 @@ pub fn forget_caller_variables() -> io::Result<()> {
     Ok(())
 }
 
+/// Whether process `pid` is there and has not ended. One that has ended and that nobody waits for
+/// is not running.
+pub fn is_running(pid: u32) -> bool {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+    // The name of the program stands in brackets before the state, and may have brackets in it.
+    let state = stat.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next());
+    !matches!(state, Some('Z' | 'X'))
+}
+
 impl StartReport {
     fn line(&self) -> String {
         match self {
@@ -264,6 +273,19 @@ mod tests {
             let line = report.line();
             assert_eq!(StartReport::parse(line.strip_suffix('\n').unwrap()), report);
         }
+    }
+
+    #[test]
+    fn a_process_runs_until_it_ends_also_when_nobody_waits_for_it() {
+        assert!(is_running(std::process::id()));
+        let mut child = Command::new("true").spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while is_running(child.id()) {
+            assert!(Instant::now() < deadline, "it has ended and nobody has waited for it");
+            std::thread::yield_now();
+        }
+        child.wait().unwrap();
+        assert!(!is_running(child.id()));
     }
 
     #[test]

@@ -1,1 +1,13 @@
-//! placeholder
+//! Where the jobs of OpenBITS live on disk: [`bits_core::ports::Store`] made real.
+//!
+//! [`SqliteStore`] is what a service uses, [`MemoryStore`] what a test of something else uses, and
+//! [`contract`] says what either must do. Nothing here decides about a job or opens a sealed
+//! credential; that two services do not share a folder is seen to by whoever owns the folder.
+
+pub mod contract;
+pub mod memory;
+mod rows;
+pub mod sqlite;
+
+pub use memory::MemoryStore;
+pub use sqlite::{OpenError, Opened, SetAside, SqliteStore};

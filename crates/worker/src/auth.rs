@@ -9,7 +9,8 @@
 //! [`Authenticator`] follow one another: a second connection has one of its own. Proxies of https,
 //! channel bindings and implicit credentials are not served yet.
 //!
-//! The library below logs secrets at trace level: cap the targets `sspi` and `picky` at warn.
+//! The library below logs secrets at trace level, and user names below warn: whoever sets up the log
+//! caps the targets `sspi`, `picky`, `picky_krb` and `picky_asn1_der` at warn.
 
 mod authenticator;
 mod basic;

@@ -1,1 +1,332 @@
+//! The life of a job as scenarios: who does what, and what follows.
 
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use super::*;
+use crate::error::{Code, ErrorContext};
+use core::time::Duration;
+
+fn a_job() -> Job {
+    let properties = Properties::named("a job".to_string()).expect("a name");
+    let mut job = Job::new(JobId([1; 16]), Owner(1000), properties, Timestamp(0));
+    job.files_total = 1;
+    job
+}
+
+/// Performs the left half of each line of `script` and expects the right half.
+#[track_caller]
+fn check_scenario(mut job: Job, script: &str) -> Job {
+    let mut now = Timestamp(0);
+    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (action, expected) = line.split_once("->").expect("a line is `who what -> what follows`");
+        let before = job.state;
+        let answer = perform(&mut job, action.trim(), &mut now);
+        let actual = match answer {
+            Err(refusal) => format!("refused {}", refusal.code()),
+            Ok(effects) => {
+                let state = if job.state == before { "." } else { job.state.name() };
+                let effects: String = effects.iter().map(|effect| format!("; {}", word(*effect))).collect();
+                format!("{state}{effects}")
+            }
+        };
+        assert_eq!(actual, expected.trim(), "after `{}`", action.trim());
+    }
+    job
+}
+
+fn perform(job: &mut Job, action: &str, now: &mut Timestamp) -> Result<Vec<Effect>, Refusal> {
+    let words: Vec<&str> = action.split_whitespace().collect();
+    let event = match words.as_slice() {
+        ["owner", command] => {
+            let command = match *command {
+                "resumes" => Command::Resume,
+                "suspends" => Command::Suspend,
+                "completes" => Command::Complete,
+                "cancels" => Command::Cancel,
+                other => panic!("no command `{other}`"),
+            };
+            return job.apply(command, *now);
+        }
+        ["queue", "grants"] => Event::Granted,
+        ["worker", "connected", n] => Event::Connected(attempt(n)),
+        ["worker", "advanced", n] => Event::Advanced(attempt(n)),
+        ["worker", "file", n] => Event::FileTransferred(attempt(n)),
+        ["worker", "done", n] => Event::FilesTransferred(attempt(n)),
+        ["worker", "lost", n] => Event::Failed(attempt(n), error(true)),
+        ["worker", "fails", n] => Event::Failed(attempt(n), error(false)),
+        ["worker", "finalized"] => Event::FilesFinalized,
+        ["worker", "cannot-finalize"] => Event::NotFinalized(error(false)),
+        ["worker", "discarded"] => Event::FilesDiscarded,
+        ["clock", seconds] => {
+            *now = *now + Duration::from_secs(seconds.parse().expect("seconds"));
+            Event::TimePassed
+        }
+        other => panic!("nobody does {other:?}"),
+    };
+    Ok(job.observe(event, *now))
+}
+
+fn attempt(text: &str) -> Attempt {
+    Attempt(text.parse().expect("an attempt's number"))
+}
+
+fn error(transient: bool) -> JobError {
+    JobError {
+        code: Code::CONNECTION_ABORTED,
+        context: ErrorContext::GeneralTransport,
+        transient,
+        message: "the connection to h.test broke".to_string(),
+        file: None,
+        challenge: None,
+        retry_after_seconds: None,
+    }
+}
+
+fn word(effect: Effect) -> String {
+    match effect {
+        Effect::Begin(n) => format!("begin {}", n.0),
+        Effect::Stop(n) => format!("stop {}", n.0),
+        Effect::FinalizeFiles => "finalize".to_string(),
+        Effect::DiscardFiles => "discard".to_string(),
+        Effect::ForgetCredentials => "forget credentials".to_string(),
+    }
+}
+
+#[test]
+fn a_broken_connection_costs_a_retry_and_nothing_else() {
+    let job = check_scenario(
+        a_job(),
+        "
+        owner resumes       -> queued
+        queue grants        -> connecting; begin 1
+        worker connected 1  -> transferring
+        worker lost 1       -> transient_error
+        clock 0             -> .
+        clock 1             -> queued
+        queue grants        -> connecting; begin 2
+        worker lost 1       -> .
+        worker connected 2  -> transferring
+        worker file 2       -> .
+        worker done 2       -> transferred
+        owner completes     -> .; finalize
+        worker finalized    -> acknowledged; forget credentials
+        ",
+    );
+    assert_eq!((job.error_count, job.files_left()), (1, 0));
+    assert_eq!(job.error, None, "the last error is gone once the job transfers again");
+}
+
+#[test]
+fn retries_back_off_until_bytes_move_again() {
+    check_scenario(
+        a_job(),
+        "
+        owner resumes       -> queued
+        queue grants        -> connecting; begin 1
+        worker lost 1       -> transient_error
+        clock 1             -> queued
+        queue grants        -> connecting; begin 2
+        worker lost 2       -> transient_error
+        clock 1             -> .
+        clock 1             -> queued
+        queue grants        -> connecting; begin 3
+        worker connected 3  -> transferring
+        worker advanced 3   -> .
+        worker lost 3       -> transient_error
+        clock 1             -> queued
+        ",
+    );
+}
+
+#[test]
+fn a_fatal_error_stays_until_its_owner_deals_with_it() {
+    let job = check_scenario(
+        a_job(),
+        "
+        owner resumes       -> queued
+        queue grants        -> connecting; begin 1
+        worker fails 1      -> error
+        clock 86400         -> .
+        owner suspends      -> .
+        owner resumes       -> queued
+        queue grants        -> connecting; begin 2
+        ",
+    );
+    assert!(job.error.is_some(), "the last error stays until the job transfers again");
+}
+
+#[test]
+fn a_job_that_finds_no_progress_for_too_long_is_given_up() {
+    let mut job = a_job();
+    job.properties.no_progress_timeout = Duration::from_secs(3);
+    check_scenario(
+        job.clone(),
+        "
+        owner resumes       -> queued
+        queue grants        -> connecting; begin 1
+        worker lost 1       -> transient_error
+        clock 1             -> queued
+        queue grants        -> connecting; begin 2
+        worker lost 2       -> transient_error
+        clock 1             -> .
+        clock 1             -> error
+        ",
+    );
+    job.properties.no_progress_timeout = Duration::ZERO;
+    check_scenario(
+        job,
+        "
+        owner resumes       -> queued
+        queue grants        -> connecting; begin 1
+        worker lost 1       -> error
+        ",
+    );
+}
+
+#[test]
+fn a_retry_delay_beyond_the_no_progress_timeout_makes_the_first_error_fatal() {
+    let mut job = a_job();
+    job.properties.minimum_retry_delay = Some(Duration::from_secs(600));
+    job.properties.no_progress_timeout = Duration::from_secs(599);
+    check_scenario(
+        job,
+        "
+        owner resumes       -> queued
+        queue grants        -> connecting; begin 1
+        worker lost 1       -> error
+        ",
+    );
+}
+
+#[test]
+fn a_job_that_completes_by_itself_needs_no_owner_at_the_end() {
+    let mut job = a_job();
+    job.properties.complete_when_done = true;
+    check_scenario(
+        job.clone(),
+        "
+        owner resumes           -> queued
+        queue grants            -> connecting; begin 1
+        worker connected 1      -> transferring
+        worker file 1           -> .
+        worker done 1           -> transferred; finalize
+        worker finalized        -> acknowledged; forget credentials
+        ",
+    );
+    check_scenario(
+        job,
+        "
+        owner resumes           -> queued
+        queue grants            -> connecting; begin 1
+        worker connected 1      -> transferring
+        worker file 1           -> .
+        worker done 1           -> transferred; finalize
+        worker cannot-finalize  -> error
+        owner resumes           -> queued
+        queue grants            -> connecting; begin 2
+        worker done 2           -> transferred; finalize
+        worker finalized        -> acknowledged; forget credentials
+        ",
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_put_in_place_leaves_the_job_where_it_is() {
+    check_scenario(
+        a_job(),
+        "
+        owner resumes           -> queued
+        queue grants            -> connecting; begin 1
+        worker connected 1      -> transferring
+        worker file 1           -> .
+        worker done 1           -> transferred
+        owner completes         -> .; finalize
+        worker cannot-finalize  -> .
+        owner completes         -> .; finalize
+        worker finalized        -> acknowledged; forget credentials
+        ",
+    );
+}
+
+#[test]
+fn a_cancelled_job_forgets_its_secrets_and_remembers_what_lies_about() {
+    let job = check_scenario(
+        a_job(),
+        "
+        owner resumes       -> queued
+        queue grants        -> connecting; begin 1
+        worker connected 1  -> transferring
+        owner cancels       -> cancelled; stop 1; forget credentials; discard
+        worker advanced 1   -> .
+        worker done 1       -> .
+        ",
+    );
+    assert!(job.discard_pending);
+    let job = check_scenario(job, "worker discarded -> .");
+    assert!(!job.discard_pending);
+}
+
+/// `bits.md` §3.1, one line a cell: the state is reached by the first half, then the command.
+#[test]
+fn every_command_has_its_answer_in_every_state() {
+    const QUEUED: &str = "owner resumes -> queued\n";
+    const CONNECTING: &str = "queue grants -> connecting; begin 1\n";
+    const TRANSFERRING: &str = "worker connected 1 -> transferring\n";
+    let reach = |parts: &[&str]| parts.concat();
+    let suspended = String::new();
+    let queued = reach(&[QUEUED]);
+    let connecting = reach(&[QUEUED, CONNECTING]);
+    let transferring = reach(&[QUEUED, CONNECTING, TRANSFERRING]);
+    let waiting = reach(&[QUEUED, CONNECTING, "worker lost 1 -> transient_error\n"]);
+    let failed = reach(&[QUEUED, CONNECTING, "worker fails 1 -> error\n"]);
+    let transferred = reach(&[&transferring, "worker file 1 -> .\nworker done 1 -> transferred\n"]);
+    let acknowledged = reach(&[
+        &transferred,
+        "owner completes -> .; finalize\nworker finalized -> acknowledged; forget credentials\n",
+    ]);
+    let cancelled = reach(&["owner cancels -> cancelled; forget credentials; discard\n"]);
+    const INVALID: &str = "refused 0x80200002";
+    const CANCEL: &str = "cancelled; forget credentials; discard";
+    const CANCEL_RUNNING: &str = "cancelled; stop 1; forget credentials; discard";
+    for (state, resumes, suspends, completes, cancels) in [
+        (&suspended, "queued", ".", ".; finalize", CANCEL),
+        (&queued, ".", "suspended", "suspended; finalize", CANCEL),
+        (&connecting, ".", "suspended; stop 1", "suspended; stop 1; finalize", CANCEL_RUNNING),
+        (&transferring, ".", "suspended; stop 1", "suspended; stop 1; finalize", CANCEL_RUNNING),
+        (&waiting, "queued", "suspended", "suspended; finalize", CANCEL),
+        (&failed, "queued", ".", ".; finalize", CANCEL),
+        (&transferred, ".", ".", ".; finalize", CANCEL),
+        (&acknowledged, INVALID, INVALID, INVALID, INVALID),
+        (&cancelled, INVALID, INVALID, INVALID, INVALID),
+    ] {
+        for (command, expected) in
+            [("resumes", resumes), ("suspends", suspends), ("completes", completes), ("cancels", cancels)]
+        {
+            check_scenario(a_job(), &format!("{state}owner {command} -> {expected}"));
+        }
+    }
+}
+
+#[test]
+fn a_job_without_files_cannot_be_resumed() {
+    let mut job = a_job();
+    job.files_total = 0;
+    check_scenario(job, "owner resumes -> refused 0x80200003");
+}
+
+#[test]
+fn a_transferred_job_to_which_files_are_added_goes_on_when_resumed() {
+    let mut job = check_scenario(
+        a_job(),
+        "
+        owner resumes       -> queued
+        queue grants        -> connecting; begin 1
+        worker connected 1  -> transferring
+        worker file 1       -> .
+        worker done 1       -> transferred
+        ",
+    );
+    job.files_total += 1;
+    check_scenario(job, "owner resumes -> queued");
+}

@@ -1,1 +1,379 @@
+//! The queue as a whole: several jobs, several callers, and decisions that cannot be written.
 
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
+use alloc::vec;
+
+use super::*;
+use crate::error::{Code, ErrorContext};
+use crate::job::Priority;
+use crate::ports::JobChange;
+
+const ANNA: Caller = Caller { uid: 1000 };
+const BEN: Caller = Caller { uid: 1001 };
+
+/// A queue and what an engine would have around it: the jobs that are written.
+struct World {
+    queue: Queue,
+    written: BTreeMap<JobId, Job>,
+    now: Timestamp,
+    tickets: u64,
+}
+
+impl World {
+    fn new(limits: Limits) -> Self {
+        Self { queue: Queue::new(limits), written: BTreeMap::new(), now: Timestamp(1000), tickets: 0 }
+    }
+
+    fn take_in(&mut self, input: Input, decision: &mut Decision) {
+        let id = input.job();
+        let job = decision.job(id).or_else(|| self.written.get(&id)).cloned();
+        self.queue.handle(input, job, self.now, decision);
+    }
+
+    /// One turn with one input, written; what it answers and does.
+    fn turn(&mut self, input: Input) -> Vec<Effect> {
+        let mut decision = Decision::default();
+        self.take_in(input, &mut decision);
+        self.write(decision)
+    }
+
+    fn write(&mut self, decision: Decision) -> Vec<Effect> {
+        for JobChange { job, was } in decision.batch().jobs {
+            assert_eq!(self.written.get(&job.id).map(|job| job.revision), was, "decided on what is written");
+            self.written.insert(job.id, job);
+        }
+        let (mut effects, again) = decision.into_effects();
+        for input in again {
+            effects.extend(self.turn(input));
+        }
+        effects
+    }
+
+    fn request(&mut self, caller: Caller, request: Request) -> Input {
+        self.tickets += 1;
+        Input::Request { ticket: Ticket(self.tickets), caller, request }
+    }
+
+    fn ask(&mut self, caller: Caller, request: Request) -> Result<Answer, Refusal> {
+        let input = self.request(caller, request);
+        let ticket = Ticket(self.tickets);
+        answer_to(ticket, self.turn(input)).expect("an answer")
+    }
+
+    fn add_job(&mut self, number: u8, priority: Priority) -> JobId {
+        let id = JobId([number; 16]);
+        let mut properties = Properties::named("a job".to_owned()).expect("a name");
+        properties.priority = priority;
+        self.ask(ANNA, Request::Create { id, properties }).expect("created");
+        let files = vec![a_file()];
+        self.ask(ANNA, Request::AddFiles { job: id, files, credentials: Vec::new() }).expect("added");
+        id
+    }
+
+    fn command(&mut self, job: JobId, command: Command) -> Result<Answer, Refusal> {
+        self.ask(ANNA, Request::Command { job, command })
+    }
+
+    /// Lets every job run that may.
+    fn grant(&mut self) -> Vec<JobId> {
+        let mut granted = Vec::new();
+        while let Some(job) = self.queue.next_runnable() {
+            self.turn(Input::Grant { job });
+            granted.push(job);
+        }
+        granted
+    }
+
+    fn state(&self, job: JobId) -> &'static str {
+        self.written[&job].state.name()
+    }
+
+    fn report(&mut self, job: JobId, report: Report) -> Vec<Effect> {
+        self.turn(Input::Report { job, report })
+    }
+
+    fn transferred(&mut self, number: u8) -> JobId {
+        let job = self.add_job(number, Priority::Normal);
+        self.command(job, Command::Resume).expect("resumed");
+        self.grant();
+        let attempt = self.written[&job].attempt;
+        self.report(job, Report::Connected { attempt });
+        self.report(job, Report::FileTransferred { attempt, file: FileIndex(0), size: Bytes(3) });
+        self.report(job, Report::FilesTransferred { attempt });
+        assert_eq!(self.state(job), "transferred");
+        job
+    }
+}
+
+fn a_file() -> NewFile {
+    NewFile {
+        remote_name: RemoteName::parse("http://h.test/f").expect("a name").0,
+        local_name: LocalName::parse("/tmp/f").expect("a name"),
+        no_clobber: false,
+    }
+}
+
+fn answer_to(wanted: Ticket, effects: Vec<Effect>) -> Option<Result<Answer, Refusal>> {
+    effects.into_iter().find_map(|effect| match effect {
+        Effect::Answer { ticket, answer } if ticket == wanted => Some(answer),
+        _ => None,
+    })
+}
+
+fn an_error() -> JobError {
+    JobError {
+        code: Code::DISK_FULL,
+        context: ErrorContext::LocalFile,
+        transient: false,
+        message: "the disk is full".to_owned(),
+        file: None,
+        challenge: None,
+        retry_after_seconds: None,
+    }
+}
+
+#[test]
+fn the_higher_priority_runs_first_and_then_who_came_first() {
+    let mut world = World::new(Limits { foreground_jobs_max: 1, background_jobs_max: 2 });
+    let jobs: Vec<JobId> = [
+        (1, Priority::Low),
+        (2, Priority::Normal),
+        (3, Priority::Foreground),
+        (4, Priority::Normal),
+        (5, Priority::Foreground),
+        (6, Priority::High),
+    ]
+    .into_iter()
+    .map(|(number, priority)| world.add_job(number, priority))
+    .collect();
+    for job in &jobs {
+        world.now.0 += 1;
+        world.command(*job, Command::Resume).expect("resumed");
+    }
+    assert_eq!(world.grant(), [jobs[2], jobs[5], jobs[1]]);
+    let view = world.queue.view(world.written[&jobs[3]].clone(), job::Progress::default());
+    assert_eq!(view.wait, Some(WaitReason::Queued { ahead: 1 }), "the other foreground job");
+    world.command(jobs[2], Command::Suspend).expect("suspended");
+    assert_eq!(world.grant(), [jobs[4]]);
+}
+
+#[test]
+fn asking_twice_for_a_job_with_one_id_makes_one_job() {
+    let mut world = World::new(Limits::default());
+    let id = JobId([1; 16]);
+    let properties = Properties::named("a job".to_owned()).expect("a name");
+    let create = Request::Create { id, properties };
+    for _ in 0..2 {
+        assert_eq!(world.ask(ANNA, create.clone()), Ok(Answer::Job(id)));
+    }
+    assert_eq!(world.written[&id].revision, Revision(1));
+    assert_eq!(world.ask(BEN, create), Err(Refusal::IdTaken { id }));
+}
+
+#[test]
+fn nobody_changes_the_job_of_somebody_else() {
+    let mut world = World::new(Limits::default());
+    let job = world.add_job(1, Priority::Normal);
+    let before = world.written[&job].clone();
+    for request in [
+        Request::Command { job, command: Command::Cancel },
+        Request::SetProperties {
+            job,
+            expected: None,
+            changes: vec![PropertyChange::Priority(Priority::Low)],
+        },
+        Request::AddFiles { job, files: vec![a_file()], credentials: Vec::new() },
+        Request::SetCredentials { job, credentials: Vec::new() },
+    ] {
+        let refusal = world.ask(BEN, request).expect_err("refused");
+        assert_eq!(refusal.code(), Code::ACCESS_DENIED);
+    }
+    assert_eq!(world.written[&job], before);
+}
+
+#[test]
+fn a_final_job_refuses_every_change() {
+    let mut world = World::new(Limits::default());
+    let job = world.add_job(1, Priority::Normal);
+    let input = world.request(ANNA, Request::Command { job, command: Command::Cancel });
+    world.turn(input);
+    for request in [
+        Request::Command { job, command: Command::Complete },
+        Request::SetProperties { job, expected: None, changes: Vec::new() },
+        Request::AddFiles { job, files: vec![a_file()], credentials: Vec::new() },
+        Request::SetCredentials { job, credentials: Vec::new() },
+        Request::RemoveCredentials { job, target: AuthTarget::Server, scheme: AuthScheme::Basic },
+    ] {
+        let refusal = world.ask(ANNA, request).expect_err("refused");
+        assert_eq!(refusal.code(), Code::INVALID_STATE);
+    }
+}
+
+#[test]
+fn a_change_that_was_decided_on_an_older_revision_is_refused() {
+    let mut world = World::new(Limits::default());
+    let job = world.add_job(1, Priority::Normal);
+    let change = |expected| Request::SetProperties {
+        job,
+        expected: Some(Revision(expected)),
+        changes: vec![PropertyChange::Priority(Priority::High)],
+    };
+    let refusal = world.ask(ANNA, change(1)).expect_err("refused");
+    assert_eq!(refusal.code(), Code::REVISION_MISMATCH);
+    assert!(world.ask(ANNA, change(2)).is_ok());
+}
+
+#[test]
+fn a_refused_change_leaves_none_of_its_parts() {
+    let mut world = World::new(Limits::default());
+    let job = world.add_job(1, Priority::Normal);
+    let before = world.written[&job].clone();
+    let changes =
+        vec![PropertyChange::Priority(Priority::High), PropertyChange::DisplayName("x".repeat(257))];
+    let refusal = world.ask(ANNA, Request::SetProperties { job, expected: None, changes });
+    assert_eq!(refusal.expect_err("refused").code(), Code::STRING_TOO_LONG);
+    assert_eq!(world.written[&job], before);
+}
+
+#[test]
+fn complete_is_answered_when_the_files_are_in_place() {
+    let mut world = World::new(Limits::default());
+    let job = world.transferred(1);
+    let input = world.request(ANNA, Request::Command { job, command: Command::Complete });
+    let ticket = Ticket(world.tickets);
+    let effects = world.turn(input);
+    assert_eq!(answer_to(ticket, effects), None, "nothing is in place yet");
+    let effects = world.report(job, Report::Finalized { files: vec![FileIndex(0)], error: None });
+    assert_eq!(answer_to(ticket, effects), Some(Ok(Answer::Completed { job, partial: false })));
+    assert_eq!(world.state(job), "acknowledged");
+}
+
+#[test]
+fn what_is_asked_while_files_are_put_in_place_waits_for_the_outcome() {
+    let mut world = World::new(Limits::default());
+    let job = world.transferred(1);
+    let complete = world.request(ANNA, Request::Command { job, command: Command::Complete });
+    world.turn(complete);
+    let cancel = world.request(ANNA, Request::Command { job, command: Command::Cancel });
+    let cancelling = Ticket(world.tickets);
+    assert_eq!(answer_to(cancelling, world.turn(cancel)), None);
+    assert_eq!(world.state(job), "transferred");
+    let effects = world.report(job, Report::Finalized { files: Vec::new(), error: Some(an_error()) });
+    assert!(effects.iter().any(|effect| {
+        matches!(effect, Effect::Answer { answer: Err(Refusal::NotFinalized { .. }), .. })
+    }));
+    assert_eq!(world.state(job), "cancelled", "the cancel came after the completion had failed");
+    let effects = world.report(job, Report::Discarded { leftover: None });
+    assert_eq!(answer_to(cancelling, effects), Some(Ok(Answer::Cancelled { job, leftover: false })));
+    assert!(!world.written[&job].discard_pending);
+}
+
+#[test]
+fn a_decision_that_cannot_be_written_leaves_no_trace() {
+    let mut world = World::new(Limits { foreground_jobs_max: 1, background_jobs_max: 1 });
+    let running = world.add_job(1, Priority::Normal);
+    let resting = world.add_job(2, Priority::Normal);
+    let done = world.transferred(3);
+    world.command(running, Command::Resume).expect("resumed");
+    assert_eq!(world.grant(), [running]);
+    let before = alloc::format!("{:?}", world.queue);
+
+    let mut decision = Decision::default();
+    for (job, command) in [
+        (resting, Command::Resume),
+        (running, Command::Suspend),
+        (done, Command::Complete),
+        (done, Command::Cancel),
+    ] {
+        let input = world.request(ANNA, Request::Command { job, command });
+        world.take_in(input, &mut decision);
+    }
+    while let Some(job) = world.queue.next_runnable() {
+        world.take_in(Input::Grant { job }, &mut decision);
+    }
+    assert_ne!(alloc::format!("{:?}", world.queue), before);
+    world.queue.revert(decision);
+    assert_eq!(alloc::format!("{:?}", world.queue), before);
+}
+
+#[test]
+fn a_report_of_an_earlier_attempt_changes_nothing() {
+    let mut world = World::new(Limits::default());
+    let job = world.add_job(1, Priority::Normal);
+    world.command(job, Command::Resume).expect("resumed");
+    world.grant();
+    world.command(job, Command::Suspend).expect("suspended");
+    world.command(job, Command::Resume).expect("resumed");
+    world.grant();
+    let before = world.written[&job].clone();
+    let late = Attempt(1);
+    for report in [
+        Report::Connected { attempt: late },
+        Report::Durable { attempt: late, file: FileIndex(0), upto: Bytes(9) },
+        Report::FileTransferred { attempt: late, file: FileIndex(0), size: Bytes(9) },
+        Report::FilesTransferred { attempt: late },
+        Report::Failed { attempt: late, error: an_error() },
+    ] {
+        assert_eq!(world.report(job, report), []);
+        assert_eq!(world.written[&job], before);
+    }
+    assert!(!world.queue.progressed(job, late, FileIndex(0), Bytes(9)));
+}
+
+#[test]
+fn a_version_is_acknowledged_to_the_worker_only_with_its_commit() {
+    let mut world = World::new(Limits::default());
+    let job = world.add_job(1, Priority::Normal);
+    world.command(job, Command::Resume).expect("resumed");
+    world.grant();
+    let (attempt, file) = (Attempt(1), FileIndex(0));
+    let (boot, validator) = (BootId([0; 16]), Validator::default());
+    let report = Report::Version { attempt, file, size: Some(Bytes(9)), validator, boot };
+    let mut decision = Decision::default();
+    world.take_in(Input::Report { job, report }, &mut decision);
+    assert!(matches!(decision.batch().files[..], [(_, FileChange::Version { .. })]));
+    assert_eq!(world.write(decision), [Effect::Recorded { job, attempt, file }]);
+}
+
+#[test]
+fn bytes_that_have_come_are_shown_before_they_are_written() {
+    let mut world = World::new(Limits::default());
+    let job = world.add_job(1, Priority::Normal);
+    world.command(job, Command::Resume).expect("resumed");
+    world.grant();
+    let (attempt, file) = (Attempt(1), FileIndex(0));
+    assert!(world.queue.progressed(job, attempt, file, Bytes(70)));
+    let shown = |world: &World, written: u64| {
+        let progress = job::Progress { bytes_transferred: Bytes(written), ..job::Progress::default() };
+        world.queue.view(world.written[&job].clone(), progress).progress.bytes_transferred
+    };
+    assert_eq!(shown(&world, 0), Bytes(70));
+    world.report(job, Report::Durable { attempt, file, upto: Bytes(64) });
+    assert_eq!(shown(&world, 64), Bytes(70));
+}
+
+#[test]
+fn a_queue_that_is_taken_over_goes_on_where_it_was() {
+    let mut world = World::new(Limits::default());
+    let running = world.add_job(1, Priority::Normal);
+    world.command(running, Command::Resume).expect("resumed");
+    world.grant();
+    let cancelled = world.add_job(2, Priority::Normal);
+    let input = world.request(ANNA, Request::Command { job: cancelled, command: Command::Cancel });
+    world.turn(input);
+    let done = world.transferred(3);
+    let complete = vec![PropertyChange::CompleteWhenDone(true)];
+    world.ask(ANNA, Request::SetProperties { job: done, expected: None, changes: complete }).expect("set");
+
+    world.queue = Queue::new(Limits::default());
+    let mut decision = Decision::default();
+    for job in world.written.values().cloned().collect::<Vec<_>>() {
+        world.queue.adopt(job, world.now, &mut decision);
+    }
+    let effects = world.write(decision);
+    let expected = [(cancelled, job::Effect::DiscardFiles), (done, job::Effect::FinalizeFiles)];
+    assert_eq!(effects, expected.map(|(job, effect)| Effect::Job { job, effect }));
+    assert_eq!(world.state(running), "queued");
+    assert_eq!(world.grant(), [running]);
+}

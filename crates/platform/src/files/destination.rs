@@ -161,6 +161,7 @@ mod tests {
         std::fs::create_dir(at("folder")).unwrap();
         symlink("file", at("link")).unwrap();
         symlink("nowhere", at("dangling")).unwrap();
+        drop(std::os::unix::net::UnixListener::bind(at("socket")).unwrap());
         for (path, expected) in [
             ("relative".into(), "NotAbsolute"),
             ("/".into(), "NamesNoFile"),
@@ -175,7 +176,7 @@ mod tests {
             (at("folder"), "IsFolder"),
             (at("link"), "IsSymlink"),
             (at("dangling"), "IsSymlink"),
-            ("/dev/null".into(), "NotAFile"),
+            (at("socket"), "NotAFile"),
         ] {
             let refusal = refusal(&path);
             let variant = format!("{refusal:?}");

@@ -65,25 +65,17 @@ impl Folder {
         rustix::fs::renameat(&self.fd, from, &self.fd, to)
     }
 
-    /// Gives the file `from` the name `to`, or fails with `EXIST` where something has it.
-    ///
-    /// In one step where the file system can; by a second name where it cannot; and where it knows
-    /// neither (old FAT, some of FUSE) by looking first, which a file made in between survives not.
+    /// Gives the file `from` the name `to`, or fails with `EXIST` where something has it: in the
+    /// first of [`WAYS_TO_RENAME`] that the file system knows.
     pub(crate) fn rename_no_replace(&self, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
-        match rustix::fs::renameat_with(&self.fd, from, &self.fd, to, RenameFlags::NOREPLACE) {
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
-            outcome => return outcome,
+        let mut outcome = Err(Errno::NOTSUP);
+        for way in WAYS_TO_RENAME {
+            outcome = way(self, from, to);
+            if !matches!(outcome, Err(errno) if is_unknown(errno)) {
+                break;
+            }
         }
-        match rustix::fs::linkat(&self.fd, from, &self.fd, to, AtFlags::empty()) {
-            Ok(()) => return self.remove(from),
-            Err(Errno::PERM | Errno::NOSYS | Errno::NOTSUP) => {}
-            outcome => return outcome,
-        }
-        match rustix::fs::statat(&self.fd, to, AtFlags::SYMLINK_NOFOLLOW) {
-            Err(Errno::NOENT) => self.rename(from, to),
-            Ok(_) => Err(Errno::EXIST),
-            Err(errno) => Err(errno),
-        }
+        outcome
     }
 
     /// Takes the name away; no name to take away is as good.
@@ -132,6 +124,36 @@ impl AsFd for Folder {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+}
+
+type WayToRename = fn(&Folder, &OsStr, &OsStr) -> Result<(), Errno>;
+
+/// How to rename without replacing, the best way first.
+pub(super) const WAYS_TO_RENAME: [WayToRename; 3] =
+    [rename_at_once, rename_by_second_name, rename_after_looking];
+
+fn rename_at_once(folder: &Folder, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
+    rustix::fs::renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE)
+}
+
+/// As sure, but for a moment, or after a crash, the file has both names.
+fn rename_by_second_name(folder: &Folder, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
+    rustix::fs::linkat(folder, from, folder, to, AtFlags::empty())?;
+    folder.remove(from)
+}
+
+/// For file systems that know neither (some of FUSE): a file made after the look is replaced.
+fn rename_after_looking(folder: &Folder, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
+    match rustix::fs::statat(folder, to, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => folder.rename(from, to),
+        Ok(_) => Err(Errno::EXIST),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Whether `errno` means that the file system does not know the call, not that it failed.
+fn is_unknown(errno: Errno) -> bool {
+    matches!(errno, Errno::INVAL | Errno::NOSYS | Errno::NOTSUP | Errno::PERM)
 }
 
 /// What has a name in a folder.

@@ -4,9 +4,13 @@ use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::os::fd::AsRawFd;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
-use bits_platform::process::{CALLER_VARIABLES, ServiceStart, StartError, StartReport, start_service};
+use bits_platform::process::{
+    CALLER_VARIABLES, ServiceStart, StartError, StartReport, forget_caller_variables, report_start,
+    start_service,
+};
 
 fn a_service(script: &str) -> ServiceStart {
     ServiceStart {
@@ -112,4 +116,35 @@ fn what_a_service_complains_about_is_in_its_log_which_is_private() {
 
     start.log = Some(Path::new("/no/such/folder/log").into());
     assert!(matches!(start_service(&start), Err(StartError::Log { .. })));
+}
+
+/// Set for the child that plays the service of one of the tests below.
+const IN_CHILD: &str = "BITS_PLATFORM_TEST_CHILD";
+
+/// This test program, about to run the test `name` alone.
+fn in_child(name: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", name, "--nocapture"]).env(IN_CHILD, "1");
+    command
+}
+
+#[test]
+fn after_its_report_a_service_has_no_standard_output() {
+    if std::env::var_os(IN_CHILD).is_some() {
+        report_start(&StartReport::AlreadyRunning { pid: Some(7) }).unwrap();
+        println!("this is for nobody");
+        return;
+    }
+    let output = in_child("process::after_its_report_a_service_has_no_standard_output").output().unwrap();
+    assert!(output.status.success());
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.ends_with("running 7\n"), "{said}");
+}
+
+#[test]
+fn a_process_with_threads_cannot_forget_its_callers_variables() {
+    // The test program's main thread waits for this one; a process of one thread is tried beside,
+    // in `tests/alone`.
+    let refusal = forget_caller_variables().unwrap_err();
+    assert!(refusal.to_string().contains("more than one thread"), "{refusal}");
 }

@@ -34,6 +34,13 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// All that is known about proving oneself to one origin during one attempt.
+///
+/// For each request: [`authorization`](Self::authorization) gives the header, and the answer goes to
+/// [`challenged`](Self::challenged) or [`accepted`](Self::accepted). A connection that ends goes to
+/// [`connection_lost`](Self::connection_lost), also when the answer has announced its end. The body
+/// of a refusal is read to its end first, as the next message may have to go over the same
+/// connection; where it need not, and KDCs were asked meanwhile, a fresh connection is safer than
+/// one that has been idle for seconds.
 pub struct Authenticator {
     target: AuthTarget,
     origin: Origin,
@@ -199,9 +206,11 @@ impl Authenticator {
     /// The server's proof is wrong, or missing where it must not be. The body is not to be trusted.
     pub fn accepted(&mut self, answer: Answer<'_>) -> Result<(), AuthFailure> {
         let Some(proved_for) = self.proved_for.take() else { return Ok(()) };
-        let server_failed = answer.status >= 500;
+        // Whether the request was too much for the server, so that it says nothing about the proof.
+        let too_large = matches!(answer.status, 400 | 431);
+        let was_judged = answer.status < 500 && !too_large;
         match &mut self.stage {
-            Stage::Basic { accepted_for, .. } if !server_failed => *accepted_for = Some(proved_for),
+            Stage::Basic { accepted_for, .. } if was_judged => *accepted_for = Some(proved_for),
             Stage::Digest { session, stale_in_a_row } => {
                 *stale_in_a_row = 0;
                 for info in answer.info {
@@ -213,7 +222,7 @@ impl Authenticator {
             }
             Stage::Exchange(_) => {
                 let Stage::Exchange(exchange) = mem::take(&mut self.stage) else { unreachable!() };
-                if matches!(answer.status, 400 | 431) {
+                if too_large {
                     self.notes.push(format!(
                         "{} answered {} to a {} token: it may be too large for the server",
                         self.origin.host,
@@ -221,7 +230,7 @@ impl Authenticator {
                         exchange.method.name()
                     ));
                 }
-                if !server_failed && exchange.mechanism.is_complete() {
+                if was_judged && exchange.mechanism.is_complete() {
                     self.finish(exchange, answer.challenges)?;
                 }
             }

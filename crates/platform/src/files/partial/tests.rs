@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::files::FileErrorKind;
+use crate::files::folder::WAYS_TO_RENAME;
 use crate::somebody::as_an_ordinary_user;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -135,16 +136,18 @@ fn a_refused_destination_leaves_itself_and_the_partial_file_as_they_were() {
 }
 
 #[test]
-fn renaming_without_replacing_never_replaces() {
-    let place = Place::new();
-    std::fs::write(place.at("from"), "new").unwrap();
-    std::fs::write(place.at("to"), "old").unwrap();
+fn renaming_without_replacing_replaces_nothing_whichever_way_the_file_system_knows() {
     let (from, to) = (OsStr::new("from"), OsStr::new("to"));
-    assert_eq!(place.folder.rename_no_replace(from, to), Err(Errno::EXIST));
-    assert_eq!(std::fs::read(place.at("to")).unwrap(), b"old");
-    std::fs::remove_file(place.at("to")).unwrap();
-    place.folder.rename_no_replace(from, to).unwrap();
-    assert_eq!(place.names(), ["to"]);
+    for way in [WAYS_TO_RENAME.as_slice(), &[Folder::rename_no_replace]].concat() {
+        let place = Place::new();
+        std::fs::write(place.at("from"), "new").unwrap();
+        std::fs::write(place.at("to"), "old").unwrap();
+        assert_eq!(way(&place.folder, from, to), Err(Errno::EXIST));
+        assert_eq!(std::fs::read(place.at("to")).unwrap(), b"old");
+        std::fs::remove_file(place.at("to")).unwrap();
+        way(&place.folder, from, to).unwrap();
+        assert_eq!(place.names(), ["to"]);
+    }
 }
 
 #[test]

@@ -527,6 +527,18 @@ async fn a_server_error_in_the_middle_authenticates_nothing() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_too_large_for_the_server_is_told_of() {
+    let mut auth = authenticator(&PLAIN);
+    auth.authorization("GET", "/").unwrap();
+    auth.challenged(&["Negotiate"]).await.unwrap();
+    auth.authorization("GET", "/").unwrap();
+    auth.accepted(Answer { status: 431, challenges: &[], info: &[] }).unwrap();
+    assert!(!auth.is_connection_bound());
+    let notes = auth.notes();
+    assert!(notes.len() == 1 && notes[0].contains("too large"), "{notes:?}");
+}
+
+#[tokio::test]
 async fn a_server_that_never_stops_sending_tokens_is_left() {
     check(
         &Setting { stored: "ntlm", ..PLAIN },

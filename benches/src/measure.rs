@@ -1,0 +1,74 @@
+//! What a run of programs cost, by the system's own accounting of children that have ended.
+
+use std::time::Instant;
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::{TimeVal, TimeValLike};
+
+/// What one run cost.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sample {
+    /// Seconds of processor time, user and system.
+    pub(crate) cpu: f64,
+    /// Seconds on the clock.
+    pub(crate) wall: f64,
+}
+
+/// Measures from its making until it is stopped; all programs started meanwhile must have ended.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    cpu: f64,
+    began: Instant,
+}
+
+impl Meter {
+    pub(crate) fn start() -> Result<Self, String> {
+        Ok(Self { cpu: cpu_of_children()?, began: Instant::now() })
+    }
+
+    pub(crate) fn stop(self) -> Result<Sample, String> {
+        let wall = self.began.elapsed().as_secs_f64();
+        Ok(Sample { cpu: cpu_of_children()? - self.cpu, wall })
+    }
+}
+
+fn cpu_of_children() -> Result<f64, String> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).map_err(|error| format!("getrusage: {error}"))?;
+    let seconds = |time: TimeVal| time.num_microseconds() as f64 / 1e6;
+    Ok(seconds(usage.user_time()) + seconds(usage.system_time()))
+}
+
+/// The value in the middle.
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    match (values.len(), values.len() / 2) {
+        (0, _) => f64::NAN,
+        (length, middle) if length % 2 == 0 => f64::midpoint(values[middle - 1], values[middle]),
+        (_, middle) => values[middle],
+    }
+}
+
+/// The least and the most.
+pub(crate) fn spread(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    values
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), value| (least.min(value), most.max(value)))
+}
+
+/// How busy the machine is, as it says itself.
+pub(crate) fn load() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace().next().unwrap_or("unknown").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_of_the_sorted_values() {
+        assert_eq!(median([3.0, 1.0, 2.0].into_iter()), 2.0);
+        assert_eq!(median([4.0, 1.0, 2.0, 3.0].into_iter()), 2.5);
+        assert_eq!(spread([3.0, 1.0, 2.0].into_iter()), (1.0, 3.0));
+    }
+}

@@ -1,0 +1,30 @@
+//! The service itself.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What a service says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct About {
+    pub version: String,
+    /// The version of these shapes: 1.
+    pub api: u32,
+    pub pid: u32,
+    /// RFC 3339, UTC.
+    pub started: String,
+    /// The socket that answers.
+    pub socket: String,
+    pub state_folder: String,
+    pub log: String,
+    /// Where the key comes from that seals credentials.
+    pub key_source: String,
+    /// The caller's jobs by state; states without any are absent.
+    pub jobs: BTreeMap<String, u64>,
+    /// What the person should know about, such as a damaged queue that was set aside.
+    pub notices: Vec<String>,
+}
+
+/// The version of the shapes in this crate.
+pub const API_VERSION: u32 = 1;

@@ -1,0 +1,135 @@
+//! Where the domain and the wire meet.
+
+use bits_core::error::{self, Code};
+use bits_core::file::Stage;
+use bits_core::ports::SealedCredential;
+use bits_core::queue::{FileView, JobView, WaitReason};
+use bits_core::refusal::Refusal;
+use bits_core::time::Timestamp;
+
+use crate::file::File;
+use crate::job::{Challenge, CredentialPresent, Job, JobError, Outcome, Owner, Progress, Times, Wait};
+use crate::problem::Problem;
+
+/// The job as programs see it.
+pub fn job(view: &JobView, owner_name: Option<String>) -> Job {
+    let job = &view.job;
+    Job {
+        id: job.id.to_string(),
+        revision: job.revision.0,
+        display_name: job.properties.display_name.clone(),
+        description: job.properties.description.clone(),
+        kind: "download".to_owned(),
+        state: job.state.name().to_owned(),
+        priority: job.properties.priority.name().to_owned(),
+        owner: Owner { id: job.owner.0.to_string(), name: owner_name },
+        progress: Progress {
+            bytes_total: view.progress.bytes_total.map(|bytes| bytes.0),
+            bytes_transferred: view.progress.bytes_transferred.0,
+            files_total: view.progress.files_total,
+            files_transferred: view.progress.files_transferred,
+        },
+        times: Times {
+            created: rfc3339(job.times.created),
+            modified: rfc3339(job.times.modified),
+            transfer_completed: job.times.transfer_completed.map(rfc3339),
+        },
+        error: job.error.as_ref().map(job_error),
+        error_count: job.error_count,
+        wait: view.wait.map(wait),
+        minimum_retry_delay: job.properties.minimum_retry_delay.map(|delay| delay.as_secs()),
+        no_progress_timeout: job.properties.no_progress_timeout.as_secs(),
+        complete_when_done: job.properties.complete_when_done,
+        credentials: None,
+        files: None,
+    }
+}
+
+/// The file as programs see it.
+pub fn file(view: &FileView) -> File {
+    File {
+        index: view.file.index.0,
+        remote_name: view.file.remote_name.as_str().to_owned(),
+        local_name: view.file.local_name.as_str().to_owned(),
+        bytes_total: view.file.size.map(|bytes| bytes.0),
+        bytes_transferred: view.transferred.0,
+        completed: view.file.stage == Stage::Completed,
+    }
+}
+
+/// That a credential is set, and no more.
+pub fn credential_present(credential: &SealedCredential) -> CredentialPresent {
+    CredentialPresent {
+        target: credential.target.name().to_owned(),
+        scheme: credential.scheme.name().to_owned(),
+    }
+}
+
+/// The refusal as programs see it.
+pub fn problem(refusal: &Refusal, request: String) -> Problem {
+    let code = refusal.code();
+    Problem { code: code.to_string(), name: name(code), message: refusal.to_string(), request }
+}
+
+/// A code that is no failure, with its sentence.
+pub fn outcome(code: Code, message: &str) -> Outcome {
+    Outcome { code: code.to_string(), name: name(code), message: message.to_owned() }
+}
+
+/// The time as programs see it: RFC 3339, UTC, to the millisecond.
+pub fn rfc3339(time: Timestamp) -> String {
+    let millis = i64::try_from(time.0).unwrap_or(i64::MAX);
+    match jiff::Timestamp::from_millisecond(millis) {
+        Ok(time) => format!("{time:.3}"),
+        Err(_) => format!("{:.3}", jiff::Timestamp::MAX),
+    }
+}
+
+fn job_error(error: &error::JobError) -> JobError {
+    JobError {
+        code: error.code.to_string(),
+        name: name(error.code),
+        context: error.context.name().to_owned(),
+        message: error.message.clone(),
+        transient: error.transient,
+        file: error.file.map(|index| index.0),
+        challenge: error.challenge.as_ref().map(challenge),
+    }
+}
+
+fn challenge(challenge: &error::Challenge) -> Challenge {
+    Challenge {
+        target: challenge.target.name().to_owned(),
+        host: challenge.host.clone(),
+        realm: challenge.realm.clone(),
+        schemes: challenge.schemes.iter().map(|scheme| scheme.name().to_owned()).collect(),
+        refused: challenge.refused,
+    }
+}
+
+fn wait(wait: WaitReason) -> Wait {
+    match wait {
+        WaitReason::Queued { ahead } => {
+            Wait { reason: "turn".to_owned(), until: None, ahead: Some(ahead as u64) }
+        }
+        WaitReason::Retry { until } => {
+            Wait { reason: "retry".to_owned(), until: Some(rfc3339(until)), ahead: None }
+        }
+    }
+}
+
+fn name(code: Code) -> String {
+    code.name().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rfc_3339_in_utc() {
+        assert_eq!(rfc3339(Timestamp(0)), "1970-01-01T00:00:00.000Z");
+        assert_eq!(rfc3339(Timestamp(1_764_064_339_120)), "2025-11-25T09:52:19.120Z");
+        assert_eq!(rfc3339(Timestamp(u64::MAX)).len(), "9999-12-30T22:00:00.000Z".len());
+    }
+}

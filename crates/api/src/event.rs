@@ -1,0 +1,58 @@
+//! What watchers are told: first how things are, then what changes.
+//!
+//! The stream is server-sent events. Each has a name and a JSON body: `job` with a [`Job`] that is
+//! new or has changed, `ready` with nothing when all jobs have been told once, `note` with a
+//! [`Note`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::job::Job;
+
+/// One event.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    Job(Box<Job>),
+    /// From here on it is changes.
+    Ready,
+    Note(Note),
+}
+
+/// The name of [`Event::Job`] on the wire.
+pub const JOB: &str = "job";
+/// The name of [`Event::Ready`] on the wire.
+pub const READY: &str = "ready";
+/// The name of [`Event::Note`] on the wire.
+pub const NOTE: &str = "note";
+
+/// Something a curious person may want to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Note {
+    /// The id of the job it is about.
+    pub job: String,
+    pub text: String,
+}
+
+/// Which jobs to watch: one, or all of the caller's.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct EventQuery {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+}
+
+impl Event {
+    /// Reads an event of the stream; none when it has a name of a later version.
+    ///
+    /// # Errors
+    /// When the body is not what the name says.
+    pub fn parse(name: &str, body: &str) -> Result<Option<Self>, serde_json::Error> {
+        Ok(match name {
+            JOB => Some(Self::Job(serde_json::from_str(body)?)),
+            NOTE => Some(Self::Note(serde_json::from_str(body)?)),
+            READY => Some(Self::Ready),
+            _ => None,
+        })
+    }
+}

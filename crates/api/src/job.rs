@@ -1,0 +1,230 @@
+//! A job as programs see it, and what they can ask of one.
+
+use serde::{Deserialize, Serialize};
+
+use crate::file::File;
+
+/// A job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Job {
+    /// 32 hexadecimal digits in groups, lower case.
+    pub id: String,
+    /// Goes up with each change; the `ETag` of the job.
+    pub revision: u64,
+    pub display_name: String,
+    pub description: String,
+    /// `download`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `queued`, `connecting`, `transferring`, `suspended`, `error`, `transient_error`,
+    /// `transferred`, `acknowledged` or `cancelled`.
+    pub state: String,
+    /// `foreground`, `high`, `normal` or `low`.
+    pub priority: String,
+    pub owner: Owner,
+    pub progress: Progress,
+    pub times: Times,
+    /// The last error; it stays until the job transfers again.
+    pub error: Option<JobError>,
+    pub error_count: u32,
+    /// Why the job does not move, when it waits.
+    pub wait: Option<Wait>,
+    /// Seconds before each retry; null: after 1, 2, 4 … 60 seconds.
+    pub minimum_retry_delay: Option<u64>,
+    /// Seconds of errors without progress before the job is given up.
+    pub no_progress_timeout: u64,
+    /// Whether the service completes the job by itself.
+    pub complete_when_done: bool,
+    /// Which credentials are set; what they are cannot be read. Only when one job is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<Vec<CredentialPresent>>,
+    /// The files; only where the command line puts them in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Vec<File>>,
+}
+
+/// Whose job it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Owner {
+    /// The user id, as text.
+    pub id: String,
+    /// The user's name, where the system knows one.
+    pub name: Option<String>,
+}
+
+/// `BG_JOB_PROGRESS`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Progress {
+    /// Null until the size of every file is known.
+    pub bytes_total: Option<u64>,
+    pub bytes_transferred: u64,
+    pub files_total: u32,
+    pub files_transferred: u32,
+}
+
+/// `BG_JOB_TIMES`, each RFC 3339 in UTC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Times {
+    pub created: String,
+    pub modified: String,
+    pub transfer_completed: Option<String>,
+}
+
+/// An error a job has met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct JobError {
+    /// `0x` and eight hexadecimal digits.
+    pub code: String,
+    pub name: String,
+    /// What the service was dealing with, such as `remote_file` or `local_file`.
+    pub context: String,
+    /// One sentence for a person.
+    pub message: String,
+    /// Whether time may cure it.
+    pub transient: bool,
+    /// The index of the file it concerns.
+    pub file: Option<u32>,
+    /// Who asked for credentials, when they are missing or were refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub challenge: Option<Challenge>,
+}
+
+/// What somebody must be told to find the right credentials.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Challenge {
+    /// `server` or `proxy`.
+    pub target: String,
+    pub host: String,
+    /// As the server sent it: foreign text.
+    pub realm: Option<String>,
+    /// The schemes offered: `basic`, `digest`, `ntlm`, `negotiate`.
+    pub schemes: Vec<String>,
+    /// Whether credentials were sent and refused.
+    pub refused: bool,
+}
+
+/// Why a job waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Wait {
+    /// `turn` or `retry`.
+    pub reason: String,
+    /// Until when, where that is known.
+    pub until: Option<String>,
+    /// How many jobs have their turn first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ahead: Option<u64>,
+}
+
+/// That a credential is set, and no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CredentialPresent {
+    pub target: String,
+    pub scheme: String,
+}
+
+/// A part of a list of jobs, oldest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct JobList {
+    pub jobs: Vec<Job>,
+    /// What to ask for to get the next part; null at the end.
+    pub next: Option<String>,
+}
+
+/// Which jobs a list is to have.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ListQuery {
+    /// Only jobs in this state; without it all but the final ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// Only live jobs whose id begins so (four characters or more) or whose name is this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub called: Option<String>,
+    /// Where to go on: the `next` of the part before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// 1 to 1000; 100 when it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+}
+
+/// A new job.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CreateJob {
+    /// The caller may choose the id; asking twice with one id makes one job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    pub display_name: String,
+    /// `download`, which is also meant when it is not given.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    #[serde(default)]
+    pub properties: ChangeJob,
+    /// What of the caller's environment transfers need.
+    #[serde(default)]
+    pub environment: Environment,
+}
+
+/// Changes to the properties of a job; what is not given stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ChangeJob {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<String>,
+    /// Seconds; `0` goes back to retries after 1, 2, 4 … 60 seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum_retry_delay: Option<u64>,
+    /// Seconds; `0` makes every error fatal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_progress_timeout: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub complete_when_done: Option<bool>,
+}
+
+/// What of the caller's environment transfers need: the service was started from another one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Environment {
+    /// The caller's `KRB5_CONFIG`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub krb5_config: Option<String>,
+    /// The caller's umask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub umask: Option<u32>,
+}
+
+/// How a command ended well.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CommandAnswer {
+    pub job: Job,
+    /// What is to be said beyond that, such as `BG_S_PARTIAL_COMPLETE`.
+    pub outcome: Option<Outcome>,
+}
+
+/// A code that is no failure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Outcome {
+    pub code: String,
+    pub name: String,
+    pub message: String,
+}

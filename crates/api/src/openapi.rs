@@ -1,0 +1,154 @@
+//! `openapi.json`, made from the table of operations and the types.
+
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use crate::operations::{OPERATIONS, Operation};
+use crate::{about, credentials, event, file, job, problem, settings};
+
+/// The whole document.
+pub fn document() -> Value {
+    let mut generator = SchemaSettings::draft2020_12()
+        .with(|settings| settings.definitions_path = "/components/schemas".into())
+        .into_generator();
+    let queries = describe_types(&mut generator);
+    let mut paths: Map<String, Value> = Map::new();
+    for operation in OPERATIONS {
+        let path = paths.entry(operation.path).or_insert_with(|| json!({}));
+        path[operation.method.to_lowercase()] = describe(operation, &queries);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "OpenBITS",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "The local socket of the OpenBITS service. Who calls is known from the socket; \
+                            requests with Origin or Referer are refused.",
+            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" }
+        },
+        "paths": paths,
+        "components": { "schemas": generator.definitions() },
+    })
+}
+
+/// Makes every body type known to `generator`; returns the query types, whose properties become
+/// parameters.
+fn describe_types(generator: &mut SchemaGenerator) -> Map<String, Value> {
+    generator.subschema_for::<about::About>();
+    generator.subschema_for::<settings::SettingList>();
+    generator.subschema_for::<job::CreateJob>();
+    generator.subschema_for::<job::ChangeJob>();
+    generator.subschema_for::<job::Job>();
+    generator.subschema_for::<job::JobList>();
+    generator.subschema_for::<job::CommandAnswer>();
+    generator.subschema_for::<file::AddFiles>();
+    generator.subschema_for::<file::FileList>();
+    generator.subschema_for::<credentials::SetCredentials>();
+    generator.subschema_for::<credentials::Removed>();
+    generator.subschema_for::<event::Note>();
+    generator.subschema_for::<problem::Problem>();
+    let mut queries = Map::new();
+    for (name, schema) in [
+        ("ListQuery", generator.root_schema_for::<job::ListQuery>()),
+        ("FileQuery", generator.root_schema_for::<file::FileQuery>()),
+        ("EventQuery", generator.root_schema_for::<event::EventQuery>()),
+    ] {
+        queries.insert(name.to_owned(), schema.to_value());
+    }
+    queries
+}
+
+fn describe(operation: &Operation, queries: &Map<String, Value>) -> Value {
+    let mut parameters: Vec<Value> = Vec::new();
+    for segment in operation.path.split('/') {
+        if let Some(name) = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+            parameters
+                .push(json!({ "name": name, "in": "path", "required": true, "schema": path_schema(name) }));
+        }
+    }
+    if let Some(properties) = operation.query.and_then(|name| queries[name]["properties"].as_object()) {
+        for (name, schema) in properties {
+            parameters.push(json!({ "name": name, "in": "query", "required": false, "schema": schema }));
+        }
+    }
+    if operation.name == "change_job" {
+        parameters.push(json!({
+            "name": "If-Match", "in": "header", "required": false,
+            "description": "The revision the change was decided on, in quotes.",
+            "schema": { "type": "string", "pattern": "^\"[0-9]{1,20}\"$" }
+        }));
+    }
+    let mut responses = Map::new();
+    let (status, answer) = operation.answer;
+    responses.insert(status.to_string(), describe_answer(answer));
+    for problem in operation.problems {
+        responses.insert(
+            problem.to_string(),
+            json!({
+                "description": "Refused; nothing has changed.",
+                "content": { "application/json": { "schema": reference("Problem") } }
+            }),
+        );
+    }
+    let mut described = json!({
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "parameters": parameters,
+        "responses": responses,
+    });
+    if let Some(body) = operation.body {
+        described["requestBody"] =
+            json!({ "required": true, "content": { "application/json": { "schema": reference(body) } } });
+    }
+    described
+}
+
+fn describe_answer(answer: Option<&str>) -> Value {
+    match answer {
+        None => json!({ "description": "Done." }),
+        Some("event stream") => json!({
+            "description": "Events named `job` (a Job), `ready`, `note` (a Note).",
+            "content": { "text/event-stream": { "schema": { "type": "string" } } }
+        }),
+        Some(name) => json!({
+            "description": "Done.",
+            "content": { "application/json": { "schema": reference(name) } }
+        }),
+    }
+}
+
+fn path_schema(name: &str) -> Value {
+    match name {
+        "target" => json!({ "type": "string", "enum": ["server", "proxy"] }),
+        "scheme" => json!({ "type": "string", "enum": ["basic", "digest", "ntlm", "negotiate", "any"] }),
+        _ => json!({ "type": "string", "format": "uuid" }),
+    }
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checked_in_document_is_current() {
+        let checked_in: Value =
+            serde_json::from_str(include_str!("../openapi.json")).expect("openapi.json is JSON");
+        assert_eq!(checked_in, document(), "run `cargo xtask openapi`");
+    }
+
+    #[test]
+    fn every_type_the_table_names_is_described() {
+        let document = document();
+        for operation in OPERATIONS {
+            for name in [operation.body, operation.answer.1.filter(|name| *name != "event stream")] {
+                let Some(name) = name else { continue };
+                assert!(document["components"]["schemas"][name].is_object(), "{name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! All one can ask of the service, as one table.
+//!
+//! Routes, client and `openapi.json` are tested against it.
+
+/// One thing one can ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Operation {
+    pub name: &'static str,
+    pub method: &'static str,
+    pub path: &'static str,
+    pub summary: &'static str,
+    /// The type of the query, if it has one.
+    pub query: Option<&'static str>,
+    /// The type of the body, if it has one.
+    pub body: Option<&'static str>,
+    /// The status of success, and the type of its body.
+    pub answer: (u16, Option<&'static str>),
+    /// The statuses of refusals, each with a `Problem`.
+    pub problems: &'static [u16],
+}
+
+const GET: &str = "GET";
+const POST: &str = "POST";
+
+/// Refusals of whatever speaks to the socket: not the service's user, malformed, unwritable.
+const ANY: &[u16] = &[400, 403, 413, 503];
+const ONE_JOB: &[u16] = &[400, 403, 404, 413, 503];
+const CHANGE: &[u16] = &[400, 403, 404, 409, 412, 413, 415, 503, 507];
+
+const fn command(name: &'static str, path: &'static str, summary: &'static str) -> Operation {
+    Operation {
+        name,
+        method: POST,
+        path,
+        summary,
+        query: None,
+        body: None,
+        answer: (200, Some("CommandAnswer")),
+        problems: CHANGE,
+    }
+}
+
+/// The table.
+pub const OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "about",
+        method: GET,
+        path: "/v1/about",
+        summary: "The service: version, places, how many jobs.",
+        query: None,
+        body: None,
+        answer: (200, Some("About")),
+        problems: ANY,
+    },
+    Operation {
+        name: "settings",
+        method: GET,
+        path: "/v1/settings",
+        summary: "The settings in force, and where each came from.",
+        query: None,
+        body: None,
+        answer: (200, Some("SettingList")),
+        problems: ANY,
+    },
+    Operation {
+        name: "create_job",
+        method: POST,
+        path: "/v1/jobs",
+        summary: "Creates a job, suspended and without files.",
+        query: None,
+        body: Some("CreateJob"),
+        answer: (201, Some("Job")),
+        problems: CHANGE,
+    },
+    Operation {
+        name: "list_jobs",
+        method: GET,
+        path: "/v1/jobs",
+        summary: "The caller's jobs, oldest first, a page at a time.",
+        query: Some("ListQuery"),
+        body: None,
+        answer: (200, Some("JobList")),
+        problems: ANY,
+    },
+    Operation {
+        name: "job",
+        method: GET,
+        path: "/v1/jobs/{job}",
+        summary: "One job, with its wait reason, its last error and which credentials are set.",
+        query: None,
+        body: None,
+        answer: (200, Some("Job")),
+        problems: ONE_JOB,
+    },
+    Operation {
+        name: "change_job",
+        method: "PATCH",
+        path: "/v1/jobs/{job}",
+        summary: "Changes properties: all of them, or none. `If-Match` carries the revision.",
+        query: None,
+        body: Some("ChangeJob"),
+        answer: (200, Some("Job")),
+        problems: CHANGE,
+    },
+    command("resume_job", "/v1/jobs/{job}/resume", "Lets the job run."),
+    command("suspend_job", "/v1/jobs/{job}/suspend", "Stops the job; what has come is kept."),
+    command("complete_job", "/v1/jobs/{job}/complete", "Puts whole files in place and ends the job."),
+    command("cancel_job", "/v1/jobs/{job}/cancel", "Ends the job and deletes what has come."),
+    Operation {
+        name: "add_files",
+        method: POST,
+        path: "/v1/jobs/{job}/files",
+        summary: "Adds files: all of them, or none.",
+        query: None,
+        body: Some("AddFiles"),
+        answer: (200, Some("Job")),
+        problems: CHANGE,
+    },
+    Operation {
+        name: "list_files",
+        method: GET,
+        path: "/v1/jobs/{job}/files",
+        summary: "The files of a job in their order, a page at a time.",
+        query: Some("FileQuery"),
+        body: None,
+        answer: (200, Some("FileList")),
+        problems: ONE_JOB,
+    },
+    Operation {
+        name: "set_credentials",
+        method: "PUT",
+        path: "/v1/jobs/{job}/credentials/{target}/{scheme}",
+        summary: "Sets an explicit credential; the scheme `any` sets all that suit.",
+        query: None,
+        body: Some("SetCredentials"),
+        answer: (204, None),
+        problems: CHANGE,
+    },
+    Operation {
+        name: "remove_credentials",
+        method: "DELETE",
+        path: "/v1/jobs/{job}/credentials/{target}/{scheme}",
+        summary: "Removes a credential.",
+        query: None,
+        body: None,
+        answer: (200, Some("Removed")),
+        problems: CHANGE,
+    },
+    Operation {
+        name: "events",
+        method: GET,
+        path: "/v1/events",
+        summary: "Server-sent events: first how things are, then what changes.",
+        query: Some("EventQuery"),
+        body: None,
+        answer: (200, Some("event stream")),
+        problems: ONE_JOB,
+    },
+    Operation {
+        name: "stop",
+        method: POST,
+        path: "/v1/stop",
+        summary: "Stops the service; transfers go on when it is started again.",
+        query: None,
+        body: None,
+        answer: (202, None),
+        problems: ANY,
+    },
+];
+
+/// The operation called `name`.
+pub fn named(name: &str) -> Option<&'static Operation> {
+    OPERATIONS.iter().find(|operation| operation.name == name)
+}

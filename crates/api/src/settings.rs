@@ -1,0 +1,32 @@
+//! The settings in force, and where each came from.
+
+use serde::{Deserialize, Serialize};
+
+/// All settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SettingList {
+    pub settings: Vec<Setting>,
+}
+
+/// One setting.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Setting {
+    pub key: String,
+    /// The value in force, as text.
+    pub value: String,
+    /// Where it came from: `built in`, a file, or an environment variable.
+    pub origin: String,
+    pub meaning: String,
+    /// What it overruled, the last first.
+    pub overruled: Vec<Overruled>,
+}
+
+/// A value that another one replaced.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Overruled {
+    pub value: String,
+    pub origin: String,
+}

@@ -1,0 +1,152 @@
+//! Carries out what the engine decided, and brings back the answers to whoever asked.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bits_core::access::Caller;
+use bits_core::error::JobError;
+use bits_core::file::{File, FileIndex};
+use bits_core::job::{Attempt, Environment, JobId, Owner};
+use bits_core::queue::{self, Request, Ticket};
+use bits_core::refusal::Refusal;
+use bits_worker::link::{Assignment, ToWorker};
+use tokio::sync::oneshot;
+
+use crate::engine::{EffectRunner, Input, Notification, Query, Response, SealedAssignment, Watcher};
+use crate::subscriptions::Subscriptions;
+use crate::vault::Vault;
+use crate::workers::Workers;
+
+type Answers = Arc<Mutex<HashMap<Ticket, oneshot::Sender<Result<Response, Refusal>>>>>;
+
+/// The way to the engine: questions in, answers out.
+#[derive(Debug, Clone)]
+pub struct EngineHandle {
+    inputs: Sender<Input>,
+    answers: Answers,
+    next_ticket: Arc<AtomicU64>,
+}
+
+impl EngineHandle {
+    /// The way to the engine that receives from the other end of `inputs`.
+    pub fn new(inputs: Sender<Input>) -> Self {
+        Self { inputs, answers: Answers::default(), next_ticket: Arc::default() }
+    }
+
+    /// Asks for a change, and waits until it is written and done.
+    ///
+    /// # Errors
+    /// [`Refusal`]: nothing has changed.
+    pub async fn request(&self, caller: Caller, request: Request) -> Result<Response, Refusal> {
+        self.ask(|ticket| Input::Queue(queue::Input::Request { ticket, caller, request })).await
+    }
+
+    /// Asks how things are.
+    ///
+    /// # Errors
+    /// [`Refusal`] when it is not there or not for this caller.
+    pub async fn query(&self, caller: Caller, query: Query) -> Result<Response, Refusal> {
+        self.ask(|ticket| Input::Query { ticket, caller, query }).await
+    }
+
+    /// Asks to be told what changes from now on.
+    ///
+    /// # Errors
+    /// [`Refusal`] when the job is not there or not for this caller.
+    pub async fn watch(
+        &self,
+        caller: Caller,
+        job: Option<JobId>,
+        watcher: Watcher,
+    ) -> Result<Response, Refusal> {
+        self.ask(|ticket| Input::Watch { ticket, caller, job, watcher }).await
+    }
+
+    /// Lets the engine end after what it has received.
+    pub fn shut_down(&self) {
+        // An engine that is gone already has shut down.
+        let _ = self.inputs.send(Input::Shutdown);
+    }
+
+    async fn ask(&self, input: impl FnOnce(Ticket) -> Input) -> Result<Response, Refusal> {
+        let ticket = Ticket(self.next_ticket.fetch_add(1, Ordering::Relaxed));
+        let (answer, answered) = oneshot::channel();
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket, answer);
+        if self.inputs.send(input(ticket)).is_err() {
+            self.answers.lock().unwrap_or_else(PoisonError::into_inner).remove(&ticket);
+            return Err(Refusal::Stopping);
+        }
+        answered.await.unwrap_or(Err(Refusal::Stopping))
+    }
+}
+
+/// The engine's hands.
+#[derive(Debug)]
+pub struct Effects {
+    answers: Answers,
+    workers: Workers,
+    vault: Vault,
+    subscriptions: Subscriptions,
+}
+
+impl Effects {
+    pub fn new(handle: &EngineHandle, workers: Workers, vault: Vault) -> Self {
+        Self { answers: Arc::clone(&handle.answers), workers, vault, subscriptions: Subscriptions::default() }
+    }
+}
+
+impl Drop for Effects {
+    /// The engine has ended: nobody will answer any more.
+    fn drop(&mut self) {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+impl EffectRunner for Effects {
+    fn answer(&mut self, ticket: Ticket, answer: Result<Response, Refusal>) {
+        let waiting = self.answers.lock().unwrap_or_else(PoisonError::into_inner).remove(&ticket);
+        if let Some(waiting) = waiting {
+            // Whoever asked may have hung up.
+            let _ = waiting.send(answer);
+        }
+    }
+
+    fn begin(&mut self, assignment: SealedAssignment) -> Result<(), JobError> {
+        let SealedAssignment { job, owner, attempt, files, credentials, environment } = assignment;
+        let credentials = credentials.iter().map(|sealed| self.vault.open(job, owner, sealed));
+        let credentials = credentials.collect::<Result<Vec<_>, _>>()?;
+        let assignment = Assignment { job, attempt, files, credentials, environment };
+        self.workers.tell(ToWorker::Begin(Box::new(assignment)));
+        Ok(())
+    }
+
+    fn stop(&mut self, job: JobId, attempt: Attempt) {
+        self.workers.tell(ToWorker::Stop { job, attempt });
+    }
+
+    fn recorded(&mut self, job: JobId, attempt: Attempt, file: FileIndex) {
+        self.workers.tell(ToWorker::Recorded { job, attempt, file });
+    }
+
+    fn finalize(&mut self, job: JobId, files: Vec<File>, environment: Environment) {
+        self.workers.tell(ToWorker::Finalize { job, files, environment });
+    }
+
+    fn discard(&mut self, job: JobId, files: Vec<File>) {
+        self.workers.tell(ToWorker::Discard { job, files });
+    }
+
+    fn watch(&mut self, owner: Owner, job: Option<JobId>, watcher: Watcher) {
+        self.subscriptions.add(owner, job, watcher);
+    }
+
+    fn is_watched(&self, owner: Owner, job: JobId) -> bool {
+        self.subscriptions.covers(owner, job)
+    }
+
+    fn notify(&mut self, owner: Owner, job: JobId, notification: Notification) {
+        self.subscriptions.notify(owner, job, &notification);
+    }
+}

@@ -1,0 +1,486 @@
+//! The service's one decision-maker.
+//!
+//! Everything that can change a job arrives here as an [`Input`], one after the other, and each
+//! turn of the loop has four steps: receive, decide, commit, act. Nothing is acted on before it is
+//! committed, so a service that dies between any two steps wakes up in a state it had really been
+//! in. What the decisions are is the queue's business, how effects are run is not known here.
+
+mod query;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use bits_core::access::Caller;
+use bits_core::error::{Code, ErrorContext, JobError};
+use bits_core::file::{File, FileIndex};
+use bits_core::job::{self, Attempt, Environment, Job, JobId, Owner};
+use bits_core::ports::{SealedCredential, Store, StoreError};
+use bits_core::queue::{self, Answer, Decision, Effect, JobView, Limits, Queue, Report, Ticket};
+use bits_core::refusal::Refusal;
+use bits_core::time::Timestamp;
+
+pub use query::{Query, Response};
+
+/// How many inputs share one commit. Enough that a busy moment costs one sync, few enough that the
+/// first caller does not wait for the last.
+const INPUTS_PER_BATCH: usize = 256;
+/// How long to leave a store alone that could not write.
+const PAUSE_AFTER_FAILED_COMMIT: Duration = Duration::from_secs(1);
+/// How long a job can still be read after it is final.
+const FINAL_JOBS_KEPT: Duration = Duration::from_secs(24 * 3600);
+/// How often final jobs that have been kept long enough are looked for.
+const FORGET_INTERVAL: Duration = Duration::from_secs(3600);
+/// Files read from the store at a time.
+const FILES_PER_READ: usize = 1000;
+
+/// All that can wake the service.
+#[derive(Debug)]
+pub enum Input {
+    /// A request, or a report of a worker.
+    Queue(queue::Input),
+    /// Somebody wants to know something.
+    Query {
+        ticket: Ticket,
+        caller: Caller,
+        query: Query,
+    },
+    /// Somebody wants to be told what changes from now on.
+    Watch {
+        ticket: Ticket,
+        caller: Caller,
+        job: Option<JobId>,
+        watcher: Watcher,
+    },
+    Shutdown,
+}
+
+/// Where a watcher's events go; what it is made of is the effect runner's business.
+pub type Watcher = tokio::sync::mpsc::Sender<Notification>;
+
+/// What a watcher is told.
+#[derive(Debug, Clone)]
+pub enum Notification {
+    Job(Box<JobView>),
+    Note { job: JobId, text: String },
+}
+
+/// What a worker needs for one attempt, with the credentials still sealed.
+#[derive(Debug)]
+pub struct SealedAssignment {
+    pub job: JobId,
+    pub owner: Owner,
+    pub attempt: Attempt,
+    /// The files that are not whole, in their order.
+    pub files: Vec<File>,
+    pub credentials: Vec<SealedCredential>,
+    pub environment: Environment,
+}
+
+/// Carries out what was decided. It decides nothing, and never blocks.
+pub trait EffectRunner {
+    fn answer(&mut self, ticket: Ticket, answer: Result<Response, Refusal>);
+
+    /// Lets a worker begin.
+    ///
+    /// # Errors
+    /// When the credentials cannot be opened: the attempt has failed before it began.
+    fn begin(&mut self, assignment: SealedAssignment) -> Result<(), JobError>;
+
+    fn stop(&mut self, job: JobId, attempt: Attempt);
+    fn recorded(&mut self, job: JobId, attempt: Attempt, file: FileIndex);
+    fn finalize(&mut self, job: JobId, files: Vec<File>, environment: Environment);
+    fn discard(&mut self, job: JobId, files: Vec<File>);
+
+    /// Adds a watcher of one job, or of all jobs of `owner`.
+    fn watch(&mut self, owner: Owner, job: Option<JobId>, watcher: Watcher);
+    fn is_watched(&self, owner: Owner, job: JobId) -> bool;
+    fn notify(&mut self, owner: Owner, job: JobId, notification: Notification);
+}
+
+/// What time it is.
+pub trait Clock {
+    fn now(&self) -> Timestamp;
+}
+
+/// Runs until it is told to shut down.
+///
+/// # Errors
+/// When the store cannot be read or written at the start; later its errors are answers.
+pub fn run(
+    inputs: &Receiver<Input>,
+    store: &mut dyn Store,
+    clock: &dyn Clock,
+    effects: &mut dyn EffectRunner,
+    limits: Limits,
+) -> Result<(), StoreError> {
+    let mut engine = Engine::start(store, clock, effects, limits)?;
+    loop {
+        // Receive.
+        let batch = match engine.receive(inputs) {
+            Received::Batch(batch) => batch,
+            Received::Shutdown => return Ok(()),
+        };
+
+        // Decide.
+        let turn = engine.decide(batch);
+
+        // Commit, then act. A commit that fails undoes its own changes in memory; whoever waits is
+        // told so, and what a worker reported is kept to be taken in again.
+        match engine.store.commit(&turn.decision.batch()) {
+            Ok(()) => engine.act(turn),
+            Err(error) => engine.give_up(turn, &error),
+        }
+    }
+}
+
+struct Engine<'a> {
+    queue: Queue,
+    store: &'a mut dyn Store,
+    clock: &'a dyn Clock,
+    effects: &'a mut dyn EffectRunner,
+    /// What is to be taken in before anything new.
+    backlog: VecDeque<queue::Input>,
+    /// No commit before this, after one has failed.
+    paused_until: Option<Timestamp>,
+    forget_at: Timestamp,
+}
+
+enum Received {
+    Batch(Vec<Input>),
+    Shutdown,
+}
+
+/// What one turn has decided, and what it owes.
+struct Turn {
+    decision: Decision,
+    /// Requests of this turn: who must hear if it cannot be committed.
+    tickets: Vec<Ticket>,
+    /// Reports of this turn: what must not be lost if it cannot be committed.
+    reports: Vec<queue::Input>,
+    /// Questions, answered from what is committed.
+    queries: Vec<Input>,
+    /// Jobs of which more bytes have come.
+    progressed: BTreeSet<JobId>,
+}
+
+impl<'a> Engine<'a> {
+    fn start(
+        store: &'a mut dyn Store,
+        clock: &'a dyn Clock,
+        effects: &'a mut dyn EffectRunner,
+        limits: Limits,
+    ) -> Result<Self, StoreError> {
+        let now = clock.now();
+        let mut queue = Queue::new(limits);
+        let mut decision = Decision::default();
+        store.unfinished(&mut |job| queue.adopt(job, now, &mut decision))?;
+        store.commit(&decision.batch())?;
+        let mut engine = Self {
+            queue,
+            store,
+            clock,
+            effects,
+            backlog: VecDeque::new(),
+            paused_until: None,
+            forget_at: now,
+        };
+        let (due, _) = decision.into_effects();
+        engine.run_effects(due);
+        Ok(engine)
+    }
+
+    fn receive(&mut self, inputs: &Receiver<Input>) -> Received {
+        let mut batch: Vec<Input> = Vec::new();
+        let first = match self.until_next_wake() {
+            Some(timeout) => inputs.recv_timeout(timeout),
+            None => inputs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match first {
+            Ok(first) => batch.push(first),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Received::Shutdown,
+        }
+        batch.extend(inputs.try_iter().take(INPUTS_PER_BATCH - 1));
+        if batch.iter().any(|input| matches!(input, Input::Shutdown)) {
+            return Received::Shutdown;
+        }
+        Received::Batch(batch)
+    }
+
+    fn until_next_wake(&self) -> Option<Duration> {
+        let now = self.clock.now();
+        let wake = if let Some(until) = self.paused_until {
+            until
+        } else if !self.backlog.is_empty() || self.queue.next_runnable().is_some() {
+            return Some(Duration::ZERO);
+        } else {
+            self.queue.next_wake().map_or(self.forget_at, |wake| wake.min(self.forget_at))
+        };
+        Some(wake.since(now))
+    }
+
+    fn decide(&mut self, batch: Vec<Input>) -> Turn {
+        let now = self.clock.now();
+        let mut turn = Turn {
+            decision: Decision::default(),
+            tickets: Vec::new(),
+            reports: Vec::new(),
+            queries: Vec::new(),
+            progressed: BTreeSet::new(),
+        };
+        let paused = self.paused_until.is_some_and(|until| until > now);
+        if !paused {
+            self.paused_until = None;
+            for input in std::mem::take(&mut self.backlog) {
+                self.take_in(input, now, &mut turn);
+            }
+        }
+        for input in batch {
+            match input {
+                // A store that could not write is left alone for a moment; a report keeps.
+                Input::Queue(input @ queue::Input::Report { .. }) if paused => self.backlog.push_back(input),
+                Input::Queue(input) => self.take_in(input, now, &mut turn),
+                query => turn.queries.push(query),
+            }
+        }
+        if !paused {
+            self.let_time_pass(now, &mut turn);
+        }
+        turn
+    }
+
+    fn let_time_pass(&mut self, now: Timestamp, turn: &mut Turn) {
+        for _ in 0..INPUTS_PER_BATCH {
+            let Some(job) = self.queue.next_due(now) else { break };
+            self.take_in(queue::Input::Due { job }, now, turn);
+        }
+        for _ in 0..INPUTS_PER_BATCH {
+            let Some(job) = self.queue.next_runnable() else { break };
+            self.take_in(queue::Input::Grant { job }, now, turn);
+        }
+        if self.forget_at <= now {
+            self.forget_at = now + FORGET_INTERVAL;
+            let before = Timestamp(now.0.saturating_sub(FINAL_JOBS_KEPT.as_millis() as u64));
+            match self.store.forget_final(before) {
+                Ok(0) => {}
+                Ok(count) => tracing::info!(count, "final jobs forgotten"),
+                Err(error) => tracing::warn!(%error, "final jobs could not be forgotten"),
+            }
+        }
+    }
+
+    fn take_in(&mut self, input: queue::Input, now: Timestamp, turn: &mut Turn) {
+        if let queue::Input::Report { job, report: Report::Progress { attempt, file, transferred } } = input {
+            if self.queue.progressed(job, attempt, file, transferred) {
+                turn.progressed.insert(job);
+            }
+            return;
+        }
+        let id = input.job();
+        let job = match turn.decision.job(id) {
+            Some(job) => Ok(Some(job.clone())),
+            None => self.store.job(id),
+        };
+        match (job, input) {
+            (Ok(job), input) => {
+                match &input {
+                    queue::Input::Request { ticket, .. } => turn.tickets.push(*ticket),
+                    queue::Input::Report { .. } => turn.reports.push(input.clone()),
+                    queue::Input::Grant { .. } | queue::Input::Due { .. } => {}
+                }
+                self.queue.handle(input, job, now, &mut turn.decision);
+            }
+            (Err(error), queue::Input::Request { ticket, .. }) => {
+                self.effects.answer(ticket, Err(not_written(&error)));
+            }
+            (Err(error), input) => {
+                tracing::error!(%error, job = %id, "the queue could not be read");
+                if matches!(input, queue::Input::Report { .. }) {
+                    self.backlog.push_back(input);
+                }
+                self.paused_until = Some(now + PAUSE_AFTER_FAILED_COMMIT);
+            }
+        }
+    }
+
+    fn act(&mut self, turn: Turn) {
+        let changed = turn.decision.changed();
+        for id in &changed {
+            if let Some(job) = turn.decision.job(*id) {
+                log_change(job);
+            }
+        }
+        let (effects, again) = turn.decision.into_effects();
+        self.backlog.extend(again);
+        self.run_effects(effects);
+        for id in turn.progressed.into_iter().chain(changed).collect::<BTreeSet<_>>() {
+            self.tell_watchers(id);
+        }
+        for query in turn.queries {
+            self.answer_query(query);
+        }
+    }
+
+    /// Undoes a turn that could not be committed.
+    fn give_up(&mut self, turn: Turn, error: &StoreError) {
+        tracing::error!(%error, "the queue could not be written");
+        for ticket in turn.tickets {
+            self.effects.answer(ticket, Err(not_written(error)));
+        }
+        self.queue.revert(turn.decision);
+        self.backlog.extend(turn.reports);
+        self.paused_until = Some(self.clock.now() + PAUSE_AFTER_FAILED_COMMIT);
+        for query in turn.queries {
+            self.answer_query(query);
+        }
+    }
+
+    fn run_effects(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Answer { ticket, answer } => {
+                    let answer = answer.and_then(|answer| self.response(answer));
+                    self.effects.answer(ticket, answer);
+                }
+                Effect::Recorded { job, attempt, file } => self.effects.recorded(job, attempt, file),
+                Effect::Note { job, text } => self.note(job, text),
+                Effect::Job { job, effect } => {
+                    if let Err(error) = self.run_job_effect(job, effect) {
+                        // It can be derived again from what is stored, at the latest by the next
+                        // start; until then the job can say so.
+                        tracing::error!(%error, %job, ?effect, "an effect could not be run");
+                        self.fail_effect(job, effect, &error);
+                    }
+                }
+            }
+        }
+    }
+
+    fn run_job_effect(&mut self, id: JobId, effect: job::Effect) -> Result<(), StoreError> {
+        match effect {
+            job::Effect::Stop(attempt) => self.effects.stop(id, attempt),
+            job::Effect::Begin(attempt) => {
+                let Some(job) = self.store.job(id)? else { return Ok(()) };
+                let mut files = self.all_files(id)?;
+                files.retain(|file| file.stage == bits_core::file::Stage::Waiting);
+                let assignment = SealedAssignment {
+                    job: id,
+                    owner: job.owner,
+                    attempt,
+                    files,
+                    credentials: self.store.credentials(id)?,
+                    environment: job.properties.environment,
+                };
+                if let Err(error) = self.effects.begin(assignment) {
+                    self.backlog.push_back(queue::Input::Report {
+                        job: id,
+                        report: Report::Failed { attempt, error },
+                    });
+                }
+            }
+            job::Effect::FinalizeFiles => {
+                let Some(job) = self.store.job(id)? else { return Ok(()) };
+                let files = self.all_files(id)?;
+                self.effects.finalize(id, files, job.properties.environment);
+            }
+            job::Effect::DiscardFiles => {
+                let files = self.all_files(id)?;
+                self.effects.discard(id, files);
+            }
+            job::Effect::ForgetCredentials => unreachable!("the queue makes it a change"),
+        }
+        Ok(())
+    }
+
+    fn fail_effect(&mut self, job: JobId, effect: job::Effect, error: &StoreError) {
+        let error = JobError {
+            code: error.code(),
+            context: ErrorContext::GeneralQueueManager,
+            transient: true,
+            message: error.to_string(),
+            file: None,
+            challenge: None,
+            retry_after_seconds: None,
+        };
+        let report = match effect {
+            job::Effect::Begin(attempt) => Report::Failed { attempt, error },
+            job::Effect::FinalizeFiles => Report::Finalized { files: Vec::new(), error: Some(error) },
+            job::Effect::DiscardFiles => Report::Discarded { leftover: Some(error.message) },
+            job::Effect::Stop(_) | job::Effect::ForgetCredentials => return,
+        };
+        self.backlog.push_back(queue::Input::Report { job, report });
+    }
+
+    fn all_files(&mut self, job: JobId) -> Result<Vec<File>, StoreError> {
+        let mut files: Vec<File> = Vec::new();
+        loop {
+            let from = files.last().map_or(0, |last| last.index.0 + 1);
+            let page = self.store.files(job, FileIndex(from), FILES_PER_READ)?;
+            let last = page.len() < FILES_PER_READ;
+            files.extend(page);
+            if last {
+                return Ok(files);
+            }
+        }
+    }
+
+    fn response(&mut self, answer: Answer) -> Result<Response, Refusal> {
+        let (id, outcome) = match answer {
+            Answer::Done => return Ok(Response::Done),
+            Answer::Job(job) => (job, None),
+            Answer::Completed { job, partial } => (job, partial.then_some(Code::PARTIAL_COMPLETE)),
+            Answer::Cancelled { job, leftover } => (job, leftover.then_some(Code::UNABLE_TO_DELETE_FILES)),
+        };
+        let view = self.view(id).map_err(|error| not_written(&error))?;
+        let view = view.ok_or_else(|| Refusal::NotFound { what: id.to_string() })?;
+        Ok(Response::Job { view: Box::new(view), outcome })
+    }
+
+    fn view(&mut self, id: JobId) -> Result<Option<JobView>, StoreError> {
+        let Some(job) = self.store.job(id)? else { return Ok(None) };
+        let progress = self.store.progress(id)?;
+        Ok(Some(self.queue.view(job, progress)))
+    }
+
+    fn tell_watchers(&mut self, id: JobId) {
+        match self.store.job(id) {
+            Ok(Some(job)) if self.effects.is_watched(job.owner, id) => match self.store.progress(id) {
+                Ok(progress) => {
+                    let owner = job.owner;
+                    let view = self.queue.view(job, progress);
+                    self.effects.notify(owner, id, Notification::Job(Box::new(view)));
+                }
+                Err(error) => tracing::warn!(%error, job = %id, "watchers could not be told"),
+            },
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, job = %id, "watchers could not be told"),
+        }
+    }
+
+    fn note(&mut self, id: JobId, text: String) {
+        tracing::info!(job = %id, "{text}");
+        if let Ok(Some(job)) = self.store.job(id) {
+            self.effects.notify(job.owner, id, Notification::Note { job: id, text });
+        }
+    }
+}
+
+fn log_change(job: &Job) {
+    let error = job.error.as_ref().filter(|_| !job.state.is_final());
+    match error {
+        Some(error) => tracing::info!(
+            job = %job.id, state = job.state.name(), attempt = job.attempt.0, revision = job.revision.0,
+            code = %error.code, "{}", error.message
+        ),
+        None => tracing::debug!(
+            job = %job.id, state = job.state.name(), attempt = job.attempt.0, revision = job.revision.0
+        ),
+    }
+}
+
+fn not_written(error: &StoreError) -> Refusal {
+    Refusal::NotWritten { code: error.code(), reason: error.to_string() }
+}

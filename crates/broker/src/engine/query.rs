@@ -1,0 +1,122 @@
+//! What can be asked without changing anything.
+//!
+//! Reads are inputs too, answered from what is committed, so that whoever has an answer to a
+//! change sees that change.
+
+use bits_core::access::{self, Caller};
+use bits_core::error::Code;
+use bits_core::file::FileIndex;
+use bits_core::job::{JobId, Owner};
+use bits_core::ports::{Cursor, Filter, SealedCredential, StateName};
+use bits_core::queue::{FileView, JobView, Ticket};
+use bits_core::refusal::Refusal;
+
+use super::{Engine, Input, Watcher, not_written};
+
+/// A question.
+#[derive(Debug, Clone)]
+pub enum Query {
+    /// One job, and which credentials it has.
+    Job(JobId),
+    Files {
+        job: JobId,
+        from: FileIndex,
+        limit: usize,
+    },
+    List {
+        filter: Filter,
+        after: Option<Cursor>,
+        limit: usize,
+    },
+    /// How many jobs of the caller are in each state.
+    Counts,
+}
+
+/// What somebody gets who asked.
+#[derive(Debug)]
+pub enum Response {
+    Done,
+    /// The job after a change; `outcome` is what is to be said beyond that.
+    Job {
+        view: Box<JobView>,
+        outcome: Option<Code>,
+    },
+    JobWithCredentials {
+        view: Box<JobView>,
+        credentials: Vec<SealedCredential>,
+    },
+    Files {
+        files: Vec<FileView>,
+        next: Option<FileIndex>,
+    },
+    List {
+        jobs: Vec<JobView>,
+        next: Option<Cursor>,
+    },
+    Counts(Vec<(StateName, u64)>),
+}
+
+impl Engine<'_> {
+    pub(super) fn answer_query(&mut self, input: Input) {
+        match input {
+            Input::Query { ticket, caller, query } => {
+                let answer = self.read(caller, query);
+                self.effects.answer(ticket, answer);
+            }
+            Input::Watch { ticket, caller, job, watcher } => {
+                self.start_watching(ticket, caller, job, watcher)
+            }
+            Input::Queue(_) | Input::Shutdown => unreachable!("handled where inputs are received"),
+        }
+    }
+
+    fn read(&mut self, caller: Caller, query: Query) -> Result<Response, Refusal> {
+        match query {
+            Query::Job(id) => {
+                let view = self.view_for(caller, id)?;
+                let credentials = self.store.credentials(id).map_err(|error| not_written(&error))?;
+                Ok(Response::JobWithCredentials { view: Box::new(view), credentials })
+            }
+            Query::Files { job, from, limit } => {
+                let view = self.view_for(caller, job)?;
+                // One more than asked for tells whether there are more.
+                let mut files =
+                    self.store.files(job, from, limit + 1).map_err(|error| not_written(&error))?;
+                let next = files.get(limit).map(|file| file.index);
+                files.truncate(limit);
+                let files = files.into_iter().map(|file| self.queue.view_file(&view.job, file)).collect();
+                Ok(Response::Files { files, next })
+            }
+            Query::List { filter, after, limit } => {
+                let page = self.store.list(&filter, after, limit).map_err(|error| not_written(&error))?;
+                let jobs =
+                    page.jobs.into_iter().map(|(job, progress)| self.queue.view(job, progress)).collect();
+                Ok(Response::List { jobs, next: page.next })
+            }
+            Query::Counts => {
+                let counts = self.store.counts(Owner(caller.uid)).map_err(|error| not_written(&error))?;
+                Ok(Response::Counts(counts))
+            }
+        }
+    }
+
+    fn view_for(&mut self, caller: Caller, id: JobId) -> Result<JobView, Refusal> {
+        let view = self.view(id).map_err(|error| not_written(&error))?;
+        let view = view.ok_or_else(|| Refusal::NotFound { what: id.to_string() })?;
+        access::check(caller, &view.job)?;
+        Ok(view)
+    }
+
+    /// From here on the watcher is told what changes; how things are it asks for itself, a page at
+    /// a time.
+    fn start_watching(&mut self, ticket: Ticket, caller: Caller, job: Option<JobId>, watcher: Watcher) {
+        let answer = match job {
+            Some(id) => self.view_for(caller, id).map(|_| ()),
+            None => Ok(()),
+        };
+        if answer.is_ok() {
+            self.effects.watch(Owner(caller.uid), job, watcher);
+        }
+        self.effects.answer(ticket, answer.map(|()| Response::Done));
+    }
+}

@@ -1,0 +1,355 @@
+//! The engine with a store in memory, hands that only remember, and no worker but the test.
+
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use bits_core::file::{BootId, LocalName, Validator};
+use bits_core::job::{Command, Priority, Progress, Properties, PropertyChange, Revision, State};
+use bits_core::ports::{Batch, Cursor, Filter, Page, StateName};
+use bits_core::queue::{NewFile, Request};
+use bits_core::remote_name::RemoteName;
+use bits_core::units::Bytes;
+use bits_store::memory::MemoryStore;
+
+use super::*;
+
+const ANNA: Caller = Caller { uid: 1000 };
+const JOB: JobId = JobId([1; 16]);
+
+/// What the engine did, in the order it did it.
+#[derive(Debug)]
+enum Done {
+    Answered(Ticket, Result<Response, Refusal>),
+    Began(Attempt, Vec<FileIndex>),
+    Stopped(Attempt),
+    Recorded(FileIndex),
+    Finalized,
+    Discarded,
+    Committed,
+}
+
+/// A store in memory that can be told to fail, and tells of each commit.
+struct Disk {
+    store: Arc<Mutex<MemoryStore>>,
+    is_full: Arc<Mutex<bool>>,
+    done: Sender<Done>,
+}
+
+impl Disk {
+    fn locked(&self) -> std::sync::MutexGuard<'_, MemoryStore> {
+        self.store.lock().expect("no test panics while it holds the store")
+    }
+}
+
+impl Store for Disk {
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        if *self.is_full.lock().expect("the flag") && !batch.is_empty() {
+            return Err(StoreError::Full);
+        }
+        self.locked().commit(batch)?;
+        if !batch.is_empty() {
+            self.done.send(Done::Committed).expect("the test listens");
+        }
+        Ok(())
+    }
+    fn job(&mut self, id: JobId) -> Result<Option<Job>, StoreError> {
+        self.locked().job(id)
+    }
+    fn progress(&mut self, id: JobId) -> Result<Progress, StoreError> {
+        self.locked().progress(id)
+    }
+    fn files(&mut self, id: JobId, from: FileIndex, limit: usize) -> Result<Vec<File>, StoreError> {
+        self.locked().files(id, from, limit)
+    }
+    fn credentials(&mut self, id: JobId) -> Result<Vec<SealedCredential>, StoreError> {
+        self.locked().credentials(id)
+    }
+    fn list(&mut self, filter: &Filter, after: Option<Cursor>, limit: usize) -> Result<Page, StoreError> {
+        self.locked().list(filter, after, limit)
+    }
+    fn counts(&mut self, owner: Owner) -> Result<Vec<(StateName, u64)>, StoreError> {
+        self.locked().counts(owner)
+    }
+    fn unfinished(&mut self, each: &mut dyn FnMut(Job)) -> Result<(), StoreError> {
+        self.locked().unfinished(each)
+    }
+    fn forget_final(&mut self, before: Timestamp) -> Result<u64, StoreError> {
+        self.locked().forget_final(before)
+    }
+}
+
+struct Hands(Sender<Done>);
+
+impl Hands {
+    fn did(&self, done: Done) {
+        self.0.send(done).expect("the test listens");
+    }
+}
+
+impl EffectRunner for Hands {
+    fn answer(&mut self, ticket: Ticket, answer: Result<Response, Refusal>) {
+        self.did(Done::Answered(ticket, answer));
+    }
+    fn begin(&mut self, assignment: SealedAssignment) -> Result<(), JobError> {
+        let files = assignment.files.iter().map(|file| file.index).collect();
+        self.did(Done::Began(assignment.attempt, files));
+        Ok(())
+    }
+    fn stop(&mut self, _: JobId, attempt: Attempt) {
+        self.did(Done::Stopped(attempt));
+    }
+    fn recorded(&mut self, _: JobId, _: Attempt, file: FileIndex) {
+        self.did(Done::Recorded(file));
+    }
+    fn finalize(&mut self, _: JobId, _: Vec<File>, _: Environment) {
+        self.did(Done::Finalized);
+    }
+    fn discard(&mut self, _: JobId, _: Vec<File>) {
+        self.did(Done::Discarded);
+    }
+    fn watch(&mut self, _: Owner, _: Option<JobId>, _: Watcher) {}
+    fn is_watched(&self, _: Owner, _: JobId) -> bool {
+        false
+    }
+    fn notify(&mut self, _: Owner, _: JobId, _: Notification) {}
+}
+
+/// A clock that goes on by a second each time somebody looks.
+struct Steps(Mutex<u64>);
+
+impl Clock for Steps {
+    fn now(&self) -> Timestamp {
+        let mut now = self.0.lock().expect("the clock");
+        *now += 1000;
+        Timestamp(*now)
+    }
+}
+
+/// An engine in a thread of its own, over a store that outlives it.
+struct World {
+    store: Arc<Mutex<MemoryStore>>,
+    is_full: Arc<Mutex<bool>>,
+    inputs: Sender<Input>,
+    done: std::sync::mpsc::Receiver<Done>,
+    engine: Option<JoinHandle<()>>,
+    tickets: u64,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::over(Arc::new(Mutex::new(MemoryStore::new())))
+    }
+
+    fn over(store: Arc<Mutex<MemoryStore>>) -> Self {
+        let (inputs, received) = channel();
+        let (did, done) = channel();
+        let is_full = Arc::new(Mutex::new(false));
+        let mut disk = Disk { store: Arc::clone(&store), is_full: Arc::clone(&is_full), done: did.clone() };
+        let engine = std::thread::spawn(move || {
+            let clock = Steps(Mutex::new(0));
+            run(&received, &mut disk, &clock, &mut Hands(did), Limits::default())
+                .expect("the store is there");
+        });
+        Self { store, is_full, inputs, done, engine: Some(engine), tickets: 0 }
+    }
+
+    /// The engine ends, as if the service had been stopped, and another one takes over.
+    fn start_again(mut self) -> Self {
+        self.end();
+        Self::over(Arc::clone(&self.store))
+    }
+
+    fn end(&mut self) {
+        self.inputs.send(Input::Shutdown).expect("the engine listens");
+        self.engine.take().expect("it runs").join().expect("it ends well");
+    }
+
+    fn send(&mut self, request: Request) -> Ticket {
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        let input = queue::Input::Request { ticket, caller: ANNA, request };
+        self.inputs.send(Input::Queue(input)).expect("the engine listens");
+        ticket
+    }
+
+    /// What the engine does until it has answered `ticket`, and the answer.
+    fn until_answered(&mut self, ticket: Ticket) -> (Vec<Done>, Result<Response, Refusal>) {
+        let mut before = Vec::new();
+        loop {
+            match self.done.recv().expect("an answer comes") {
+                Done::Answered(answered, answer) if answered == ticket => return (before, answer),
+                done => before.push(done),
+            }
+        }
+    }
+
+    fn ask(&mut self, request: Request) -> Result<Response, Refusal> {
+        let ticket = self.send(request);
+        self.until_answered(ticket).1
+    }
+
+    fn report(&self, report: Report) {
+        self.inputs
+            .send(Input::Queue(queue::Input::Report { job: JOB, report }))
+            .expect("the engine listens");
+    }
+
+    /// What the engine does up to and with what `wanted` accepts.
+    fn until(&mut self, wanted: impl Fn(&Done) -> bool) -> Vec<Done> {
+        let mut all = Vec::new();
+        loop {
+            let done = self.done.recv().expect("it comes");
+            let is_it = wanted(&done);
+            all.push(done);
+            if is_it {
+                return all;
+            }
+        }
+    }
+
+    fn with_a_job(mut self, changes: Vec<PropertyChange>) -> Self {
+        let mut properties = Properties::named("a job".to_owned()).expect("a name");
+        for change in changes {
+            properties.set(change).expect("a property");
+        }
+        self.ask(Request::Create { id: JOB, properties }).expect("created");
+        let file = NewFile {
+            remote_name: RemoteName::parse("http://h.test/f").expect("a name").0,
+            local_name: LocalName::parse("/tmp/f").expect("a name"),
+            no_clobber: false,
+        };
+        let files = vec![file];
+        self.ask(Request::AddFiles { job: JOB, files, credentials: Vec::new() }).expect("added");
+        self
+    }
+
+    fn command(&mut self, command: Command) -> Result<Response, Refusal> {
+        self.ask(Request::Command { job: JOB, command })
+    }
+
+    fn job(&self) -> Job {
+        self.store.lock().expect("the store").job(JOB).expect("readable").expect("there")
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if self.engine.is_some() && !std::thread::panicking() {
+            self.end();
+        }
+    }
+}
+
+#[test]
+fn nothing_is_answered_or_done_before_it_is_written() {
+    let mut world = World::new().with_a_job(Vec::new());
+    let ticket = world.send(Request::Command { job: JOB, command: Command::Resume });
+    let (before, answer) = world.until_answered(ticket);
+    assert!(matches!(before.first(), Some(Done::Committed)), "{before:?}");
+    let Ok(Response::Job { view, .. }) = answer else { panic!("a job is the answer") };
+    assert_eq!(view.job.revision, world.job().revision);
+    let attempt = Attempt(1);
+    world.until(|done| matches!(done, Done::Began(begun, _) if *begun == attempt));
+    assert_eq!(world.job().state, State::Connecting, "the grant was written before the worker began");
+}
+
+#[test]
+fn a_request_that_cannot_be_written_is_refused_and_leaves_no_trace() {
+    let mut world = World::new().with_a_job(Vec::new());
+    let before = world.job();
+    *world.is_full.lock().expect("the flag") = true;
+    let refusal = world.command(Command::Resume).expect_err("the disk is full");
+    assert_eq!(refusal.code(), Code::DISK_FULL);
+    assert_eq!(world.job(), before);
+    *world.is_full.lock().expect("the flag") = false;
+    assert!(world.command(Command::Resume).is_ok());
+    world.until(|done| matches!(done, Done::Began(Attempt(1), _)));
+}
+
+#[test]
+fn what_a_worker_reported_is_kept_until_it_can_be_written() {
+    let mut world = World::new().with_a_job(Vec::new());
+    world.command(Command::Resume).expect("resumed");
+    world.until(|done| matches!(done, Done::Began(..)));
+    *world.is_full.lock().expect("the flag") = true;
+    let (attempt, file) = (Attempt(1), FileIndex(0));
+    let (size, boot) = (Some(Bytes(9)), BootId([0; 16]));
+    world.report(Report::Version { attempt, file, size, validator: Validator::default(), boot });
+    // A refused request proves that the engine has tried to write.
+    let change = vec![PropertyChange::Priority(Priority::High)];
+    let change = Request::SetProperties { job: JOB, expected: None, changes: change };
+    assert!(world.ask(change).is_err());
+    *world.is_full.lock().expect("the flag") = false;
+    let done = world.until(|done| matches!(done, Done::Recorded(FileIndex(0))));
+    assert!(done.iter().any(|done| matches!(done, Done::Committed)), "{done:?}");
+}
+
+#[test]
+fn a_service_that_starts_again_goes_on_with_what_was_running() {
+    let mut world = World::new().with_a_job(Vec::new());
+    world.command(Command::Resume).expect("resumed");
+    world.until(|done| matches!(done, Done::Began(Attempt(1), _)));
+    let mut world = world.start_again();
+    let done = world.until(|done| matches!(done, Done::Began(..)));
+    assert!(matches!(done.last(), Some(Done::Began(Attempt(2), files)) if files == &[FileIndex(0)]));
+}
+
+#[test]
+fn what_was_decided_but_not_done_is_done_by_the_next_service() {
+    let mut world = World::new().with_a_job(vec![PropertyChange::CompleteWhenDone(true)]);
+    world.command(Command::Resume).expect("resumed");
+    world.until(|done| matches!(done, Done::Began(..)));
+    let (attempt, file) = (Attempt(1), FileIndex(0));
+    world.report(Report::Connected { attempt });
+    world.report(Report::FileTransferred { attempt, file, size: Bytes(9) });
+    world.report(Report::FilesTransferred { attempt });
+    world.until(|done| matches!(done, Done::Finalized));
+    let mut world = world.start_again();
+    world.until(|done| matches!(done, Done::Finalized));
+    world.report(Report::Finalized { files: vec![file], error: None });
+    world.until(|done| matches!(done, Done::Committed));
+    assert_eq!(world.job().state, State::Acknowledged);
+
+    let mut world = World::new().with_a_job(Vec::new());
+    let cancel = Request::Command { job: JOB, command: Command::Cancel };
+    world.send(cancel);
+    world.until(|done| matches!(done, Done::Discarded));
+    let mut world = world.start_again();
+    world.until(|done| matches!(done, Done::Discarded));
+    world.report(Report::Discarded { leftover: None });
+    world.until(|done| matches!(done, Done::Committed));
+    assert!(!world.job().discard_pending);
+}
+
+#[test]
+fn a_suspended_job_stops_at_once_and_a_completed_one_refuses() {
+    let mut world = World::new().with_a_job(Vec::new());
+    world.command(Command::Resume).expect("resumed");
+    world.until(|done| matches!(done, Done::Began(..)));
+    let ticket = world.send(Request::Command { job: JOB, command: Command::Suspend });
+    let (before, _) = world.until_answered(ticket);
+    assert!(before.iter().any(|done| matches!(done, Done::Stopped(Attempt(1)))), "{before:?}");
+    let ticket = world.send(Request::Command { job: JOB, command: Command::Complete });
+    world.until(|done| matches!(done, Done::Finalized));
+    world.report(Report::Finalized { files: Vec::new(), error: None });
+    let (_, answer) = world.until_answered(ticket);
+    let Ok(Response::Job { outcome, .. }) = answer else { panic!("a job is the answer") };
+    assert_eq!(outcome, Some(Code::PARTIAL_COMPLETE));
+    let refusal = world.command(Command::Complete).expect_err("it is over");
+    assert_eq!(refusal.code(), Code::INVALID_STATE);
+    assert!(world.job().revision > Revision(1));
+}
+
+#[test]
+fn nobody_reads_the_job_of_somebody_else() {
+    let mut world = World::new().with_a_job(Vec::new());
+    for query in [Query::Job(JOB), Query::Files { job: JOB, from: FileIndex(0), limit: 10 }] {
+        world.tickets += 1;
+        let ticket = Ticket(world.tickets);
+        let ben = Caller { uid: 1001 };
+        world.inputs.send(Input::Query { ticket, caller: ben, query }).expect("the engine listens");
+        let (_, answer) = world.until_answered(ticket);
+        assert_eq!(answer.expect_err("refused").code(), Code::ACCESS_DENIED);
+    }
+}

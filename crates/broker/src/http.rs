@@ -1,0 +1,160 @@
+//! The local API over HTTP/1.1: who calls is asked of the kernel, what is asked goes to the
+//! engine, what it answers becomes JSON.
+//!
+//! Nothing is decided here but what is malformed.
+
+mod answer;
+mod body;
+mod events;
+mod files;
+mod jobs;
+mod listener;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use bits_api::about::{API_VERSION, About};
+use bits_api::settings::SettingList;
+use bits_core::access::{Audience, Caller};
+use bits_core::error::Code;
+use bits_core::refusal::Refusal;
+use tokio::sync::Notify;
+
+use crate::effects::EngineHandle;
+use crate::engine::{self, Query};
+use crate::vault::Vault;
+use crate::workers::Workers;
+
+use answer::{Refused, json, refused_as};
+
+pub use listener::{Connections, serve};
+
+/// What the service says of itself, apart from its jobs.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    pub version: String,
+    pub pid: u32,
+    /// RFC 3339, UTC.
+    pub started: String,
+    pub state_folder: String,
+    pub log: String,
+    pub notices: Vec<String>,
+}
+
+/// All that the handlers need.
+#[derive(Debug)]
+pub struct Api {
+    pub engine: EngineHandle,
+    pub workers: Workers,
+    pub vault: Vault,
+    pub audience: Audience,
+    pub identity: Identity,
+    pub settings: SettingList,
+    /// The name of a user, where the system knows one.
+    pub user_name: fn(u32) -> Option<String>,
+    /// Rung when somebody asks the service to stop.
+    pub stop: Arc<Notify>,
+}
+
+/// The socket a request came in by.
+#[derive(Debug, Clone)]
+pub struct Socket(pub String);
+
+/// The routes of `bits_api::operations`.
+pub fn router(api: Arc<Api>) -> Router {
+    Router::new()
+        .route("/v1/about", get(about))
+        .route("/v1/settings", get(settings))
+        .route("/v1/jobs", get(jobs::list).post(jobs::create))
+        .route("/v1/jobs/{job}", get(jobs::one).patch(jobs::change))
+        .route("/v1/jobs/{job}/resume", post(jobs::resume))
+        .route("/v1/jobs/{job}/suspend", post(jobs::suspend))
+        .route("/v1/jobs/{job}/complete", post(jobs::complete))
+        .route("/v1/jobs/{job}/cancel", post(jobs::cancel))
+        .route("/v1/jobs/{job}/files", get(files::list).post(files::add))
+        .route(
+            "/v1/jobs/{job}/credentials/{target}/{scheme}",
+            put(jobs::set_credentials).delete(jobs::remove_credentials),
+        )
+        .route("/v1/events", get(events::stream))
+        .route("/v1/stop", post(stop))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(not_so)
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), admit))
+        .with_state(api)
+}
+
+/// Turns away browsers, and users this service does not serve.
+async fn admit(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    for name in [header::ORIGIN, header::REFERER] {
+        if request.headers().contains_key(&name) {
+            let wrong = format!("has a {name} header: this socket is not for web pages");
+            let refusal = Refusal::invalid("the request", wrong);
+            return refused_as(StatusCode::FORBIDDEN, &refusal);
+        }
+    }
+    let Some(caller) = request.extensions().get::<Caller>().copied() else {
+        let refusal = Refusal::invalid("the connection", "has no identity");
+        return refused_as(StatusCode::FORBIDDEN, &refusal);
+    };
+    match api.audience.admit(caller) {
+        Ok(_) => next.run(request).await,
+        Err(refusal) => {
+            tracing::warn!(uid = caller.uid, "a caller was turned away");
+            Refused(refusal).into_response()
+        }
+    }
+}
+
+async fn about(
+    State(api): State<Arc<Api>>,
+    caller: axum::Extension<Caller>,
+    socket: axum::Extension<Socket>,
+) -> Result<Response, Refused> {
+    let engine::Response::Counts(counts) = api.engine.query(caller.0, Query::Counts).await? else {
+        unreachable!("counts are answered with counts")
+    };
+    let identity = api.identity.clone();
+    Ok(json(
+        StatusCode::OK,
+        &About {
+            version: identity.version,
+            api: API_VERSION,
+            pid: identity.pid,
+            started: identity.started,
+            socket: socket.0.0,
+            state_folder: identity.state_folder,
+            log: identity.log,
+            key_source: api.vault.key_source().to_owned(),
+            jobs: counts.into_iter().map(|(state, count)| (state.to_owned(), count)).collect(),
+            notices: identity.notices,
+        },
+    ))
+}
+
+async fn settings(State(api): State<Arc<Api>>) -> Response {
+    json(StatusCode::OK, &api.settings)
+}
+
+async fn stop(State(api): State<Arc<Api>>) -> StatusCode {
+    tracing::info!("asked to stop");
+    api.stop.notify_one();
+    StatusCode::ACCEPTED
+}
+
+async fn nothing_here(request: Request) -> Response {
+    let refusal = Refusal::NotFound { what: request.uri().path().to_owned() };
+    refused_as(StatusCode::NOT_FOUND, &refusal)
+}
+
+async fn not_so(request: Request) -> Response {
+    let what = format!("{} {}", request.method(), request.uri().path());
+    let refusal = Refusal::invalid(what, "is not an operation");
+    debug_assert_eq!(refusal.code(), Code::INVALID_ARGUMENT);
+    refused_as(StatusCode::METHOD_NOT_ALLOWED, &refusal)
+}

@@ -1,0 +1,64 @@
+//! Answers as JSON, refusals as problems. The one place where a refusal gets its HTTP status.
+
+use axum::body::Body;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bits_api::convert;
+use bits_core::refusal::Refusal;
+use serde::Serialize;
+
+/// A refusal on its way out.
+#[derive(Debug)]
+pub(super) struct Refused(pub(super) Refusal);
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self(refusal)
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        refused_as(status(&self.0), &self.0)
+    }
+}
+
+fn status(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::NotFound { .. } => StatusCode::NOT_FOUND,
+        Refusal::AccessDenied { .. } | Refusal::OtherUser { .. } | Refusal::IdTaken { .. } => {
+            StatusCode::FORBIDDEN
+        }
+        Refusal::Empty { .. } | Refusal::InvalidState { .. } | Refusal::NotFinalized { .. } => {
+            StatusCode::CONFLICT
+        }
+        Refusal::RevisionMismatch { .. } => StatusCode::PRECONDITION_FAILED,
+        Refusal::InvalidArgument { .. }
+        | Refusal::Ambiguous { .. }
+        | Refusal::StringTooLong { .. }
+        | Refusal::UserNameTooLarge { .. }
+        | Refusal::PasswordTooLarge
+        | Refusal::InvalidAuthTarget { .. }
+        | Refusal::InvalidAuthScheme { .. }
+        | Refusal::Destination { .. } => StatusCode::BAD_REQUEST,
+        Refusal::NotWritten { .. } => StatusCode::INSUFFICIENT_STORAGE,
+        Refusal::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// The refusal as a problem with the status `status`; the log and the caller get the same id.
+pub(super) fn refused_as(status: StatusCode, refusal: &Refusal) -> Response {
+    let request = uuid::Uuid::now_v7().to_string();
+    tracing::info!(request, code = %refusal.code(), status = status.as_u16(), "refused: {refusal}");
+    json(status, &convert::problem(refusal, request))
+}
+
+/// `body` as JSON.
+pub(super) fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
+    let text = serde_json::to_vec(body).expect("the wire types are written as JSON");
+    Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(text))
+        .expect("a status and one header make a response")
+}

@@ -1,0 +1,103 @@
+//! Bodies and paths on their way in: read with a limit, parsed at the door.
+//!
+//! An error about a body says where it is wrong and never repeats what is there: it may be a
+//! password.
+
+use axum::body::Body;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bits_api::REQUEST_BODY_BYTES_MAX;
+use bits_core::job::JobId;
+use bits_core::refusal::Refusal;
+use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
+
+use super::answer::{Refused, refused_as};
+
+/// A JSON body of the type `T`.
+#[derive(Debug)]
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
+        let is_json = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split(';').next())
+            .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
+        if !is_json {
+            let refusal = Refusal::invalid("the body", "must be application/json");
+            return Err(refused_as(StatusCode::UNSUPPORTED_MEDIA_TYPE, &refusal));
+        }
+        let bytes = read(request.into_body()).await?;
+        serde_json::from_slice(&bytes)
+            .map(Self)
+            .map_err(|error| Refused(Refusal::invalid("the body", describe(&error))).into_response())
+    }
+}
+
+async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, Response> {
+    match axum::body::to_bytes(body, REQUEST_BODY_BYTES_MAX).await {
+        Ok(bytes) => Ok(Zeroizing::new(bytes.to_vec())),
+        Err(_) => {
+            let wrong = format!("is longer than {REQUEST_BODY_BYTES_MAX} bytes, or broke off");
+            Err(refused_as(StatusCode::PAYLOAD_TOO_LARGE, &Refusal::invalid("the body", wrong)))
+        }
+    }
+}
+
+/// What is wrong, without what is there. Names of fields may be told, values may not.
+fn describe(error: &serde_json::Error) -> String {
+    let place = format!("at line {}, column {}", error.line(), error.column());
+    let text = error.to_string();
+    let names_a_field = text.starts_with("unknown field") || text.starts_with("missing field");
+    match error.classify() {
+        serde_json::error::Category::Data if names_a_field => format!("is wrong: {text}"),
+        serde_json::error::Category::Data => format!("has a value of the wrong kind {place}"),
+        _ => format!("is not JSON: it is wrong {place}"),
+    }
+}
+
+/// The job a path names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct JobPath(pub(super) JobId);
+
+impl<S: Send + Sync> FromRequestParts<S> for JobPath {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let Path(parameters) = Path::<Vec<(String, String)>>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Refusal::invalid("the path", "is not readable"))?;
+        let text = parameters.iter().find(|(name, _)| name == "job").map_or("", |(_, text)| text);
+        job_id(text).map(Self).map_err(Refused)
+    }
+}
+
+/// The id that `text` is.
+pub(super) fn job_id(text: &str) -> Result<JobId, Refusal> {
+    JobId::parse(text)
+        .map_err(|error| Refusal::invalid(format!("`{text}`"), format!("is no job id: {error}")))
+}
+
+/// The query string as the type `T`.
+#[derive(Debug)]
+pub(super) struct Asked<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(asked)) => Ok(Self(asked)),
+            Err(error) => {
+                Err(Refused(Refusal::invalid("the query", format!("is wrong: {}", error.body_text()))))
+            }
+        }
+    }
+}

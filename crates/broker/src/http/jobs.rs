@@ -1,0 +1,315 @@
+//! Jobs: create, list, show, change, command; credentials in, never out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bits_api::credentials::{ANY_SCHEME, Removed, SetCredentials};
+use bits_api::job::{ChangeJob, CommandAnswer, CreateJob, Environment, JobList, ListQuery};
+use bits_api::{PAGE_MAX, convert};
+use bits_core::access::Caller;
+use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::error::Code;
+use bits_core::job::{self, Command, JobId, Owner, Priority, Properties, PropertyChange, Revision};
+use bits_core::ports::{Cursor, Filter};
+use bits_core::queue::{JobView, Request};
+use bits_core::refusal::Refusal;
+use bits_core::time::Timestamp;
+
+use crate::engine::{self, Query};
+use crate::vault::NewCredential;
+
+use super::Api;
+use super::answer::{Refused, json};
+use super::body::{Asked, JobPath, Json, job_id};
+
+/// Jobs in a page when nobody says how many.
+pub(super) const PAGE_DEFAULT: usize = 100;
+/// What a live job's state may be called in a list query.
+const STATES: [&str; 9] = [
+    "queued",
+    "connecting",
+    "transferring",
+    "suspended",
+    "error",
+    "transient_error",
+    "transferred",
+    "acknowledged",
+    "cancelled",
+];
+
+pub(super) async fn create(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Json(body): Json<CreateJob>,
+) -> Result<Response, Refused> {
+    if let Some(kind) = body.kind.as_deref().filter(|kind| *kind != "download") {
+        return Err(Refusal::invalid(format!("the type `{kind}`"), "is not served; `download` is").into());
+    }
+    let id = match &body.id {
+        Some(text) => job_id(text)?,
+        None => JobId(uuid::Uuid::now_v7().into_bytes()),
+    };
+    let mut properties = Properties::named(body.display_name)?;
+    for change in changes(body.properties)? {
+        properties.set(change)?;
+    }
+    properties.environment = environment(body.environment)?;
+    let answer = api.engine.request(caller, Request::Create { id, properties }).await?;
+    let (view, _) = changed(answer);
+    Ok(api.job(StatusCode::CREATED, &view))
+}
+
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Asked(asked): Asked<ListQuery>,
+) -> Result<Response, Refused> {
+    let state = match asked.state {
+        None => None,
+        Some(text) => Some(*STATES.iter().find(|state| **state == text).ok_or_else(|| {
+            Refusal::invalid(
+                format!("the state `{text}`"),
+                format!("is none; there are {}", STATES.join(", ")),
+            )
+        })?),
+    };
+    let limit = page_limit(asked.limit)?;
+    let after = asked.cursor.as_deref().map(parse_cursor).transpose()?;
+    if let Some(text) = asked.called.as_deref().filter(|text| text.is_empty()) {
+        return Err(Refusal::invalid(format!("the name `{text}`"), "is empty").into());
+    }
+    let filter = Filter { owner: Owner(caller.uid), state, called: asked.called };
+    let answer = api.engine.query(caller, Query::List { filter, after, limit }).await?;
+    let engine::Response::List { jobs, next } = answer else {
+        unreachable!("a list is answered with a list")
+    };
+    let jobs = jobs.iter().map(|view| api.wire(view)).collect();
+    Ok(json(StatusCode::OK, &JobList { jobs, next: next.map(write_cursor) }))
+}
+
+pub(super) async fn one(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    JobPath(id): JobPath,
+) -> Result<Response, Refused> {
+    let answer = api.engine.query(caller, Query::Job(id)).await?;
+    let engine::Response::JobWithCredentials { view, credentials } = answer else {
+        unreachable!("a job is answered with a job")
+    };
+    let mut body = api.wire(&view);
+    body.credentials = Some(credentials.iter().map(convert::credential_present).collect());
+    let mut response = json(StatusCode::OK, &body);
+    set_etag(&mut response, &view);
+    Ok(response)
+}
+
+pub(super) async fn change(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    JobPath(job): JobPath,
+    headers: HeaderMap,
+    Json(body): Json<ChangeJob>,
+) -> Result<Response, Refused> {
+    let expected = headers.get(header::IF_MATCH).map(parse_etag).transpose()?;
+    let request = Request::SetProperties { job, expected, changes: changes(body)? };
+    let (view, _) = changed(api.engine.request(caller, request).await?);
+    Ok(api.job(StatusCode::OK, &view))
+}
+
+pub(super) async fn resume(
+    state: State<Arc<Api>>,
+    caller: Extension<Caller>,
+    job: JobPath,
+) -> Result<Response, Refused> {
+    command(state, caller, job, Command::Resume).await
+}
+
+pub(super) async fn suspend(
+    state: State<Arc<Api>>,
+    caller: Extension<Caller>,
+    job: JobPath,
+) -> Result<Response, Refused> {
+    command(state, caller, job, Command::Suspend).await
+}
+
+pub(super) async fn complete(
+    state: State<Arc<Api>>,
+    caller: Extension<Caller>,
+    job: JobPath,
+) -> Result<Response, Refused> {
+    command(state, caller, job, Command::Complete).await
+}
+
+pub(super) async fn cancel(
+    state: State<Arc<Api>>,
+    caller: Extension<Caller>,
+    job: JobPath,
+) -> Result<Response, Refused> {
+    command(state, caller, job, Command::Cancel).await
+}
+
+async fn command(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    JobPath(job): JobPath,
+    command: Command,
+) -> Result<Response, Refused> {
+    let answer = api.engine.request(caller, Request::Command { job, command }).await?;
+    let (view, outcome) = changed(answer);
+    let outcome = outcome.map(|code| convert::outcome(code, sentence(code)));
+    Ok(json(StatusCode::OK, &CommandAnswer { job: api.wire(&view), outcome }))
+}
+
+fn sentence(code: Code) -> &'static str {
+    match code {
+        Code::PARTIAL_COMPLETE => "the files that were whole are in place; the others are gone",
+        Code::UNABLE_TO_DELETE_FILES => {
+            "the job is cancelled, but partial files of it could not be deleted; the log names them"
+        }
+        _ => "done",
+    }
+}
+
+pub(super) async fn set_credentials(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Path((job, target, scheme)): Path<(String, String, String)>,
+    Json(body): Json<SetCredentials>,
+) -> Result<Response, Refused> {
+    let job = job_id(&job)?;
+    let new = NewCredential {
+        target: auth_target(&target)?,
+        scheme: if scheme == ANY_SCHEME { None } else { Some(auth_scheme(&scheme)?) },
+        user: &body.user,
+        password: &body.password.0,
+    };
+    let credentials = api.vault.seal(job, Owner(caller.uid), &new)?;
+    api.engine.request(caller, Request::SetCredentials { job, credentials }).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+pub(super) async fn remove_credentials(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Path((job, target, scheme)): Path<(String, String, String)>,
+) -> Result<Response, Refused> {
+    let job = job_id(&job)?;
+    let target = auth_target(&target)?;
+    let schemes: Vec<AuthScheme> =
+        if scheme == ANY_SCHEME { AuthScheme::BY_PREFERENCE.to_vec() } else { vec![auth_scheme(&scheme)?] };
+    let answer = api.engine.query(caller, Query::Job(job)).await?;
+    let engine::Response::JobWithCredentials { credentials, .. } = answer else {
+        unreachable!("a job is answered with a job")
+    };
+    let mut removed = false;
+    for scheme in schemes {
+        removed |= credentials.iter().any(|there| there.target == target && there.scheme == scheme);
+        api.engine.request(caller, Request::RemoveCredentials { job, target, scheme }).await?;
+    }
+    Ok(json(StatusCode::OK, &Removed { removed }))
+}
+
+fn auth_target(text: &str) -> Result<AuthTarget, Refusal> {
+    AuthTarget::named(text).ok_or_else(|| Refusal::InvalidAuthTarget { text: text.to_owned() })
+}
+
+fn auth_scheme(text: &str) -> Result<AuthScheme, Refusal> {
+    AuthScheme::named(text).ok_or_else(|| Refusal::InvalidAuthScheme { text: text.to_owned() })
+}
+
+fn changes(body: ChangeJob) -> Result<Vec<PropertyChange>, Refusal> {
+    let mut changes = Vec::new();
+    changes.extend(body.display_name.map(PropertyChange::DisplayName));
+    changes.extend(body.description.map(PropertyChange::Description));
+    if let Some(text) = body.priority {
+        let priority = Priority::named(&text).ok_or_else(|| {
+            let words = Priority::ALL.map(Priority::name).join(", ");
+            Refusal::invalid(format!("the priority `{text}`"), format!("is none; there are {words}"))
+        })?;
+        changes.push(PropertyChange::Priority(priority));
+    }
+    changes.extend(body.minimum_retry_delay.map(|seconds| {
+        PropertyChange::MinimumRetryDelay((seconds > 0).then(|| Duration::from_secs(seconds)))
+    }));
+    changes.extend(
+        body.no_progress_timeout
+            .map(|seconds| PropertyChange::NoProgressTimeout(Duration::from_secs(seconds))),
+    );
+    changes.extend(body.complete_when_done.map(PropertyChange::CompleteWhenDone));
+    Ok(changes)
+}
+
+fn environment(body: Environment) -> Result<job::Environment, Refusal> {
+    const UMASK_MAX: u32 = 0o777;
+    if let Some(umask) = body.umask.filter(|umask| *umask > UMASK_MAX) {
+        return Err(Refusal::invalid(format!("the umask {umask}"), "is more than 0777"));
+    }
+    if body.krb5_config.as_ref().is_some_and(|text| text.len() > KRB5_CONFIG_BYTES_MAX || text.contains('\0'))
+    {
+        return Err(Refusal::invalid("KRB5_CONFIG", "is no list of paths"));
+    }
+    Ok(job::Environment { krb5_config: body.krb5_config, umask: body.umask })
+}
+
+/// Bytes of a list of configuration files; more is a mistake.
+const KRB5_CONFIG_BYTES_MAX: usize = 16 * 1024;
+
+/// How many of a list are wanted.
+pub(super) fn page_limit(asked: Option<usize>) -> Result<usize, Refusal> {
+    match asked {
+        None => Ok(PAGE_DEFAULT),
+        Some(limit) if (1..=PAGE_MAX).contains(&limit) => Ok(limit),
+        Some(limit) => Err(Refusal::invalid(format!("the limit {limit}"), "is not between 1 and 1000")),
+    }
+}
+
+fn write_cursor(cursor: Cursor) -> String {
+    format!("{}.{}", cursor.created.0, cursor.id)
+}
+
+fn parse_cursor(text: &str) -> Result<Cursor, Refusal> {
+    let parsed = text.split_once('.').and_then(|(created, id)| {
+        Some(Cursor { created: Timestamp(created.parse().ok()?), id: JobId::parse(id).ok()? })
+    });
+    parsed.ok_or_else(|| Refusal::invalid(format!("the cursor `{text}`"), "did not come from a list"))
+}
+
+fn parse_etag(value: &HeaderValue) -> Result<Revision, Refusal> {
+    let text = value.to_str().unwrap_or("");
+    let digits = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    digits
+        .and_then(|digits| digits.parse().ok())
+        .map(Revision)
+        .ok_or_else(|| Refusal::invalid("If-Match", "is no revision in quotes"))
+}
+
+/// The job in an answer to a change.
+pub(super) fn changed(answer: engine::Response) -> (JobView, Option<Code>) {
+    match answer {
+        engine::Response::Job { view, outcome } => (*view, outcome),
+        other => unreachable!("a change is answered with the job, not {other:?}"),
+    }
+}
+
+fn set_etag(response: &mut Response, view: &JobView) {
+    let etag = format!("\"{}\"", view.job.revision.0);
+    let value = HeaderValue::from_str(&etag).expect("digits and quotes make a header");
+    response.headers_mut().insert(header::ETAG, value);
+}
+
+impl Api {
+    /// The job as programs see it.
+    pub(super) fn wire(&self, view: &JobView) -> bits_api::job::Job {
+        convert::job(view, (self.user_name)(view.job.owner.0))
+    }
+
+    pub(super) fn job(&self, status: StatusCode, view: &JobView) -> Response {
+        let mut response = json(status, &self.wire(view));
+        set_etag(&mut response, view);
+        response
+    }
+}

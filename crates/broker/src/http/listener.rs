@@ -1,0 +1,133 @@
+//! The door: accepts connections, asks the kernel who is there, and serves them with limits.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::{Extension, Router};
+use bits_core::access::Caller;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Notify, Semaphore, watch};
+
+use super::Socket;
+
+/// How long a client may take to send the head of a request.
+const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long to wait before accepting again when the system has no more room for connections.
+const PAUSE_AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
+/// Bytes of one request's head.
+const REQUEST_HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// How many connections there are and have been: tells when nobody is there any more.
+#[derive(Debug)]
+pub struct Connections {
+    open: AtomicUsize,
+    served: AtomicUsize,
+    places: Semaphore,
+    all_gone: Notify,
+}
+
+impl Connections {
+    /// At most `places_max` connections at a time; more have to wait.
+    pub fn new(places_max: usize) -> Self {
+        Self {
+            open: AtomicUsize::new(0),
+            served: AtomicUsize::new(0),
+            places: Semaphore::new(places_max),
+            all_gone: Notify::new(),
+        }
+    }
+
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Goes up with each connection.
+    pub fn served(&self) -> usize {
+        self.served.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the last connection is closed.
+    pub async fn all_gone(&self) {
+        loop {
+            let gone = self.all_gone.notified();
+            if self.open() == 0 {
+                return;
+            }
+            gone.await;
+        }
+    }
+}
+
+/// Serves `router` at `listener`, until `stopping` says so. Connections that are busy then end
+/// after the answer they are at.
+pub async fn serve(
+    listener: UnixListener,
+    socket: Socket,
+    router: Router,
+    connections: Arc<Connections>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    loop {
+        let place = connections.places.acquire().await.expect("the places are never closed");
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = told(&mut stopping) => return,
+        };
+        match accepted.and_then(|(stream, _)| Ok((caller_of(&stream)?, stream))) {
+            Ok((caller, stream)) => {
+                place.forget();
+                let router = router.clone().layer(Extension(caller)).layer(Extension(socket.clone()));
+                let connections = Arc::clone(&connections);
+                connections.open.fetch_add(1, Ordering::Relaxed);
+                connections.served.fetch_add(1, Ordering::Relaxed);
+                let stopping = stopping.clone();
+                tokio::spawn(async move {
+                    serve_one(stream, router, stopping).await;
+                    connections.places.add_permits(1);
+                    if connections.open.fetch_sub(1, Ordering::Relaxed) == 1 {
+                        connections.all_gone.notify_waiters();
+                    }
+                });
+            }
+            // Who cannot be known is not served, and a door that is jammed for a moment is not left.
+            Err(error) => {
+                tracing::warn!(%error, "a connection was not accepted");
+                tokio::time::sleep(PAUSE_AFTER_FAILED_ACCEPT).await;
+            }
+        }
+    }
+}
+
+/// Who is at the other end, as the kernel knows since the connection was made.
+fn caller_of(stream: &UnixStream) -> io::Result<Caller> {
+    Ok(Caller { uid: stream.peer_cred()?.uid() })
+}
+
+/// Waits until it is said that the service stops, or nobody is left who could say it.
+async fn told(stopping: &mut watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}
+
+async fn serve_one(stream: UnixStream, router: Router, mut stopping: watch::Receiver<bool>) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new());
+    http.header_read_timeout(REQUEST_HEAD_TIMEOUT);
+    http.max_buf_size(REQUEST_HEAD_BYTES_MAX);
+    let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = told(&mut stopping) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection broke");
+    }
+}

@@ -1,0 +1,5 @@
+//! The local API through its public face: an engine over a store in memory, a worker played by the
+//! test, and requests as they come from the socket.
+
+mod api;
+mod world;

@@ -1,0 +1,189 @@
+//! A service without a socket: requests go to its router, with the caller the kernel would name.
+
+use std::sync::Arc;
+use std::sync::mpsc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode, header};
+use bits_broker::effects::{Effects, EngineHandle};
+use bits_broker::engine::{self, Clock};
+use bits_broker::http::{Api, Identity, Socket, router};
+use bits_broker::vault::Vault;
+use bits_broker::workers::Workers;
+use bits_core::access::{Audience, Caller};
+use bits_core::job::Owner;
+use bits_core::ports::{Seal, SealError};
+use bits_core::queue::{Limits, Report};
+use bits_core::time::Timestamp;
+use bits_store::memory::MemoryStore;
+use bits_worker::link::{self, CheckTicket, DestinationRefusal, FromWorker, ToWorker};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tokio::sync::Notify;
+use tower::ServiceExt;
+
+/// Whom the service serves.
+pub(crate) const ANNA: u32 = 1000;
+
+/// Seals by turning every bit around; good enough to see whether something is sealed.
+struct Turned;
+
+impl Seal for Turned {
+    fn seal(&self, plain: &[u8], _: &[u8]) -> Result<Vec<u8>, SealError> {
+        Ok(plain.iter().map(|byte| !byte).collect())
+    }
+
+    fn open(&self, sealed: &[u8], _: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>, SealError> {
+        Ok(zeroize::Zeroizing::new(sealed.iter().map(|byte| !byte).collect()))
+    }
+
+    fn key_source(&self) -> &str {
+        "a test"
+    }
+}
+
+struct StandingClock;
+
+impl Clock for StandingClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(1_000_000)
+    }
+}
+
+pub(crate) struct World {
+    router: Router,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    pub(crate) fn code(&self) -> String {
+        self.json()["code"].as_str().expect("a problem has a code").to_owned()
+    }
+}
+
+impl World {
+    /// To be made within a runtime.
+    pub(crate) fn new() -> Self {
+        let (inputs, received) = mpsc::channel();
+        let (broker_end, worker_end) = link::local();
+        tokio::spawn(play_the_worker(worker_end));
+        let handle = EngineHandle::new(inputs.clone());
+        let workers = Workers::new(broker_end, inputs);
+        let vault = Vault::new(Arc::new(Turned));
+        let mut effects = Effects::new(&handle, workers.clone(), vault.clone());
+        std::thread::spawn(move || {
+            let mut store = MemoryStore::new();
+            engine::run(&received, &mut store, &StandingClock, &mut effects, Limits::default())
+        });
+        let api = Api {
+            engine: handle,
+            workers,
+            vault,
+            audience: Audience::User(Owner(ANNA)),
+            identity: Identity {
+                version: "0.0.0".to_owned(),
+                pid: 1,
+                started: String::new(),
+                state_folder: String::new(),
+                log: String::new(),
+                notices: Vec::new(),
+            },
+            settings: bits_api::settings::SettingList { settings: Vec::new() },
+            user_name: |uid| (uid == ANNA).then(|| "anna".to_owned()),
+            stop: Arc::new(Notify::new()),
+        };
+        Self { router: router(Arc::new(api)) }
+    }
+
+    pub(crate) async fn send(&self, caller: Option<u32>, request: Request<Body>) -> Answer {
+        let response = self.send_raw(caller, request).await;
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.expect("a body").to_bytes();
+        Answer { status: parts.status, text: String::from_utf8(bytes.to_vec()).expect("text") }
+    }
+
+    pub(crate) async fn send_raw(
+        &self,
+        caller: Option<u32>,
+        mut request: Request<Body>,
+    ) -> axum::response::Response {
+        if let Some(uid) = caller {
+            request.extensions_mut().insert(Caller { uid });
+        }
+        request.extensions_mut().insert(Socket("/run/test.sock".to_owned()));
+        self.router.clone().oneshot(request).await.expect("a router always answers")
+    }
+
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        self.send(Some(ANNA), request(method, path, body)).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask(Method::GET, path, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.ask(Method::POST, path, Some(body)).await
+    }
+
+    /// Creates a job; its id.
+    pub(crate) async fn create(&self) -> String {
+        let answer = self.post("/v1/jobs", serde_json::json!({ "display_name": "a job" })).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+        answer.json()["id"].as_str().expect("an id").to_owned()
+    }
+}
+
+pub(crate) fn request(method: Method, path: &str, body: Option<Value>) -> Request<Body> {
+    let builder = Request::builder().method(method).uri(path);
+    match body {
+        Some(body) => builder
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(body.to_string()))
+            .expect("a request"),
+        None => builder.body(Body::empty()).expect("a request"),
+    }
+}
+
+/// A worker that lets every destination pass but those in `/missing`, and closes what it is told to.
+async fn play_the_worker(mut end: link::WorkerEnd) {
+    while let Some(message) = end.from_broker.recv().await {
+        let answer = match message {
+            ToWorker::Check { ticket, names, .. } => {
+                FromWorker::Checked { ticket, outcome: check(ticket, &names) }
+            }
+            ToWorker::Finalize { job, files, .. } => {
+                let files = files.iter().map(|file| file.index).collect();
+                FromWorker::Report { job, report: Report::Finalized { files, error: None } }
+            }
+            ToWorker::Discard { job, .. } => {
+                FromWorker::Report { job, report: Report::Discarded { leftover: None } }
+            }
+            ToWorker::Begin(_) | ToWorker::Stop { .. } | ToWorker::Recorded { .. } => continue,
+        };
+        if end.to_broker.send(answer).is_err() {
+            return;
+        }
+    }
+}
+
+fn check(_: CheckTicket, names: &[bits_core::file::LocalName]) -> Result<(), DestinationRefusal> {
+    match names.iter().find(|name| name.as_str().starts_with("/missing/")) {
+        None => Ok(()),
+        Some(name) => Err(DestinationRefusal {
+            code: bits_core::error::Code::PATH_NOT_FOUND,
+            message: format!("the folder of {} is not there", name.as_str()),
+        }),
+    }
+}

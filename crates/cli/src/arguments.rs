@@ -1,0 +1,321 @@
+//! What can be typed, word by word. What it means is in `commands`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::job::Priority;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Transfers files in the background, and signs in where a server asks for it.
+#[derive(Debug, Parser)]
+#[command(name = "bits", version, max_term_width = 100)]
+#[command(after_help = "JOB is a job's id, the beginning of one (four characters or more), or its name.")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) everywhere: Everywhere,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Everywhere {
+    /// Print results as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say nothing but results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+    /// Never start the service
+    #[arg(long, global = true)]
+    pub(crate) no_start: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: ColorWhen,
+    /// Show no progress
+    #[arg(long, global = true)]
+    pub(crate) no_progress: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorWhen {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Download, from start to finish: create, add, resume, show progress, complete
+    Get(Get),
+    /// Create a job, suspended and empty; prints its id
+    Create(Create),
+    /// Add a file to a job
+    Add(Add),
+    /// Set or remove the credentials of a job; nothing shows them
+    #[command(subcommand)]
+    Credentials(Credentials),
+    /// Let jobs run
+    Resume(Jobs),
+    /// Stop jobs; what has come is kept
+    Suspend(Jobs),
+    /// Put the files of jobs in their places and end the jobs
+    Complete(Jobs),
+    /// End jobs and delete what has come
+    Cancel(Jobs),
+    /// List jobs
+    List(List),
+    /// Show everything about a job: its files, its last error, and why it does not move
+    Show(Show),
+    /// Show progress until the jobs rest; without JOB, all jobs
+    Watch(Watch),
+    /// Change properties of a job
+    Set(Set),
+    /// Explain a code such as 0x80190194 or BG_E_EMPTY
+    Error(ErrorCode),
+    /// The settings of the service
+    #[command(subcommand)]
+    Config(Config),
+    /// The service itself
+    #[command(subcommand)]
+    Service(Service),
+    /// Print what a shell needs to complete these commands
+    Completions(Completions),
+}
+
+#[derive(Debug, Args)]
+#[command(override_usage = "bits get [OPTIONS] URL… [DEST]\n       bits get [OPTIONS] --input FILE [DEST]")]
+pub(crate) struct Get {
+    /// What to download, and at the end where to: a file or an existing folder; without DEST, here.
+    /// Several URLs need a folder
+    #[arg(value_name = "URL", required_unless_present = "input")]
+    pub(crate) operands: Vec<OsString>,
+    /// Read lines `URL [PATH]` from FILE, or from standard input with `-`
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    /// What to call the job
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// A description of the job
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
+    /// How urgent it is: foreground, high, normal or low
+    #[arg(long, default_value = "foreground", value_parser = priority)]
+    pub(crate) priority: Priority,
+    /// Sign in with this scheme: basic, digest, ntlm or negotiate; basic also over plain http
+    #[arg(long, value_name = "SCHEME", value_parser = scheme)]
+    pub(crate) auth: Option<AuthScheme>,
+    /// Stop waiting after so many seconds; the job goes on
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_time: Option<u64>,
+    /// Cancel the job when it ends in an error
+    #[arg(long)]
+    pub(crate) rm_on_error: bool,
+    /// Refuse to replace a file
+    #[arg(long)]
+    pub(crate) no_clobber: bool,
+    /// Make missing folders
+    #[arg(long)]
+    pub(crate) create_dirs: bool,
+    /// Print the job's id and return at once
+    #[arg(long, conflicts_with_all = ["max_time", "rm_on_error"])]
+    pub(crate) detach: bool,
+    // The last: its heading would be that of what follows.
+    #[command(flatten)]
+    pub(crate) secret: Secret,
+}
+
+/// Who signs in, and where the password comes from. Never from an argument or the environment:
+/// others can read those.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Signing in")]
+pub(crate) struct Secret {
+    /// The user: DOMAIN\user, user@realm, or the bare name
+    #[arg(long)]
+    pub(crate) user: Option<String>,
+    /// Read the password from the first line of FILE
+    #[arg(long, value_name = "FILE", requires = "user", group = "source")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Read the password from the first line of standard input
+    #[arg(long, requires = "user", group = "source")]
+    pub(crate) password_stdin: bool,
+    /// Ask at the terminal
+    #[arg(long, group = "source")]
+    pub(crate) prompt: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Create {
+    pub(crate) name: String,
+    /// The kind of job
+    #[arg(long = "type", value_name = "TYPE", default_value = "download")]
+    pub(crate) kind: JobType,
+    /// How urgent it is: foreground, high, normal or low
+    #[arg(long, default_value = "normal", value_parser = priority)]
+    pub(crate) priority: Priority,
+    /// A description of the job
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum JobType {
+    Download,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Add {
+    pub(crate) job: String,
+    pub(crate) url: String,
+    /// The file it becomes
+    pub(crate) path: PathBuf,
+    /// Refuse to replace a file
+    #[arg(long)]
+    pub(crate) no_clobber: bool,
+    /// Make missing folders
+    #[arg(long)]
+    pub(crate) create_dirs: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Credentials {
+    /// Set credentials
+    Set(SetCredentials),
+    /// Take credentials away
+    Remove(RemoveCredentials),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetCredentials {
+    pub(crate) job: String,
+    /// Who may ask for them: server or proxy
+    #[arg(long, default_value = "server", value_parser = target)]
+    pub(crate) target: AuthTarget,
+    /// The scheme: basic, digest, ntlm or negotiate; without it all that suit
+    #[arg(long, value_parser = scheme)]
+    pub(crate) scheme: Option<AuthScheme>,
+    /// The title of the question
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) caption: Option<String>,
+    /// A text below the title
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) message: Option<String>,
+    // The last: its heading would be that of what follows.
+    #[command(flatten)]
+    pub(crate) secret: Secret,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoveCredentials {
+    pub(crate) job: String,
+    /// Whose they are: server or proxy
+    #[arg(long, default_value = "server", value_parser = target)]
+    pub(crate) target: AuthTarget,
+    /// The scheme: basic, digest, ntlm or negotiate; without it all
+    #[arg(long, value_parser = scheme)]
+    pub(crate) scheme: Option<AuthScheme>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Jobs {
+    #[arg(value_name = "JOB", required = true)]
+    pub(crate) jobs: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only jobs in this state; without it all but those that are over
+    #[arg(long)]
+    pub(crate) state: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    pub(crate) job: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    #[arg(value_name = "JOB")]
+    pub(crate) jobs: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Set {
+    pub(crate) job: String,
+    /// Such as priority=low; the keys are priority, description, display-name,
+    /// minimum-retry-delay, no-progress-timeout and complete-when-done
+    #[arg(value_name = "KEY=VALUE", required = true)]
+    pub(crate) changes: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ErrorCode {
+    /// The number in any form, or the name
+    #[arg(allow_negative_numbers = true)]
+    pub(crate) code: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Show every setting in force, where it came from, and what it overruled
+    Explain {
+        /// Only this one
+        key: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Service {
+    /// Run the service here, until Ctrl-C
+    Run,
+    /// Start the service
+    Start,
+    /// Stop the service; transfers go on when it is started again
+    Stop,
+    /// Stop the service and start it again
+    Restart,
+    /// Show whether the service runs, and where its things are
+    Status,
+    /// Have the service started after a reboot
+    Install,
+    /// Undo `install`
+    Uninstall,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    pub(crate) shell: Shell,
+}
+
+fn priority(text: &str) -> Result<Priority, String> {
+    Priority::named(text).ok_or_else(|| one_of(Priority::ALL.map(Priority::name)))
+}
+
+fn scheme(text: &str) -> Result<AuthScheme, String> {
+    AuthScheme::named(text).ok_or_else(|| one_of(AuthScheme::BY_PREFERENCE.map(AuthScheme::name)))
+}
+
+fn target(text: &str) -> Result<AuthTarget, String> {
+    AuthTarget::named(text).ok_or_else(|| one_of(AuthTarget::ALL.map(AuthTarget::name)))
+}
+
+fn one_of<const N: usize>(words: [&str; N]) -> String {
+    format!("it is one of {}", words.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,93 @@
+//! `bits credentials`: set and remove. There is no command that shows them.
+
+use bits_client::Scheme;
+use bits_client::api::job::Job;
+use bits_client::prompt::PromptRequest;
+use bits_core::credentials::AuthTarget;
+use bits_core::identity::Package;
+use bits_core::remote_name::RemoteName;
+use futures_util::TryStreamExt;
+use std::pin::pin;
+
+use super::Context;
+use crate::arguments::{Credentials, RemoveCredentials, SetCredentials};
+use crate::exit::Failure;
+use crate::session::{Session, id_of};
+use crate::sign_in;
+
+pub(super) async fn run(credentials: Credentials, context: &Context<'_>) -> Result<(), Failure> {
+    match credentials {
+        Credentials::Set(set) => run_set(set, context).await,
+        Credentials::Remove(remove) => run_remove(remove, context).await,
+    }
+}
+
+async fn run_set(set: SetCredentials, context: &Context<'_>) -> Result<(), Failure> {
+    // Read first: standard input is not kept waiting for the service.
+    let given = sign_in::from_flags(&set.secret, context.output)?;
+    let session = context.session().await?;
+    let job = session.find(&set.job).await?;
+    let id = id_of(&job)?;
+    let body = match given {
+        Some(given) => given,
+        None => {
+            let mut request = question(&session, &job, &set).await?;
+            request.caption = set.caption;
+            request.message = set.message;
+            request.user_name = set.secret.user;
+            sign_in::ask_or_fail(request).await?
+        }
+    };
+    let scheme = set.scheme.map_or(Scheme::Any, Scheme::One);
+    session.client.set_credentials(id, set.target, scheme, &body).await?;
+    let (scheme, target) = (scheme.name(), set.target.name());
+    context.output.detail(&format!("{}: credentials are set ({scheme}, {target})", job.display_name));
+    Ok(())
+}
+
+async fn run_remove(remove: RemoveCredentials, context: &Context<'_>) -> Result<(), Failure> {
+    let session = context.session().await?;
+    let id = session.find_id(&remove.job).await?;
+    let scheme = remove.scheme.map_or(Scheme::Any, Scheme::One);
+    let removed = session.client.remove_credentials(id, remove.target, scheme).await?;
+    if context.output.is_json() {
+        return context.output.result_json(&bits_client::api::credentials::Removed { removed });
+    }
+    let sentence = if removed { "the credentials are removed" } else { "there were no such credentials" };
+    context.output.say(sentence);
+    Ok(())
+}
+
+/// What to ask for `job`: the servers its files come from are named, as they are what is known to
+/// be true.
+async fn question(session: &Session, job: &Job, set: &SetCredentials) -> Result<PromptRequest, Failure> {
+    let mut servers: Vec<String> = Vec::new();
+    let mut unencrypted = false;
+    if set.target == AuthTarget::Server {
+        let mut files = pin!(session.client.files(id_of(job)?));
+        while let Some(file) = files.try_next().await? {
+            let Ok(remote) = RemoteName::stored(&file.remote_name) else { continue };
+            unencrypted |= !remote.is_tls();
+            let origin =
+                format!("{}://{}", if remote.is_tls() { "https" } else { "http" }, remote.authority());
+            if !servers.contains(&origin) {
+                servers.push(origin);
+            }
+            if servers.len() > SERVERS_NAMED_MAX {
+                break;
+            }
+        }
+    }
+    let target = match (set.target, servers.len()) {
+        (AuthTarget::Proxy, _) => "the proxy on the way".to_owned(),
+        (AuthTarget::Server, 0) => "any server of this job (it has no files yet)".to_owned(),
+        (AuthTarget::Server, 1..=SERVERS_NAMED_MAX) => format!("server {}", servers.join(", ")),
+        (AuthTarget::Server, _) => "any server of this job".to_owned(),
+    };
+    let mut request = PromptRequest::new(target, set.scheme.map_or(Package::Negotiate, Package::from));
+    request.unencrypted = unencrypted;
+    Ok(request)
+}
+
+/// Servers that a question names one by one.
+const SERVERS_NAMED_MAX: usize = 3;

@@ -1,0 +1,187 @@
+//! `bits get`: the whole life of a download in one command.
+//!
+//! The service completes the job by itself, so whoever looks on may leave at any time. Until the
+//! job is complete enough to go on alone, a failed step or Ctrl-C cancels it.
+
+mod looking_on;
+mod making;
+mod signing_in;
+
+use std::io::Read;
+use std::path::Path;
+
+use bits_client::api::job::Job;
+use bits_core::error::Code;
+use bits_core::job::JobId;
+
+use super::Context;
+use crate::arguments::Get;
+use crate::destination::{self, Here, Order};
+use crate::exit::Failure;
+use crate::following::interrupts;
+use crate::output::Output;
+use crate::output::units::{bytes, counted};
+use crate::session::{Session, id_of};
+use crate::standing::Standing;
+use crate::url_list::LIST_BYTES_MAX;
+use looking_on::{LookingOn, Outcome};
+use making::Making;
+use signing_in::SigningIn;
+
+pub(super) async fn run(get: Get, context: &Context<'_>) -> Result<(), Failure> {
+    let output = context.output;
+    let orders = orders(&get)?;
+    let mut signing_in = SigningIn::prepare(&get, &orders, output).await?;
+    let session = context.session().await?;
+    let mut interrupts = interrupts()?;
+
+    let making = Making::new(&get, &orders, &session);
+    let id = making.id();
+    let credentials = signing_in.take_first();
+    let made = tokio::select! {
+        made = making.make(credentials, signing_in.scheme()) => made,
+        _ = interrupts.recv() => Err(Failure::StoppedMaking),
+    };
+    let (events, job) = match made {
+        Ok(made) => made,
+        Err(failure) => {
+            cancel(id, &session, output).await;
+            return Err(failure);
+        }
+    };
+    if get.detach {
+        return if output.is_json() { output.result_json(&job) } else { output.result(&job.id) };
+    }
+    let mut looking_on = LookingOn::new(&session, output, events, interrupts, job.revision, id);
+    let outcome = looking_on.until_over(&mut signing_in, get.max_time).await;
+    drop(looking_on);
+    match outcome {
+        Ok(outcome) => conclude(outcome, &session, &get, output).await,
+        Err(failure @ (Failure::NoCredentials { .. } | Failure::Prompt(_))) => {
+            cancel(id, &session, output).await;
+            Err(failure)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// What is to be fetched, and where to.
+fn orders(get: &Get) -> Result<Vec<Order>, Failure> {
+    let folder = std::env::current_dir().ok();
+    let here = Here { folder: folder.as_deref(), is_folder: &Path::is_dir, creates_folders: get.create_dirs };
+    let Some(list) = &get.input else { return Ok(destination::from_operands(&get.operands, &here)?) };
+    if list.as_os_str() == "-" && get.secret.password_stdin {
+        let sentence = "the list and the password cannot both be read from standard input";
+        return Err(Failure::Usage(sentence.to_owned()));
+    }
+    Ok(destination::from_list(&read_list(list)?, &get.operands, &here)?)
+}
+
+fn read_list(path: &Path) -> Result<String, Failure> {
+    let wrong = |what: String| Failure::Usage(format!("the list {}: {what}", path.display()));
+    let mut text = String::new();
+    let read = if path.as_os_str() == "-" {
+        std::io::stdin().lock().take(LIST_BYTES_MAX + 1).read_to_string(&mut text)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(LIST_BYTES_MAX + 1).read_to_string(&mut text))
+    };
+    match read {
+        Err(error) => Err(wrong(error.to_string())),
+        Ok(length) if length as u64 > LIST_BYTES_MAX => {
+            Err(wrong(format!("it is longer than {}", bytes(LIST_BYTES_MAX))))
+        }
+        Ok(_) => Ok(text),
+    }
+}
+
+/// Says how it ended, and hands the final job to programs.
+async fn conclude(outcome: Outcome, session: &Session, get: &Get, output: &Output) -> Result<(), Failure> {
+    let (mut job, hint) = match outcome {
+        Outcome::Rests { job, hint } => (job, hint),
+        Outcome::OutOfTime { id, seconds } => {
+            if output.is_json() {
+                let job = session.client.job(id).await?;
+                output.result_json(&session.with_files(job).await?)?;
+            }
+            return Err(Failure::OutOfTime { id: id.to_string(), seconds });
+        }
+        Outcome::Interrupted { id } => return Err(Failure::StoppedWatching { jobs: vec![id.to_string()] }),
+    };
+    // Somebody took away that the service completes it; here that is still what is wanted.
+    if Standing::of(&job) == Standing::Transferred {
+        *job = session.client.complete_job(id_of(&job)?).await?.job;
+    }
+    if output.is_json() {
+        let whole = with_files_if_kept(session, (*job).clone()).await?;
+        output.result_json(&whole)?;
+    }
+    match Standing::of(&job) {
+        Standing::Acknowledged => {
+            output.say(&done(&job));
+            Ok(())
+        }
+        Standing::Failed => {
+            if get.rm_on_error {
+                cancel(id_of(&job)?, session, output).await;
+            }
+            Err(Failure::JobFailed { job, hint, cancelled: get.rm_on_error })
+        }
+        Standing::Suspended | Standing::Cancelled | Standing::Transferred | Standing::Moving => {
+            Err(Failure::ByOthers(job))
+        }
+    }
+}
+
+fn done(job: &Job) -> String {
+    let size = bytes(job.progress.bytes_transferred);
+    match job.progress.files_total {
+        1 => format!("{}: done, {size}", job.display_name),
+        files => format!("{}: done, {}, {size}", job.display_name, counted(files.into(), "file")),
+    }
+}
+
+/// A job that is over may have been dropped by the service meanwhile; what was told of it stays.
+async fn with_files_if_kept(session: &Session, job: Job) -> Result<Job, Failure> {
+    match session.with_files(job.clone()).await {
+        Err(Failure::Client(error)) if error.code() == Some(Code::NOT_FOUND) => Ok(job),
+        outcome => outcome,
+    }
+}
+
+/// Cancels a job that is of no use. The failure before that is what the person hears of.
+async fn cancel(id: JobId, session: &Session, output: &Output) {
+    match session.client.cancel_job(id).await {
+        Ok(_) => {}
+        // It was never made.
+        Err(error) if error.code() == Some(Code::NOT_FOUND) => {}
+        Err(error) => output.warn(&format!("the job {id} could not be cancelled: {error}")),
+    }
+}
+
+/// What to call a job that was given no name: after its first file.
+fn name_of(orders: &[Order]) -> String {
+    let first = Path::new(&orders[0].path).file_name().map(|name| name.to_string_lossy().into_owned());
+    let first = first.unwrap_or_else(|| orders[0].remote.authority());
+    match orders.len() {
+        1 => first,
+        files => format!("{first} and {}", counted(files as u64 - 1, "more file")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_without_a_name_is_called_after_its_first_file() {
+        let here = Here { folder: Some(Path::new("/h")), is_folder: &|_| true, creates_folders: false };
+        for (urls, expected) in [
+            (&["http://h/a.pdf"][..], "a.pdf"),
+            (&["http://h/a.pdf", "http://h/b"], "a.pdf and 1 more file"),
+            (&["http://h/a.pdf", "http://h/b", "http://h/c"], "a.pdf and 2 more files"),
+        ] {
+            let orders = destination::from_operands(urls, &here).expect("orders");
+            assert_eq!(name_of(&orders), expected);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Where the credentials of a `get` come from, before it begins and when the server asks.
+
+use bits_client::Scheme;
+use bits_client::api::credentials::SetCredentials;
+use bits_client::api::job::{Challenge, Job};
+use bits_core::credentials::AuthScheme;
+use bits_core::error::Code;
+use bits_core::remote_name::RemoteName;
+
+use crate::arguments::Get;
+use crate::destination::Order;
+use crate::exit::{Failure, WITHOUT_TERMINAL};
+use crate::output::Output;
+use crate::sign_in::{self, Answer};
+
+/// The credentials of one command.
+pub(super) struct SigningIn<'a> {
+    output: &'a Output,
+    orders: &'a [Order],
+    scheme: Option<AuthScheme>,
+    user: Option<String>,
+    first: Option<SetCredentials>,
+    /// Whether a flag or a URL gave the password: then a refusal is final.
+    is_final: bool,
+    questions: u32,
+}
+
+/// What to do after a challenge.
+pub(super) enum Next {
+    Try(SetCredentials),
+    /// The person cannot help here; the hint says what would.
+    GiveUp(String),
+}
+
+/// Times a person is asked: more would only lock accounts.
+const QUESTIONS_MAX: u32 = 3;
+
+impl<'a> SigningIn<'a> {
+    /// Looks at flags and URLs, and asks at once where the flags say that it will be needed.
+    pub(super) async fn prepare(get: &Get, orders: &'a [Order], output: &'a Output) -> Result<Self, Failure> {
+        let has_user_info = orders.iter().any(|order| order.has_user_info);
+        if has_user_info && (get.secret.user.is_some() || get.secret.prompt) {
+            let sentence = "there is a user in the URL, and another one is to be given; leave one out";
+            return Err(Failure::Usage(sentence.to_owned()));
+        }
+        if has_user_info {
+            output.warn(
+                "others on this machine can read a password in a URL; --user with --password-file keeps it to you",
+            );
+        }
+        if get.auth == Some(AuthScheme::Basic) && orders.iter().any(|order| !order.remote.is_tls()) {
+            output.warn("with basic over plain http everybody on the way can read the password");
+        }
+        let first = sign_in::from_flags(&get.secret, output)?;
+        let mut prepared = Self {
+            output,
+            orders,
+            scheme: get.auth,
+            user: get.secret.user.clone(),
+            is_final: first.is_some() || has_user_info,
+            first,
+            questions: 0,
+        };
+        if !prepared.is_final {
+            prepared.first = prepared.ask_beforehand(get).await?;
+        }
+        Ok(prepared)
+    }
+
+    /// The credentials to begin with, if there are any.
+    pub(super) fn take_first(&mut self) -> Option<SetCredentials> {
+        self.first.take()
+    }
+
+    /// The scheme that credentials are set for.
+    pub(super) fn scheme(&self) -> Scheme {
+        self.scheme.map_or(Scheme::Any, Scheme::One)
+    }
+
+    /// Whether, and with what, to try again after `challenge`, which `job` has met.
+    pub(super) async fn again(&mut self, challenge: &Challenge, job: &Job) -> Result<Next, Failure> {
+        let remote = self.remote(job);
+        if sign_in::needs_leave(challenge, remote, self.scheme) {
+            let hint =
+                "the server takes Basic alone, which everybody on the way can read; --auth basic permits it";
+            return Ok(Next::GiveUp(hint.to_owned()));
+        }
+        if self.is_final {
+            return Ok(Next::GiveUp("check user name and password".to_owned()));
+        }
+        if self.questions >= QUESTIONS_MAX {
+            return Ok(Next::GiveUp(format!("what was typed was refused {QUESTIONS_MAX} times")));
+        }
+        let code = job.error.as_ref().and_then(|error| number(&error.code));
+        let mut request = sign_in::question_after(challenge, remote, self.scheme, code);
+        request.user_name = self.user.clone();
+        self.questions += 1;
+        match sign_in::ask(request).await? {
+            Answer::Given(credentials) => Ok(Next::Try(credentials)),
+            Answer::Nobody(reason) => {
+                self.output.detail(&format!("there is nobody to ask for credentials: {reason}"));
+                Ok(Next::GiveUp(WITHOUT_TERMINAL.to_owned()))
+            }
+        }
+    }
+
+    async fn ask_beforehand(&mut self, get: &Get) -> Result<Option<SetCredentials>, Failure> {
+        let is_demanded = get.secret.prompt || get.secret.user.is_some();
+        if !is_demanded && get.auth.is_none() {
+            return Ok(None);
+        }
+        let mut request = sign_in::question(&self.orders[0].remote, self.scheme);
+        request.user_name = self.user.clone();
+        self.questions += 1;
+        if is_demanded {
+            return sign_in::ask_or_fail(request).await.map(Some);
+        }
+        match sign_in::ask(request).await? {
+            Answer::Given(credentials) => Ok(Some(credentials)),
+            // Perhaps the server does not ask after all.
+            Answer::Nobody(_) => Ok(None),
+        }
+    }
+
+    /// Where the file comes from that the job's error is about.
+    fn remote(&self, job: &Job) -> &RemoteName {
+        let file = job.error.as_ref().and_then(|error| error.file);
+        let index = file.and_then(|index| usize::try_from(index).ok()).unwrap_or(0);
+        &self.orders.get(index).unwrap_or(&self.orders[0]).remote
+    }
+}
+
+fn number(code: &str) -> Option<Code> {
+    u32::from_str_radix(code.strip_prefix("0x")?, 16).ok().map(Code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arguments::{Arguments, Command};
+    use crate::destination::{Here, from_operands};
+    use crate::output::words::tests::{a_job, an_error};
+    use clap::Parser;
+    use std::path::Path;
+
+    /// Somebody who has been asked `questions` times for credentials for `url`.
+    async fn next(url: &str, flags: &[&str], schemes: &[&str], questions: u32) -> String {
+        let arguments = Arguments::parse_from([&["bits", "get", url], flags].concat());
+        let output = Output::new(&arguments.everywhere);
+        let Command::Get(get) = arguments.command else { panic!("it is a get") };
+        let here = Here { folder: Some(Path::new("/h")), is_folder: &|_| true, creates_folders: false };
+        let orders = from_operands(&[url], &here).expect("orders");
+        let mut signing_in = SigningIn {
+            output: &output,
+            orders: &orders,
+            scheme: get.auth,
+            user: None,
+            first: None,
+            is_final: orders[0].has_user_info,
+            questions,
+        };
+        let challenge = Challenge {
+            target: "server".to_owned(),
+            host: "h".to_owned(),
+            realm: None,
+            schemes: schemes.iter().map(|word| (*word).to_owned()).collect(),
+            refused: false,
+        };
+        let job = Job { error: Some(an_error("0x80190191", false)), ..a_job("error") };
+        match signing_in.again(&challenge, &job).await {
+            Ok(Next::GiveUp(hint)) => hint,
+            Ok(Next::Try(_)) => "tried".to_owned(),
+            Err(failure) => format!("{failure:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_is_asked_where_an_answer_would_not_help() {
+        for (url, flags, schemes, questions, expected) in [
+            ("http://anna:p@h/f", &["-q"][..], &["negotiate"][..], 0, "check user name and password"),
+            ("http://h/f", &["-q"], &["negotiate"], 3, "what was typed was refused 3 times"),
+            ("http://h/f", &["-q"], &["basic"], 0, "the server takes Basic alone"),
+            ("http://anna:p@h/f", &["-q"], &["basic"], 0, "the server takes Basic alone"),
+        ] {
+            let hint = next(url, flags, schemes, questions).await;
+            assert!(hint.starts_with(expected), "{url}: {hint}");
+        }
+    }
+}

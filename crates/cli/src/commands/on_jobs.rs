@@ -1,0 +1,62 @@
+//! `bits resume`, `suspend`, `complete`, `cancel`: one word for each of the jobs.
+
+use bits_client::api::job::CommandAnswer;
+
+use super::Context;
+use crate::arguments::Jobs;
+use crate::exit::Failure;
+use crate::session::Session;
+
+/// What is asked of the jobs.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Verb {
+    Resume,
+    Suspend,
+    Complete,
+    Cancel,
+}
+
+/// Does all it can: a job that refuses does not keep the others from their turn.
+pub(super) async fn run(verb: Verb, jobs: Jobs, context: &Context<'_>) -> Result<(), Failure> {
+    let output = context.output;
+    let session = context.session().await?;
+    let mut first_failure = None;
+    for text in &jobs.jobs {
+        match one(verb, text, &session).await {
+            Ok(answer) => {
+                if output.is_json() {
+                    output.result_json(&answer.job)?;
+                }
+                if let Some(outcome) = &answer.outcome {
+                    output.say(&format!(
+                        "{}: {} ({}, {})",
+                        answer.job.display_name, outcome.message, outcome.name, outcome.code
+                    ));
+                }
+                output.detail(&format!(
+                    "{}: {}",
+                    answer.job.display_name,
+                    answer.job.state.replace('_', " ")
+                ));
+            }
+            // Nobody is there to do the rest either.
+            Err(failure @ Failure::Client(bits_client::Error::Unreachable(_))) => return Err(failure),
+            Err(failure) => {
+                let code = failure.tell(output);
+                first_failure.get_or_insert(code);
+            }
+        }
+    }
+    first_failure.map_or(Ok(()), |code| Err(Failure::Told(code)))
+}
+
+async fn one(verb: Verb, text: &str, session: &Session) -> Result<CommandAnswer, Failure> {
+    let id = session.find_id(text).await?;
+    let client = &session.client;
+    Ok(match verb {
+        Verb::Resume => client.resume_job(id).await?,
+        Verb::Suspend => client.suspend_job(id).await?,
+        Verb::Complete => client.complete_job(id).await?,
+        Verb::Cancel => client.cancel_job(id).await?,
+    })
+}

@@ -1,0 +1,197 @@
+//! `bits service`: the service itself.
+
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::time::Duration;
+
+use bits_client::api::about::About;
+use bits_client::{Error, Unreachable, service_program};
+use bits_platform::paths::Paths;
+use bits_platform::process::is_running;
+use bits_platform::service::{self, ServiceEntry, Starter};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::Context;
+use crate::arguments::Service;
+use crate::exit::Failure;
+use crate::output::Output;
+use crate::session::Session;
+
+pub(super) async fn run(service: Service, context: &Context<'_>) -> Result<(), Failure> {
+    match service {
+        Service::Run => run_here(),
+        Service::Start => start(context).await,
+        Service::Stop => stop(context).await.map(drop),
+        Service::Restart => {
+            stop(context).await?;
+            start(context).await
+        }
+        Service::Status => status(context).await,
+        Service::Install => install(context.output),
+        Service::Uninstall => uninstall(context.output),
+    }
+}
+
+/// Becomes the service.
+fn run_here() -> Result<(), Failure> {
+    let program = service_program().map_err(Error::from)?;
+    let error = Command::new(&program).exec();
+    Err(Failure::System(format!("{} cannot be run: {error}", program.display())))
+}
+
+async fn start(context: &Context<'_>) -> Result<(), Failure> {
+    let session = context.session().await?;
+    context.output.say(&format!("the service runs as process {}", session.about.pid));
+    Ok(())
+}
+
+/// How long a service may take to leave: it lets the disk catch up first.
+const STOP_PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks at its process.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Stops the service and waits until it is gone.
+async fn stop(context: &Context<'_>) -> Result<(), Failure> {
+    let Session { client, about } = match running(context).await? {
+        Some(session) => session,
+        None => {
+            context.output.say("the service does not run");
+            return Ok(());
+        }
+    };
+    client.stop().await?;
+    let deadline = Instant::now() + STOP_PATIENCE;
+    while is_running(about.pid) {
+        if Instant::now() > deadline {
+            let seconds = STOP_PATIENCE.as_secs();
+            return Err(Failure::System(format!(
+                "the service was asked to stop and is still there after {seconds} s, as process {}",
+                about.pid
+            )));
+        }
+        sleep(PAUSE).await;
+    }
+    context.output.say("the service has stopped; transfers go on when it is started again");
+    Ok(())
+}
+
+async fn status(context: &Context<'_>) -> Result<(), Failure> {
+    let output = context.output;
+    match running(context).await? {
+        Some(Session { about, .. }) if output.is_json() => output.result_json(&as_json(&about)),
+        Some(Session { about, .. }) => in_words(&about).iter().try_for_each(|line| output.result(line)),
+        None => {
+            if output.is_json() {
+                output.result_json(&json!({ "running": false }))?;
+            } else {
+                output
+                    .result("The service does not run. `bits service start` starts it; so does any job.")?;
+            }
+            Err(Failure::NotRunning)
+        }
+    }
+}
+
+/// The service, when it runs. It is not started.
+async fn running(context: &Context<'_>) -> Result<Option<Session>, Failure> {
+    match context.running_session().await {
+        Ok(session) => Ok(Some(session)),
+        Err(Failure::Client(Error::Unreachable(Unreachable::NotRunning { .. }))) => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn as_json(about: &About) -> Value {
+    let mut value = serde_json::to_value(about).expect("it is a plain structure");
+    value["running"] = Value::Bool(true);
+    value
+}
+
+fn in_words(about: &About) -> Vec<String> {
+    let jobs: Vec<String> =
+        about.jobs.iter().map(|(state, count)| format!("{count} {}", state.replace('_', " "))).collect();
+    let jobs = if jobs.is_empty() { "none".to_owned() } else { jobs.join(", ") };
+    [
+        ("state", format!("running as process {}", about.pid)),
+        ("version", about.version.clone()),
+        ("started", about.started.clone()),
+        ("socket", about.socket.clone()),
+        ("state folder", about.state_folder.clone()),
+        ("log", about.log.clone()),
+        ("key", about.key_source.clone()),
+        ("jobs", jobs),
+    ]
+    .map(|(name, value)| format!("{:<14}{value}", format!("{name}:")))
+    .into()
+}
+
+fn install(output: &Output) -> Result<(), Failure> {
+    let paths = paths()?;
+    // The manager of services knows nothing of the variables that were set here.
+    let environment = ["XDG_STATE_HOME", "XDG_CONFIG_HOME"]
+        .into_iter()
+        .filter_map(|name| {
+            Some((name.to_owned(), std::env::var(name).ok().filter(|value| !value.is_empty())?))
+        })
+        .collect();
+    let entry = ServiceEntry {
+        program: service_program().map_err(Error::from)?,
+        arguments: Vec::new(),
+        environment,
+        config_home: paths.config_home.clone(),
+    };
+    let installed = service::install(&entry, Starter::of_this_machine())
+        .map_err(|error| Failure::System(error.to_string()))?;
+    for file in installed.files {
+        output.say(&format!("made {}", file.display()));
+    }
+    for hint in installed.hints {
+        output.say(&hint);
+    }
+    Ok(())
+}
+
+fn uninstall(output: &Output) -> Result<(), Failure> {
+    let removed =
+        service::uninstall(&paths()?.config_home).map_err(|error| Failure::System(error.to_string()))?;
+    if removed.is_empty() {
+        output.say("nothing was installed");
+    }
+    for file in removed {
+        output.say(&format!("removed {}", file.display()));
+    }
+    Ok(())
+}
+
+fn paths() -> Result<Paths, Failure> {
+    Paths::of_user(&|name| std::env::var_os(name))
+        .map_err(|error| Failure::Client(Unreachable::from(error).into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_has_what_scripts_look_for() {
+        let about = About {
+            version: "0.1.0".to_owned(),
+            api: 1,
+            pid: 42,
+            started: "2026-11-23T06:00:00.000Z".to_owned(),
+            socket: "/s".to_owned(),
+            state_folder: "/f".to_owned(),
+            log: "/l".to_owned(),
+            key_source: "key file".to_owned(),
+            jobs: [("transient_error".to_owned(), 2)].into(),
+            notices: Vec::new(),
+        };
+        let value = as_json(&about);
+        for key in ["pid", "version", "socket", "state_folder", "key_source", "jobs"] {
+            assert!(!value[key].is_null(), "{key}");
+        }
+        assert_eq!(value["running"], true);
+        assert_eq!(in_words(&about).last().map(String::as_str), Some("jobs:         2 transient error"));
+    }
+}

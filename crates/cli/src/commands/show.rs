@@ -1,0 +1,30 @@
+//! `bits show`: everything about one job.
+
+use bits_client::api::file::{File, FileQuery};
+use futures_util::TryStreamExt;
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::Context;
+use crate::arguments::Show;
+use crate::exit::Failure;
+use crate::output::words::{FILES_SHOWN, describe};
+
+pub(super) async fn run(show: Show, context: &Context<'_>) -> Result<(), Failure> {
+    let output = context.output;
+    let session = context.session().await?;
+    let id = session.find_id(&show.job).await?;
+    let job = session.client.job(id).await?;
+    if output.is_json() {
+        return output.result_json(&session.with_files(job).await?);
+    }
+    let files: Vec<File> = if output.is_verbose() {
+        session.client.files(id).try_collect().await?
+    } else {
+        let query = FileQuery { limit: Some(FILES_SHOWN), ..FileQuery::default() };
+        session.client.list_files(id, &query).await?.files
+    };
+    for line in describe(&job, &files, Timestamp::now(), &TimeZone::system()) {
+        output.result(&line)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! How far jobs have come, as bars on a terminal, as a line now and then elsewhere.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use bits_client::api::job::Job;
+use bits_platform::shown::shown;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::units::bytes;
+use super::{Output, ProgressForm, words};
+
+/// The progress of the jobs that are watched.
+pub(crate) struct Progress<'a> {
+    output: &'a Output,
+    bars: MultiProgress,
+    jobs: HashMap<String, Shown>,
+}
+
+/// What is shown of one job.
+struct Shown {
+    bar: Option<ProgressBar>,
+    /// When the last line was written, and how many bytes there were then.
+    line: Option<(Instant, u64)>,
+}
+
+/// Between two lines about one job.
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
+/// Bars on the screen at once; further jobs have none.
+const BARS_MAX: usize = 10;
+/// Characters of a job's name beside its bar.
+const NAME_CHARS_MAX: usize = 30;
+
+impl<'a> Progress<'a> {
+    pub(crate) fn new(output: &'a Output) -> Self {
+        let target = match output.progress_form() {
+            ProgressForm::Bars => ProgressDrawTarget::stderr(),
+            ProgressForm::Lines | ProgressForm::None => ProgressDrawTarget::hidden(),
+        };
+        Self { output, bars: MultiProgress::with_draw_target(target), jobs: HashMap::new() }
+    }
+
+    /// Shows how far `job` has come.
+    pub(crate) fn show(&mut self, job: &Job, now: Instant) {
+        match self.output.progress_form() {
+            ProgressForm::Bars => self.draw(job),
+            ProgressForm::Lines => self.write(job, now),
+            ProgressForm::None => {}
+        }
+    }
+
+    /// Takes the bar of `job` away.
+    pub(crate) fn forget(&mut self, job: &Job) {
+        if let Some(Shown { bar: Some(bar), .. }) = self.jobs.remove(&job.id) {
+            bar.finish_and_clear();
+            self.bars.remove(&bar);
+        }
+    }
+
+    /// Lets `speak` write while the bars are off the screen.
+    pub(crate) fn aside(&self, speak: impl FnOnce(&Output)) {
+        self.bars.suspend(|| speak(self.output));
+    }
+
+    /// Takes all bars away: something else is going to use the terminal.
+    pub(crate) fn clear(&mut self) {
+        for (_, shown) in self.jobs.drain() {
+            if let Some(bar) = shown.bar {
+                bar.finish_and_clear();
+                self.bars.remove(&bar);
+            }
+        }
+    }
+
+    fn draw(&mut self, job: &Job) {
+        let drawn = self.jobs.values().filter(|shown| shown.bar.is_some()).count();
+        if !self.jobs.contains_key(&job.id) && drawn >= BARS_MAX {
+            return;
+        }
+        let shown = self.jobs.entry(job.id.clone()).or_insert_with(|| {
+            // The rate is that of what comes from now on, not of what was there before.
+            let bar = ProgressBar::no_length().with_position(job.progress.bytes_transferred);
+            bar.reset_eta();
+            Shown { bar: Some(self.bars.add(bar)), line: None }
+        });
+        let Some(bar) = &shown.bar else { return };
+        match (job.progress.bytes_total, bar.length()) {
+            (Some(total), length) if length != Some(total) => {
+                bar.set_length(total);
+                bar.set_style(style(SIZE_KNOWN));
+            }
+            (None, None) if bar.prefix().is_empty() => bar.set_style(style(SIZE_UNKNOWN)),
+            _ => {}
+        }
+        bar.set_prefix(name(job));
+        bar.set_message(state(job));
+        bar.set_position(job.progress.bytes_transferred);
+    }
+
+    fn write(&mut self, job: &Job, now: Instant) {
+        let transferred = job.progress.bytes_transferred;
+        let shown = self.jobs.entry(job.id.clone()).or_insert(Shown { bar: None, line: None });
+        let rate = match shown.line {
+            Some((at, _)) if now.duration_since(at) < BETWEEN_LINES => return,
+            Some((at, before)) => {
+                let moved = transferred.saturating_sub(before) as f64;
+                let rate = moved / now.duration_since(at).as_secs_f64();
+                format!(", {}/s", bytes(rate as u64))
+            }
+            None => String::new(),
+        };
+        shown.line = Some((now, transferred));
+        self.output.say(&format!(
+            "{}: {}, {}{rate}",
+            job.display_name,
+            job.state.replace('_', " "),
+            words::progress(&job.progress)
+        ));
+    }
+}
+
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+const SIZE_KNOWN: &str =
+    "{prefix} {bar:20} {binary_bytes} of {binary_total_bytes} {binary_bytes_per_sec} {eta} left{msg}";
+const SIZE_UNKNOWN: &str = "{prefix} {binary_bytes} {binary_bytes_per_sec}{msg}";
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the templates here are well formed").progress_chars("=> ")
+}
+
+fn name(job: &Job) -> String {
+    let name = shown(&job.display_name);
+    match name.char_indices().nth(NAME_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name,
+    }
+}
+
+/// What is to be said beside a bar: nothing while bytes come.
+fn state(job: &Job) -> String {
+    match job.state.as_str() {
+        "transferring" => String::new(),
+        state => format!(" ({})", shown(state).replace('_', " ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_templates_are_well_formed() {
+        for template in [SIZE_KNOWN, SIZE_UNKNOWN] {
+            style(template);
+        }
+    }
+}

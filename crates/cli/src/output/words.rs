@@ -1,0 +1,315 @@
+//! A job in words: everything about it, and what would make it move.
+//!
+//! Pure: the time and the zone are arguments.
+
+use bits_client::api::file::File;
+use bits_client::api::job::{Job, JobError, Progress};
+use bits_core::error::Code;
+use bits_core::error::codes;
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::units::{bytes, counted, duration, local_time, seconds_until};
+use crate::standing::Standing;
+
+/// Files that `show` names when it is not asked for all.
+pub(crate) const FILES_SHOWN: usize = 20;
+
+/// Everything about `job`, line by line. `files` are its first ones.
+pub(crate) fn describe(job: &Job, files: &[File], now: Timestamp, zone: &TimeZone) -> Vec<String> {
+    let mut lines = vec![job.display_name.clone()];
+    let mut field = |name: &str, value: String| lines.push(format!("  {:<13} {value}", format!("{name}:")));
+    field("id", job.id.clone());
+    if !job.description.is_empty() {
+        field("description", job.description.clone());
+    }
+    field("state", job.state.replace('_', " "));
+    field("priority", job.priority.clone());
+    field("owner", job.owner.name.clone().unwrap_or_else(|| job.owner.id.clone()));
+    field("progress", progress(&job.progress));
+    field("created", local_time(&job.times.created, zone));
+    field("modified", local_time(&job.times.modified, zone));
+    if let Some(time) = &job.times.transfer_completed {
+        field("transferred", local_time(time, zone));
+    }
+    field("completes", completes(job).to_owned());
+    field("retries", retries(job));
+    if let Some(credentials) = &job.credentials {
+        let set: Vec<String> =
+            credentials.iter().map(|one| format!("{} ({})", one.scheme, one.target)).collect();
+        field("credentials", if set.is_empty() { "none".to_owned() } else { set.join(", ") });
+    }
+    if let Some(error) = &job.error {
+        field("last error", error_in_words(error));
+        if job.error_count > 1 {
+            field("errors", format!("{} so far", job.error_count));
+        }
+    }
+    lines.push(String::new());
+    lines.extend(what_now(job, now).into_iter().map(|line| format!("  {line}")));
+    if !files.is_empty() {
+        lines.push(String::new());
+        lines.extend(files.iter().flat_map(file_in_words));
+        let more = u64::from(job.progress.files_total).saturating_sub(files.len() as u64);
+        if more > 0 {
+            lines.push(format!("  … and {} (all of them: --verbose)", counted(more, "more file")));
+        }
+    }
+    lines
+}
+
+/// Why the job does not move, and what would make it; what it does, when it moves.
+pub(crate) fn what_now(job: &Job, now: Timestamp) -> Vec<String> {
+    let id = short_id(job);
+    match Standing::of(job) {
+        Standing::Suspended if job.progress.files_total == 0 => {
+            vec!["It has no files yet.".to_owned(), format!("Add one: bits add {id} URL PATH")]
+        }
+        Standing::Suspended => vec!["It is suspended.".to_owned(), format!("Let it run: bits resume {id}")],
+        Standing::Failed => {
+            let mut lines = vec!["It has met an error that waiting does not cure.".to_owned()];
+            lines.extend(job.error.as_ref().and_then(advice));
+            lines.push(format!("Then: bits resume {id}"));
+            lines
+        }
+        Standing::Transferred => vec![
+            "All files are here, under temporary names.".to_owned(),
+            format!("Put them in their places: bits complete {id}"),
+        ],
+        Standing::Acknowledged => vec!["It is done; its files are in their places.".to_owned()],
+        Standing::Cancelled => vec!["It was cancelled.".to_owned()],
+        Standing::Moving => moving(job, now, id),
+    }
+}
+
+fn moving(job: &Job, now: Timestamp, id: &str) -> Vec<String> {
+    let reason = job.wait.as_ref().map_or("", |wait| wait.reason.as_str());
+    match (reason, job.state.as_str()) {
+        ("turn", _) => {
+            let ahead = job.wait.as_ref().and_then(|wait| wait.ahead).unwrap_or(0);
+            vec![match ahead {
+                0 => "It waits for its turn and is next.".to_owned(),
+                _ => format!("It waits for its turn; {} come first.", counted(ahead, "job")),
+            }]
+        }
+        ("retry", _) => {
+            let mut lines = vec![retry(job, now)];
+            lines.push(format!("Try now: bits resume {id}"));
+            lines
+        }
+        (_, "connecting") => vec!["It is connecting to the server.".to_owned()],
+        (_, "transferring") => vec!["It is transferring.".to_owned()],
+        (_, "transferred") => vec!["All files are here and are being put in their places.".to_owned()],
+        ("", _) => vec!["It is about to begin.".to_owned()],
+        // A reason of a later version, by its own word.
+        (reason, _) => vec![format!("It waits ({reason}).")],
+    }
+}
+
+/// `retrying in 4 s: …`.
+pub(crate) fn retry(job: &Job, now: Timestamp) -> String {
+    let until = job.wait.as_ref().and_then(|wait| wait.until.as_deref());
+    let when = match until.and_then(|until| seconds_until(until, now)) {
+        Some(seconds) => format!("retrying in {}", duration(seconds)),
+        None => "retrying later".to_owned(),
+    };
+    match &job.error {
+        Some(error) => format!("{when}: {}", error.message),
+        None => when,
+    }
+}
+
+/// Code, what and where, in one line.
+pub(crate) fn error_in_words(error: &JobError) -> String {
+    let context = error.context.replace('_', " ");
+    format!("{} ({}, {}, {context})", error.message, error.name, error.code)
+}
+
+/// What is known to help against `error`.
+pub(crate) fn advice(error: &JobError) -> Option<String> {
+    let code = u32::from_str_radix(error.code.strip_prefix("0x")?, 16).ok()?;
+    codes::describe(Code(code)).map(|description| description.advice.into_owned())
+}
+
+/// `4.0 KiB of 1.0 MiB, 0 of 1 file`.
+pub(crate) fn progress(progress: &Progress) -> String {
+    let Progress { bytes_total, bytes_transferred, files_total, files_transferred } = *progress;
+    if files_total == 0 {
+        return "no files".to_owned();
+    }
+    let size = match bytes_total {
+        Some(total) => format!("{} of {}", bytes(bytes_transferred), bytes(total)),
+        None => format!("{} of an unknown size", bytes(bytes_transferred)),
+    };
+    format!("{size}, {files_transferred} of {}", counted(files_total.into(), "file"))
+}
+
+/// Enough of an id to type.
+pub(crate) fn short_id(job: &Job) -> &str {
+    job.id.get(..8).unwrap_or(&job.id)
+}
+
+fn completes(job: &Job) -> &'static str {
+    if job.complete_when_done { "by itself" } else { "when you say so" }
+}
+
+fn retries(job: &Job) -> String {
+    let when = match job.minimum_retry_delay {
+        Some(seconds) => format!("every {}", duration(seconds)),
+        None => "after 1, 2, 4 … 60 s".to_owned(),
+    };
+    match job.no_progress_timeout {
+        0 => "none: every error is final".to_owned(),
+        timeout => format!("{when}, for up to {} without progress", duration(timeout)),
+    }
+}
+
+fn file_in_words(file: &File) -> [String; 2] {
+    let size = match (file.completed, file.bytes_total) {
+        (true, _) => format!("done, {}", bytes(file.bytes_transferred)),
+        (false, Some(total)) => format!("{} of {}", bytes(file.bytes_transferred), bytes(total)),
+        (false, None) => bytes(file.bytes_transferred),
+    };
+    [format!("  {}  {}", file.index, file.remote_name), format!("     → {} ({size})", file.local_name)]
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use bits_client::api::job::{CredentialPresent, Owner, Times, Wait};
+
+    pub(crate) fn a_job(state: &str) -> Job {
+        Job {
+            id: "8e2d0a1b-0203-4405-8607-08090a0b0c0d".to_owned(),
+            revision: 3,
+            display_name: "EncodeSample".to_owned(),
+            description: String::new(),
+            kind: "download".to_owned(),
+            state: state.to_owned(),
+            priority: "normal".to_owned(),
+            owner: Owner { id: "1000".to_owned(), name: Some("anna".to_owned()) },
+            progress: Progress {
+                bytes_total: Some(1_048_576),
+                bytes_transferred: 4096,
+                files_total: 1,
+                files_transferred: 0,
+            },
+            times: Times {
+                created: "2026-11-23T06:00:00.000Z".to_owned(),
+                modified: "2026-11-23T06:00:01.000Z".to_owned(),
+                transfer_completed: None,
+            },
+            error: None,
+            error_count: 0,
+            wait: None,
+            minimum_retry_delay: None,
+            no_progress_timeout: 1_209_600,
+            complete_when_done: false,
+            credentials: None,
+            files: None,
+        }
+    }
+
+    pub(crate) fn an_error(code: &str, transient: bool) -> JobError {
+        JobError {
+            code: code.to_owned(),
+            name: "BG_E_HTTP_ERROR_503".to_owned(),
+            context: "remote_file".to_owned(),
+            message: "files.example.test answered 503".to_owned(),
+            transient,
+            file: Some(0),
+            challenge: None,
+        }
+    }
+
+    fn now() -> Timestamp {
+        "2026-11-23T06:00:00Z".parse().expect("a time")
+    }
+
+    #[test]
+    fn everything_about_a_job_is_told() {
+        let job = Job {
+            error: Some(an_error("0x801901F7", true)),
+            error_count: 2,
+            wait: Some(Wait {
+                reason: "retry".to_owned(),
+                until: Some("2026-11-23T06:00:04Z".to_owned()),
+                ahead: None,
+            }),
+            credentials: Some(vec![CredentialPresent {
+                target: "server".to_owned(),
+                scheme: "negotiate".to_owned(),
+            }]),
+            progress: Progress { files_total: 3, ..a_job("").progress },
+            ..a_job("transient_error")
+        };
+        let file = File {
+            index: 0,
+            remote_name: "https://files.example.test/report.pdf".to_owned(),
+            local_name: "/home/anna/report.pdf".to_owned(),
+            bytes_total: None,
+            bytes_transferred: 4096,
+            completed: false,
+        };
+        let text = describe(&job, &[file], now(), &TimeZone::UTC).join("\n");
+        assert_eq!(
+            text,
+            "\
+EncodeSample
+  id:           8e2d0a1b-0203-4405-8607-08090a0b0c0d
+  state:        transient error
+  priority:     normal
+  owner:        anna
+  progress:     4.0 KiB of 1.0 MiB, 0 of 3 files
+  created:      2026-11-23 06:00:00
+  modified:     2026-11-23 06:00:01
+  completes:    when you say so
+  retries:      after 1, 2, 4 … 60 s, for up to 14 days without progress
+  credentials:  negotiate (server)
+  last error:   files.example.test answered 503 (BG_E_HTTP_ERROR_503, 0x801901F7, remote file)
+  errors:       2 so far
+
+  retrying in 4 s: files.example.test answered 503
+  Try now: bits resume 8e2d0a1b
+
+  0  https://files.example.test/report.pdf
+     → /home/anna/report.pdf (4.0 KiB)
+  … and 2 more files (all of them: --verbose)"
+        );
+    }
+
+    #[test]
+    fn a_job_that_does_not_move_says_what_would_make_it() {
+        let empty = Progress { files_total: 0, ..a_job("").progress };
+        let turn = |ahead| Wait { reason: "turn".to_owned(), until: None, ahead };
+        for (job, expected) in [
+            (Job { progress: empty, ..a_job("suspended") }, "Add one: bits add 8e2d0a1b URL PATH"),
+            (a_job("suspended"), "Let it run: bits resume 8e2d0a1b"),
+            (a_job("transferred"), "Put them in their places: bits complete 8e2d0a1b"),
+            (
+                Job { error: Some(an_error("0x80190194", false)), ..a_job("error") },
+                "Then: bits resume 8e2d0a1b",
+            ),
+            (
+                Job { wait: Some(turn(Some(2))), ..a_job("queued") },
+                "It waits for its turn; 2 jobs come first.",
+            ),
+            (Job { wait: Some(turn(None)), ..a_job("queued") }, "It waits for its turn and is next."),
+            (
+                Job { wait: Some(Wait { reason: "network".to_owned(), ..turn(None) }), ..a_job("queued") },
+                "It waits (network).",
+            ),
+        ] {
+            assert_eq!(what_now(&job, now()).last().map(String::as_str), Some(expected));
+        }
+    }
+
+    #[test]
+    fn an_error_comes_with_what_is_known_to_help() {
+        let known = advice(&an_error("0x80190194", false)).expect("404 is known");
+        assert!(
+            what_now(&Job { error: Some(an_error("0x80190194", false)), ..a_job("error") }, now())
+                .contains(&known)
+        );
+        assert_eq!(advice(&an_error("a later form", false)), None);
+    }
+}

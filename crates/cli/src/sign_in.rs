@@ -1,0 +1,184 @@
+//! Where a user name and a password come from: flags, or the person at the terminal.
+
+use bits_client::api::credentials::{Password, SetCredentials};
+use bits_client::api::job::Challenge;
+use bits_client::prompt::password_sources::{read_password_file, read_password_stdin};
+use bits_client::prompt::{PromptOutcome, PromptRequest, prompt_for_credentials};
+use bits_core::credentials::AuthScheme;
+use bits_core::error::Code;
+use bits_core::identity::{Identity, Package};
+use bits_core::remote_name::RemoteName;
+
+use crate::arguments::Secret;
+use crate::exit::Failure;
+use crate::output::Output;
+
+/// What a person answered.
+pub(crate) enum Answer {
+    Given(SetCredentials),
+    /// Why nobody could be asked.
+    Nobody(&'static str),
+}
+
+/// The credentials that the flags give: none when nothing but the person has them.
+pub(crate) fn from_flags(flags: &Secret, output: &Output) -> Result<Option<SetCredentials>, Failure> {
+    let Some(user) = &flags.user else { return Ok(None) };
+    if user.is_empty() {
+        return Err(Failure::Usage("--user is empty; give a name, DOMAIN\\user or user@realm".to_owned()));
+    }
+    let password = if let Some(path) = &flags.password_file {
+        let file = read_password_file(path)?;
+        if let Some(notice) = file.notice {
+            output.warn(&notice.to_string());
+        }
+        file.password
+    } else if flags.password_stdin {
+        read_password_stdin()?
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(SetCredentials { user: user.clone(), password: Password(password) }))
+}
+
+/// Asks the person at the terminal.
+///
+/// # Errors
+/// [`Failure::NoCredentials`] when the person cancels or does not answer.
+pub(crate) async fn ask(request: PromptRequest) -> Result<Answer, Failure> {
+    let outcome = tokio::task::spawn_blocking(move || prompt_for_credentials(&request))
+        .await
+        .expect("asking does not panic, and the runtime is there")?;
+    let code = outcome.code();
+    match outcome {
+        PromptOutcome::Accepted { identity, .. } => Ok(Answer::Given(credentials(&identity))),
+        PromptOutcome::Unavailable { reason } => Ok(Answer::Nobody(reason)),
+        PromptOutcome::Cancelled => Err(no_credentials(code, "cancelled; no credentials were given")),
+        PromptOutcome::TimedOut => Err(no_credentials(code, "nobody answered in time")),
+    }
+}
+
+/// Asks the person, who was demanded by a flag.
+///
+/// # Errors
+/// As [`ask`], and when there is nowhere to ask.
+pub(crate) async fn ask_or_fail(request: PromptRequest) -> Result<SetCredentials, Failure> {
+    match ask(request).await? {
+        Answer::Given(credentials) => Ok(credentials),
+        Answer::Nobody(reason) => Err(no_credentials(
+            Code::NO_SUCH_LOGON_SESSION,
+            &format!("there is nobody to ask for credentials: {reason}"),
+        )),
+    }
+}
+
+/// A first question about the server of `remote`.
+pub(crate) fn question(remote: &RemoteName, scheme: Option<AuthScheme>) -> PromptRequest {
+    let mut request = PromptRequest::new(origin(remote), package(scheme));
+    request.unencrypted = !remote.is_tls();
+    request
+}
+
+/// A question because of `challenge`, which a file of `remote` met; `refused` is the code in which
+/// credentials before it ended.
+pub(crate) fn question_after(
+    challenge: &Challenge,
+    remote: &RemoteName,
+    scheme: Option<AuthScheme>,
+    refused: Option<Code>,
+) -> PromptRequest {
+    let offered = AuthScheme::BY_PREFERENCE
+        .into_iter()
+        .find(|scheme| challenge.schemes.iter().any(|word| word == scheme.name()));
+    let is_the_server = challenge.target == "server" && challenge.host == remote.authority();
+    // After a redirect only the host is known; that it is safe is not assumed.
+    let target = match is_the_server {
+        true => origin(remote),
+        false => format!("{} {}", challenge.target, challenge.host),
+    };
+    let mut request = PromptRequest::new(target, package(scheme.or(offered)));
+    request.unencrypted = !(is_the_server && remote.is_tls());
+    request.realm = challenge.realm.clone();
+    request.refused = refused.filter(|_| challenge.refused);
+    request
+}
+
+/// Whether all a server offers is a scheme that may not be used there without being named: Basic
+/// where everybody can listen.
+pub(crate) fn needs_leave(challenge: &Challenge, remote: &RemoteName, scheme: Option<AuthScheme>) -> bool {
+    let only_basic = challenge.schemes.iter().all(|word| word == AuthScheme::Basic.name());
+    only_basic && !challenge.schemes.is_empty() && !remote.is_tls() && scheme != Some(AuthScheme::Basic)
+}
+
+fn package(scheme: Option<AuthScheme>) -> Package {
+    scheme.map_or(Package::Negotiate, Package::from)
+}
+
+fn origin(remote: &RemoteName) -> String {
+    let scheme = if remote.is_tls() { "https" } else { "http" };
+    format!("server {scheme}://{}", remote.authority())
+}
+
+fn credentials(identity: &Identity) -> SetCredentials {
+    let strings = identity.encode_as_strings();
+    SetCredentials {
+        user: strings.qualified_user_name().unwrap_or_default(),
+        password: Password(strings.password.unwrap_or_else(|| bits_core::secret::Secret::new(String::new()))),
+    }
+}
+
+fn no_credentials(code: Code, sentence: &str) -> Failure {
+    Failure::NoCredentials { code, sentence: sentence.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn remote(url: &str) -> RemoteName {
+        RemoteName::parse(url).expect("a URL").0
+    }
+
+    fn challenge(host: &str, schemes: &[&str]) -> Challenge {
+        Challenge {
+            target: "server".to_owned(),
+            host: host.to_owned(),
+            realm: Some("the office".to_owned()),
+            schemes: schemes.iter().map(|word| (*word).to_owned()).collect(),
+            refused: true,
+        }
+    }
+
+    #[test]
+    fn a_question_names_who_asks_and_whether_everybody_can_listen() {
+        let https = remote("https://files.test:8443/f");
+        for (host, expected, unencrypted) in [
+            ("files.test:8443", "server https://files.test:8443", false),
+            ("elsewhere.test", "server elsewhere.test", true),
+        ] {
+            let asked = challenge(host, &["basic", "negotiate"]);
+            let request = question_after(&asked, &https, None, Some(Code::HTTP_UNAUTHORIZED));
+            assert_eq!((request.target.as_str(), request.unencrypted), (expected, unencrypted));
+            assert_eq!(request.package, Package::Negotiate);
+            assert_eq!(request.realm.as_deref(), Some("the office"));
+            assert_eq!(request.refused, Some(Code::HTTP_UNAUTHORIZED));
+        }
+        let request = question(&remote("http://files.test/f"), Some(AuthScheme::Ntlm));
+        assert_eq!(request.target, "server http://files.test");
+        assert!(request.unencrypted);
+        assert_eq!(request.package, Package::Ntlm);
+    }
+
+    #[test]
+    fn basic_over_plain_http_needs_leave() {
+        let (http, https) = (remote("http://h/f"), remote("https://h/f"));
+        for (remote, schemes, scheme, expected) in [
+            (&http, &["basic"][..], None, true),
+            (&http, &["basic"], Some(AuthScheme::Basic), false),
+            (&http, &["basic", "digest"], None, false),
+            (&https, &["basic"], None, false),
+            (&http, &[], None, false),
+        ] {
+            assert_eq!(needs_leave(&challenge("h", schemes), remote, scheme), expected, "{schemes:?}");
+        }
+    }
+}

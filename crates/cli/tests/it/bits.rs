@@ -1,0 +1,56 @@
+//! The command, run in a place of its own: no folder of the person who runs the tests is touched,
+//! and no service of theirs is found.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// What a command did.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// A home of its own.
+pub(crate) struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// `bits` with these words, to be run in this place.
+    pub(crate) fn command(&self, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bits"));
+        command
+            .args(words)
+            .current_dir(self.path())
+            .env_clear()
+            .env("HOME", self.path())
+            .env("PATH", "/nowhere")
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn bits(&self, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Outcome {
+        ended(self.command(words))
+    }
+}
+
+/// What `command` did.
+pub(crate) fn ended(mut command: Command) -> Outcome {
+    let output = command.output().expect("it runs");
+    Outcome {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).expect("text"),
+        stderr: String::from_utf8(output.stderr).expect("text"),
+    }
+}

@@ -1,0 +1,244 @@
+//! A service that has one job and does with it what a script says.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::Command;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::bits::Place;
+
+/// What happens to the job after it is resumed: fields that change, one event after the other.
+pub(crate) type Course = Vec<Value>;
+
+/// The service, its job, and what it was asked.
+pub(crate) struct Service {
+    pub(crate) place: Place,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    version: &'static str,
+    job: Value,
+    files: Vec<Value>,
+    courses: VecDeque<Course>,
+    watchers: Vec<Sender<String>>,
+    asked: Vec<(String, String)>,
+    /// Refuses the operation whose path ends so.
+    refuses: Option<&'static str>,
+}
+
+impl Service {
+    /// A service whose job takes these courses, one after each `resume`.
+    pub(crate) fn with_courses(courses: impl IntoIterator<Item = Course>) -> Self {
+        let place = Place::new();
+        let state = Arc::new(Mutex::new(State {
+            version: env!("CARGO_PKG_VERSION"),
+            job: a_job(),
+            files: Vec::new(),
+            courses: courses.into_iter().collect(),
+            watchers: Vec::new(),
+            asked: Vec::new(),
+            refuses: None,
+        }));
+        let listener = UnixListener::bind(place.path().join("s")).expect("a socket");
+        let shared = Arc::clone(&state);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let state = Arc::clone(&shared);
+                std::thread::spawn(move || serve(stream, &state));
+            }
+        });
+        Self { place, state }
+    }
+
+    pub(crate) fn of_version(self, version: &'static str) -> Self {
+        self.state.lock().expect("no thread panics").version = version;
+        self
+    }
+
+    pub(crate) fn refusing(self, path_end: &'static str) -> Self {
+        self.state.lock().expect("no thread panics").refuses = Some(path_end);
+        self
+    }
+
+    /// `bits` with these words, talking to this service.
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = self.place.command(words);
+        command.env("BITS_SOCKET", self.place.path().join("s"));
+        command
+    }
+
+    /// What was asked, without the looks at the service itself.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        let state = self.state.lock().expect("no thread panics");
+        let id = state.job["id"].as_str().expect("an id").to_owned();
+        let lines = state.asked.iter().map(|(line, _)| line.replace(&id, "ID"));
+        lines.filter(|line| line != "GET /v1/about").collect()
+    }
+
+    /// The body of the first request for `line`, in which the job is called `ID`.
+    pub(crate) fn body(&self, line: &str) -> Value {
+        let state = self.state.lock().expect("no thread panics");
+        let id = state.job["id"].as_str().expect("an id").to_owned();
+        let asked = state.asked.iter().find(|(asked, _)| asked.replace(&id, "ID") == line);
+        serde_json::from_str(&asked.expect("it was asked").1).expect("JSON")
+    }
+
+    /// Waits until `line` has been asked.
+    pub(crate) fn wait_for(&self, line: &str) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !self.asked().iter().any(|asked| asked == line) {
+            assert!(Instant::now() < deadline, "{line} was never asked: {:?}", self.asked());
+            std::thread::yield_now();
+        }
+    }
+}
+
+fn a_job() -> Value {
+    json!({
+        "id": "8e2d0a1b-0203-4405-8607-08090a0b0c0d", "revision": 1, "display_name": "report.pdf",
+        "description": "", "type": "download", "state": "suspended", "priority": "foreground",
+        "owner": { "id": "1000", "name": "anna" },
+        "progress": {
+            "bytes_total": 2048, "bytes_transferred": 0, "files_total": 1, "files_transferred": 0
+        },
+        "times": { "created": "2026-11-23T06:00:00.000Z", "modified": "2026-11-23T06:00:00.000Z",
+            "transfer_completed": null },
+        "error": null, "error_count": 0, "wait": null, "minimum_retry_delay": null,
+        "no_progress_timeout": 1_209_600, "complete_when_done": true
+    })
+}
+
+fn serve(stream: UnixStream, state: &Mutex<State>) {
+    let Some((line, body)) = read(&stream) else { return };
+    let mut stream = stream;
+    let mut locked = state.lock().expect("no thread panics");
+    locked.asked.push((line.clone(), body.clone()));
+    if locked.refuses.is_some_and(|end| line.ends_with(end)) {
+        let problem =
+            json!({ "code": "0x80070005", "name": "E_ACCESSDENIED", "message": "no", "request": "r" });
+        return answer(&mut stream, 403, &problem);
+    }
+    let path = line.split('?').next().expect("a path");
+    let (method, path) = path.split_once(' ').expect("a method");
+    match (method, path.rsplit('/').next().expect("a segment")) {
+        (_, "about") => {
+            let about = json!({ "version": locked.version, "api": 1, "pid": 1, "started": "", "socket": "",
+                "state_folder": "", "log": "", "key_source": "", "jobs": {}, "notices": [] });
+            answer(&mut stream, 200, &about);
+        }
+        ("POST", "jobs") => {
+            let body: Value = serde_json::from_str(&body).expect("JSON");
+            locked.job["id"] = body["id"].clone();
+            locked.job["display_name"] = body["display_name"].clone();
+            answer(&mut stream, 201, &locked.job);
+        }
+        ("POST", "files") => {
+            let body: Value = serde_json::from_str(&body).expect("JSON");
+            for file in body["files"].as_array().expect("files") {
+                let index = locked.files.len();
+                let remote = file["remote_name"].as_str().expect("a name").replace("anna:hunter2@", "");
+                locked.files.push(json!({ "index": index, "remote_name": remote,
+                    "local_name": file["local_name"], "bytes_total": 2048, "bytes_transferred": 2048,
+                    "completed": true }));
+            }
+            answer(&mut stream, 200, &locked.job);
+        }
+        ("GET", "files") => answer(&mut stream, 200, &json!({ "files": locked.files, "next": null })),
+        ("PUT", _) => answer(&mut stream, 204, &Value::Null),
+        ("GET", "events") => {
+            let (sender, events) = channel();
+            sender.send(event(&locked.job)).expect("it is listened to");
+            sender.send("event: ready\ndata: {}\n\n".to_owned()).expect("it is listened to");
+            locked.watchers.push(sender);
+            drop(locked);
+            let _ = stream.write_all(b"HTTP/1.1 200 x\r\ntransfer-encoding: chunked\r\n\r\n");
+            for event in events {
+                let _ = stream.write_all(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes());
+            }
+        }
+        ("POST", command @ ("resume" | "cancel" | "suspend" | "complete")) => {
+            let state = match command {
+                "resume" => "queued",
+                "cancel" => "cancelled",
+                "suspend" => "suspended",
+                _ => "acknowledged",
+            };
+            change(&mut locked, &json!({ "state": state }));
+            answer(&mut stream, 200, &json!({ "job": locked.job, "outcome": null }));
+            if command == "resume" {
+                for step in locked.courses.pop_front().unwrap_or_default() {
+                    change(&mut locked, &step);
+                }
+            }
+        }
+        ("GET", "jobs") => answer(&mut stream, 200, &json!({ "jobs": [locked.job], "next": null })),
+        ("GET" | "PATCH", _) => answer(&mut stream, 200, &locked.job),
+        _ => answer(&mut stream, 405, &Value::Null),
+    }
+}
+
+/// Changes fields of the job and tells who listens.
+fn change(state: &mut State, fields: &Value) {
+    for (name, value) in fields.as_object().expect("fields") {
+        state.job[name] = value.clone();
+    }
+    state.job["revision"] = (state.job["revision"].as_u64().expect("a number") + 1).into();
+    let event = event(&state.job);
+    state.watchers.retain(|watcher| watcher.send(event.clone()).is_ok());
+}
+
+fn event(job: &Value) -> String {
+    format!("event: job\ndata: {job}\n\n")
+}
+
+fn read(stream: &UnixStream) -> Option<(String, String)> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let line = line.strip_suffix(" HTTP/1.1\r\n")?.to_owned();
+    let mut length = 0;
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header).ok()?;
+        match header.to_lowercase().split_once(": ") {
+            Some(("content-length", value)) => length = value.trim().parse().ok()?,
+            Some(_) => {}
+            None => break,
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some((line, String::from_utf8(body).ok()?))
+}
+
+fn answer(stream: &mut UnixStream, status: u16, body: &Value) {
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n", body.len());
+    let _ = stream.write_all((head + &body).as_bytes());
+}
+
+/// The job works.
+pub(crate) fn transferring() -> Value {
+    json!({ "state": "transferring" })
+}
+
+/// All is in place.
+pub(crate) fn acknowledged() -> Value {
+    json!({ "state": "acknowledged", "progress": {
+        "bytes_total": 2048, "bytes_transferred": 2048, "files_total": 1, "files_transferred": 1 } })
+}
+
+/// The server wants to know who asks.
+pub(crate) fn unauthorized(refused: bool) -> Value {
+    json!({ "state": "error", "error_count": 1, "error": {
+        "code": "0x80190191", "name": "BG_E_HTTP_ERROR_401", "context": "remote_file",
+        "message": "files.test asks for credentials", "transient": false, "file": 0,
+        "challenge": { "target": "server", "host": "files.test", "realm": "the office",
+            "schemes": ["negotiate"], "refused": refused } } })
+}

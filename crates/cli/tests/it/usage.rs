@@ -1,0 +1,136 @@
+//! What cannot be meant: code 2 and a reason, before anything is asked of a service.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use crate::bits::Place;
+
+#[test]
+fn what_cannot_be_meant_is_refused_with_the_reason() {
+    let place = Place::new();
+    std::fs::write(place.path().join("list"), "http://h/a\nnot-a-url\n").expect("a file");
+    for (words, expected) in [
+        (&["get", "no url"][..], "error: `no url` is not a URL: relative URL without a base\n"),
+        (
+            &["get", "ftp://h/f"],
+            "error: `ftp:` is not served; a remote name begins with http:// or https://\n",
+        ),
+        (
+            &["get", "http://h/"],
+            "error: the end of http://h/ is no name for a file; say which file it becomes, after the URL\n",
+        ),
+        (
+            &["get", "http://h/f", "http://h/g", "nowhere"],
+            "error: several URLs need a folder, and nowhere is none; make it, or add --create-dirs\n",
+        ),
+        (&["get", "-i", "list"], "error: line 2: `not-a-url` is not a URL: relative URL without a base\n"),
+        (&["get", "-i", "none"], "error: the list none: No such file or directory (os error 2)\n"),
+        (
+            &["get", "-i", "-", "--user", "anna", "--password-stdin"],
+            "error: the list and the password cannot both be read from standard input\n",
+        ),
+        (
+            &["get", "http://h/f", "--user", "anna", "--password-file", "none"],
+            "error: cannot open the password file none: No such file or directory (os error 2) (ERROR_FILE_NOT_FOUND, 0x80070002)\n",
+        ),
+        (
+            &["get", "http://h/f", "--user", "", "--password-stdin"],
+            "error: --user is empty; give a name, DOMAIN\\user or user@realm\n",
+        ),
+        (
+            &["add", "8e2d", "file:///etc/passwd", "x"],
+            "error: `file:` is not served; a remote name begins with http:// or https://\n",
+        ),
+        (
+            &["set", "8e2d", "priorty=low"],
+            "error: there is no property `priorty`; there are priority, description, display-name, minimum-retry-delay, no-progress-timeout, complete-when-done\nhint: did you mean `priority`?\n",
+        ),
+        (
+            &["list", "--state", "eror"],
+            "error: there is no state `eror`; there are queued, connecting, transferring, suspended, error, transient_error, transferred, acknowledged, cancelled\nhint: did you mean `error`?\n",
+        ),
+        (
+            &["error", "0xNO"],
+            "error: `0xNO` is no code; write one such as 0x80190194, 404, 1223 or BG_E_EMPTY\n",
+        ),
+    ] {
+        let outcome = place.bits(words);
+        assert_eq!((outcome.stderr.as_str(), outcome.code), (expected, Some(2)), "{words:?}");
+        assert_eq!(outcome.stdout, "");
+    }
+}
+
+#[test]
+fn flags_that_do_not_go_together_are_refused() {
+    let place = Place::new();
+    for words in [
+        &["get"][..],
+        &["get", "http://h/f", "--password-stdin"],
+        &["get", "http://h/f", "--password-file", "x"],
+        &["get", "http://h/f", "--user", "a", "--password-stdin", "--prompt"],
+        &["get", "http://h/f", "--detach", "--max-time", "3"],
+        &["get", "http://h/f", "--max-time", "0"],
+        &["get", "http://h/f", "--auth", "kerberos"],
+        &["get", "http://h/f", "--password", "p"],
+        &["create", "n", "--type", "upload"],
+        &["create", "n", "--priority", "urgent"],
+        &["credentials", "set", "8e2d", "--target", "me"],
+        &["resume"],
+        &["list", "-q", "-v"],
+        &[],
+    ] {
+        let outcome = place.bits(words);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""), "{words:?}");
+        assert!(!outcome.stderr.is_empty(), "{words:?}");
+    }
+}
+
+#[test]
+fn what_is_not_built_yet_is_not_there() {
+    let place = Place::new();
+    let help = place.bits(["--help"]);
+    assert_eq!(help.code, Some(0));
+    for word in ["put", "web", "agent", "take-ownership", "man", "bitsadmin"] {
+        assert_eq!(place.bits([word]).code, Some(2), "{word}");
+        let is_listed = help.stdout.lines().any(|line| line.trim_start().starts_with(&format!("{word} ")));
+        assert!(!is_listed, "{word}");
+    }
+    for flag in ["--limit-rate=2M", "--checksum=x", "--proxy=p", "--header=a: b", "--system", "--all-users"] {
+        assert_eq!(place.bits(["get", "http://h/f", flag]).code, Some(2), "{flag}");
+    }
+}
+
+#[test]
+fn a_password_in_a_url_is_shown_nowhere() {
+    let place = Place::new();
+    for words in [
+        &["get", "--no-start", "http://anna:hunter2@h/f"][..],
+        &["get", "http://anna:hunter2@h/f", "--user", "anna", "--password-file", "/dev/null"],
+        &["get", "http://anna:hunter2@h/"],
+        &["get", "http://anna:hunter2@h/f", "http://anna:hunter2@i/f"],
+        &["get", "http://anna:hunter2@[/f"],
+        &["add", "8e2d", "ftp://anna:hunter2@h/f", "f"],
+        &["add", "--no-start", "-v", "8e2d", "http://anna:hunter2@h/f", "f"],
+    ] {
+        let outcome = place.bits(words);
+        assert_ne!(outcome.code, Some(0), "{words:?}");
+        assert!(!(outcome.stderr + &outcome.stdout).contains("hunter2"), "{words:?}");
+    }
+}
+
+#[test]
+fn a_list_can_be_read_from_standard_input() {
+    let place = Place::new();
+    let mut child = place
+        .command(["get", "-i", "-"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(b"# nothing but\n\nbad\n").expect("it reads");
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    let stderr = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(stderr, "error: line 3: `bad` is not a URL: relative URL without a base\n");
+}

@@ -1,0 +1,318 @@
+//! The service as a value with a method for each of its operations.
+//!
+//! What may be asked twice is asked again when the service breaks off: everything that reads, and
+//! changes that are the same whether made once or twice. The others fail with
+//! [`Error::BrokenOff`], as nobody can tell whether they were done.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bits_api::about::About;
+use bits_api::credentials::{ANY_SCHEME, Removed, SetCredentials};
+use bits_api::event::EventQuery;
+use bits_api::file::{AddFiles, File, FileList, FileQuery};
+use bits_api::job::{ChangeJob, CommandAnswer, CreateJob, Job, JobList, ListQuery};
+use bits_api::operations::{self, Operation};
+use bits_api::settings::SettingList;
+use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::job::JobId;
+use futures_util::stream::{self, Stream, TryStreamExt};
+use tokio::time::{sleep, timeout};
+
+use crate::connect::{ConnectOptions, Door, IfAbsent};
+use crate::environment::environment_of_this_process;
+use crate::error::Error;
+use crate::events::EventStream;
+use crate::handle::JobHandle;
+use crate::transport::{Answer, Request, WholeAnswer};
+
+/// The service of this user. Clones are the same service.
+#[derive(Debug, Clone)]
+pub struct Client {
+    door: Arc<Door>,
+}
+
+/// Which scheme a credential is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    One(AuthScheme),
+    /// All that suit: Negotiate, NTLM, Digest and, on https, Basic.
+    Any,
+}
+
+impl Scheme {
+    /// The word for people and programs, lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::One(scheme) => scheme.name(),
+            Self::Any => ANY_SCHEME,
+        }
+    }
+}
+
+/// A new download job called `display_name`, with an id of its own and what transfers need of this
+/// process's environment; to be handed to [`Client::create_job`].
+pub fn new_job(display_name: impl Into<String>) -> CreateJob {
+    CreateJob {
+        id: Some(new_id().to_string()),
+        display_name: display_name.into(),
+        environment: environment_of_this_process(),
+        ..CreateJob::default()
+    }
+}
+
+/// Times an operation is asked when the service breaks off.
+const TRIES: u32 = 4;
+/// The pause after the first of them; each further one is as much longer.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long an answer may take. Completing a job of many files waits for the disk at each.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// Whether an operation may be asked again when nobody knows if it was done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Again {
+    Yes,
+    No,
+}
+
+impl Client {
+    /// Finds the service, or starts it.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`].
+    pub async fn connect(options: ConnectOptions) -> Result<Self, Error> {
+        let door = Door::new(options)?;
+        door.enter(IfAbsent::Start).await?;
+        Ok(Self { door: Arc::new(door) })
+    }
+
+    /// The folder where the service keeps its things.
+    pub fn state_folder(&self) -> &Path {
+        &self.door.paths().state_folder
+    }
+
+    /// The job called `id`, as BITS's programs handle one. Nothing is asked yet.
+    pub fn job_handle(&self, id: JobId) -> JobHandle {
+        JobHandle::new(self.clone(), id)
+    }
+
+    /// Creates a job and returns its handle.
+    ///
+    /// # Errors
+    /// As [`Client::create_job`].
+    pub async fn create(&self, job: CreateJob) -> Result<JobHandle, Error> {
+        let job = self.create_job(job).await?;
+        Ok(self.job_handle(id_of(&job)?))
+    }
+
+    /// The service: version, places, how many jobs.
+    ///
+    /// # Errors
+    /// [`Error`]; so for all operations below.
+    pub async fn about(&self) -> Result<About, Error> {
+        self.ask(request("about", &[]), Again::Yes).await?.read()
+    }
+
+    /// The settings in force, and where each came from.
+    pub async fn settings(&self) -> Result<SettingList, Error> {
+        self.ask(request("settings", &[]), Again::Yes).await?.read()
+    }
+
+    /// Creates a job, suspended and without files. Without an id it is given one here, so that
+    /// asking twice makes one job.
+    pub async fn create_job(&self, mut job: CreateJob) -> Result<Job, Error> {
+        job.id.get_or_insert_with(|| new_id().to_string());
+        self.ask(request("create_job", &[]).body(&job)?, Again::Yes).await?.read()
+    }
+
+    /// A part of the caller's jobs, oldest first.
+    pub async fn list_jobs(&self, query: &ListQuery) -> Result<JobList, Error> {
+        self.ask(request("list_jobs", &[]).query(query), Again::Yes).await?.read()
+    }
+
+    /// All jobs that fit `query`, asked for part by part.
+    pub fn jobs(&self, query: ListQuery) -> impl Stream<Item = Result<Job, Error>> + Send + use<> {
+        let client = self.clone();
+        let parts = stream::try_unfold(Some(query), move |query| {
+            let client = client.clone();
+            async move {
+                let Some(mut query) = query else { return Ok(None) };
+                let part = client.list_jobs(&query).await?;
+                let rest = part.next.map(|next| {
+                    query.cursor = Some(next);
+                    query
+                });
+                Ok::<_, Error>(Some((stream::iter(part.jobs.into_iter().map(Ok)), rest)))
+            }
+        });
+        parts.try_flatten()
+    }
+
+    /// One job, with its wait reason, its last error and which credentials are set.
+    pub async fn job(&self, id: JobId) -> Result<Job, Error> {
+        self.ask(job_request("job", id), Again::Yes).await?.read()
+    }
+
+    /// Changes properties: all of them, or none. With `only_at`, only when the job is still at
+    /// that revision.
+    pub async fn change_job(
+        &self,
+        id: JobId,
+        change: &ChangeJob,
+        only_at: Option<u64>,
+    ) -> Result<Job, Error> {
+        let request = job_request("change_job", id).only_at(only_at).body(change)?;
+        // A change that was made has moved the revision on: asked again it would be refused.
+        let again = if only_at.is_some() { Again::No } else { Again::Yes };
+        self.ask(request, again).await?.read()
+    }
+
+    /// Lets the job run.
+    pub async fn resume_job(&self, id: JobId) -> Result<CommandAnswer, Error> {
+        self.ask(job_request("resume_job", id), Again::Yes).await?.read()
+    }
+
+    /// Stops the job; what has come is kept.
+    pub async fn suspend_job(&self, id: JobId) -> Result<CommandAnswer, Error> {
+        self.ask(job_request("suspend_job", id), Again::Yes).await?.read()
+    }
+
+    /// Puts whole files in place and ends the job.
+    pub async fn complete_job(&self, id: JobId) -> Result<CommandAnswer, Error> {
+        self.ask(job_request("complete_job", id), Again::No).await?.read()
+    }
+
+    /// Ends the job and deletes what has come.
+    pub async fn cancel_job(&self, id: JobId) -> Result<CommandAnswer, Error> {
+        self.ask(job_request("cancel_job", id), Again::No).await?.read()
+    }
+
+    /// Adds files: all of them, or none.
+    pub async fn add_files(&self, id: JobId, files: &AddFiles) -> Result<Job, Error> {
+        self.ask(job_request("add_files", id).body(files)?, Again::No).await?.read()
+    }
+
+    /// A part of the files of a job, in their order.
+    pub async fn list_files(&self, id: JobId, query: &FileQuery) -> Result<FileList, Error> {
+        self.ask(job_request("list_files", id).query(query), Again::Yes).await?.read()
+    }
+
+    /// All files of a job in their order, asked for part by part.
+    pub fn files(&self, id: JobId) -> impl Stream<Item = Result<File, Error>> + Send + use<> {
+        let client = self.clone();
+        let parts = stream::try_unfold(Some(FileQuery::default()), move |query| {
+            let client = client.clone();
+            async move {
+                let Some(query) = query else { return Ok(None) };
+                let part = client.list_files(id, &query).await?;
+                let rest = part.next.map(|next| FileQuery { from: Some(next), ..query });
+                Ok::<_, Error>(Some((stream::iter(part.files.into_iter().map(Ok)), rest)))
+            }
+        });
+        parts.try_flatten()
+    }
+
+    /// Sets an explicit credential. The body is wiped when it has been sent.
+    pub async fn set_credentials(
+        &self,
+        id: JobId,
+        target: AuthTarget,
+        scheme: Scheme,
+        credentials: &SetCredentials,
+    ) -> Result<(), Error> {
+        let request = credentials_request("set_credentials", id, target, scheme).body(credentials)?;
+        self.ask(request, Again::Yes).await?.succeeded()
+    }
+
+    /// Removes a credential; says whether there was one.
+    pub async fn remove_credentials(
+        &self,
+        id: JobId,
+        target: AuthTarget,
+        scheme: Scheme,
+    ) -> Result<bool, Error> {
+        let request = credentials_request("remove_credentials", id, target, scheme);
+        let removed: Removed = self.ask(request, Again::No).await?.read()?;
+        Ok(removed.removed)
+    }
+
+    /// What happens to one job, or to all of the caller's: first how things are, then changes.
+    pub async fn events(&self, job: Option<JobId>) -> Result<EventStream, Error> {
+        EventStream::open(self.clone(), EventQuery { job: job.map(|id| id.to_string()) }).await
+    }
+
+    /// Stops the service; transfers go on when it is started again. A service that does not run is
+    /// not started for it.
+    pub async fn stop(&self) -> Result<(), Error> {
+        let stream = self.door.enter(IfAbsent::Fail).await?;
+        within_patience("stop", async { request("stop", &[]).send(stream).await?.whole().await })
+            .await?
+            .succeeded()
+    }
+
+    /// Asks for a stream of events, once.
+    pub(crate) async fn open_events(&self, query: &EventQuery, if_absent: IfAbsent) -> Result<Answer, Error> {
+        let stream = self.door.enter(if_absent).await?;
+        let request = request("events", &[]).query(query);
+        within_patience("events", request.send(stream)).await
+    }
+
+    /// Asks, and asks again where that does no harm.
+    async fn ask(&self, request: Request, again: Again) -> Result<WholeAnswer, Error> {
+        let mut if_absent = IfAbsent::Start;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let stream = self.door.enter(if_absent).await?;
+            let answer = within_patience(request.operation().name, async {
+                request.send(stream).await?.whole().await
+            });
+            match answer.await {
+                // Nothing was done, so anything may be asked again.
+                Ok(answer) if answer.is_stopping() && tries < TRIES => {}
+                Err(Error::BrokenOff { .. }) if again == Again::Yes && tries < TRIES => {}
+                answer => return answer,
+            }
+            if_absent = IfAbsent::WaitThenStart;
+            sleep(PAUSE * tries).await;
+        }
+    }
+}
+
+/// The id of a job that the service has told.
+///
+/// # Errors
+/// [`Error::Protocol`] when it is none.
+pub(crate) fn id_of(job: &Job) -> Result<JobId, Error> {
+    JobId::parse(&job.id).map_err(|error| Error::Protocol { operation: "job", reason: error.to_string() })
+}
+
+/// An id without a clue to when it was made: ids that began with the time would need most of their
+/// digits to be told apart, and people type the beginning.
+fn new_id() -> JobId {
+    JobId(uuid::Uuid::new_v4().into_bytes())
+}
+
+fn request(name: &'static str, segments: &[&str]) -> Request {
+    let operation: &'static Operation = operations::named(name).expect("the operation is in the table");
+    Request::new(operation, segments)
+}
+
+fn job_request(name: &'static str, id: JobId) -> Request {
+    request(name, &[&id.to_string()])
+}
+
+fn credentials_request(name: &'static str, id: JobId, target: AuthTarget, scheme: Scheme) -> Request {
+    request(name, &[&id.to_string(), target.name(), scheme.name()])
+}
+
+async fn within_patience<T>(
+    operation: &'static str,
+    answer: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    timeout(ANSWER_PATIENCE, answer).await.unwrap_or_else(|_| {
+        let reason = format!("no answer within {} s", ANSWER_PATIENCE.as_secs());
+        Err(Error::BrokenOff { operation, reason })
+    })
+}

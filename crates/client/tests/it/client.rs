@@ -1,0 +1,244 @@
+//! What is asked, how often, and what becomes of the answers.
+
+use std::collections::BTreeSet;
+
+use bits_client::api::credentials::{Password, SetCredentials};
+use bits_client::api::file::{AddFile, AddFiles, FileQuery};
+use bits_client::api::job::{ChangeJob, ListQuery};
+use bits_client::api::operations::{OPERATIONS, Operation};
+use bits_client::{AuthCredentials, Error, Found, Scheme, new_job};
+use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::error::Code;
+use bits_core::job::JobId;
+use bits_core::secret::Secret;
+use futures_util::TryStreamExt;
+use serde_json::{Value, json};
+
+use crate::service::{Act, ID, Service, answered, job, problem};
+
+fn id() -> JobId {
+    JobId::parse(ID).expect("an id")
+}
+
+fn credentials() -> SetCredentials {
+    SetCredentials { user: "D\\anna".to_owned(), password: Password(Secret::new("p".to_owned())) }
+}
+
+fn one_file() -> AddFiles {
+    let file =
+        AddFile { remote_name: "http://h/f".to_owned(), local_name: "/tmp/f".to_owned(), no_clobber: true };
+    AddFiles { files: vec![file], create_folders: true }
+}
+
+/// The operation that a request asks for.
+fn operation(line: &str) -> &'static Operation {
+    let (method, target) = line.split_once(' ').expect("a method and a target");
+    let path: Vec<&str> = target.split('?').next().expect("a path").split('/').collect();
+    OPERATIONS
+        .iter()
+        .find(|operation| {
+            let segments: Vec<&str> = operation.path.split('/').collect();
+            operation.method == method
+                && segments.len() == path.len()
+                && segments
+                    .iter()
+                    .zip(&path)
+                    .all(|(segment, part)| segment.starts_with('{') || segment == part)
+        })
+        .unwrap_or_else(|| panic!("`{line}` is no operation"))
+}
+
+#[tokio::test]
+async fn every_operation_of_the_table_has_a_method() {
+    let service = Service::acting(vec![Act::Answer(500, problem("0x8000FFFF"))]);
+    let client = service.client().await;
+    let _ = client.about().await;
+    let _ = client.settings().await;
+    let _ = client.create_job(new_job("n")).await;
+    let _ = client.list_jobs(&ListQuery::default()).await;
+    let _ = client.job(id()).await;
+    let _ = client.change_job(id(), &ChangeJob::default(), None).await;
+    let _ = client.resume_job(id()).await;
+    let _ = client.suspend_job(id()).await;
+    let _ = client.complete_job(id()).await;
+    let _ = client.cancel_job(id()).await;
+    let _ = client.add_files(id(), &one_file()).await;
+    let _ = client.list_files(id(), &FileQuery::default()).await;
+    let _ = client.set_credentials(id(), AuthTarget::Proxy, Scheme::Any, &credentials()).await;
+    let _ = client.remove_credentials(id(), AuthTarget::Server, Scheme::Any).await;
+    let _ = client.events(Some(id())).await;
+    let _ = client.stop().await;
+
+    let asked: BTreeSet<&str> = service.lines().iter().map(|line| operation(line).name).collect();
+    let table: BTreeSet<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
+    assert_eq!(asked, table);
+    for asked in service.asked() {
+        let operation = operation(&asked.line);
+        assert_eq!(!asked.body.is_empty(), operation.body.is_some(), "{}", asked.line);
+        let is_json = asked.headers.contains(&("content-type".to_owned(), "application/json".to_owned()));
+        assert_eq!(is_json, operation.body.is_some(), "{}", asked.line);
+    }
+}
+
+#[tokio::test]
+async fn a_new_job_has_an_id_of_its_own_and_the_callers_umask() {
+    let service = Service::acting(vec![Act::Answer(201, job("suspended"))]);
+    let handle = service.client().await.create(new_job("n")).await.expect("a job");
+    assert_eq!(handle.id(), id(), "the service's word counts");
+    let body: Value = serde_json::from_str(&service.asked()[0].body).expect("a body");
+    assert!(JobId::parse(body["id"].as_str().expect("an id")).is_ok());
+    assert!(body["environment"]["umask"].is_u64(), "{body}");
+}
+
+#[tokio::test]
+async fn credentials_go_where_they_are_meant_for() {
+    let service = Service::acting(vec![Act::Answer(204, Value::Null)]);
+    let handle = service.client().await.job_handle(id());
+    let credentials = AuthCredentials {
+        target: AuthTarget::Server,
+        scheme: Scheme::One(AuthScheme::Negotiate),
+        user: "D\\anna".to_owned(),
+        password: Secret::new("pä\"ss".to_owned()),
+    };
+    handle.credentials().set(credentials).await.expect("they are set");
+    let asked = &service.asked()[0];
+    assert_eq!(asked.line, format!("PUT /v1/jobs/{ID}/credentials/server/negotiate"));
+    let body: Value = serde_json::from_str(&asked.body).expect("a body");
+    assert_eq!(body, json!({ "user": "D\\anna", "password": "pä\"ss" }));
+}
+
+#[tokio::test]
+async fn a_change_decided_on_a_revision_names_it_and_is_asked_once() {
+    let service = Service::acting(vec![Act::BreakOff]);
+    let client = service.client().await;
+    let outcome = client.change_job(id(), &ChangeJob::default(), Some(7)).await;
+    assert!(matches!(outcome, Err(Error::BrokenOff { .. })), "{outcome:?}");
+    assert_eq!(service.asked().len(), 1);
+    assert!(service.asked()[0].headers.contains(&("if-match".to_owned(), "\"7\"".to_owned())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_be_asked_twice_is_asked_again_when_the_service_breaks_off() {
+    let service = Service::acting(vec![Act::BreakOff, Act::BreakOff, Act::Answer(200, answered("queued"))]);
+    let answer = service.client().await.resume_job(id()).await.expect("the third time");
+    assert_eq!(answer.job.state, "queued");
+    assert_eq!(service.asked().len(), 3);
+
+    let service = Service::acting(vec![Act::BreakOff, Act::Answer(201, job("suspended"))]);
+    service.client().await.create_job(new_job("n")).await.expect("the second time");
+    let bodies: BTreeSet<String> = service.asked().into_iter().map(|asked| asked.body).collect();
+    assert_eq!(bodies.len(), 1, "with one id, so that it is one job");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_not_be_asked_twice_is_asked_once() {
+    let service = Service::acting(vec![Act::BreakOff]);
+    let client = service.client().await;
+    assert!(matches!(client.add_files(id(), &one_file()).await, Err(Error::BrokenOff { .. })));
+    assert!(matches!(client.complete_job(id()).await, Err(Error::BrokenOff { .. })));
+    assert_eq!(service.asked().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_stopping_has_done_nothing_and_is_asked_again() {
+    let acts = vec![Act::Answer(503, problem("0x80004005")), Act::Answer(200, answered("acknowledged"))];
+    let service = Service::acting(acts);
+    service.client().await.complete_job(id()).await.expect("the second time");
+    assert_eq!(service.asked().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn asking_again_ends() {
+    for act in [Act::BreakOff, Act::Answer(503, problem("0x80004005"))] {
+        let service = Service::acting(vec![act]);
+        assert!(service.client().await.job(id()).await.is_err());
+        assert_eq!(service.asked().len(), 4);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_keeps_code_and_sentence() {
+    let service = Service::acting(vec![Act::Answer(404, problem("0x80200001"))]);
+    let error = service.client().await.job(id()).await.expect_err("a refusal");
+    assert_eq!(error.code(), Some(Code::NOT_FOUND));
+    assert_eq!(error.to_string(), "said no");
+}
+
+#[tokio::test]
+async fn an_answer_of_something_else_is_no_answer() {
+    for act in [Act::Answer(200, json!({ "id": 1 })), Act::Answer(404, json!("no problem"))] {
+        let service = Service::acting(vec![act]);
+        let outcome = service.client().await.job(id()).await;
+        assert!(matches!(outcome, Err(Error::Protocol { operation: "job", .. })), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn lists_are_asked_for_part_by_part() {
+    let part = |next: Option<&str>| Act::Answer(200, json!({ "jobs": [job("queued")], "next": next }));
+    let service = Service::acting(vec![part(Some("c+1")), part(None)]);
+    let query = ListQuery { state: Some("queued".to_owned()), ..ListQuery::default() };
+    let jobs: Vec<_> = service.client().await.jobs(query).try_collect().await.expect("jobs");
+    assert_eq!(jobs.len(), 2);
+    assert_eq!(service.lines(), ["GET /v1/jobs?state=queued", "GET /v1/jobs?cursor=c%2B1&state=queued"]);
+
+    let part = |next: Option<u32>| Act::Answer(200, json!({ "files": [], "next": next }));
+    let service = Service::acting(vec![part(Some(100)), part(None)]);
+    let files: Vec<_> = service.client().await.files(id()).try_collect().await.expect("files");
+    assert!(files.is_empty());
+    assert_eq!(
+        service.lines(),
+        [format!("GET /v1/jobs/{ID}/files"), format!("GET /v1/jobs/{ID}/files?from=100")]
+    );
+}
+
+#[tokio::test]
+async fn a_job_is_found_by_id_by_the_beginning_of_it_or_by_name() {
+    let list = |jobs: Vec<Value>| Act::Answer(200, json!({ "jobs": jobs, "next": null }));
+    let service = Service::acting(vec![
+        Act::Answer(200, job("acknowledged")),
+        Act::Answer(404, problem("0x80200001")),
+        list(vec![job("queued")]),
+        list(vec![]),
+        list(vec![job("queued"), job("error")]),
+    ]);
+    let client = service.client().await;
+    let braced = format!("{{{}}}", ID.to_uppercase());
+    let mut found = Vec::new();
+    for text in [&braced, ID, "8e2d", "no such", "two of them"] {
+        found.push(match client.find_job(text).await.expect("an answer") {
+            Found::One(job) => job.state,
+            Found::Nothing => "nothing".to_owned(),
+            Found::Ambiguous(jobs) => jobs.len().to_string(),
+        });
+    }
+    assert_eq!(found, ["acknowledged", "nothing", "queued", "nothing", "2"]);
+    assert_eq!(service.lines()[0], format!("GET /v1/jobs/{ID}"));
+    assert_eq!(service.lines()[2], "GET /v1/jobs?called=8e2d&limit=10");
+
+    // Nothing is asked for what nothing can be called.
+    let asked = service.lines().len();
+    for text in ["", &"x".repeat(100_000)] {
+        assert_eq!(client.find_job(text).await.expect("an answer"), Found::Nothing);
+    }
+    assert_eq!(service.lines().len(), asked);
+}
+
+#[test]
+fn programs_without_async_have_the_same_service() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime for the service");
+    let acts = vec![
+        Act::Answer(200, json!({ "jobs": [job("queued")], "next": null })),
+        Act::Stream(vec!["event: ready\n\n"]),
+    ];
+    let service = runtime.block_on(async { Service::acting(acts) });
+    let options = crate::service::at(&service.socket());
+    let client = bits_client::blocking::Client::connect(options).expect("the service answers");
+    assert_eq!(client.jobs(ListQuery::default()).expect("jobs").len(), 1);
+    let mut events = client.events(None).expect("events");
+    assert!(matches!(events.next(), Some(Ok(bits_client::api::event::Event::Ready))));
+}

@@ -1,0 +1,13 @@
+//! The client as its users meet it: a program before the service, a person at a terminal, a script
+//! at a pipe.
+//!
+//! The service here is of the tests' own making and says exactly what it is told to. That the real
+//! one means the same is tested where both are run.
+#![allow(clippy::unwrap_used, reason = "what a test cannot unwrap is its failure")]
+
+mod client;
+mod connecting;
+mod events;
+mod password_stdin;
+mod prompt;
+mod service;

@@ -1,0 +1,199 @@
+//! Who one is to a server: user, domain and secret, opaque to whoever carries them.
+//!
+//! What Windows programs know as `PSEC_WINNT_AUTH_IDENTITY_OPAQUE` (`credentials.md` Part 1).
+//! Nothing here asks a person, proves anything to a server or seals a secret at rest.
+//!
+//! | SSPI | here |
+//! |---|---|
+//! | `SspiEncodeStringsAsAuthIdentity` | [`Identity::from_strings`] |
+//! | `SspiEncodeAuthIdentityAsStrings` | [`Identity::encode_as_strings`] |
+//! | `SspiCopyAuthIdentity` | [`Identity::duplicate`] |
+//! | `SspiCompareAuthIdentities` | [`Identity::compare`] |
+//! | `SspiExcludePackage` | [`Identity::excluding`] |
+//! | `SspiZeroAuthIdentity` | [`Identity::zero`] |
+//! | `SspiFreeAuthIdentity`, `SspiLocalFree` | dropping, which wipes |
+//! | `CredUIParseUserName` | [`UserName::parse`] |
+
+mod compare;
+mod package;
+#[cfg(test)]
+mod tests;
+mod user_name;
+
+use alloc::string::String;
+
+pub use compare::Comparison;
+pub use package::{Package, PackageList};
+pub use user_name::{AccountNameFault, UserName, qualified_user_name};
+
+use crate::credentials::{PASSWORD_UNITS_MAX, USER_NAME_UNITS_MAX};
+use crate::error::Code;
+use crate::secret::Secret;
+
+/// Characters a user name may have where it is typed, in UTF-16 units: 256, a separator, 256
+/// (`credentials.md` §1.4). A job takes fewer; see [`check_job_credential`].
+pub const TYPED_USER_NAME_UNITS_MAX: usize = 513;
+/// Characters a password may have where it is typed, in UTF-16 units (`credentials.md` §1.4).
+pub const TYPED_PASSWORD_UNITS_MAX: usize = 256;
+
+/// A user, the domain that knows the user, and the secret between them.
+///
+/// Each of the three may be absent, which is not the same as empty. Dropping an identity wipes its
+/// secret; `Debug` shows user and domain and never the secret.
+#[derive(Debug)]
+pub struct Identity {
+    user: Option<String>,
+    domain: Option<String>,
+    password: Option<Secret>,
+    packages: PackageList,
+}
+
+/// An identity's members as strings. The domain is apart from the user here; a job's credentials
+/// have one text for both, which [`EncodedStrings::qualified_user_name`] makes.
+#[derive(Debug)]
+pub struct EncodedStrings {
+    pub user: Option<String>,
+    pub domain: Option<String>,
+    /// What Windows calls the packed credential. For an identity made of strings it is the
+    /// password's own text (`credentials.md` §1.6).
+    pub password: Option<Secret>,
+}
+
+impl Identity {
+    /// The identity of these strings. `SspiEncodeStringsAsAuthIdentity`.
+    ///
+    /// Fails with 0x80090308 if none is given and with 122 if one is beyond its limit. The strings
+    /// are taken as they are: [`UserName::parse`] is what splits a typed name.
+    pub fn from_strings(
+        user: Option<String>,
+        domain: Option<String>,
+        packed: Option<Secret>,
+    ) -> Result<Self, IdentityError> {
+        if user.is_none() && domain.is_none() && packed.is_none() {
+            return Err(IdentityError::NothingGiven);
+        }
+        let within = |what, text: Option<&str>, units_max| match text {
+            Some(text) if units(text) > units_max => Err(IdentityError::TooLong { what, units_max }),
+            _ => Ok(()),
+        };
+        within("user name", user.as_deref(), TYPED_USER_NAME_UNITS_MAX)?;
+        within("domain name", domain.as_deref(), TYPED_USER_NAME_UNITS_MAX)?;
+        within("password", packed.as_ref().map(Secret::expose), PASSWORD_UNITS_MAX)?;
+        Ok(Self { user, domain, password: packed, packages: PackageList::default() })
+    }
+
+    /// The identity of a typed user name and a password.
+    pub fn from_user_name(name: UserName, password: Secret) -> Result<Self, IdentityError> {
+        Self::from_strings(Some(name.user), name.domain, Some(password))
+    }
+
+    /// The members as strings, each a copy of its own. `SspiEncodeAuthIdentityAsStrings`.
+    pub fn encode_as_strings(&self) -> EncodedStrings {
+        EncodedStrings {
+            user: self.user.clone(),
+            domain: self.domain.clone(),
+            password: self.password.as_ref().map(Secret::duplicate),
+        }
+    }
+
+    /// A second identity of the same content, which wipes its own secret.
+    pub fn duplicate(&self) -> Self {
+        let EncodedStrings { user, domain, password } = self.encode_as_strings();
+        Self { user, domain, password, packages: self.packages.clone() }
+    }
+
+    /// A copy that may not be used with `package`. `SspiExcludePackage`.
+    pub fn excluding(&self, package: Package) -> Self {
+        let mut copy = self.duplicate();
+        copy.packages.exclude(package);
+        copy
+    }
+
+    /// With which packages the identity may be used.
+    pub fn packages(&self) -> &PackageList {
+        &self.packages
+    }
+
+    /// Overwrites the secret now. User and domain still read afterwards; a secret that was there
+    /// reads as empty, not as absent. `SspiZeroAuthIdentity`.
+    pub fn zero(&mut self) {
+        if let Some(password) = &mut self.password {
+            password.wipe();
+        }
+    }
+}
+
+impl EncodedStrings {
+    /// The text that a job's credentials take as user name: `DOMAIN\user` where there is a domain
+    /// to name. `None` if the identity has no user.
+    pub fn qualified_user_name(&self) -> Option<String> {
+        let user = self.user.as_deref()?;
+        Some(qualified_user_name(user, self.domain.as_deref().unwrap_or_default()))
+    }
+}
+
+/// Whether a job can take these as its credentials: within BITS's limits (300 and 65,536
+/// characters), and themselves instead of a reference that only Windows can resolve.
+///
+/// A marshalled reference (`@@B…` a certificate, `@@D…` a protected password) must never go to a
+/// server as if it were a name or a password (`credentials.md` §1.6).
+pub fn check_job_credential(user_name: &str, password: &Secret) -> Result<(), IdentityError> {
+    let refers = |text: &str| text.starts_with("@@B") || text.starts_with("@@D");
+    if refers(user_name) || refers(password.expose()) {
+        return Err(IdentityError::MarshalledReference);
+    }
+    if units(user_name) > USER_NAME_UNITS_MAX {
+        return Err(IdentityError::UserNameTooLarge);
+    }
+    if units(password.expose()) > PASSWORD_UNITS_MAX {
+        return Err(IdentityError::PasswordTooLarge);
+    }
+    Ok(())
+}
+
+/// Why there is no identity. No variant repeats what was typed: people type passwords where a name
+/// was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdentityError {
+    #[error("an identity needs a user, a domain or a password, and has none of them")]
+    NothingGiven,
+    #[error("the user name {0}; write DOMAIN\\user, user@realm, or the bare name")]
+    AccountName(AccountNameFault),
+    #[error("the {what} is longer than {units_max} characters")]
+    TooLong { what: &'static str, units_max: usize },
+    #[error("the user name is longer than a job's may be, which is {USER_NAME_UNITS_MAX} characters")]
+    UserNameTooLarge,
+    #[error("the password is longer than a job's may be, which is {PASSWORD_UNITS_MAX} characters")]
+    PasswordTooLarge,
+    #[error("there is no package {name:?}; use Negotiate, Kerberos, NTLM, Digest or Basic")]
+    NoSuchPackage { name: String },
+    #[error("this is a reference to credentials that Windows keeps; give user name and password themselves")]
+    MarshalledReference,
+}
+
+impl IdentityError {
+    /// The number by which programs know it (`credentials.md` §1.2, §1.3, §1.7).
+    pub fn code(&self) -> Code {
+        match self {
+            Self::NothingGiven => Code::INVALID_TOKEN,
+            Self::AccountName(_) => Code::INVALID_ACCOUNT_NAME,
+            Self::TooLong { .. } => Code::INSUFFICIENT_BUFFER,
+            Self::UserNameTooLarge => Code::USER_NAME_TOO_LARGE,
+            Self::PasswordTooLarge => Code::PASSWORD_TOO_LARGE,
+            Self::NoSuchPackage { .. } => Code::NO_SUCH_PACKAGE,
+            Self::MarshalledReference => Code::UNKNOWN_CREDENTIALS,
+        }
+    }
+
+    fn no_such_package(name: &str) -> Self {
+        Self::NoSuchPackage { name: name.chars().take(PACKAGE_NAME_SHOWN_MAX).collect() }
+    }
+}
+
+/// How much of an unknown package's name an error repeats; names of packages are short words.
+const PACKAGE_NAME_SHOWN_MAX: usize = 32;
+
+/// The length that all limits here are in.
+fn units(text: &str) -> usize {
+    text.encode_utf16().count()
+}

@@ -1,0 +1,322 @@
+//! Settings: layers merged once, each value remembering where it came from.
+//!
+//! built in < `/etc/bits/config.toml` < `/etc/bits/config.d/*.toml` < the user's `config.toml` <
+//! `BITS_*` variables < the command line. Nothing else reads a settings file or such a variable.
+
+mod keys;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bits_api::settings::{Overruled, Setting, SettingList};
+use bits_core::queue::Limits;
+use bits_platform::paths::Paths;
+
+pub(crate) use keys::{KEYS, Key, Kind};
+
+/// Bytes of one settings file; a longer one is a mistake.
+const SETTINGS_FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    BuiltIn,
+    File(PathBuf),
+    Variable(String),
+    CommandLine,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BuiltIn => f.write_str("built in"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Variable(name) => write!(f, "the variable {name}"),
+            Self::CommandLine => f.write_str("the command line"),
+        }
+    }
+}
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingsError {
+    #[error("the settings file {} cannot be read: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("the settings file {} does not parse: {reason}", path.display())]
+    Parse { path: PathBuf, reason: String },
+    #[error("{origin}: there is no setting `{key}`{}", nearest.map(|key| format!("; did you mean `{key}`?")).unwrap_or_default())]
+    Unknown { origin: Origin, key: String, nearest: Option<&'static str> },
+    #[error("{origin}: `{key}` is {value}, but must be {expected}")]
+    Value { origin: Origin, key: &'static str, value: String, expected: &'static str },
+    #[error("`{0}` is not KEY=VALUE")]
+    NotAPair(String),
+}
+
+/// A value in force, and what it overruled.
+#[derive(Debug, Clone)]
+struct Layered {
+    value: Value,
+    origin: Origin,
+    overruled: Vec<(Value, Origin)>,
+}
+
+/// A value of a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Value {
+    Number(u64),
+    Text(String),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Text(text) => text.fmt(f),
+        }
+    }
+}
+
+/// The settings in force.
+#[derive(Debug)]
+pub(crate) struct Settings(BTreeMap<&'static str, Layered>);
+
+impl Settings {
+    /// Merges all layers.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, naming where it stands; nothing is half applied.
+    pub(crate) fn load(
+        paths: &Paths,
+        environment: &dyn Fn(&str) -> Option<OsString>,
+        command_line: &[String],
+    ) -> Result<Self, SettingsError> {
+        let mut settings = Self::built_in();
+        settings.add_file(paths.system_settings())?;
+        for path in files_in(paths.system_settings_folder())? {
+            settings.add_file(&path)?;
+        }
+        settings.add_file(&paths.settings())?;
+        for key in KEYS {
+            let name = format!("BITS_{}", key.name.to_uppercase());
+            if let Some(value) = environment(&name) {
+                let value = value.to_string_lossy().into_owned();
+                settings.set(key.name, Written::Text(value), Origin::Variable(name))?;
+            }
+        }
+        for pair in command_line {
+            let (key, value) = pair.split_once('=').ok_or_else(|| SettingsError::NotAPair(pair.clone()))?;
+            settings.set(key.trim(), Written::Text(value.trim().to_owned()), Origin::CommandLine)?;
+        }
+        Ok(settings)
+    }
+
+    /// The settings as programs see them.
+    pub(crate) fn listed(&self) -> SettingList {
+        let settings = KEYS.iter().map(|key| {
+            let layered = &self.0[key.name];
+            Setting {
+                key: key.name.to_owned(),
+                value: layered.value.to_string(),
+                origin: layered.origin.to_string(),
+                meaning: key.meaning.to_owned(),
+                overruled: layered
+                    .overruled
+                    .iter()
+                    .rev()
+                    .map(|(value, origin)| Overruled { value: value.to_string(), origin: origin.to_string() })
+                    .collect(),
+            }
+        });
+        SettingList { settings: settings.collect() }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            foreground_jobs_max: self.count("foreground_jobs_max"),
+            background_jobs_max: self.count("background_jobs_max"),
+        }
+    }
+
+    pub(crate) fn extra_ca(&self) -> Option<PathBuf> {
+        Some(self.text("extra_ca")).filter(|text| !text.is_empty()).map(PathBuf::from)
+    }
+
+    pub(crate) fn user_agent(&self) -> String {
+        self.text("user_agent").to_owned()
+    }
+
+    pub(crate) fn seconds(&self, key: &'static str) -> Duration {
+        Duration::from_secs(self.number(key))
+    }
+
+    pub(crate) fn log_level(&self) -> tracing::Level {
+        self.text("log_level").parse().expect("the level was checked when it was set")
+    }
+
+    fn number(&self, key: &'static str) -> u64 {
+        match &self.0[key].value {
+            Value::Number(number) => *number,
+            Value::Text(_) => unreachable!("`{key}` is a number in the table"),
+        }
+    }
+
+    fn count(&self, key: &'static str) -> usize {
+        usize::try_from(self.number(key)).unwrap_or(usize::MAX)
+    }
+
+    fn text(&self, key: &'static str) -> &str {
+        match &self.0[key].value {
+            Value::Text(text) => text,
+            Value::Number(_) => unreachable!("`{key}` is a text in the table"),
+        }
+    }
+
+    fn built_in() -> Self {
+        let layers = KEYS.iter().map(|key| {
+            let value = match key.kind {
+                Kind::Number { built_in, .. } => Value::Number(built_in),
+                Kind::Path | Kind::Level => Value::Text(key.built_in_text().to_owned()),
+                Kind::Text => Value::Text(key.built_in_text().to_owned()),
+            };
+            (key.name, Layered { value, origin: Origin::BuiltIn, overruled: Vec::new() })
+        });
+        Self(layers.collect())
+    }
+
+    fn add_file(&mut self, path: &Path) -> Result<(), SettingsError> {
+        let Some(text) = read(path)? else { return Ok(()) };
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| SettingsError::Parse {
+            path: path.into(),
+            reason: one_line(&error, &text),
+        })?;
+        for (key, value) in table {
+            let written = match value {
+                toml::Value::Integer(number) => Written::Number(number),
+                toml::Value::String(text) => Written::Text(text),
+                other => Written::Other(other.type_str()),
+            };
+            self.set(&key, written, Origin::File(path.into()))?;
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, name: &str, written: Written, origin: Origin) -> Result<(), SettingsError> {
+        let Some(key) = KEYS.iter().find(|key| key.name == name) else {
+            return Err(SettingsError::Unknown { origin, key: name.to_owned(), nearest: nearest(name) });
+        };
+        let value = key.parse(&written).ok_or_else(|| SettingsError::Value {
+            origin: origin.clone(),
+            key: key.name,
+            value: written.to_string(),
+            expected: key.expected,
+        })?;
+        let layered = self.0.get_mut(key.name).expect("every key has its built-in value");
+        let before = std::mem::replace(layered, Layered { value, origin, overruled: Vec::new() });
+        layered.overruled = before.overruled;
+        layered.overruled.push((before.value, before.origin));
+        Ok(())
+    }
+}
+
+/// A value as somebody wrote it.
+#[derive(Debug)]
+enum Written {
+    Number(i64),
+    Text(String),
+    /// Something of a kind that no setting has.
+    Other(&'static str),
+}
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Text(text) => write!(f, "`{text}`"),
+            Self::Other(kind) => write!(f, "of the kind {kind}"),
+        }
+    }
+}
+
+impl Key {
+    fn parse(&self, written: &Written) -> Option<Value> {
+        match (&self.kind, written) {
+            (Kind::Number { least, most, .. }, written) => {
+                let number = match written {
+                    Written::Number(number) => u64::try_from(*number).ok()?,
+                    Written::Text(text) => text.parse().ok()?,
+                    Written::Other(_) => return None,
+                };
+                (*least..=*most).contains(&number).then_some(Value::Number(number))
+            }
+            (Kind::Path, Written::Text(text)) => {
+                (text.is_empty() || text.starts_with('/')).then(|| Value::Text(text.clone()))
+            }
+            (Kind::Text, Written::Text(text)) => {
+                let printable = !text.is_empty() && text.chars().all(|c| c == ' ' || c.is_ascii_graphic());
+                printable.then(|| Value::Text(text.clone()))
+            }
+            (Kind::Level, Written::Text(text)) => {
+                let known = ["error", "warn", "info", "debug"].contains(&text.as_str());
+                known.then(|| Value::Text(text.clone()))
+            }
+            (Kind::Path | Kind::Text | Kind::Level, _) => None,
+        }
+    }
+}
+
+fn nearest(name: &str) -> Option<&'static str> {
+    /// Below this likeness a suggestion would only puzzle.
+    const LIKENESS_MIN: f64 = 0.6;
+    KEYS.iter()
+        .map(|key| (strsim::jaro_winkler(key.name, name), key.name))
+        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, name)| name)
+}
+
+/// The file's text; none when there is no such file.
+fn read(path: &Path) -> Result<Option<String>, SettingsError> {
+    let failed = |source| SettingsError::Read { path: path.into(), source };
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+        Ok(metadata) if metadata.len() > SETTINGS_FILE_BYTES_MAX => {
+            return Err(failed(io::Error::other("it is longer than 1 MiB")));
+        }
+        Ok(_) => {}
+    }
+    std::fs::read_to_string(path).map(Some).map_err(failed)
+}
+
+/// The `.toml` files of a folder in the order of their names.
+fn files_in(folder: &Path) -> Result<Vec<PathBuf>, SettingsError> {
+    let failed = |source| SettingsError::Read { path: folder.into(), source };
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn one_line(error: &toml::de::Error, text: &str) -> String {
+    let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+    match line {
+        Some(line) => format!("line {line}: {}", error.message()),
+        None => error.message().to_owned(),
+    }
+}

@@ -1,0 +1,97 @@
+//! Every setting there is.
+
+/// What kind of value a setting has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Number {
+        built_in: u64,
+        least: u64,
+        most: u64,
+    },
+    /// An absolute path, or nothing.
+    Path,
+    Text,
+    /// A level of the log.
+    Level,
+}
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    /// What a value must be, in words.
+    pub(crate) expected: &'static str,
+    pub(crate) meaning: &'static str,
+    text: &'static str,
+}
+
+impl Key {
+    /// The built-in value of a setting that is a text.
+    pub(super) fn built_in_text(&self) -> &'static str {
+        self.text
+    }
+}
+
+const fn seconds(name: &'static str, built_in: u64, least: u64, meaning: &'static str) -> Key {
+    /// A week; a longer time-out would never be noticed.
+    const MOST: u64 = 7 * 24 * 3600;
+    Key {
+        name,
+        kind: Kind::Number { built_in, least, most: MOST },
+        expected: if least == 0 {
+            "a number of seconds from 0 to 604800"
+        } else {
+            "a number of seconds from 1 to 604800"
+        },
+        meaning,
+        text: "",
+    }
+}
+
+const fn jobs(name: &'static str, built_in: u64, meaning: &'static str) -> Key {
+    const MOST: u64 = 1000;
+    Key {
+        name,
+        kind: Kind::Number { built_in, least: 1, most: MOST },
+        expected: "a number from 1 to 1000",
+        meaning,
+        text: "",
+    }
+}
+
+/// The table; `bits config explain` prints it with the values in force.
+pub(crate) const KEYS: &[Key] = &[
+    jobs("background_jobs_max", 4, "Jobs of high, normal and low priority that run at a time."),
+    seconds("connect_timeout", 30, 1, "Seconds for one attempt to connect to a server."),
+    Key {
+        name: "extra_ca",
+        kind: Kind::Path,
+        expected: "an absolute path of a PEM file, or empty",
+        meaning: "Certificates to be trusted beside the system's.",
+        text: "",
+    },
+    jobs("foreground_jobs_max", 16, "Jobs of foreground priority that run at a time."),
+    seconds(
+        "idle_exit",
+        300,
+        0,
+        "Seconds without jobs and callers after which the service leaves; 0: never.",
+    ),
+    seconds("idle_timeout", 60, 1, "Seconds a server may be silent in the middle of a file."),
+    Key {
+        name: "log_level",
+        kind: Kind::Level,
+        expected: "error, warn, info or debug",
+        meaning: "How much the log tells.",
+        text: "info",
+    },
+    seconds("response_timeout", 60, 1, "Seconds a server may take to begin an answer."),
+    Key {
+        name: "user_agent",
+        kind: Kind::Text,
+        expected: "printable ASCII, not empty",
+        meaning: "How transfers introduce themselves to servers.",
+        text: concat!("OpenBITS/", env!("CARGO_PKG_VERSION")),
+    },
+];

@@ -1,0 +1,313 @@
+//! The parts of the service, put together for one user: one process, one worker in it, joined by
+//! channels.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bits_api::convert::rfc3339;
+use bits_broker::effects::{Effects, EngineHandle};
+use bits_broker::engine::{self, Clock, Query, Response};
+use bits_broker::http::{self, Api, Connections, Identity, Socket};
+use bits_broker::vault::Vault;
+use bits_broker::workers::Workers;
+use bits_core::access::{Audience, Caller};
+use bits_core::job::Owner;
+use bits_core::ports::StoreError;
+use bits_core::time::Timestamp;
+use bits_platform::caller::{own_uid, user_name};
+use bits_platform::endpoint::{self, BindError, LockError, ServiceLock, SocketFile};
+use bits_platform::paths::{Paths, PathsError, PrivateFolderError, ensure_private_folder};
+use bits_platform::seal::{KeyError, KeyFileSeal};
+use bits_store::sqlite::{OpenError, SqliteStore};
+use bits_worker::link;
+use tokio::net::UnixListener;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, watch};
+use tokio::time::{interval, timeout};
+
+use crate::log::{self, LogError};
+use crate::settings::{Settings, SettingsError};
+
+/// Connections at a time; each is a program of the owner's.
+const CONNECTIONS_MAX: usize = 256;
+/// How long busy connections may take to end when the service stops.
+const PATIENCE_WITH_CONNECTIONS: Duration = Duration::from_secs(5);
+/// How often to look whether the sockets are still there and somebody still needs the service.
+const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error(transparent)]
+    Paths(#[from] PathsError),
+    #[error(transparent)]
+    Folder(#[from] PrivateFolderError),
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error(transparent)]
+    Worker(#[from] bits_worker::run::SetupError),
+    #[error("{doing} failed: {source}")]
+    System { doing: &'static str, source: std::io::Error },
+}
+
+/// A service that is ready to run.
+pub(crate) struct Service {
+    runtime: Runtime,
+    api: Arc<Api>,
+    doors: Vec<Door>,
+    engine: thread::JoinHandle<()>,
+    idle_exit: Option<Duration>,
+    owner: Owner,
+    lock: ServiceLock,
+}
+
+/// A socket one can come in by.
+struct Door {
+    listener: UnixListener,
+    file: SocketFile,
+}
+
+/// The system's clock.
+#[derive(Debug, Clone, Copy)]
+struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+impl Service {
+    /// Takes the state folder, opens what is in it, and stands ready at the sockets.
+    pub(crate) fn start(
+        environment: crate::Environment<'_>,
+        command_line: &[String],
+        in_terminal: bool,
+    ) -> Result<Self, StartError> {
+        let paths = Paths::of_user(environment)?;
+        let settings = Settings::load(&paths, environment, command_line)?;
+        ensure_private_folder(&paths.state_folder)?;
+        let lock = ServiceLock::take(&paths.state_folder)?;
+        log::begin(&paths.log_file(), settings.log_level(), in_terminal)?;
+        let mut notices = Vec::new();
+        let had_queue = paths.database().exists();
+        let mut store = open_store(&paths, &mut notices)?;
+        let vault = Vault::new(Arc::new(open_key(&paths, had_queue, &mut notices)?));
+        for notice in &notices {
+            tracing::warn!("{notice}");
+        }
+
+        let system = |doing| move |source| StartError::System { doing, source };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(system("starting the runtime"))?;
+        let entered = runtime.enter();
+        let owner = Owner(own_uid());
+        let (inputs, received) = mpsc::channel();
+        let (broker_end, worker_end) = link::local();
+        let worker = bits_worker::run::Worker::new(worker_settings(&settings))?;
+        runtime.spawn(worker.run(worker_end));
+        let handle = EngineHandle::new(inputs.clone());
+        let workers = Workers::new(broker_end, inputs);
+        let mut effects = Effects::new(&handle, workers.clone(), vault.clone());
+        let limits = settings.limits();
+        let engine = thread::Builder::new()
+            .name("engine".to_owned())
+            .spawn(move || {
+                let ended = engine::run(&received, &mut store, &SystemClock, &mut effects, limits);
+                // Nobody can ask any more before those who asked are let go.
+                drop(received);
+                if let Err(error) = ended {
+                    tracing::error!(%error, "the engine has ended");
+                }
+            })
+            .map_err(system("starting the engine"))?;
+
+        let doors = paths.sockets().iter().map(|path| Door::open(path, &lock)).collect::<Result<_, _>>()?;
+        drop(entered);
+        let api = Arc::new(Api {
+            engine: handle,
+            workers,
+            vault,
+            audience: Audience::User(owner),
+            identity: Identity {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                pid: std::process::id(),
+                started: rfc3339(SystemClock.now()),
+                state_folder: paths.state_folder.display().to_string(),
+                log: paths.log_file().display().to_string(),
+                notices,
+            },
+            settings: settings.listed(),
+            user_name,
+            stop: Arc::new(Notify::new()),
+        });
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "the service is ready");
+        let idle_exit = Some(settings.seconds("idle_exit")).filter(|limit| !limit.is_zero());
+        Ok(Self { runtime, api, doors, engine, idle_exit, owner, lock })
+    }
+
+    /// Serves until somebody asks it to stop, or nobody needs it any more.
+    pub(crate) fn run(self) -> ExitCode {
+        let Self { runtime, api, doors, engine, idle_exit, owner, lock } = self;
+        let code = runtime.block_on(serve(Arc::clone(&api), doors, idle_exit, owner, &lock));
+        api.engine.shut_down();
+        if engine.join().is_err() {
+            tracing::error!("the engine has panicked");
+        }
+        runtime.shutdown_timeout(PATIENCE_WITH_CONNECTIONS);
+        tracing::info!("the service has stopped");
+        code
+    }
+}
+
+impl Door {
+    fn open(path: &std::path::Path, lock: &ServiceLock) -> Result<Self, StartError> {
+        let (listener, file) = endpoint::bind(path, lock)?;
+        let listener = UnixListener::from_std(listener)
+            .map_err(|source| StartError::System { doing: "listening", source })?;
+        Ok(Self { listener, file })
+    }
+}
+
+async fn serve(
+    api: Arc<Api>,
+    doors: Vec<Door>,
+    idle_exit: Option<Duration>,
+    owner: Owner,
+    lock: &ServiceLock,
+) -> ExitCode {
+    let connections = Arc::new(Connections::new(CONNECTIONS_MAX));
+    let (stop, stopping) = watch::channel(false);
+    let open = |door: Door| {
+        let socket = Socket(door.file.path().display().to_string());
+        let router = http::router(Arc::clone(&api));
+        tokio::spawn(http::serve(door.listener, socket, router, Arc::clone(&connections), stopping.clone()));
+        door.file
+    };
+    let mut files: Vec<SocketFile> = doors.into_iter().map(open).collect();
+
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    let (Ok(mut terminated), Ok(mut interrupted)) = signals else {
+        tracing::error!("signals cannot be received");
+        return ExitCode::FAILURE;
+    };
+    let mut housekeeping = interval(HOUSEKEEPING_INTERVAL);
+    let mut idle = Idle { served: 0, since: SystemClock.now() };
+    loop {
+        tokio::select! {
+            () = api.stop.notified() => break,
+            _ = terminated.recv() => break,
+            _ = interrupted.recv() => break,
+            _ = housekeeping.tick() => {
+                for file in &mut files {
+                    if !file.is_ours() {
+                        match Door::open(file.path(), lock) {
+                            Ok(door) => *file = open(door),
+                            Err(error) => tracing::warn!(%error, "a socket has vanished and cannot be made again"),
+                        }
+                    }
+                }
+                if let Some(limit) = idle_exit
+                    && idle.lasts(&api, &connections, owner).await >= limit
+                {
+                    tracing::info!("nobody needs the service; it leaves");
+                    break;
+                }
+            }
+        }
+    }
+    drop(files);
+    // Nobody is left to hear it when all have gone.
+    let _ = stop.send(true);
+    api.engine.shut_down();
+    if timeout(PATIENCE_WITH_CONNECTIONS, connections.all_gone()).await.is_err() {
+        tracing::warn!(open = connections.open(), "connections are cut");
+    }
+    ExitCode::SUCCESS
+}
+
+/// Since when nobody has needed the service.
+struct Idle {
+    served: usize,
+    since: Timestamp,
+}
+
+impl Idle {
+    async fn lasts(&mut self, api: &Api, connections: &Connections, owner: Owner) -> Duration {
+        let now = SystemClock.now();
+        let caller = Caller { uid: owner.0 };
+        let counts = api.engine.query(caller, Query::Counts).await;
+        let has_no_jobs = matches!(counts, Ok(Response::Counts(counts)) if counts.is_empty());
+        let is_idle = has_no_jobs && connections.open() == 0 && connections.served() == self.served;
+        if !is_idle {
+            *self = Self { served: connections.served(), since: now };
+        }
+        now.since(self.since)
+    }
+}
+
+fn open_store(paths: &Paths, notices: &mut Vec<String>) -> Result<SqliteStore, StartError> {
+    let opened = SqliteStore::open(&paths.database())?;
+    if let Some(aside) = &opened.set_aside {
+        notices.push(format!(
+            "the queue was damaged ({}) and is kept as {}; this one began empty",
+            aside.reason,
+            aside.path.display()
+        ));
+    }
+    Ok(opened.store)
+}
+
+/// The key that seals credentials. A queue whose key is lost keeps its jobs; what was sealed with
+/// the old key says so when it is needed.
+fn open_key(paths: &Paths, had_queue: bool, notices: &mut Vec<String>) -> Result<KeyFileSeal, StartError> {
+    let path = paths.key_file();
+    let seal = match KeyFileSeal::create(&path) {
+        Err(KeyError::Exists(_)) => KeyFileSeal::open_existing(&path)?,
+        created => {
+            let seal = created?;
+            if had_queue {
+                notices.push(format!(
+                    "the key file {} was missing and a new one was made; \
+                     credentials that were set before must be set again",
+                    path.display()
+                ));
+            }
+            seal
+        }
+    };
+    if !seal.is_locked_in_memory() {
+        notices.push("the key could not be locked in memory; it may reach swap space".to_owned());
+    }
+    Ok(seal)
+}
+
+fn worker_settings(settings: &Settings) -> bits_worker::run::Settings {
+    bits_worker::run::Settings {
+        connect_timeout: settings.seconds("connect_timeout"),
+        response_timeout: settings.seconds("response_timeout"),
+        idle_timeout: settings.seconds("idle_timeout"),
+        extra_ca: settings.extra_ca(),
+        user_agent: settings.user_agent(),
+    }
+}

@@ -1,0 +1,475 @@
+//! What every store must do, said once: a store that passes [`check`] can stand in for another.
+//!
+//! That what was written survives a crash is not here; it takes a process that dies.
+//!
+//! Beyond the words of the port: a change to a job or file that is not there is refused, a final
+//! job has no credentials whatever a batch says, a validator with nothing in it is none, a job
+//! that is not there has no files, credentials come in the order of target and scheme, and
+//! unfinished jobs oldest first.
+
+mod lists;
+mod samples;
+
+use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::error::{Code, ErrorContext};
+use bits_core::file::{BootId, File, FileIndex, Stage, Validator};
+use bits_core::job::{Job, JobId, Priority, Progress, Revision, State};
+use bits_core::ports::{
+    Batch, CredentialChange, Cursor, FileChange, Filter, JobChange, Page, Store, StoreError,
+};
+use bits_core::time::Timestamp;
+use bits_core::units::Bytes;
+
+use samples::{ALICE, ALL_STATES, file, full_error, full_file, full_job, id, job, sealed};
+
+/// Checks each clause of the contract on an empty store from `make`.
+///
+/// # Panics
+/// When a clause is broken; the message says which.
+pub fn check(make: &mut dyn FnMut() -> Box<dyn Store>) {
+    for clause in CLAUSES {
+        clause(&mut *make());
+    }
+}
+
+const CLAUSES: [fn(&mut dyn Store); 22] = [
+    a_job_reads_back_as_it_was_written,
+    every_word_and_number_reads_back,
+    a_change_decided_on_another_revision_is_stale,
+    a_refused_batch_leaves_no_trace,
+    an_empty_batch_is_nothing,
+    files_read_back_in_their_order,
+    a_file_changes_as_it_comes,
+    what_is_durable_never_shrinks,
+    a_change_to_what_is_not_there_is_refused,
+    credentials_are_one_for_each_target_and_scheme,
+    a_final_job_has_no_credentials,
+    progress_adds_up_the_files,
+    lists::a_list_is_paged_oldest_first,
+    lists::a_list_goes_on_after_a_job_that_is_gone,
+    lists::a_list_has_only_what_its_filter_wants,
+    lists::a_job_is_called_by_the_start_of_its_id_or_by_its_name,
+    lists::many_jobs_that_begin_alike_are_paged_too,
+    lists::jobs_are_counted_by_state,
+    lists::unfinished_jobs_are_those_that_something_is_to_be_done_for,
+    final_jobs_are_forgotten_when_they_are_old,
+    many_final_jobs_are_forgotten_at_once,
+    an_id_that_was_forgotten_begins_anew,
+];
+
+fn a_job_reads_back_as_it_was_written(store: &mut dyn Store) {
+    assert_eq!(store.job(id(1)), Ok(None));
+    for job in [job(1), full_job(2)] {
+        add(store, &job);
+        assert_eq!(store.job(job.id), Ok(Some(job)));
+    }
+    let changed = Job { id: id(1), revision: Revision(2), owner: ALICE, ..full_job(3) };
+    change(store, Revision(1), &changed);
+    assert_eq!(store.job(id(1)), Ok(Some(changed)));
+    let bare = Job { revision: Revision(3), ..job(1) };
+    change(store, Revision(2), &bare);
+    assert_eq!(store.job(id(1)), Ok(Some(bare)), "what was set is unset again");
+}
+
+fn every_word_and_number_reads_back(store: &mut dyn Store) {
+    let mut jobs = Vec::new();
+    jobs.extend(ALL_STATES.map(|state| Job { state, ..full_job(0) }));
+    jobs.extend(Priority::ALL.map(|priority| {
+        let mut job = job(0);
+        job.properties.priority = priority;
+        job
+    }));
+    for context in [
+        ErrorContext::None,
+        ErrorContext::Unknown,
+        ErrorContext::GeneralQueueManager,
+        ErrorContext::QueueManagerNotification,
+        ErrorContext::LocalFile,
+        ErrorContext::RemoteFile,
+        ErrorContext::GeneralTransport,
+        ErrorContext::RemoteApplication,
+        ErrorContext::ServerCertificateCallback,
+    ] {
+        let error = bits_core::error::JobError { context, code: Code::EMPTY, ..full_error() };
+        jobs.push(Job { error: Some(error), ..job(0) });
+    }
+    let bare = bits_core::error::JobError {
+        transient: false,
+        message: String::new(),
+        file: None,
+        challenge: None,
+        retry_after_seconds: None,
+        ..full_error()
+    };
+    jobs.push(Job { error: Some(bare), ..job(0) });
+    for target in AuthTarget::ALL {
+        for schemes in [Vec::new(), vec![AuthScheme::Digest], AuthScheme::BY_PREFERENCE.to_vec()] {
+            let mut error = full_error();
+            let challenge = error.challenge.as_mut().expect("a full error has one");
+            (challenge.target, challenge.schemes) = (target, schemes);
+            (challenge.realm, challenge.refused) = (None, false);
+            jobs.push(Job { error: Some(error), ..job(0) });
+        }
+    }
+    for (number, sample) in (0..).zip(jobs) {
+        let job = Job { id: id(number), ..sample };
+        add(store, &job);
+        assert_eq!(store.job(job.id), Ok(Some(job)));
+    }
+}
+
+fn a_change_decided_on_another_revision_is_stale(store: &mut dyn Store) {
+    add(store, &job(1));
+    for (number, was) in [(1, None), (1, Some(Revision(0))), (1, Some(Revision(2))), (9, Some(Revision(1)))] {
+        let changed = Job { revision: Revision(5), files_total: 9, ..job(number) };
+        let batch = Batch { jobs: vec![JobChange { job: changed, was }], ..Batch::default() };
+        assert_eq!(store.commit(&batch), Err(StoreError::Stale(id(number))), "{number} {was:?}");
+    }
+    assert_eq!((store.job(id(1)), store.job(id(9))), (Ok(Some(job(1))), Ok(None)));
+    change(store, Revision(1), &Job { revision: Revision(5), ..job(1) });
+    change(store, Revision(5), &Job { revision: Revision(6), ..job(1) });
+}
+
+fn a_refused_batch_leaves_no_trace(store: &mut dyn Store) {
+    add_with_files(store, &job(1), [file(0)]);
+    let good = Batch {
+        jobs: vec![
+            JobChange {
+                job: Job { revision: Revision(2), files_total: 7, ..job(1) },
+                was: Some(Revision(1)),
+            },
+            JobChange { job: job(2), was: None },
+        ],
+        files: vec![
+            (id(1), FileChange::Transferred { index: FileIndex(0), size: Bytes(9) }),
+            (id(1), FileChange::Add(file(1))),
+            (id(2), FileChange::Add(file(0))),
+        ],
+        credentials: vec![(id(2), set(AuthTarget::Server, AuthScheme::Basic, b"b"))],
+    };
+    let mut stale = good.clone();
+    stale.jobs.push(JobChange { job: job(3), was: Some(Revision(1)) });
+    let mut twice = good.clone();
+    twice.files.push((id(1), FileChange::Add(file(1))));
+    let mut orphan = good.clone();
+    orphan.credentials.push((id(3), set(AuthTarget::Server, AuthScheme::Basic, b"b")));
+    let before = everything(store);
+    for (batch, expected) in
+        [(stale, Code::REVISION_MISMATCH), (twice, Code::DATABASE_CORRUPT), (orphan, Code::DATABASE_CORRUPT)]
+    {
+        assert_eq!(store.commit(&batch).map_err(|error| error.code()), Err(expected));
+        assert_eq!(everything(store), before, "nothing of it is there after {expected}");
+    }
+    assert_eq!(store.commit(&good), Ok(()), "and the store goes on");
+    assert_eq!(store.files(id(2), FileIndex(0), 9), Ok(vec![file(0)]));
+}
+
+fn an_empty_batch_is_nothing(store: &mut dyn Store) {
+    let before = everything(store);
+    assert_eq!(store.commit(&Batch::default()), Ok(()));
+    assert_eq!(everything(store), before);
+}
+
+fn files_read_back_in_their_order(store: &mut dyn Store) {
+    add_with_files(store, &job(1), [full_file(2), file(0), full_file(u32::MAX), file(1)]);
+    add_with_files(store, &job(2), [file(3)]);
+    let read = |store: &mut dyn Store, from, limit| store.files(id(1), FileIndex(from), limit);
+    assert_eq!(read(store, 0, 9), Ok(vec![file(0), file(1), full_file(2), full_file(u32::MAX)]));
+    assert_eq!(read(store, 1, 2), Ok(vec![file(1), full_file(2)]));
+    assert_eq!(read(store, 3, usize::MAX), Ok(vec![full_file(u32::MAX)]));
+    assert_eq!(read(store, 0, 0), Ok(vec![]));
+    assert_eq!(store.files(id(9), FileIndex(0), 9), Ok(vec![]));
+}
+
+fn a_file_changes_as_it_comes(store: &mut dyn Store) {
+    let index = FileIndex(1);
+    add_with_files(store, &job(1), [file(0), file(1)]);
+    let etag = Validator { etag: Some("\"1\"".into()), last_modified: None };
+    let date = Validator { etag: None, last_modified: Some("today".into()) };
+    let (boot, other_boot) = (BootId([1; 16]), BootId([2; 16]));
+    let version = |size: Option<u64>, validator: &Validator, boot| FileChange::Version {
+        index,
+        size: size.map(Bytes),
+        validator: validator.clone(),
+        boot,
+    };
+    let first = File { size: Some(Bytes(10)), validator: Some(etag.clone()), boot: Some(boot), ..file(1) };
+    let second = File { size: None, validator: Some(date.clone()), boot: Some(other_boot), ..file(1) };
+    let whole = File {
+        size: Some(Bytes(8)),
+        validator: None,
+        durable: Bytes(8),
+        boot: Some(boot),
+        stage: Stage::Transferred,
+        ..file(1)
+    };
+    for (change, expected) in [
+        (version(Some(10), &etag, boot), first.clone()),
+        (FileChange::Durable { index, upto: Bytes(4) }, File { durable: Bytes(4), ..first }),
+        (version(None, &date, other_boot), second.clone()),
+        (FileChange::Durable { index, upto: Bytes(3) }, File { durable: Bytes(3), ..second }),
+        (
+            version(Some(9), &Validator::default(), boot),
+            File { size: Some(Bytes(9)), durable: Bytes::ZERO, stage: Stage::Waiting, ..whole.clone() },
+        ),
+        (FileChange::Transferred { index, size: Bytes(8) }, whole.clone()),
+        (FileChange::Completed { index }, File { stage: Stage::Completed, ..whole }),
+    ] {
+        change_file(store, id(1), change.clone());
+        assert_eq!(store.files(id(1), FileIndex(0), 9), Ok(vec![file(0), expected]), "after {change:?}");
+    }
+}
+
+fn what_is_durable_never_shrinks(store: &mut dyn Store) {
+    add_with_files(store, &job(1), [file(0)]);
+    for (upto, expected) in [(5, 5), (4, 5), (5, 5), (6, 6), (0, 6)] {
+        change_file(store, id(1), FileChange::Durable { index: FileIndex(0), upto: Bytes(upto) });
+        let durable = store.files(id(1), FileIndex(0), 1).expect("files")[0].durable;
+        assert_eq!(durable, Bytes(expected), "after {upto}");
+    }
+}
+
+fn a_change_to_what_is_not_there_is_refused(store: &mut dyn Store) {
+    add_with_files(store, &job(1), [file(0)]);
+    let before = everything(store);
+    let index = FileIndex(1);
+    let version =
+        FileChange::Version { index, size: None, validator: Validator::default(), boot: BootId([0; 16]) };
+    for (job, change) in [
+        (id(1), FileChange::Add(file(0))),
+        (id(2), FileChange::Add(file(0))),
+        (id(1), version),
+        (id(1), FileChange::Durable { index, upto: Bytes(1) }),
+        (id(1), FileChange::Transferred { index, size: Bytes(1) }),
+        (id(1), FileChange::Completed { index }),
+        (id(2), FileChange::Completed { index: FileIndex(0) }),
+    ] {
+        let batch = Batch { files: vec![(job, change.clone())], ..Batch::default() };
+        let refused = store.commit(&batch).map_err(|error| error.code());
+        assert_eq!(refused, Err(Code::DATABASE_CORRUPT), "{change:?}");
+    }
+    assert_eq!(everything(store), before);
+}
+
+fn credentials_are_one_for_each_target_and_scheme(store: &mut dyn Store) {
+    use AuthScheme::{Basic, Negotiate, Ntlm};
+    use AuthTarget::{Proxy, Server};
+    add(store, &job(1));
+    add(store, &job(2));
+    change_credential(store, id(2), set(Server, Basic, b"other job"));
+    for (change, expected) in [
+        (set(Proxy, Basic, b"1"), vec![sealed(Proxy, Basic, b"1")]),
+        (set(Server, Negotiate, b"2"), vec![sealed(Server, Negotiate, b"2"), sealed(Proxy, Basic, b"1")]),
+        (set(Server, Negotiate, b""), vec![sealed(Server, Negotiate, b""), sealed(Proxy, Basic, b"1")]),
+        (
+            CredentialChange::Remove { target: Server, scheme: Ntlm },
+            vec![sealed(Server, Negotiate, b""), sealed(Proxy, Basic, b"1")],
+        ),
+        (CredentialChange::Remove { target: Server, scheme: Negotiate }, vec![sealed(Proxy, Basic, b"1")]),
+        (set(Server, Basic, b"3"), vec![sealed(Server, Basic, b"3"), sealed(Proxy, Basic, b"1")]),
+        (CredentialChange::RemoveAll, vec![]),
+        (CredentialChange::RemoveAll, vec![]),
+    ] {
+        change_credential(store, id(1), change.clone());
+        assert_eq!(store.credentials(id(1)), Ok(expected), "after {change:?}");
+    }
+    assert_eq!(store.credentials(id(2)), Ok(vec![sealed(Server, Basic, b"other job")]));
+    change_credential(store, id(9), CredentialChange::RemoveAll);
+    assert_eq!(store.credentials(id(9)), Ok(vec![]), "what is not there is removed already");
+}
+
+fn a_final_job_has_no_credentials(store: &mut dyn Store) {
+    let secret = || set(AuthTarget::Server, AuthScheme::Basic, b"secret");
+    for (number, state) in (1..).zip(ALL_STATES) {
+        add(store, &job(number));
+        change_credential(store, id(number), secret());
+        let batch = Batch {
+            jobs: vec![JobChange {
+                job: Job { revision: Revision(2), state, ..job(number) },
+                was: Some(Revision(1)),
+            }],
+            credentials: vec![(id(number), set(AuthTarget::Proxy, AuthScheme::Ntlm, b"late"))],
+            ..Batch::default()
+        };
+        assert_eq!(store.commit(&batch), Ok(()));
+        change_credential(store, id(number), set(AuthTarget::Server, AuthScheme::Digest, b"later"));
+        let kept = store.credentials(id(number)).expect("credentials").len();
+        assert_eq!(kept, if state.is_final() { 0 } else { 3 }, "{state:?}");
+    }
+}
+
+fn progress_adds_up_the_files(store: &mut dyn Store) {
+    const MOST: Bytes = Bytes(i64::MAX.unsigned_abs());
+    let nothing = Progress { bytes_total: Some(Bytes::ZERO), ..Progress::default() };
+    assert_eq!(store.progress(id(9)), Ok(nothing), "a job that is not there has no files");
+    add(store, &job(1));
+    assert_eq!(store.progress(id(1)), Ok(nothing));
+    let half = File { size: Some(Bytes(0x1_0000_0003)), durable: Bytes(0xFFFF_FFFF), ..file(1) };
+    let whole = File { stage: Stage::Transferred, size: Some(Bytes(5)), durable: Bytes(5), ..file(2) };
+    for added in [file(0), half, whole] {
+        change_file(store, id(1), FileChange::Add(added));
+    }
+    let (index, validator, boot) = (FileIndex(0), Validator::default(), BootId([0; 16]));
+    let version = |size| FileChange::Version { index, size, validator: validator.clone(), boot };
+    for (change, total, transferred, files_transferred) in [
+        (version(None), None, 0x1_0000_0004, 1),
+        (version(Some(MOST)), Some(0x8000_0001_0000_0007), 0x1_0000_0004, 1),
+        (FileChange::Durable { index, upto: MOST }, Some(0x8000_0001_0000_0007), 0x8000_0001_0000_0003, 1),
+        (FileChange::Add(full_file(3)), Some(u64::MAX), u64::MAX, 2),
+        (version(Some(Bytes(7))), Some(0x8000_0001_0000_000E), 0x8000_0001_0000_0002, 2),
+        (
+            FileChange::Transferred { index, size: Bytes(6) },
+            Some(0x8000_0001_0000_000D),
+            0x8000_0001_0000_0008,
+            3,
+        ),
+        (FileChange::Completed { index }, Some(0x8000_0001_0000_000D), 0x8000_0001_0000_0008, 3),
+    ] {
+        change_file(store, id(1), change.clone());
+        let progress = store.progress(id(1)).expect("progress");
+        let expected = Progress {
+            bytes_total: total.map(Bytes),
+            bytes_transferred: Bytes(transferred),
+            files_total: progress.files_total,
+            files_transferred,
+        };
+        assert_eq!(progress, expected, "after {change:?}");
+        let files = store.files(id(1), FileIndex(0), 9).expect("files");
+        assert_eq!(progress, added_up(&files), "after {change:?}");
+    }
+    change(store, Revision(1), &Job { revision: Revision(2), files_total: 4, ..job(1) });
+    let page = list(store, &live(), None, 9);
+    assert_eq!(page.jobs[0].1, store.progress(id(1)).expect("progress"), "a list says the same");
+}
+
+fn final_jobs_are_forgotten_when_they_are_old(store: &mut dyn Store) {
+    let last_changed = |number, at, state| {
+        let mut job = Job { state, ..job(number) };
+        job.times.modified = Timestamp(at);
+        job
+    };
+    add(store, &last_changed(1, 9, State::Acknowledged));
+    add_with_files(store, &last_changed(2, 9, State::Cancelled), [file(0), file(1)]);
+    add(store, &last_changed(3, 10, State::Acknowledged));
+    add(store, &Job { discard_pending: true, ..last_changed(4, 9, State::Cancelled) });
+    for (number, state) in (5..).zip(ALL_STATES).filter(|(_, state)| !state.is_final()) {
+        add(store, &last_changed(number, 9, state));
+    }
+    assert_eq!(store.forget_final(Timestamp(9)), Ok(0));
+    assert_eq!(store.forget_final(Timestamp(10)), Ok(2));
+    for number in 1..=11 {
+        let kept = store.job(id(number)).expect("a job").is_some();
+        assert_eq!(kept, number > 2, "{number}");
+    }
+    assert_eq!(store.files(id(2), FileIndex(0), 9), Ok(vec![]));
+    assert_eq!(store.forget_final(Timestamp(11)), Ok(1));
+}
+
+fn many_final_jobs_are_forgotten_at_once(store: &mut dyn Store) {
+    let final_job = |number: u16| {
+        let mut job = Job { state: State::Cancelled, ..job(0) };
+        job.id.0[14..].copy_from_slice(&number.to_be_bytes());
+        JobChange { job, was: None }
+    };
+    let batch = Batch { jobs: (0..1000).map(final_job).collect(), ..Batch::default() };
+    assert_eq!(store.commit(&batch), Ok(()));
+    assert_eq!(store.forget_final(Timestamp(1)), Ok(1000));
+    assert_eq!(store.forget_final(Timestamp(1)), Ok(0));
+}
+
+fn an_id_that_was_forgotten_begins_anew(store: &mut dyn Store) {
+    add_with_files(store, &Job { state: State::Cancelled, ..job(1) }, [full_file(0)]);
+    assert_eq!(store.forget_final(Timestamp(100)), Ok(1));
+    add(store, &job(1));
+    assert_eq!(store.files(id(1), FileIndex(0), 9), Ok(vec![]));
+    assert_eq!(store.progress(id(1)).expect("progress").files_total, 0);
+    assert_eq!(store.counts(ALICE), Ok(vec![("suspended", 1)]));
+}
+
+/// What `files` come to, counted anew.
+fn added_up(files: &[File]) -> Progress {
+    let sum =
+        |numbers: Vec<u128>| Bytes(u64::try_from(numbers.into_iter().sum::<u128>()).unwrap_or(u64::MAX));
+    let sizes: Option<Vec<_>> = files.iter().map(|file| file.size.map(|size| size.0.into())).collect();
+    let whole = files.iter().filter(|file| file.stage != Stage::Waiting).count();
+    let count = |count| u32::try_from(count).expect("a few files");
+    Progress {
+        bytes_total: sizes.map(sum),
+        bytes_transferred: sum(files.iter().map(|file| file.durable.0.into()).collect()),
+        files_total: count(files.len()),
+        files_transferred: count(whole),
+    }
+}
+
+/// Alice's live jobs.
+fn live() -> Filter {
+    Filter { owner: ALICE, state: None, called: None }
+}
+
+fn set(target: AuthTarget, scheme: AuthScheme, record: &[u8]) -> CredentialChange {
+    CredentialChange::Set(sealed(target, scheme, record))
+}
+
+#[track_caller]
+fn add(store: &mut dyn Store, job: &Job) {
+    add_with_files(store, job, []);
+}
+
+#[track_caller]
+fn add_with_files<const N: usize>(store: &mut dyn Store, job: &Job, files: [File; N]) {
+    let batch = Batch {
+        jobs: vec![JobChange { job: job.clone(), was: None }],
+        files: files.into_iter().map(|file| (job.id, FileChange::Add(file))).collect(),
+        ..Batch::default()
+    };
+    assert_eq!(store.commit(&batch), Ok(()), "{job:?}");
+}
+
+#[track_caller]
+fn change(store: &mut dyn Store, was: Revision, job: &Job) {
+    let jobs = vec![JobChange { job: job.clone(), was: Some(was) }];
+    assert_eq!(store.commit(&Batch { jobs, ..Batch::default() }), Ok(()), "{job:?}");
+}
+
+#[track_caller]
+fn change_file(store: &mut dyn Store, job: JobId, change: FileChange) {
+    let batch = Batch { files: vec![(job, change)], ..Batch::default() };
+    assert_eq!(store.commit(&batch), Ok(()), "{batch:?}");
+}
+
+#[track_caller]
+fn change_credential(store: &mut dyn Store, job: JobId, change: CredentialChange) {
+    let batch = Batch { credentials: vec![(job, change)], ..Batch::default() };
+    assert_eq!(store.commit(&batch), Ok(()), "{batch:?}");
+}
+
+#[track_caller]
+fn list(store: &mut dyn Store, filter: &Filter, after: Option<Cursor>, limit: usize) -> Page {
+    store.list(filter, after, limit).expect("a list")
+}
+
+fn ids(page: &Page) -> Vec<JobId> {
+    page.jobs.iter().map(|(job, _)| job.id).collect()
+}
+
+fn unfinished(store: &mut dyn Store) -> Vec<Job> {
+    let mut jobs = Vec::new();
+    store.unfinished(&mut |job| jobs.push(job)).expect("unfinished jobs");
+    jobs
+}
+
+/// All that a store says of the first jobs.
+fn everything(store: &mut dyn Store) -> String {
+    let mut said =
+        format!("{:?} {:?} {:?}", store.counts(ALICE), list(store, &live(), None, 99), unfinished(store));
+    for job in (0..10).map(id) {
+        let files = store.files(job, FileIndex(0), 99);
+        said += &format!(
+            "\n{:?} {files:?} {:?} {:?}",
+            store.job(job),
+            store.progress(job),
+            store.credentials(job)
+        );
+    }
+    said
+}

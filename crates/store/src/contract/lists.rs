@@ -1,0 +1,186 @@
+//! The clauses about many jobs: lists, counts, and what is unfinished.
+
+use bits_core::job::{Job, Owner, Revision, State};
+use bits_core::ports::{Batch, Filter, JobChange, Page, Store};
+use bits_core::time::Timestamp;
+
+use super::samples::{ALICE, ALL_STATES, BOB, id, job};
+use super::{add, change, ids, list, live, unfinished};
+
+pub(super) fn a_list_is_paged_oldest_first(store: &mut dyn Store) {
+    // Three made in the same moment, in the order of their ids; ids are no clock.
+    let created = |number: u8, at| {
+        let mut job = job(number);
+        job.times.created = Timestamp(at);
+        job
+    };
+    let jobs =
+        [created(5, 0), created(1, 3), created(2, 3), created(7, 3), created(4, 8), created(3, 1 << 50)];
+    for at in [3, 0, 5, 2, 4, 1] {
+        add(store, &jobs[at]);
+    }
+    let expected: Vec<_> = jobs.iter().map(|job| job.id).collect();
+    for limit in 1..=7 {
+        let (mut after, mut seen, mut pages) = (None, Vec::new(), 0);
+        loop {
+            let page = list(store, &live(), after, limit);
+            assert!(page.jobs.len() <= limit, "{limit}");
+            seen.extend(ids(&page));
+            pages += 1;
+            match page.next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        assert_eq!((&seen, pages), (&expected, 6_usize.div_ceil(limit)), "{limit} at a time");
+    }
+}
+
+pub(super) fn a_list_goes_on_after_a_job_that_is_gone(store: &mut dyn Store) {
+    for number in 1..=4 {
+        add(store, &job(number));
+    }
+    let next = list(store, &live(), None, 2).next;
+    change(store, Revision(1), &Job { revision: Revision(2), state: State::Cancelled, ..job(2) });
+    assert_eq!(store.forget_final(Timestamp(100)), Ok(1));
+    assert_eq!(ids(&list(store, &live(), next, 9)), [id(3), id(4)]);
+}
+
+pub(super) fn a_list_has_only_what_its_filter_wants(store: &mut dyn Store) {
+    for (number, state) in (1..).zip(ALL_STATES) {
+        add(store, &Job { state, ..job(number) });
+        add(store, &Job { state, owner: BOB, ..job(number + 100) });
+    }
+    for (number, state) in (1..).zip(ALL_STATES) {
+        let filter = Filter { state: Some(state.name()), ..live() };
+        assert_eq!(ids(&list(store, &filter, None, 9)), [id(number)], "{state:?}");
+        assert_eq!(ids(&list(store, &Filter { owner: BOB, ..filter }, None, 9)), [id(number + 100)]);
+    }
+    assert_eq!(
+        ids(&list(store, &live(), None, 9)),
+        (1..=7).map(id).collect::<Vec<_>>(),
+        "final ones are not"
+    );
+    for filter in [Filter { state: Some("none"), ..live() }, Filter { owner: Owner(7), ..live() }] {
+        assert_eq!(list(store, &filter, None, 9), Page::default(), "{filter:?}");
+    }
+}
+
+pub(super) fn a_job_is_called_by_the_start_of_its_id_or_by_its_name(store: &mut dyn Store) {
+    let named = |number: u8, name: &str| {
+        let mut job = job(number);
+        job.properties.display_name = name.into();
+        job
+    };
+    let (whole, start) = (id(2).to_string(), "8e2d0a1b-0203-4405-8607-08090a0b0c1");
+    add(store, &named(1, "alpha"));
+    add(store, &named(2, "Alpha"));
+    add(store, &named(0x10, "alpha"));
+    add(store, &named(0x11, &whole));
+    add(store, &Job { state: State::Error, ..named(0x12, start) });
+    add(store, &Job { state: State::Cancelled, ..named(0x13, "alpha") });
+    add(store, &Job { owner: BOB, ..named(0x14, "alpha") });
+    let upper = whole.to_ascii_uppercase();
+    let braces = format!("{{{upper}}}");
+    for (called, expected) in [
+        ("alpha", vec![1, 0x10]),
+        ("Alpha", vec![2]),
+        ("ALPHA", vec![]),
+        ("alph", vec![]),
+        (&*whole, vec![2, 0x11]),
+        (&upper, vec![2]),
+        (&braces, vec![2]),
+        (start, vec![0x10, 0x11, 0x12]),
+        ("8E2D", vec![1, 2, 0x10, 0x11, 0x12]),
+        ("8e2d0a1b-", vec![1, 2, 0x10, 0x11, 0x12]),
+        ("8e2d0a1b0", vec![]),
+        ("8e2", vec![]),
+        ("8f00", vec![]),
+        ("{8e2d", vec![]),
+        ("%", vec![]),
+    ] {
+        let filter = Filter { called: Some(called.into()), ..live() };
+        let expected: Vec<_> = expected.into_iter().map(id).collect();
+        assert_eq!(ids(&list(store, &filter, None, 9)), expected, "{called}");
+        let (mut after, mut seen) = (None, Vec::new());
+        loop {
+            let page = list(store, &filter, after, 1);
+            seen.extend(ids(&page));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, expected, "{called}, one at a time");
+    }
+    for (state, expected) in [("error", vec![id(0x12)]), ("cancelled", vec![])] {
+        let filter = Filter { called: Some(start.into()), state: Some(state), ..live() };
+        assert_eq!(ids(&list(store, &filter, None, 9)), expected, "{state}");
+    }
+}
+
+pub(super) fn many_jobs_that_begin_alike_are_paged_too(store: &mut dyn Store) {
+    const MANY: u16 = 5000;
+    let number_of = |number: u16| {
+        let mut job = job(0);
+        job.id.0[14..].copy_from_slice(&number.to_be_bytes());
+        job.times.created = Timestamp((MANY - number).into());
+        job
+    };
+    let jobs = (0..MANY).map(|number| JobChange { job: number_of(number), was: None }).collect();
+    assert_eq!(store.commit(&Batch { jobs, ..Batch::default() }), Ok(()));
+    let filter = Filter { called: Some("8e2d".into()), ..live() };
+    let first = list(store, &filter, None, 2);
+    assert_eq!(ids(&first), [MANY - 1, MANY - 2].map(|number| number_of(number).id));
+    let second = list(store, &filter, first.next, usize::from(MANY) - 2);
+    assert_eq!((second.jobs.len(), second.next), (usize::from(MANY) - 2, None));
+    assert_eq!(second.jobs.last().map(|(job, _)| job.id), Some(number_of(0).id));
+}
+
+pub(super) fn jobs_are_counted_by_state(store: &mut dyn Store) {
+    assert_eq!(store.counts(ALICE), Ok(vec![]));
+    for (number, state) in (1..).zip(ALL_STATES) {
+        add(store, &Job { state, ..job(number) });
+    }
+    add(store, &job(20));
+    add(store, &Job { owner: BOB, ..job(21) });
+    let counts = |store: &mut dyn Store, owner| {
+        let mut counts = store.counts(owner).expect("counts");
+        counts.sort_unstable();
+        counts
+    };
+    let expected =
+        ["connecting", "error", "queued", "suspended", "transferred", "transferring", "transient_error"]
+            .map(|state| (state, if state == "suspended" { 2 } else { 1 }));
+    assert_eq!(counts(store, ALICE), expected);
+    change(store, Revision(1), &Job { revision: Revision(2), state: State::Error, ..job(20) });
+    change(store, Revision(1), &Job { revision: Revision(2), state: State::Cancelled, ..job(1) });
+    let mut expected = expected.to_vec();
+    (expected[1].1, expected[3].1) = (2, 1);
+    expected.remove(2);
+    assert_eq!(counts(store, ALICE), expected);
+    assert_eq!(counts(store, BOB), [("suspended", 1)]);
+}
+
+pub(super) fn unfinished_jobs_are_those_that_something_is_to_be_done_for(store: &mut dyn Store) {
+    let mut expected = Vec::new();
+    let mut number = 0;
+    for state in ALL_STATES {
+        for (complete_when_done, discard_pending) in
+            [(false, false), (true, false), (false, true), (true, true)]
+        {
+            number += 1;
+            let mut job = Job { state, discard_pending, ..job(number) };
+            job.properties.complete_when_done = complete_when_done;
+            add(store, &job);
+            let to_be_completed = state == State::Transferred && complete_when_done;
+            if state.is_active() || discard_pending || to_be_completed {
+                expected.push(job);
+            }
+        }
+    }
+    assert_eq!(unfinished(store), expected);
+    let gone = Job { revision: Revision(2), state: State::Suspended, discard_pending: false, ..job(1) };
+    change(store, Revision(1), &gone);
+    assert_eq!(unfinished(store), expected[1..]);
+}

@@ -1,0 +1,117 @@
+//! Jobs and files for the contract: plain ones, and ones in which everything is set.
+
+use std::time::Duration;
+
+use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::error::{Challenge, Code, ErrorContext, JobError};
+use bits_core::file::{BootId, File, FileIndex, LocalName, Stage, Validator};
+use bits_core::job::{Attempt, Environment, Job, JobId, Owner, Priority, Properties, Revision, State, Times};
+use bits_core::ports::SealedCredential;
+use bits_core::remote_name::RemoteName;
+use bits_core::time::Timestamp;
+use bits_core::units::Bytes;
+
+pub(super) const ALICE: Owner = Owner(1000);
+pub(super) const BOB: Owner = Owner(u32::MAX);
+
+pub(super) const ALL_STATES: [State; 9] = [
+    State::Queued,
+    State::Connecting,
+    State::Transferring,
+    State::Suspended,
+    State::Error,
+    State::TransientError { retry_at: Timestamp(1_800_000_000_001) },
+    State::Transferred,
+    State::Acknowledged,
+    State::Cancelled,
+];
+
+/// An id that ends in `number`.
+pub(super) fn id(number: u8) -> JobId {
+    JobId::parse(&format!("8e2d0a1b-0203-4405-8607-08090a0b0c{number:02x}")).expect("an id")
+}
+
+/// A job as it was made, by Alice, at the time `number`.
+pub(super) fn job(number: u8) -> Job {
+    let properties = Properties::named(format!("job {number}")).expect("a name");
+    let mut job = Job::new(id(number), ALICE, properties, Timestamp(number.into()));
+    job.revision = Revision(1);
+    job
+}
+
+/// A job in which nothing is as it was made.
+pub(super) fn full_job(number: u8) -> Job {
+    Job {
+        id: id(number),
+        revision: Revision(1 << 40),
+        owner: BOB,
+        state: State::TransientError { retry_at: Timestamp(1_800_000_000_001) },
+        properties: Properties {
+            display_name: "grüße 🦀 'quoted' \0 end".into(),
+            description: "two\nlines".into(),
+            priority: Priority::Foreground,
+            minimum_retry_delay: Some(Duration::from_millis(5_001)),
+            no_progress_timeout: Duration::from_millis(3),
+            complete_when_done: true,
+            environment: Environment { krb5_config: Some("/etc/krb5 b.conf".into()), umask: Some(0o077) },
+        },
+        files_total: u32::MAX,
+        files_transferred: u32::MAX - 1,
+        error: Some(full_error()),
+        error_count: 7,
+        failures_in_a_row: 6,
+        stalled_since: Some(Timestamp(1_700_000_000_000)),
+        attempt: Attempt(u32::MAX),
+        times: Times {
+            created: Timestamp(1_700_000_000_002),
+            modified: Timestamp(1_700_000_000_003),
+            transfer_completed: Some(Timestamp(1_700_000_000_004)),
+        },
+        discard_pending: true,
+    }
+}
+
+pub(super) fn full_error() -> JobError {
+    JobError {
+        code: Code(u32::MAX),
+        context: ErrorContext::RemoteFile,
+        transient: true,
+        message: "h.test asks for a password".into(),
+        file: Some(FileIndex(u32::MAX)),
+        challenge: Some(Challenge {
+            target: AuthTarget::Proxy,
+            host: "h.test:8080".into(),
+            realm: Some("the \"realm\"".into()),
+            schemes: vec![AuthScheme::Negotiate, AuthScheme::Basic],
+            refused: true,
+        }),
+        retry_after_seconds: Some(u32::MAX),
+    }
+}
+
+/// A file nothing is known of yet.
+pub(super) fn file(index: u32) -> File {
+    let remote_name = RemoteName::stored(&format!("http://h.test/f{index}?a=b%20c")).expect("a remote name");
+    let local_name = LocalName::parse(&format!("/tmp/f {index}")).expect("a local name");
+    File::new(FileIndex(index), remote_name, local_name)
+}
+
+/// A file in which nothing is as it was made.
+pub(super) fn full_file(index: u32) -> File {
+    File {
+        no_clobber: true,
+        size: Some(Bytes(i64::MAX.unsigned_abs())),
+        validator: Some(Validator {
+            etag: Some("W/\"x\"".into()),
+            last_modified: Some("Tue, 01 Jan 2030 00:00:00 GMT".into()),
+        }),
+        durable: Bytes(i64::MAX.unsigned_abs() - 1),
+        boot: Some(BootId([255; 16])),
+        stage: Stage::Completed,
+        ..file(index)
+    }
+}
+
+pub(super) fn sealed(target: AuthTarget, scheme: AuthScheme, record: &[u8]) -> SealedCredential {
+    SealedCredential { target, scheme, record: record.to_vec() }
+}

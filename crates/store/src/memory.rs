@@ -1,0 +1,259 @@
+//! A store that forgets everything when it goes: for tests of what stands on a store.
+//!
+//! It says what is right as plainly as it can, so that others can be compared with it. It is not
+//! quick: a list looks at every job.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map;
+
+use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::file::{File, FileIndex, Stage};
+use bits_core::job::{Job, JobId, Owner, Progress, State};
+use bits_core::ports::{
+    Batch, CredentialChange, Cursor, FileChange, Filter, ID_START_MIN, JobChange, Page, SealedCredential,
+    StateName, Store, StoreError,
+};
+use bits_core::time::Timestamp;
+use bits_core::units::Bytes;
+
+use crate::rows::some_validator;
+
+/// A store in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    jobs: BTreeMap<JobId, Entry>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    job: Job,
+    files: BTreeMap<FileIndex, File>,
+    credentials: BTreeMap<(AuthTarget, AuthScheme), Vec<u8>>,
+}
+
+impl MemoryStore {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn live(&self) -> impl Iterator<Item = &Entry> {
+        self.jobs.values().filter(|entry| !entry.job.state.is_final())
+    }
+}
+
+impl Store for MemoryStore {
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let mut draft = Draft { store: self, changed: BTreeMap::new() };
+        for change in &batch.jobs {
+            draft.put(change)?;
+        }
+        for (job, change) in &batch.files {
+            draft.entry(*job)?.change_file(change)?;
+        }
+        for (job, change) in &batch.credentials {
+            draft.change_credential(*job, change)?;
+        }
+        for mut entry in draft.changed.into_values() {
+            if entry.job.state.is_final() {
+                entry.credentials.clear();
+            }
+            self.jobs.insert(entry.job.id, entry);
+        }
+        Ok(())
+    }
+
+    fn job(&mut self, id: JobId) -> Result<Option<Job>, StoreError> {
+        Ok(self.jobs.get(&id).map(|entry| entry.job.clone()))
+    }
+
+    fn progress(&mut self, id: JobId) -> Result<Progress, StoreError> {
+        Ok(self.jobs.get(&id).map_or(progress_of([].iter()), Entry::progress))
+    }
+
+    fn files(&mut self, id: JobId, from: FileIndex, limit: usize) -> Result<Vec<File>, StoreError> {
+        let Some(entry) = self.jobs.get(&id) else { return Ok(Vec::new()) };
+        Ok(entry.files.range(from..).take(limit).map(|(_, file)| file.clone()).collect())
+    }
+
+    fn credentials(&mut self, id: JobId) -> Result<Vec<SealedCredential>, StoreError> {
+        let Some(entry) = self.jobs.get(&id) else { return Ok(Vec::new()) };
+        let sealed = |(&(target, scheme), record): (&(AuthTarget, AuthScheme), &Vec<u8>)| SealedCredential {
+            target,
+            scheme,
+            record: record.clone(),
+        };
+        Ok(entry.credentials.iter().map(sealed).collect())
+    }
+
+    fn list(&mut self, filter: &Filter, after: Option<Cursor>, limit: usize) -> Result<Page, StoreError> {
+        let place = |job: &Job| (job.times.created, job.id);
+        let after = after.map(|cursor| (cursor.created, cursor.id));
+        let mut fitting: Vec<_> = self
+            .jobs
+            .values()
+            .filter(|entry| fits(&entry.job, filter) && after.is_none_or(|after| place(&entry.job) > after))
+            .collect();
+        fitting.sort_by_key(|entry| place(&entry.job));
+        let jobs: Vec<_> =
+            fitting.iter().take(limit).map(|entry| (entry.job.clone(), entry.progress())).collect();
+        let next = match jobs.last() {
+            Some((last, _)) if fitting.len() > limit => {
+                Some(Cursor { created: last.times.created, id: last.id })
+            }
+            _ => None,
+        };
+        Ok(Page { jobs, next })
+    }
+
+    fn counts(&mut self, owner: Owner) -> Result<Vec<(StateName, u64)>, StoreError> {
+        let mut counts: BTreeMap<StateName, u64> = BTreeMap::new();
+        for entry in self.live().filter(|entry| entry.job.owner == owner) {
+            *counts.entry(entry.job.state.name()).or_default() += 1;
+        }
+        Ok(counts.into_iter().collect())
+    }
+
+    fn unfinished(&mut self, each: &mut dyn FnMut(Job)) -> Result<(), StoreError> {
+        let mut unfinished: Vec<_> =
+            self.jobs.values().map(|entry| &entry.job).filter(is_unfinished).collect();
+        unfinished.sort_by_key(|job| (job.times.created, job.id));
+        unfinished.into_iter().for_each(|job| each(job.clone()));
+        Ok(())
+    }
+
+    fn forget_final(&mut self, before: Timestamp) -> Result<u64, StoreError> {
+        let had = self.jobs.len();
+        self.jobs.retain(|_, Entry { job, .. }| {
+            !job.state.is_final() || job.discard_pending || job.times.modified >= before
+        });
+        Ok((had - self.jobs.len()) as u64)
+    }
+}
+
+fn is_unfinished(job: &&Job) -> bool {
+    job.state.is_active()
+        || job.discard_pending
+        || (job.state == State::Transferred && job.properties.complete_when_done)
+}
+
+fn fits(job: &Job, filter: &Filter) -> bool {
+    let Filter { owner, state, called } = filter;
+    let called_so = |called: &String| {
+        let start = JobId::parse(called).map_or_else(|_| called.to_ascii_lowercase(), |id| id.to_string());
+        let begins_so = called.len() >= ID_START_MIN && job.id.to_string().starts_with(&start);
+        !job.state.is_final() && (job.properties.display_name == *called || begins_so)
+    };
+    job.owner == *owner
+        && state.map_or(!job.state.is_final(), |state| job.state.name() == state)
+        && called.as_ref().is_none_or(called_so)
+}
+
+fn progress_of<'f>(files: impl Iterator<Item = &'f File>) -> Progress {
+    let all_known = Progress { bytes_total: Some(Bytes::ZERO), ..Progress::default() };
+    files.fold(all_known, |sum, file| Progress {
+        bytes_total: sum.bytes_total.and_then(|total| file.size.map(|size| total.saturating_add(size))),
+        bytes_transferred: sum.bytes_transferred.saturating_add(file.durable),
+        files_total: sum.files_total + 1,
+        files_transferred: sum.files_transferred + u32::from(file.stage != Stage::Waiting),
+    })
+}
+
+/// What a batch has changed so far; dropped when it cannot go on.
+struct Draft<'s> {
+    store: &'s MemoryStore,
+    changed: BTreeMap<JobId, Entry>,
+}
+
+impl Draft<'_> {
+    fn put(&mut self, JobChange { job, was }: &JobChange) -> Result<(), StoreError> {
+        let is = self.get(job.id).map(|entry| entry.job.revision);
+        if is != *was {
+            return Err(StoreError::Stale(job.id));
+        }
+        match was {
+            Some(_) => self.entry(job.id)?.job = job.clone(),
+            None => {
+                let entry = Entry { job: job.clone(), files: BTreeMap::new(), credentials: BTreeMap::new() };
+                self.changed.insert(job.id, entry);
+            }
+        }
+        Ok(())
+    }
+
+    fn change_credential(&mut self, id: JobId, change: &CredentialChange) -> Result<(), StoreError> {
+        match change {
+            CredentialChange::Set(SealedCredential { target, scheme, record }) => {
+                self.entry(id)?.credentials.insert((*target, *scheme), record.clone());
+            }
+            // What is not there is removed already.
+            CredentialChange::Remove { .. } | CredentialChange::RemoveAll if self.get(id).is_none() => {}
+            CredentialChange::Remove { target, scheme } => {
+                self.entry(id)?.credentials.remove(&(*target, *scheme));
+            }
+            CredentialChange::RemoveAll => self.entry(id)?.credentials.clear(),
+        }
+        Ok(())
+    }
+
+    fn get(&self, id: JobId) -> Option<&Entry> {
+        self.changed.get(&id).or_else(|| self.store.jobs.get(&id))
+    }
+
+    fn entry(&mut self, id: JobId) -> Result<&mut Entry, StoreError> {
+        match self.changed.entry(id) {
+            btree_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
+            btree_map::Entry::Vacant(place) => {
+                let entry =
+                    self.store.jobs.get(&id).ok_or_else(|| StoreError::Corrupt {
+                        reason: format!("the job {id} is not there"),
+                    })?;
+                Ok(place.insert(entry.clone()))
+            }
+        }
+    }
+}
+
+impl Entry {
+    fn progress(&self) -> Progress {
+        progress_of(self.files.values())
+    }
+
+    fn change_file(&mut self, change: &FileChange) -> Result<(), StoreError> {
+        let index = match change {
+            FileChange::Add(file) if self.files.contains_key(&file.index) => {
+                return Err(self.wrong(file.index, "is there already"));
+            }
+            FileChange::Add(file) => {
+                let validator = file.validator.clone().and_then(some_validator);
+                self.files.insert(file.index, File { validator, ..file.clone() });
+                return Ok(());
+            }
+            FileChange::Version { index, .. }
+            | FileChange::Durable { index, .. }
+            | FileChange::Transferred { index, .. }
+            | FileChange::Completed { index } => *index,
+        };
+        let Some(file) = self.files.get_mut(&index) else { return Err(self.wrong(index, "is not there")) };
+        match change.clone() {
+            FileChange::Add(_) => unreachable!("an added file is dealt with above"),
+            FileChange::Version { size, validator, boot, .. } => {
+                file.size = size;
+                file.validator = some_validator(validator);
+                file.boot = Some(boot);
+                file.durable = Bytes::ZERO;
+            }
+            FileChange::Durable { upto, .. } => file.durable = file.durable.max(upto),
+            FileChange::Transferred { size, .. } => {
+                file.size = Some(size);
+                file.durable = size;
+                file.stage = Stage::Transferred;
+            }
+            FileChange::Completed { .. } => file.stage = Stage::Completed,
+        }
+        Ok(())
+    }
+
+    fn wrong(&self, index: FileIndex, what: &str) -> StoreError {
+        StoreError::Corrupt { reason: format!("file {} of the job {} {what}", index.0, self.job.id) }
+    }
+}

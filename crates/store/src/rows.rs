@@ -1,0 +1,529 @@
+//! Rows and the domain, in both directions: the only place that knows what is written how.
+//!
+//! The words and numbers here are a promise to every database there is. They are spelled out,
+//! however the domain may spell or count its own, and none is ever used again for something else.
+//! A row that means nothing in the domain is damage, never a panic.
+//!
+//! SQLite's integers end at 2^63 - 1. A greater size or time is kept as that: no file on Linux is
+//! longer, and no clock goes further. Durations are kept in whole milliseconds, rounded up, so
+//! that none becomes zero, which means something else.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::error::{Challenge, Code, ErrorContext, JobError};
+use bits_core::file::{BootId, File, FileIndex, LocalName, Stage, Validator};
+use bits_core::job::{
+    Attempt, Environment, Job, JobId, Owner, Priority, Progress, Properties, Revision, State, Times,
+};
+use bits_core::ports::{SealedCredential, StateName, StoreError};
+use bits_core::remote_name::RemoteName;
+use bits_core::time::Timestamp;
+use bits_core::units::Bytes;
+use rusqlite::Row;
+use rusqlite::types::{FromSql, Value};
+
+/// The columns of a job, in the order [`job_values`] writes and [`job`] reads them.
+pub(crate) const JOB_COLUMNS: &str = "id, revision, owner, state, retry_at, \
+     display_name, description, priority, minimum_retry_delay, no_progress_timeout, complete_when_done, \
+     krb5_config, umask, files_total, files_transferred, \
+     error_code, error_context, error_transient, error_message, error_file, error_retry_after, \
+     challenge_target, challenge_host, challenge_realm, challenge_schemes, challenge_refused, \
+     error_count, failures_in_a_row, stalled_since, attempt, created, modified, transfer_completed, \
+     discard_pending";
+
+/// The columns [`progress`] reads.
+pub(crate) const PROGRESS_COLUMNS: &str = "sum_files, sum_whole, sum_unsized, \
+     sum_size_high, sum_size_low, sum_durable_high, sum_durable_low";
+
+/// The columns of a file after its job, in the order [`file_values`] writes and [`file`] reads.
+pub(crate) const FILE_COLUMNS: &str =
+    "place, remote_name, local_name, no_clobber, size, etag, last_modified, durable, boot, stage";
+
+/// The columns [`credential`] reads.
+pub(crate) const CREDENTIAL_COLUMNS: &str = "target, scheme, record";
+
+/// Reads a job, and how far its files have come, from [`JOB_COLUMNS`] and [`PROGRESS_COLUMNS`].
+pub(crate) fn job_and_progress(row: &Row<'_>) -> Result<(Job, Progress), StoreError> {
+    let mut columns = Columns::of(row);
+    Ok((job(&mut columns)?, progress(&mut columns)?))
+}
+
+pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
+    Ok(Job {
+        id: JobId(columns.next()?),
+        revision: Revision(columns.amount()?),
+        owner: Owner(columns.next()?),
+        state: {
+            let word: String = columns.next()?;
+            let retry_at = columns.time_if_any()?;
+            state(&word, retry_at).ok_or_else(|| meaningless("state", word))?
+        },
+        properties: Properties {
+            display_name: columns.next()?,
+            description: columns.next()?,
+            priority: columns.known("priority", priority)?,
+            minimum_retry_delay: columns.amount_if_any()?.map(Duration::from_millis),
+            no_progress_timeout: Duration::from_millis(columns.amount()?),
+            complete_when_done: columns.next()?,
+            environment: Environment { krb5_config: columns.next()?, umask: columns.next()? },
+        },
+        files_total: columns.next()?,
+        files_transferred: columns.next()?,
+        error: error(columns)?,
+        error_count: columns.next()?,
+        failures_in_a_row: columns.next()?,
+        stalled_since: columns.time_if_any()?,
+        attempt: Attempt(columns.next()?),
+        times: Times {
+            created: Timestamp(columns.amount()?),
+            modified: Timestamp(columns.amount()?),
+            transfer_completed: columns.time_if_any()?,
+        },
+        discard_pending: columns.next()?,
+    })
+}
+
+pub(crate) fn job_values(job: &Job) -> Vec<Value> {
+    // Taken apart whole, so that no field can be added and not kept.
+    let Job {
+        id,
+        revision,
+        owner,
+        state,
+        properties,
+        files_total,
+        files_transferred,
+        error,
+        error_count,
+        failures_in_a_row,
+        stalled_since,
+        attempt,
+        times,
+        discard_pending,
+    } = job;
+    let Properties {
+        display_name,
+        description,
+        priority,
+        minimum_retry_delay,
+        no_progress_timeout,
+        complete_when_done,
+        environment: Environment { krb5_config, umask },
+    } = properties;
+    let Times { created, modified, transfer_completed } = times;
+    let retry_at = match state {
+        State::TransientError { retry_at } => Some(*retry_at),
+        _ => None,
+    };
+    let mut values: Vec<Value> = vec![
+        id.0.to_vec().into(),
+        integer(revision.0).into(),
+        owner.0.into(),
+        state_word(*state).to_owned().into(),
+        time_value(retry_at),
+        display_name.clone().into(),
+        description.clone().into(),
+        priority_number(*priority).into(),
+        minimum_retry_delay.map(milliseconds).into(),
+        milliseconds(*no_progress_timeout).into(),
+        (*complete_when_done).into(),
+        krb5_config.clone().into(),
+        (*umask).into(),
+        (*files_total).into(),
+        (*files_transferred).into(),
+    ];
+    values.extend(error_values(error.as_ref()));
+    values.extend([
+        (*error_count).into(),
+        (*failures_in_a_row).into(),
+        time_value(*stalled_since),
+        attempt.0.into(),
+        time_value(Some(*created)),
+        time_value(Some(*modified)),
+        time_value(*transfer_completed),
+        (*discard_pending).into(),
+    ]);
+    values
+}
+
+/// Reads how far the files of a job have come from [`PROGRESS_COLUMNS`].
+pub(crate) fn progress(columns: &mut Columns<'_>) -> Result<Progress, StoreError> {
+    let files_total = columns.next()?;
+    let files_transferred = columns.next()?;
+    let unsized_files: u32 = columns.next()?;
+    let size = columns.sum()?;
+    Ok(Progress {
+        bytes_total: (unsized_files == 0).then_some(size),
+        bytes_transferred: columns.sum()?,
+        files_total,
+        files_transferred,
+    })
+}
+
+/// Reads a file from [`FILE_COLUMNS`].
+pub(crate) fn file(row: &Row<'_>) -> Result<File, StoreError> {
+    let mut columns = Columns::of(row);
+    Ok(File {
+        index: FileIndex(columns.next()?),
+        remote_name: {
+            let text: String = columns.next()?;
+            RemoteName::stored(&text).map_err(|error| meaningless("remote name", error))?
+        },
+        local_name: {
+            let text: String = columns.next()?;
+            LocalName::parse(&text).map_err(|wrong| meaningless("local name", wrong))?
+        },
+        no_clobber: columns.next()?,
+        size: columns.amount_if_any()?.map(Bytes),
+        validator: some_validator(Validator { etag: columns.next()?, last_modified: columns.next()? }),
+        durable: Bytes(columns.amount()?),
+        boot: columns.next::<Option<[u8; 16]>>()?.map(BootId),
+        stage: {
+            let word: String = columns.next()?;
+            stage(&word).ok_or_else(|| meaningless("stage", word))?
+        },
+    })
+}
+
+/// The values of [`FILE_COLUMNS`].
+pub(crate) fn file_values(file: &File) -> Vec<Value> {
+    let File { index, remote_name, local_name, no_clobber, size, validator, durable, boot, stage } = file;
+    let Validator { etag, last_modified } = validator.clone().unwrap_or_default();
+    vec![
+        index.0.into(),
+        remote_name.as_str().to_owned().into(),
+        local_name.as_str().to_owned().into(),
+        (*no_clobber).into(),
+        size.map(bytes).into(),
+        etag.into(),
+        last_modified.into(),
+        bytes(*durable).into(),
+        boot.map(|boot| boot.0.to_vec()).into(),
+        stage_word(*stage).to_owned().into(),
+    ]
+}
+
+/// A validator, if the server gave anything to know the version by.
+pub(crate) fn some_validator(validator: Validator) -> Option<Validator> {
+    (!validator.is_empty()).then_some(validator)
+}
+
+/// Reads a credential from [`CREDENTIAL_COLUMNS`].
+pub(crate) fn credential(row: &Row<'_>) -> Result<SealedCredential, StoreError> {
+    let mut columns = Columns::of(row);
+    Ok(SealedCredential {
+        target: columns.known("authentication target", target)?,
+        scheme: columns.known("authentication scheme", scheme)?,
+        record: columns.next()?,
+    })
+}
+
+/// Reads a state and a count.
+pub(crate) fn state_and_count(row: &Row<'_>) -> Result<(StateName, u64), StoreError> {
+    let mut columns = Columns::of(row);
+    let word: String = columns.next()?;
+    // Any time will do: only the name of the state is wanted.
+    let retry_at = (word == TRANSIENT_ERROR).then_some(Timestamp(0));
+    let name = state(&word, retry_at).ok_or_else(|| meaningless("state", word))?.name();
+    Ok((name, columns.amount()?))
+}
+
+/// How the state that the domain calls `name` is written; none when it knows no such state.
+pub(crate) fn word_of_state(name: &str) -> Option<&'static str> {
+    STATES.into_iter().find(|state| state.name() == name).map(state_word)
+}
+
+/// A size as it is kept.
+pub(crate) fn bytes(bytes: Bytes) -> i64 {
+    integer(bytes.0)
+}
+
+/// A time as it is kept.
+pub(crate) fn time(time: Timestamp) -> i64 {
+    integer(time.0)
+}
+
+/// A revision as it is kept.
+pub(crate) fn revision(revision: Revision) -> i64 {
+    integer(revision.0)
+}
+
+pub(crate) fn stage_word(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Waiting => "waiting",
+        Stage::Transferred => "transferred",
+        Stage::Completed => "completed",
+    }
+}
+
+/// The number BITS gives it (`bits.md` §2.4).
+pub(crate) fn target_number(target: AuthTarget) -> u32 {
+    match target {
+        AuthTarget::Server => 1,
+        AuthTarget::Proxy => 2,
+    }
+}
+
+/// The number BITS gives it (`bits.md` §2.4).
+pub(crate) fn scheme_number(scheme: AuthScheme) -> u32 {
+    match scheme {
+        AuthScheme::Basic => 1,
+        AuthScheme::Digest => 2,
+        AuthScheme::Ntlm => 3,
+        AuthScheme::Negotiate => 4,
+    }
+}
+
+/// What SQLite failed at, in the words of the port. `doing` completes "could not be …".
+pub(crate) fn failed(doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
+    move |error| match &error {
+        rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
+            rusqlite::ErrorCode::DiskFull => StoreError::Full,
+            rusqlite::ErrorCode::DatabaseCorrupt
+            | rusqlite::ErrorCode::NotADatabase
+            | rusqlite::ErrorCode::ConstraintViolation => StoreError::Corrupt { reason: error.to_string() },
+            _ => StoreError::Io { doing, reason: error.to_string() },
+        },
+        rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..)
+        | rusqlite::Error::InvalidColumnType(..)
+        | rusqlite::Error::Utf8Error(..) => StoreError::Corrupt { reason: error.to_string() },
+        _ => StoreError::Io { doing, reason: error.to_string() },
+    }
+}
+
+const TRANSIENT_ERROR: &str = "transient_error";
+
+/// Every state; the time in one of them stands for any.
+const STATES: [State; 9] = [
+    State::Queued,
+    State::Connecting,
+    State::Transferring,
+    State::Suspended,
+    State::Error,
+    State::TransientError { retry_at: Timestamp(0) },
+    State::Transferred,
+    State::Acknowledged,
+    State::Cancelled,
+];
+
+fn state_word(state: State) -> &'static str {
+    match state {
+        State::Queued => "queued",
+        State::Connecting => "connecting",
+        State::Transferring => "transferring",
+        State::Suspended => "suspended",
+        State::Error => "error",
+        State::TransientError { .. } => TRANSIENT_ERROR,
+        State::Transferred => "transferred",
+        State::Acknowledged => "acknowledged",
+        State::Cancelled => "cancelled",
+    }
+}
+
+fn state(word: &str, retry_at: Option<Timestamp>) -> Option<State> {
+    match (word, retry_at) {
+        (TRANSIENT_ERROR, Some(retry_at)) => Some(State::TransientError { retry_at }),
+        (TRANSIENT_ERROR, None) | (_, Some(_)) => None,
+        (word, None) => STATES.into_iter().find(|state| state_word(*state) == word),
+    }
+}
+
+fn stage(word: &str) -> Option<Stage> {
+    [Stage::Waiting, Stage::Transferred, Stage::Completed]
+        .into_iter()
+        .find(|stage| stage_word(*stage) == word)
+}
+
+/// The number BITS gives it (`bits.md` §2.1).
+fn priority_number(priority: Priority) -> u32 {
+    match priority {
+        Priority::Foreground => 0,
+        Priority::High => 1,
+        Priority::Normal => 2,
+        Priority::Low => 3,
+    }
+}
+
+fn priority(number: u32) -> Option<Priority> {
+    Priority::ALL.into_iter().find(|priority| priority_number(*priority) == number)
+}
+
+fn target(number: u32) -> Option<AuthTarget> {
+    AuthTarget::ALL.into_iter().find(|target| target_number(*target) == number)
+}
+
+fn scheme(number: u32) -> Option<AuthScheme> {
+    AuthScheme::BY_PREFERENCE.into_iter().find(|scheme| scheme_number(*scheme) == number)
+}
+
+/// The number BITS gives it (`bits.md` §2.3).
+fn context_number(context: ErrorContext) -> u32 {
+    match context {
+        ErrorContext::None => 0,
+        ErrorContext::Unknown => 1,
+        ErrorContext::GeneralQueueManager => 2,
+        ErrorContext::QueueManagerNotification => 3,
+        ErrorContext::LocalFile => 4,
+        ErrorContext::RemoteFile => 5,
+        ErrorContext::GeneralTransport => 6,
+        ErrorContext::RemoteApplication => 7,
+        ErrorContext::ServerCertificateCallback => 8,
+    }
+}
+
+fn context(number: u32) -> Option<ErrorContext> {
+    const CONTEXTS: [ErrorContext; 9] = [
+        ErrorContext::None,
+        ErrorContext::Unknown,
+        ErrorContext::GeneralQueueManager,
+        ErrorContext::QueueManagerNotification,
+        ErrorContext::LocalFile,
+        ErrorContext::RemoteFile,
+        ErrorContext::GeneralTransport,
+        ErrorContext::RemoteApplication,
+        ErrorContext::ServerCertificateCallback,
+    ];
+    CONTEXTS.into_iter().find(|context| context_number(*context) == number)
+}
+
+/// Reads the eleven columns of an error. Without a code there is none.
+fn error(columns: &mut Columns<'_>) -> Result<Option<JobError>, StoreError> {
+    let Some(code) = columns.next()? else {
+        columns.skip(10);
+        return Ok(None);
+    };
+    let context = columns.known("error context", context)?;
+    let transient = columns.next()?;
+    let message = columns.next()?;
+    let file = columns.next::<Option<u32>>()?.map(FileIndex);
+    let retry_after_seconds = columns.next()?;
+    let challenge = challenge(columns)?;
+    Ok(Some(JobError { code: Code(code), context, transient, message, file, challenge, retry_after_seconds }))
+}
+
+fn challenge(columns: &mut Columns<'_>) -> Result<Option<Challenge>, StoreError> {
+    let Some(number) = columns.next::<Option<u32>>()? else {
+        columns.skip(4);
+        return Ok(None);
+    };
+    Ok(Some(Challenge {
+        target: target(number).ok_or_else(|| meaningless("authentication target", number))?,
+        host: columns.next()?,
+        realm: columns.next()?,
+        schemes: {
+            let numbers: String = columns.next()?;
+            schemes(&numbers).ok_or_else(|| meaningless("list of authentication schemes", numbers))?
+        },
+        refused: columns.next()?,
+    }))
+}
+
+fn error_values(error: Option<&JobError>) -> [Value; 11] {
+    let Some(error) = error else { return [const { Value::Null }; 11] };
+    let JobError { code, context, transient, message, file, challenge, retry_after_seconds } = error;
+    let [target, host, realm, schemes, refused] = challenge_values(challenge.as_ref());
+    [
+        code.0.into(),
+        context_number(*context).into(),
+        (*transient).into(),
+        message.clone().into(),
+        file.map(|file| file.0).into(),
+        (*retry_after_seconds).into(),
+        target,
+        host,
+        realm,
+        schemes,
+        refused,
+    ]
+}
+
+fn challenge_values(challenge: Option<&Challenge>) -> [Value; 5] {
+    let Some(challenge) = challenge else { return [const { Value::Null }; 5] };
+    let Challenge { target, host, realm, schemes, refused } = challenge;
+    let numbers: Vec<_> = schemes.iter().map(|scheme| scheme_number(*scheme).to_string()).collect();
+    [
+        target_number(*target).into(),
+        host.clone().into(),
+        realm.clone().into(),
+        numbers.join(",").into(),
+        (*refused).into(),
+    ]
+}
+
+fn schemes(numbers: &str) -> Option<Vec<AuthScheme>> {
+    if numbers.is_empty() {
+        return Some(Vec::new());
+    }
+    numbers.split(',').map(|number| number.parse().ok().and_then(scheme)).collect()
+}
+
+fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX)
+}
+
+fn time_value(at: Option<Timestamp>) -> Value {
+    at.map(time).into()
+}
+
+fn meaningless(what: &str, value: impl Display) -> StoreError {
+    StoreError::Corrupt { reason: format!("there is a {what} that means nothing: {value}") }
+}
+
+/// The columns of a row, one after the other.
+#[derive(Debug)]
+pub(crate) struct Columns<'r> {
+    row: &'r Row<'r>,
+    at: usize,
+}
+
+impl<'r> Columns<'r> {
+    pub(crate) fn of(row: &'r Row<'r>) -> Self {
+        Self { row, at: 0 }
+    }
+
+    fn next<T: FromSql>(&mut self) -> Result<T, StoreError> {
+        let at = self.at;
+        self.at += 1;
+        self.row.get(at).map_err(failed("read"))
+    }
+
+    fn skip(&mut self, columns: usize) {
+        self.at += columns;
+    }
+
+    /// A number that stands for something, by what `meaning` says.
+    fn known<T>(&mut self, what: &str, meaning: impl Fn(u32) -> Option<T>) -> Result<T, StoreError> {
+        let number: u32 = self.next()?;
+        meaning(number).ok_or_else(|| meaningless(what, number))
+    }
+
+    fn amount(&mut self) -> Result<u64, StoreError> {
+        let number: i64 = self.next()?;
+        u64::try_from(number).map_err(|_| meaningless("negative amount", number))
+    }
+
+    fn amount_if_any(&mut self) -> Result<Option<u64>, StoreError> {
+        let number: Option<i64> = self.next()?;
+        number
+            .map(|number| u64::try_from(number).map_err(|_| meaningless("negative amount", number)))
+            .transpose()
+    }
+
+    fn time_if_any(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.amount_if_any()?.map(Timestamp))
+    }
+
+    /// A sum that is kept in halves, or the largest number there is.
+    fn sum(&mut self) -> Result<Bytes, StoreError> {
+        let high = u128::from(self.amount()?);
+        let low = u128::from(self.amount()?);
+        Ok(Bytes(u64::try_from((high << 32) + low).unwrap_or(u64::MAX)))
+    }
+}

@@ -1,0 +1,163 @@
+//! Jobs in an SQLite database: one file, one holder, one transaction per turn of the engine.
+//!
+//! The log is written ahead (WAL) and synced at each commit (`synchronous = FULL`): with SQLite's
+//! own defaults the last acknowledged commit can be lost in a power cut. Opening — what may be
+//! opened, what is set aside — is in `open`; the statements are in `reading` and `writing`.
+
+mod migrate;
+mod open;
+mod reading;
+mod writing;
+
+use std::path::Path;
+
+use bits_core::file::{File, FileIndex};
+use bits_core::job::{Job, JobId, Owner, Progress};
+use bits_core::ports::{Batch, Cursor, Filter, Page, SealedCredential, StateName, Store, StoreError};
+use bits_core::time::Timestamp;
+use rusqlite::Connection;
+
+pub use open::{OpenError, Opened, SetAside};
+
+/// A store in a file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    connection: Connection,
+    /// Whether the log may still hold credentials that were removed.
+    wipe_owed: bool,
+}
+
+impl SqliteStore {
+    /// Opens the database at `path`, or makes it, readable for its owner alone. Only one process
+    /// at a time can have it open.
+    ///
+    /// A damaged database is set aside and a fresh one is made; [`Opened::set_aside`] tells.
+    ///
+    /// # Errors
+    /// [`OpenError::Newer`] when a newer version has written it: nothing is touched then. Any
+    /// other [`OpenError`] when it must not or could not be opened.
+    pub fn open(path: &Path) -> Result<Opened, OpenError> {
+        open::open(path)
+    }
+
+    fn new(connection: Connection) -> Self {
+        Self { connection, wipe_owed: false }
+    }
+
+    /// Empties the log into the database and cuts it to nothing. What was removed is overwritten
+    /// in the database (`secure_delete`), but stays readable in the log until then.
+    fn wipe_log(&mut self) {
+        // The commit that owes it is done and must not fail any more: the next one tries again.
+        let emptied = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))
+            .is_ok_and(|blocked| blocked == 0);
+        self.wipe_owed = !emptied;
+    }
+}
+
+impl Store for SqliteStore {
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let removed_credentials = writing::commit(&mut self.connection, batch)?;
+        if removed_credentials || self.wipe_owed {
+            self.wipe_log();
+        }
+        Ok(())
+    }
+
+    fn job(&mut self, id: JobId) -> Result<Option<Job>, StoreError> {
+        Ok(reading::job(&self.connection, id)?.map(|(job, _)| job))
+    }
+
+    fn progress(&mut self, id: JobId) -> Result<Progress, StoreError> {
+        reading::progress(&self.connection, id)
+    }
+
+    fn files(&mut self, id: JobId, from: FileIndex, limit: usize) -> Result<Vec<File>, StoreError> {
+        reading::files(&self.connection, id, from, limit)
+    }
+
+    fn credentials(&mut self, id: JobId) -> Result<Vec<SealedCredential>, StoreError> {
+        reading::credentials(&self.connection, id)
+    }
+
+    fn list(&mut self, filter: &Filter, after: Option<Cursor>, limit: usize) -> Result<Page, StoreError> {
+        reading::list(&self.connection, filter, after, limit)
+    }
+
+    fn counts(&mut self, owner: Owner) -> Result<Vec<(StateName, u64)>, StoreError> {
+        reading::counts(&self.connection, owner)
+    }
+
+    fn unfinished(&mut self, each: &mut dyn FnMut(Job)) -> Result<(), StoreError> {
+        reading::unfinished(&self.connection, each)
+    }
+
+    fn forget_final(&mut self, before: Timestamp) -> Result<u64, StoreError> {
+        writing::forget_final(&self.connection, before)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bits_core::file::{File, LocalName};
+    use bits_core::job::Properties;
+    use bits_core::ports::{FileChange, JobChange};
+    use bits_core::remote_name::RemoteName;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_costs_the_batch_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut store = SqliteStore::open(&folder.path().join("jobs.db")).expect("a store").store;
+        assert_eq!(store.commit(&a_job_with_files(1, 1)), Ok(()));
+        let pages: u32 =
+            store.connection.pragma_query_value(None, "page_count", |row| row.get(0)).expect("a count");
+        let limit = |store: &SqliteStore, pages: u32| {
+            store.connection.pragma(None, "max_page_count", pages, |_| Ok(())).expect("a limit");
+        };
+        limit(&store, pages);
+        assert_eq!(store.commit(&a_job_with_files(2, 1_000)), Err(StoreError::Full));
+        assert_eq!(store.job(JobId([2; 16])), Ok(None), "nothing of it is there");
+        assert_eq!(store.job(JobId([1; 16])).map(|job| job.is_some()), Ok(true), "all else is");
+        limit(&store, u32::MAX);
+        assert_eq!(store.commit(&a_job_with_files(2, 1_000)), Ok(()), "and it goes on when there is room");
+        assert_eq!(store.progress(JobId([2; 16])).map(|progress| progress.files_total), Ok(1_000));
+    }
+
+    #[test]
+    fn numbers_that_do_not_fit_become_the_greatest_that_do() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut store = SqliteStore::open(&folder.path().join("jobs.db")).expect("a store").store;
+        let mut batch = a_job_with_files(1, 1);
+        let greatest = i64::MAX.unsigned_abs();
+        let properties = &mut batch.jobs[0].job.properties;
+        properties.minimum_retry_delay = Some(std::time::Duration::MAX);
+        properties.no_progress_timeout = std::time::Duration::from_nanos(1);
+        batch.jobs[0].job.stalled_since = Some(Timestamp(u64::MAX));
+        let FileChange::Add(file) = &mut batch.files[0].1 else { panic!("a file is added") };
+        file.size = Some(bits_core::units::Bytes(u64::MAX));
+        assert_eq!(store.commit(&batch), Ok(()));
+        let job = store.job(JobId([1; 16])).expect("a job").expect("it is there");
+        assert_eq!(job.properties.minimum_retry_delay, Some(std::time::Duration::from_millis(greatest)));
+        assert_eq!(job.properties.no_progress_timeout, std::time::Duration::from_millis(1), "not zero");
+        assert_eq!(job.stalled_since, Some(Timestamp(greatest)));
+        let files = store.files(job.id, FileIndex(0), 1).expect("files");
+        assert_eq!(files[0].size, Some(bits_core::units::Bytes(greatest)));
+    }
+
+    fn a_job_with_files(number: u8, files: u32) -> Batch {
+        let id = JobId([number; 16]);
+        let properties = Properties::named("job".into()).expect("a name");
+        let job = Job::new(id, Owner(1), properties, Timestamp(0));
+        let remote_name = RemoteName::stored("http://h.test/f").expect("a remote name");
+        let local_name = LocalName::parse("/tmp/f").expect("a local name");
+        let file = |index| File::new(FileIndex(index), remote_name.clone(), local_name.clone());
+        Batch {
+            jobs: vec![JobChange { job, was: None }],
+            files: (0..files).map(|index| (id, FileChange::Add(file(index)))).collect(),
+            credentials: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! Opening a database: whose it is, whether we know its version, whether it is whole.
+//!
+//! Three things must never happen here: that a newer service's database is touched, that somebody
+//! else's file is opened through a link, and that a damaged database is thrown away. What can be
+//! saved of a damaged one is for a person to find out.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::SqliteStore;
+use super::migrate::{self, APPLICATION_ID, VERSION};
+
+/// A store, and what was in its way.
+#[derive(Debug)]
+pub struct Opened {
+    pub store: SqliteStore,
+    /// The damaged database that was found, if one was.
+    pub set_aside: Option<SetAside>,
+}
+
+/// A database that could not be used, and is kept under another name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// Where it is now; `-wal` and `-journal` beside it belong to it.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Why there is no store.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(
+        "{} was written by a newer version (its schema is {found}, the newest known here {known}); nothing was changed",
+        path.display()
+    )]
+    Newer { path: PathBuf, found: u32, known: u32 },
+    #[error("{} is a symbolic link; the queue must be a file of its own", path.display())]
+    Link { path: PathBuf },
+    #[error("{} is not a file", path.display())]
+    NotAFile { path: PathBuf },
+    #[error("{} belongs to uid {owner}, not to this service", path.display())]
+    ForeignOwner { path: PathBuf, owner: u32 },
+    #[error("{} is in use by another process", path.display())]
+    InUse { path: PathBuf },
+    #[error("no log can be kept beside {}; is the folder on a local disk?", path.display())]
+    NoLog { path: PathBuf },
+    #[error("{} could not be {doing}", path.display())]
+    Io { doing: &'static str, path: PathBuf, source: io::Error },
+    #[error("{} could not be {doing}", path.display())]
+    Sqlite { doing: &'static str, path: PathBuf, source: rusqlite::Error },
+    #[error("{} is damaged again as soon as it is made: {reason}", path.display())]
+    DamagedAgain { path: PathBuf, reason: String },
+    #[error("{SET_ASIDE_MAX} damaged queues lie beside {}; the disk may be failing", path.display())]
+    TooManySetAside { path: PathBuf },
+}
+
+/// Damaged databases that are kept. A disk that breaks more is to be replaced, not filled.
+const SET_ASIDE_MAX: u32 = 100;
+
+/// How long a process that is about to end may keep the database.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Statements that stay compiled; there are about half as many.
+const STATEMENTS_MAX: usize = 64;
+
+/// What the log is cut to when it has been written back, so that one big batch does not fill the
+/// disk for ever.
+const LOG_BYTES_MAX: u32 = 4 << 20;
+
+/// The mode of each file.
+const OWNER_ONLY: u32 = 0o600;
+
+/// What SQLite may keep beside a database. The database itself is the empty ending.
+const ENDINGS: [&str; 4] = ["", "-journal", "-wal", "-shm"];
+
+pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
+    let place = Place::find(path)?;
+    place.check_files()?;
+    place.check_version()?;
+    match connect(&place) {
+        Ok(connection) => Ok(Opened { store: SqliteStore::new(connection), set_aside: None }),
+        Err(Trouble::Damaged(reason)) => {
+            let path = place.set_aside()?;
+            match connect(&place) {
+                Ok(connection) => {
+                    let set_aside = Some(SetAside { path, reason });
+                    Ok(Opened { store: SqliteStore::new(connection), set_aside })
+                }
+                Err(Trouble::Damaged(reason)) => {
+                    Err(OpenError::DamagedAgain { path: place.file(""), reason })
+                }
+                Err(Trouble::Other(error)) => Err(error),
+            }
+        }
+        Err(Trouble::Other(error)) => Err(error),
+    }
+}
+
+/// What can be in the way of a connection.
+enum Trouble {
+    /// Setting the database aside helps.
+    Damaged(String),
+    Other(OpenError),
+}
+
+impl From<OpenError> for Trouble {
+    fn from(error: OpenError) -> Self {
+        Self::Other(error)
+    }
+}
+
+fn connect(place: &Place) -> Result<Connection, Trouble> {
+    let path = place.file("");
+    let trouble = |doing| {
+        let path = path.clone();
+        move |source| trouble_of(source, doing, path.clone())
+    };
+    place.check_whole()?;
+    place.create()?;
+    // The name is absolute and its folder free of links, so nothing but the file itself can be one.
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(&path, flags).map_err(trouble("opened"))?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(trouble("opened"))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    for (setting, on) in [
+        // Until all is well: a damaged database is set aside as it was found.
+        (DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true),
+        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+        (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true),
+    ] {
+        connection.set_db_config(setting, on).map_err(trouble("opened"))?;
+    }
+    // One holder: no memory is shared, and a second process is kept out.
+    pragma(&connection, "locking_mode", "EXCLUSIVE").map_err(trouble("locked"))?;
+    // First of all: the schema of a newer version may not even be readable here.
+    place.refuse_newer(version_of(&connection).map_err(trouble("read"))?)?;
+    check_whose(&connection).map_err(trouble("read"))?.map_err(Trouble::Damaged)?;
+    // Up to here nothing was changed.
+    place.make_private()?;
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+        .map_err(trouble("opened"))?;
+    if mode != "wal" {
+        return Err(OpenError::NoLog { path }.into());
+    }
+    pragma(&connection, "synchronous", "FULL").map_err(trouble("opened"))?;
+    pragma(&connection, "secure_delete", "ON").map_err(trouble("opened"))?;
+    pragma(&connection, "journal_size_limit", LOG_BYTES_MAX).map_err(trouble("opened"))?;
+    check_sound(&connection).map_err(trouble("read"))?.map_err(Trouble::Damaged)?;
+    migrate::migrate(&mut connection).map_err(trouble("brought to the new schema"))?;
+    // From here on the version can be read in the file itself, and a log that an earlier service
+    // left, with credentials that it had removed, is gone.
+    pragma(&connection, "wal_checkpoint", "TRUNCATE").map_err(trouble("written"))?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(trouble("opened"))?;
+    Ok(connection)
+}
+
+/// Sets a pragma, whether or not it answers.
+fn pragma(connection: &Connection, name: &str, value: impl rusqlite::ToSql) -> Result<(), rusqlite::Error> {
+    connection.pragma(None, name, value, |_| Ok(()))
+}
+
+/// The application whose database it is, and the version of its schema.
+fn version_of(connection: &Connection) -> Result<(i32, i32), rusqlite::Error> {
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get(0));
+    Ok((number("application_id")?, number("user_version")?))
+}
+
+/// Says what is wrong when it is the database of something else.
+fn check_whose(connection: &Connection) -> Result<Result<(), String>, rusqlite::Error> {
+    let (application, version) = version_of(connection)?;
+    let things: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(match (application, version, things) {
+        // Made, and not yet filled: the process ended in between.
+        (0, 0, 0) => Ok(()),
+        (APPLICATION_ID, 1.., 1..) => Ok(()),
+        (application, version, things) => Err(format!(
+            "it is not a queue (application {application:#010x}, schema {version}, {things} tables and indexes)"
+        )),
+    })
+}
+
+/// Says what is wrong when the pages of the database do not fit together.
+fn check_sound(connection: &Connection) -> Result<Result<(), String>, rusqlite::Error> {
+    // One fault is enough to know.
+    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    Ok(if verdict == "ok" { Ok(()) } else { Err(verdict) })
+}
+
+/// Only what SQLite itself calls damage is damage. A disk error, a missing permission or a mistake
+/// of ours in a migration must not cost a queue.
+fn trouble_of(source: rusqlite::Error, doing: &'static str, path: PathBuf) -> Trouble {
+    match source.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Trouble::Damaged(source.to_string()),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            Trouble::Other(OpenError::InUse { path })
+        }
+        _ => Trouble::Other(OpenError::Sqlite { doing, path, source }),
+    }
+}
+
+/// Where a database is: a name in a folder that is reached without links.
+struct Place {
+    folder: PathBuf,
+    name: PathBuf,
+}
+
+impl Place {
+    fn find(path: &Path) -> Result<Self, OpenError> {
+        let named = path.file_name().zip(path.parent());
+        let (name, folder) = named.ok_or_else(|| OpenError::NotAFile { path: path.to_owned() })?;
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let folder = fs::canonicalize(folder).map_err(io_error("opened", folder))?;
+        Ok(Self { folder, name: name.into() })
+    }
+
+    fn file(&self, ending: &str) -> PathBuf {
+        let mut name = self.name.clone().into_os_string();
+        name.push(ending);
+        self.folder.join(name)
+    }
+
+    /// The files there are, with what they are; links are not followed.
+    fn files(&self) -> Result<Vec<(&'static str, fs::Metadata)>, OpenError> {
+        let mut files = Vec::new();
+        for ending in ENDINGS {
+            let path = self.file(ending);
+            match fs::symlink_metadata(&path) {
+                Ok(metadata) => files.push((ending, metadata)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(io_error("opened", &path)(error)),
+            }
+        }
+        Ok(files)
+    }
+
+    /// Refuses files that are not our own.
+    fn check_files(&self) -> Result<(), OpenError> {
+        for (ending, metadata) in self.files()? {
+            let path = self.file(ending);
+            if metadata.is_symlink() {
+                return Err(OpenError::Link { path });
+            }
+            if !metadata.is_file() {
+                return Err(OpenError::NotAFile { path });
+            }
+            if metadata.uid() != rustix::process::geteuid().as_raw() {
+                return Err(OpenError::ForeignOwner { path, owner: metadata.uid() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses the database of a newer service before anything is opened for writing.
+    ///
+    /// Looks at the file alone: beside a log, which can have the newest version in it, nothing is
+    /// made on opening, and `connect` looks again before it changes anything.
+    fn check_version(&self) -> Result<(), OpenError> {
+        // What cannot be read here is judged there, too.
+        self.peek().map_or(Ok(()), |version| self.refuse_newer(version))
+    }
+
+    fn refuse_newer(&self, (application, version): (i32, i32)) -> Result<(), OpenError> {
+        let found = u32::try_from(version).unwrap_or(0);
+        if application == APPLICATION_ID && found > VERSION {
+            return Err(OpenError::Newer { path: self.file(""), found, known: VERSION });
+        }
+        Ok(())
+    }
+
+    /// The application and the version of the schema, as the file has them. Not a byte is changed
+    /// and no log is made.
+    fn peek(&self) -> Result<(i32, i32), rusqlite::Error> {
+        let flags =
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+        version_of(&Connection::open_with_flags(immutable_uri(&self.file("")), flags)?)
+    }
+
+    /// A log without a database is what is left of one; SQLite would delete it.
+    fn check_whole(&self) -> Result<(), Trouble> {
+        let files = self.files()?;
+        let filled = |wanted| files.iter().any(|(ending, file)| *ending == wanted && file.len() > 0);
+        if !filled("") && filled("-wal") {
+            return Err(Trouble::Damaged("there is a log of changes, but nothing that they change".into()));
+        }
+        Ok(())
+    }
+
+    /// Makes the database an empty file if there is none.
+    fn create(&self) -> Result<(), OpenError> {
+        let path = self.file("");
+        match OpenOptions::new().read(true).write(true).create_new(true).mode(OWNER_ONLY).open(&path) {
+            Ok(file) => {
+                // The umask may have taken away even what the owner needs.
+                file.set_permissions(Permissions::from_mode(OWNER_ONLY))
+                    .map_err(io_error("created", &path))?;
+                self.sync_folder()
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(io_error("created", &path)(error)),
+        }
+    }
+
+    /// Lets nobody but the owner read it, whatever the umask or an earlier mode was. What SQLite
+    /// makes beside the database takes its mode.
+    fn make_private(&self) -> Result<(), OpenError> {
+        for (ending, metadata) in self.files()? {
+            let path = self.file(ending);
+            if metadata.permissions().mode() & 0o7777 != OWNER_ONLY {
+                fs::set_permissions(&path, Permissions::from_mode(OWNER_ONLY))
+                    .map_err(io_error("made private", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves the database and what belongs to it to a name that is free; says which.
+    fn set_aside(&self) -> Result<PathBuf, OpenError> {
+        let aside = (1..=SET_ASIDE_MAX)
+            .map(|number| Self {
+                folder: self.folder.clone(),
+                name: self.file(&format!(".damaged-{number}")).file_name().expect("it has a name").into(),
+            })
+            .find(|aside| aside.files().is_ok_and(|files| files.is_empty()))
+            .ok_or_else(|| OpenError::TooManySetAside { path: self.file("") })?;
+        // The database goes first: should we be stopped in between, the log that stays behind is
+        // found without one and set aside as well, while a database without its log would look
+        // whole, and be old.
+        for (ending, _) in self.files()? {
+            let path = self.file(ending);
+            fs::rename(&path, aside.file(ending)).map_err(io_error("set aside", &path))?;
+        }
+        self.sync_folder()?;
+        Ok(aside.file(""))
+    }
+
+    fn sync_folder(&self) -> Result<(), OpenError> {
+        File::open(&self.folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(io_error("made to last", &self.folder))
+    }
+}
+
+/// `path` as SQLite takes it for a file that nobody changes.
+fn immutable_uri(path: &Path) -> String {
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+                uri.push(char::from(*byte))
+            }
+            other => uri.push_str(&format!("%{other:02X}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    uri
+}
+
+fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+    let path = path.to_owned();
+    move |source| OpenError::Io { doing, path, source }
+}

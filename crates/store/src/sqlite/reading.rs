@@ -1,0 +1,292 @@
+//! The statements that read the database.
+//!
+//! None of them looks at every job: each has an index in the order it asks for, and a limit.
+
+use std::cmp::Ordering;
+
+use bits_core::file::{File, FileIndex};
+use bits_core::job::{Job, JobId, Owner, Progress};
+use bits_core::ports::{Cursor, Filter, ID_START_MIN, Page, SealedCredential, StateName, StoreError};
+use bits_core::units::Bytes;
+use rusqlite::types::Value;
+use rusqlite::{Connection, Params, Row, params, params_from_iter};
+
+use crate::rows::{
+    self, CREDENTIAL_COLUMNS, Columns, FILE_COLUMNS, JOB_COLUMNS, PROGRESS_COLUMNS, failed, word_of_state,
+};
+
+/// Up to so many jobs whose ids begin alike are sorted by time; with more, those of the owner are
+/// gone through in order of time until the page is full.
+const SORTED_MAX: usize = 4096;
+
+pub(super) fn job(connection: &Connection, id: JobId) -> Result<Option<(Job, Progress)>, StoreError> {
+    let sql = format!("SELECT {JOB_COLUMNS}, {PROGRESS_COLUMNS} FROM jobs WHERE id = ?1");
+    Ok(query(connection, &sql, params![id.0], rows::job_and_progress)?.pop())
+}
+
+/// A job that is not there has no files, and all of them have come.
+pub(super) fn progress(connection: &Connection, id: JobId) -> Result<Progress, StoreError> {
+    let sql = format!("SELECT {PROGRESS_COLUMNS} FROM jobs WHERE id = ?1");
+    let progress = query(connection, &sql, params![id.0], |row| rows::progress(&mut Columns::of(row)))?.pop();
+    Ok(progress.unwrap_or(Progress { bytes_total: Some(Bytes::ZERO), ..Progress::default() }))
+}
+
+pub(super) fn files(
+    connection: &Connection,
+    id: JobId,
+    from: FileIndex,
+    limit: usize,
+) -> Result<Vec<File>, StoreError> {
+    let sql =
+        format!("SELECT {FILE_COLUMNS} FROM files WHERE job = ?1 AND place >= ?2 ORDER BY place LIMIT ?3");
+    query(connection, &sql, params![id.0, from.0, as_limit(limit)], rows::file)
+}
+
+pub(super) fn credentials(connection: &Connection, id: JobId) -> Result<Vec<SealedCredential>, StoreError> {
+    let sql = format!("SELECT {CREDENTIAL_COLUMNS} FROM credentials WHERE job = ?1 ORDER BY target, scheme");
+    query(connection, &sql, params![id.0], rows::credential)
+}
+
+pub(super) fn counts(connection: &Connection, owner: Owner) -> Result<Vec<(StateName, u64)>, StoreError> {
+    let sql = "SELECT state, jobs FROM job_counts WHERE owner = ?1 AND jobs > 0 \
+         AND state NOT IN ('acknowledged', 'cancelled') ORDER BY state";
+    query(connection, sql, params![owner.0], rows::state_and_count)
+}
+
+pub(super) fn unfinished(connection: &Connection, each: &mut dyn FnMut(Job)) -> Result<(), StoreError> {
+    query_each(connection, &unfinished_sql(), [], |row| {
+        each(rows::job(&mut Columns::of(row))?);
+        Ok(())
+    })
+}
+
+pub(super) fn list(
+    connection: &Connection,
+    filter: &Filter,
+    after: Option<Cursor>,
+    limit: usize,
+) -> Result<Page, StoreError> {
+    let state = match filter.state.map(word_of_state) {
+        // No job is in a state that there is not.
+        Some(None) => return Ok(Page::default()),
+        Some(Some(word)) => Some(word),
+        None => None,
+    };
+    // One more than asked tells whether the list goes on.
+    let page = Wanted { owner: filter.owner, state, after, limit: limit.saturating_add(1) };
+    let mut jobs = match &filter.called {
+        None => page.read(connection, Selection::All)?,
+        Some(text) => {
+            let mut jobs = page.read(connection, Selection::Named(text))?;
+            if let Some((first, last)) = ids_beginning(text) {
+                let dense = is_dense(connection, filter.owner, first, last)?;
+                jobs.extend(page.read(connection, Selection::Ids { first, last, dense })?);
+            }
+            jobs.sort_by(|(a, _), (b, _)| in_order(a, b));
+            jobs.dedup_by_key(|(job, _)| job.id);
+            jobs
+        }
+    };
+    let goes_on = jobs.len() > limit;
+    jobs.truncate(limit);
+    let next = jobs.last().filter(|_| goes_on);
+    let next = next.map(|(last, _)| Cursor { created: last.times.created, id: last.id });
+    Ok(Page { jobs, next })
+}
+
+/// The part of a list that is wanted.
+struct Wanted {
+    owner: Owner,
+    /// As it is written.
+    state: Option<&'static str>,
+    after: Option<Cursor>,
+    limit: usize,
+}
+
+/// Which jobs of an owner are meant.
+#[derive(Debug, Clone, Copy)]
+enum Selection<'a> {
+    All,
+    Named(&'a str),
+    Ids { first: JobId, last: JobId, dense: bool },
+}
+
+impl Wanted {
+    fn read(
+        &self,
+        connection: &Connection,
+        which: Selection<'_>,
+    ) -> Result<Vec<(Job, Progress)>, StoreError> {
+        // Before the first place: times are not negative.
+        let (created, id) =
+            self.after.map_or((-1, JobId([0; 16])), |after| (rows::time(after.created), after.id));
+        let mut values: Vec<Value> =
+            vec![self.owner.0.into(), created.into(), id.0.to_vec().into(), as_limit(self.limit).into()];
+        match which {
+            Selection::All => {}
+            Selection::Named(name) => values.push(name.to_owned().into()),
+            Selection::Ids { first, last, .. } => {
+                values.extend([first.0.to_vec().into(), last.0.to_vec().into()]);
+            }
+        }
+        values.extend(self.state.map(|word| Value::from(word.to_owned())));
+        let sql = list_sql(which, self.state.is_some());
+        query(connection, &sql, params_from_iter(values), rows::job_and_progress)
+    }
+}
+
+/// The indexes are named where SQLite, which knows nothing of how many jobs there are, could
+/// choose one in another order.
+fn list_sql(which: Selection<'_>, one_state: bool) -> String {
+    const LIVE: &str = "state NOT IN ('acknowledged', 'cancelled')";
+    // After the values that each list has come those of the selection, then the state.
+    let (index, mut condition, state_at) = match which {
+        Selection::All if one_state => ("jobs_by_state", String::from("TRUE"), 5),
+        Selection::All => ("jobs_live", String::from(LIVE), 5),
+        Selection::Named(_) => ("jobs_live_by_name", format!("{LIVE} AND display_name = ?5"), 6),
+        Selection::Ids { dense, .. } => {
+            let index = if dense { "jobs_live" } else { "jobs_live_by_id" };
+            (index, format!("{LIVE} AND id BETWEEN ?5 AND ?6"), 7)
+        }
+    };
+    if one_state {
+        condition.push_str(&format!(" AND state = ?{state_at}"));
+    }
+    let select = format!("SELECT {JOB_COLUMNS}, {PROGRESS_COLUMNS} FROM jobs");
+    let within = format!(
+        "INDEXED BY {index} WHERE owner = ?1 AND (created, id) > (?2, ?3) AND {condition} \
+         ORDER BY created, id LIMIT ?4"
+    );
+    match which {
+        // What is sorted are only places in the index; the jobs of the page alone are read.
+        Selection::Ids { dense: false, .. } => {
+            format!("{select} WHERE rowid IN (SELECT rowid FROM jobs {within}) ORDER BY created, id")
+        }
+        _ => format!("{select} {within}"),
+    }
+}
+
+fn unfinished_sql() -> String {
+    format!(
+        "SELECT {JOB_COLUMNS} FROM jobs INDEXED BY jobs_unfinished \
+         WHERE state IN ('queued', 'connecting', 'transferring', 'transient_error') \
+         OR discard_pending = 1 OR (state = 'transferred' AND complete_when_done = 1) \
+         ORDER BY created, id"
+    )
+}
+
+/// Whether too many live jobs have an id between these to sort them by time.
+fn is_dense(connection: &Connection, owner: Owner, first: JobId, last: JobId) -> Result<bool, StoreError> {
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM jobs INDEXED BY jobs_live_by_id \
+         WHERE owner = ?1 AND id BETWEEN ?2 AND ?3 AND state NOT IN ('acknowledged', 'cancelled') LIMIT ?4)";
+    let most = as_limit(SORTED_MAX + 1);
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| {
+            statement.query_row(params![owner.0, first.0, last.0, most], |row| row.get::<_, i64>(0))
+        })
+        .map(|jobs| jobs == most)
+        .map_err(failed("read"))
+}
+
+/// The first and the last id whose text form begins with `text`, in any letter case.
+fn ids_beginning(text: &str) -> Option<(JobId, JobId)> {
+    if let Ok(id) = JobId::parse(text) {
+        return Some((id, id));
+    }
+    let filled = |with: char| {
+        let rest: String = ID_PATTERN.chars().skip(text.chars().count()).collect();
+        JobId::parse(&[text, &rest.replace('0', with.encode_utf8(&mut [0; 4]))].concat()).ok()
+    };
+    // A brace at the start would be taken together with one at the end.
+    if text.len() < ID_START_MIN || text.starts_with('{') {
+        return None;
+    }
+    Some((filled('0')?, filled('f')?))
+}
+
+const ID_PATTERN: &str = "00000000-0000-0000-0000-000000000000";
+
+fn in_order(a: &Job, b: &Job) -> Ordering {
+    (a.times.created, a.id).cmp(&(b.times.created, b.id))
+}
+
+fn as_limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+fn query<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut found = Vec::new();
+    query_each(connection, sql, params, |row| {
+        found.push(read(row)?);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+fn query_each(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    mut each: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached(sql).map_err(failed("read"))?;
+    let mut rows = statement.query(params).map_err(failed("read"))?;
+    while let Some(row) = rows.next().map_err(failed("read"))? {
+        each(row)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::migrate;
+
+    #[test]
+    fn no_list_looks_at_every_job_and_only_a_few_ids_are_sorted() {
+        let mut connection = Connection::open_in_memory().expect("a database in memory");
+        migrate::migrate(&mut connection).expect("a schema");
+        let id = JobId([0; 16]);
+        let ids = |dense| Selection::Ids { first: id, last: id, dense };
+        let searches = [Selection::All, Selection::Named("n"), ids(true), ids(false)];
+        let statements = searches.map(|which| [false, true].map(|one_state| list_sql(which, one_state)));
+        for sql in statements.iter().flatten() {
+            let plan = plan(&connection, sql);
+            assert!(plan.contains("SEARCH jobs USING"), "{sql}\n{plan}");
+            assert!(!plan.contains("SCAN"), "{sql}\n{plan}");
+            assert_eq!(plan.contains("TEMP B-TREE"), sql.contains("jobs_live_by_id"), "{sql}\n{plan}");
+        }
+        let plan = plan(&connection, &unfinished_sql());
+        assert!(plan.contains("USING INDEX jobs_unfinished") && !plan.contains("TEMP B-TREE"), "{plan}");
+    }
+
+    fn plan(connection: &Connection, sql: &str) -> String {
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
+        let unbound = vec![Value::Null; statement.parameter_count()];
+        let steps = statement.query_map(params_from_iter(unbound), |row| row.get::<_, String>(3));
+        steps.expect("a plan").map(|step| step.expect("a step")).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn the_start_of_an_id_stands_for_all_ids_that_begin_so() {
+        let ids = |text| ids_beginning(text).map(|(first, last)| [first.to_string(), last.to_string()]);
+        for (text, first, last) in [
+            ("8e2D", "8e2d0000-0000-0000-0000-000000000000", "8e2dffff-ffff-ffff-ffff-ffffffffffff"),
+            ("8e2d0a1b-0", "8e2d0a1b-0000-0000-0000-000000000000", "8e2d0a1b-0fff-ffff-ffff-ffffffffffff"),
+        ] {
+            assert_eq!(ids(text), Some([first.to_owned(), last.to_owned()]), "{text:?}");
+        }
+        let whole = "8e2d0a1b-0203-4405-8607-08090a0b0c0d";
+        let braces = "{8E2D0A1B-0203-4405-8607-08090A0B0C0D}";
+        assert_eq!(ids(braces), Some([whole.to_owned(), whole.to_owned()]));
+        for text in ["", "8e2", "x", "8e2d0a1b0", "-", "{8e2d", "grüße", "8e2d0a1b-0203-4405-8607-08090a0b0c0d0"] {
+            assert_eq!(ids(text), None, "{text:?}");
+        }
+    }
+}

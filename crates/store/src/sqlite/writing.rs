@@ -1,0 +1,175 @@
+//! The statements that change the database.
+//!
+//! Which change is right was decided before; here it is only made sure that it is made to the job
+//! it was decided on.
+
+use std::sync::LazyLock;
+
+use bits_core::file::{FileIndex, Stage};
+use bits_core::job::JobId;
+use bits_core::ports::{Batch, CredentialChange, FileChange, JobChange, StoreError};
+use bits_core::time::Timestamp;
+use rusqlite::types::Value;
+use rusqlite::{Connection, Params, Transaction, TransactionBehavior, params, params_from_iter};
+
+use crate::rows::{
+    self, FILE_COLUMNS, JOB_COLUMNS, bytes, failed, file_values, job_values, scheme_number, stage_word,
+    target_number,
+};
+
+/// Final jobs that are dropped in one transaction, so that none grows without bound.
+const FORGOTTEN_AT_ONCE_MAX: usize = 500;
+
+/// Writes `batch`, or nothing of it. Says whether credentials were removed or replaced.
+pub(super) fn commit(connection: &mut Connection, batch: &Batch) -> Result<bool, StoreError> {
+    // Dropped on the way out of an error, it is rolled back.
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed("written"))?;
+    for change in &batch.jobs {
+        put_job(&transaction, change)?;
+    }
+    for (job, change) in &batch.files {
+        change_file(&transaction, *job, change)?;
+    }
+    let mut removed = 0;
+    for (job, change) in &batch.credentials {
+        removed += change_credential(&transaction, *job, change)?;
+    }
+    for job in
+        batch.jobs.iter().map(|change| change.job.id).chain(batch.credentials.iter().map(|(id, _)| *id))
+    {
+        removed += wipe_if_final(&transaction, job)?;
+    }
+    transaction.commit().map_err(failed("written"))?;
+    Ok(removed > 0)
+}
+
+/// Drops final jobs last changed before `before` that have nothing left to discard.
+pub(super) fn forget_final(connection: &Connection, before: Timestamp) -> Result<u64, StoreError> {
+    let mut forgotten = 0;
+    loop {
+        let now = execute(connection, FORGET, params![rows::time(before), FORGOTTEN_AT_ONCE_MAX as i64])?;
+        forgotten += now as u64;
+        if now < FORGOTTEN_AT_ONCE_MAX {
+            return Ok(forgotten);
+        }
+    }
+}
+
+const FORGET: &str = "DELETE FROM jobs WHERE rowid IN (SELECT rowid FROM jobs \
+     WHERE state IN ('acknowledged', 'cancelled') AND discard_pending = 0 AND modified < ?1 LIMIT ?2)";
+
+static INSERT_JOB: LazyLock<String> = LazyLock::new(|| {
+    let places = places(1, JOB_COLUMNS);
+    format!("INSERT INTO jobs ({JOB_COLUMNS}) VALUES ({places}) ON CONFLICT (id) DO NOTHING")
+});
+
+static UPDATE_JOB: LazyLock<String> = LazyLock::new(|| {
+    let but_id = JOB_COLUMNS.strip_prefix("id, ").expect("the id comes first");
+    let places = places(2, but_id);
+    format!("UPDATE jobs SET ({but_id}) = ({places}) WHERE id = ?1 AND revision = ?")
+});
+
+static INSERT_FILE: LazyLock<String> = LazyLock::new(|| {
+    let places = places(1, FILE_COLUMNS);
+    format!("INSERT INTO files ({FILE_COLUMNS}, job) VALUES ({places}, ?)")
+});
+
+/// Places for the values of `columns`, numbered from `first` on.
+fn places(first: usize, columns: &str) -> String {
+    let numbered = columns.split(',').enumerate().map(|(at, _)| format!("?{}", first + at));
+    numbered.collect::<Vec<_>>().join(", ")
+}
+
+fn put_job(transaction: &Transaction<'_>, JobChange { job, was }: &JobChange) -> Result<(), StoreError> {
+    let mut values = job_values(job);
+    let sql = match was {
+        None => &INSERT_JOB,
+        Some(was) => {
+            values.push(Value::Integer(rows::revision(*was)));
+            &UPDATE_JOB
+        }
+    };
+    match execute(transaction, sql, params_from_iter(values))? {
+        0 => Err(StoreError::Stale(job.id)),
+        _ => Ok(()),
+    }
+}
+
+fn change_file(transaction: &Transaction<'_>, job: JobId, change: &FileChange) -> Result<(), StoreError> {
+    let (index, changed) = match change {
+        FileChange::Add(file) => {
+            let mut values = file_values(file);
+            values.push(Value::Blob(job.0.to_vec()));
+            execute(transaction, &INSERT_FILE, params_from_iter(values))?;
+            return Ok(());
+        }
+        FileChange::Version { index, size, validator, boot } => {
+            let sql = "UPDATE files SET size = ?3, etag = ?4, last_modified = ?5, boot = ?6, durable = 0 \
+                 WHERE job = ?1 AND place = ?2";
+            let size = size.map(bytes);
+            let changed = execute(
+                transaction,
+                sql,
+                params![job.0, index.0, size, validator.etag, validator.last_modified, boot.0],
+            )?;
+            (index, changed)
+        }
+        FileChange::Durable { index, upto } => {
+            let sql = "UPDATE files SET durable = max(durable, ?3) WHERE job = ?1 AND place = ?2";
+            (index, execute(transaction, sql, params![job.0, index.0, bytes(*upto)])?)
+        }
+        FileChange::Transferred { index, size } => {
+            let sql = "UPDATE files SET size = ?3, durable = ?3, stage = ?4 WHERE job = ?1 AND place = ?2";
+            let stage = stage_word(Stage::Transferred);
+            (index, execute(transaction, sql, params![job.0, index.0, bytes(*size), stage])?)
+        }
+        FileChange::Completed { index } => {
+            let sql = "UPDATE files SET stage = ?3 WHERE job = ?1 AND place = ?2";
+            (index, execute(transaction, sql, params![job.0, index.0, stage_word(Stage::Completed)])?)
+        }
+    };
+    if changed == 0 { Err(no_such_file(job, *index)) } else { Ok(()) }
+}
+
+/// Says how many credentials are gone by it.
+fn change_credential(
+    transaction: &Transaction<'_>,
+    job: JobId,
+    change: &CredentialChange,
+) -> Result<usize, StoreError> {
+    let remove = "DELETE FROM credentials WHERE job = ?1 AND target = ?2 AND scheme = ?3";
+    match change {
+        CredentialChange::Set(sealed) => {
+            let (target, scheme) = (target_number(sealed.target), scheme_number(sealed.scheme));
+            let removed = execute(transaction, remove, params![job.0, target, scheme])?;
+            let insert = "INSERT INTO credentials (job, target, scheme, record) VALUES (?1, ?2, ?3, ?4)";
+            execute(transaction, insert, params![job.0, target, scheme, sealed.record])?;
+            Ok(removed)
+        }
+        CredentialChange::Remove { target, scheme } => {
+            execute(transaction, remove, params![job.0, target_number(*target), scheme_number(*scheme)])
+        }
+        CredentialChange::RemoveAll => {
+            execute(transaction, "DELETE FROM credentials WHERE job = ?1", params![job.0])
+        }
+    }
+}
+
+/// Whatever a batch says, a final job has no credentials.
+fn wipe_if_final(transaction: &Transaction<'_>, job: JobId) -> Result<usize, StoreError> {
+    let sql = "DELETE FROM credentials WHERE job = ?1 AND EXISTS \
+         (SELECT 1 FROM jobs WHERE id = ?1 AND state IN ('acknowledged', 'cancelled'))";
+    execute(transaction, sql, params![job.0])
+}
+
+fn execute(connection: &Connection, sql: &str, params: impl Params) -> Result<usize, StoreError> {
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| statement.execute(params))
+        .map_err(failed("written"))
+}
+
+fn no_such_file(job: JobId, index: FileIndex) -> StoreError {
+    StoreError::Corrupt { reason: format!("file {} of the job {job} is not there", index.0) }
+}

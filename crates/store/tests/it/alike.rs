@@ -1,0 +1,238 @@
+//! Whatever is done to them, both stores answer alike.
+//!
+//! The batches come from a seed, which is named when something differs.
+
+use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::error::{Code, ErrorContext, JobError};
+use bits_core::file::{BootId, File, FileIndex, Stage, Validator};
+use bits_core::job::{Job, JobId, Owner, Priority, Revision, State};
+use bits_core::ports::{
+    Batch, CredentialChange, FileChange, Filter, JobChange, SealedCredential, Store, StoreError,
+};
+use bits_core::time::Timestamp;
+use bits_core::units::Bytes;
+use bits_store::{MemoryStore, SqliteStore};
+
+use crate::sample::{a_file, a_job};
+
+const SEEDS: u64 = 5;
+const BATCHES: u32 = 120;
+/// Lists are many; they are compared after so many batches.
+const LISTED_EVERY: u32 = 6;
+/// Few, so that they meet often.
+const JOBS: u32 = 12;
+
+#[test]
+fn both_stores_answer_alike_whatever_is_done_to_them() {
+    for seed in 0..SEEDS {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut sqlite = SqliteStore::open(&folder.path().join("jobs.db")).expect("a store").store;
+        let mut memory = MemoryStore::new();
+        let mut chance = Chance(seed);
+        let mut accepted = 0;
+        for step in 0..BATCHES {
+            let batch = a_batch(&mut chance, &mut memory);
+            let expected = outcome(memory.commit(&batch));
+            assert_eq!(outcome(sqlite.commit(&batch)), expected, "seed {seed}, step {step}: {batch:?}");
+            accepted += u32::from(expected.is_ok());
+            if chance.one_in(10) {
+                let before = Timestamp(chance.up_to(60));
+                assert_eq!(
+                    sqlite.forget_final(before),
+                    memory.forget_final(before),
+                    "seed {seed}, step {step}"
+                );
+            }
+            assert_eq!(jobs(&mut sqlite), jobs(&mut memory), "seed {seed}, step {step}");
+            if step % LISTED_EVERY == 0 {
+                let limit = 1 + chance.index(6);
+                assert_eq!(lists(&mut sqlite, limit), lists(&mut memory, limit), "seed {seed}, step {step}");
+            }
+        }
+        assert!((BATCHES / 4..BATCHES * 9 / 10).contains(&accepted), "{accepted} of {BATCHES} were accepted");
+    }
+}
+
+/// What is damaged may be said in other words.
+fn outcome(result: Result<(), StoreError>) -> Result<(), (Code, Option<JobId>)> {
+    result.map_err(|error| match error {
+        StoreError::Stale(id) => (error.code(), Some(id)),
+        _ => (error.code(), None),
+    })
+}
+
+/// All that `store` says of single jobs.
+fn jobs(store: &mut dyn Store) -> Vec<String> {
+    let mut answers = Vec::new();
+    for number in 0..JOBS {
+        let id = a_job(number).id;
+        answers.push(format!("{:?} {:?}", store.job(id), store.progress(id)));
+        answers.push(format!("{:?} {:?}", store.files(id, FileIndex(1), 2), store.credentials(id)));
+    }
+    store.unfinished(&mut |job| answers.push(format!("{job:?}"))).expect("unfinished jobs");
+    answers
+}
+
+/// All that `store` says of many, `limit` at a time.
+fn lists(store: &mut dyn Store, limit: usize) -> Vec<String> {
+    let mut answers = Vec::new();
+    let mut called: Vec<_> = ["a", "b", "5a5a", "5a5a5a5a-5a5a-5a5a-5a5a-5a5a000000", "x"].map(Some).into();
+    called.push(None);
+    for owner in OWNERS {
+        let mut counts = store.counts(owner).expect("counts");
+        counts.sort_unstable();
+        answers.push(format!("{counts:?}"));
+        for called in &called {
+            for state in [None, Some("queued"), Some("transient_error"), Some("cancelled")] {
+                let filter = Filter { owner, state, called: called.map(String::from) };
+                let mut after = None;
+                loop {
+                    let page = store.list(&filter, after, limit).expect("a list");
+                    answers.push(format!("{filter:?} {page:?}"));
+                    after = page.next;
+                    if after.is_none() {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    answers
+}
+
+const OWNERS: [Owner; 2] = [Owner(1), Owner(2)];
+
+/// A batch that is mostly decided on how things are in `store`.
+fn a_batch(chance: &mut Chance, store: &mut MemoryStore) -> Batch {
+    let mut batch = Batch::default();
+    for _ in 0..chance.index(4) {
+        let number = chance.index(JOBS as usize) as u32;
+        let is = store.job(a_job(number).id).expect("a job").map(|job| job.revision);
+        let was = if chance.one_in(25) { Some(Revision(chance.up_to(3))) } else { is };
+        let revision = Revision(is.map_or(1, |is| is.0 + 1));
+        let job = Job { revision, ..some_job(chance, number) };
+        batch.jobs.push(JobChange { job, was });
+    }
+    for _ in 0..chance.index(4) {
+        let id = a_job(chance.index(JOBS as usize) as u32).id;
+        let has = store.files(id, FileIndex(0), 99).expect("files").len();
+        // Rarely one that is not there, or one that is there already.
+        let there = if chance.one_in(12) { has } else { chance.index(has.max(1)) };
+        let next = if chance.one_in(12) { there } else { has };
+        let is_known = store.job(id).expect("a job").is_some();
+        if is_known || chance.one_in(12) {
+            batch.files.push((id, some_file_change(chance, there as u32, next as u32)));
+        }
+    }
+    for _ in 0..chance.index(3) {
+        let id = a_job(chance.index(JOBS as usize) as u32).id;
+        let is_known = store.job(id).expect("a job").is_some();
+        if is_known || chance.one_in(12) {
+            batch.credentials.push((id, some_credential_change(chance)));
+        }
+    }
+    batch
+}
+
+fn some_job(chance: &mut Chance, number: u32) -> Job {
+    let mut job = a_job(number);
+    job.owner = chance.pick(&OWNERS);
+    job.state = chance.pick(&[
+        State::Queued,
+        State::Connecting,
+        State::Transferring,
+        State::Suspended,
+        State::Error,
+        State::TransientError { retry_at: Timestamp(7) },
+        State::Transferred,
+        State::Acknowledged,
+        State::Cancelled,
+    ]);
+    job.properties.display_name = chance.pick(&["a", "b", "5a5a"]).into();
+    job.properties.priority = chance.pick(&Priority::ALL);
+    job.properties.complete_when_done = chance.one_in(2);
+    job.discard_pending = chance.one_in(4);
+    job.times.created = Timestamp(chance.up_to(5));
+    job.times.modified = Timestamp(chance.up_to(60));
+    job.error_count = chance.up_to(1000) as u32;
+    job.error = chance.one_in(3).then(|| JobError {
+        code: Code::TIMEOUT,
+        context: chance.pick(&[ErrorContext::None, ErrorContext::LocalFile, ErrorContext::RemoteFile]),
+        transient: chance.one_in(2),
+        message: "it took too long".into(),
+        file: chance.one_in(2).then_some(FileIndex(3)),
+        challenge: None,
+        retry_after_seconds: chance.one_in(2).then_some(5),
+    });
+    job
+}
+
+/// A change to the file `there`, or a new one called `next`.
+fn some_file_change(chance: &mut Chance, there: u32, next: u32) -> FileChange {
+    let index = FileIndex(there);
+    let size = Bytes(chance.pick(&[0, 1, 1 << 31, u64::from(u32::MAX), 1 << 40, i64::MAX.unsigned_abs()]));
+    let validator = Validator {
+        etag: chance.one_in(2).then(|| "\"e\"".into()),
+        last_modified: chance.one_in(2).then(|| "today".into()),
+    };
+    match chance.index(6) {
+        0 | 1 => FileChange::Add(File {
+            size: chance.one_in(2).then_some(size),
+            validator: chance.one_in(2).then_some(validator),
+            durable: Bytes(chance.up_to(9)),
+            stage: chance.pick(&[Stage::Waiting, Stage::Waiting, Stage::Transferred, Stage::Completed]),
+            ..a_file(next)
+        }),
+        2 => {
+            let size = chance.one_in(2).then_some(size);
+            FileChange::Version { index, size, validator, boot: BootId([there as u8; 16]) }
+        }
+        3 => FileChange::Durable { index, upto: size },
+        4 => FileChange::Transferred { index, size },
+        _ => FileChange::Completed { index },
+    }
+}
+
+fn some_credential_change(chance: &mut Chance) -> CredentialChange {
+    let target = chance.pick(&AuthTarget::ALL);
+    let scheme = chance.pick(&AuthScheme::BY_PREFERENCE);
+    match chance.index(4) {
+        0 => CredentialChange::Remove { target, scheme },
+        1 if chance.one_in(3) => CredentialChange::RemoveAll,
+        _ => {
+            let record = vec![chance.up_to(255) as u8; chance.index(40)];
+            CredentialChange::Set(SealedCredential { target, scheme, record })
+        }
+    }
+}
+
+/// Numbers that look like chance and are the same for the same seed (SplitMix64).
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number from 0 to `most`.
+    fn up_to(&mut self, most: u64) -> u64 {
+        self.next() % (most + 1)
+    }
+
+    /// A number below `end`.
+    fn index(&mut self, end: usize) -> usize {
+        (self.next() % end as u64) as usize
+    }
+
+    fn one_in(&mut self, times: u64) -> bool {
+        self.next().is_multiple_of(times)
+    }
+
+    fn pick<T: Clone>(&mut self, of: &[T]) -> T {
+        of[self.index(of.len())].clone()
+    }
+}

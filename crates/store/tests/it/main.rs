@@ -1,0 +1,10 @@
+//! The store through its public face.
+
+mod alike;
+mod crash;
+mod damage;
+mod opening;
+mod sample;
+mod schema;
+mod secrets;
+mod stores;

@@ -1,0 +1,161 @@
+//! A database of every version there ever was opens, with all that is in it.
+//!
+//! `fixtures/schema-N.sql` is what a service of version N has written. None of them ever changes.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::error::{Challenge, Code, ErrorContext, JobError};
+use bits_core::file::{BootId, File, FileIndex, LocalName, Stage, Validator};
+use bits_core::job::{
+    Attempt, Environment, Job, JobId, Owner, Priority, Progress, Properties, Revision, State, Times,
+};
+use bits_core::ports::{SealedCredential, Store};
+use bits_core::remote_name::RemoteName;
+use bits_core::time::Timestamp;
+use bits_core::units::Bytes;
+use bits_store::SqliteStore;
+use rusqlite::Connection;
+
+/// A database of each version, from the first on.
+const FIXTURES: [&str; 1] = [include_str!("../fixtures/schema-1.sql")];
+
+#[test]
+fn a_database_of_any_version_opens_with_all_that_is_in_it() {
+    for (fixture, version) in FIXTURES.into_iter().zip(1..) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("jobs.db");
+        Connection::open(&path).expect("a connection").execute_batch(fixture).expect("a database");
+        let opened = SqliteStore::open(&path).expect("a store");
+        assert_eq!(opened.set_aside, None, "version {version}");
+        let mut store = opened.store;
+        for job in [waiting_to_be_tried_again(), suspended()] {
+            assert_eq!(store.job(job.id), Ok(Some(job)), "version {version}");
+        }
+        let id = waiting_to_be_tried_again().id;
+        assert_eq!(store.files(id, FileIndex(0), 9), Ok(vec![half_of_a_file(), whole_file()]));
+        assert_eq!(store.credentials(id), Ok(vec![credential()]));
+        let progress = Progress {
+            bytes_total: Some(Bytes(6_442_450_951)),
+            bytes_transferred: Bytes(4_294_967_303),
+            files_total: 2,
+            files_transferred: 1,
+        };
+        assert_eq!(store.progress(id), Ok(progress));
+        assert_eq!(store.counts(Owner(1000)), Ok(vec![("suspended", 1), ("transient_error", 1)]));
+    }
+}
+
+#[test]
+fn a_database_of_any_version_comes_to_the_same_schema_as_a_new_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let new = folder.path().join("new.db");
+    drop(SqliteStore::open(&new).expect("a store"));
+    for (fixture, version) in FIXTURES.into_iter().zip(1..) {
+        let old = folder.path().join(format!("{version}.db"));
+        Connection::open(&old).expect("a connection").execute_batch(fixture).expect("a database");
+        drop(SqliteStore::open(&old).expect("a store"));
+        assert_eq!(schema(&old), schema(&new), "version {version}");
+    }
+}
+
+/// What makes up the schema, without the spaces and remarks a person reads.
+fn schema(path: &Path) -> Vec<(String, String)> {
+    let connection = Connection::open(path).expect("a connection");
+    let mut statement = connection
+        .prepare("SELECT name, coalesce(sql, '') FROM sqlite_schema ORDER BY name")
+        .expect("a statement");
+    let things =
+        statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?))).expect("a schema");
+    let plain = |sql: String| {
+        let lines = sql.lines().map(|line| line.split("--").next().unwrap_or_default());
+        lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
+    };
+    things.map(|thing| thing.map(|(name, sql)| (name, plain(sql))).expect("a row")).collect()
+}
+
+fn waiting_to_be_tried_again() -> Job {
+    Job {
+        id: JobId::parse("01998a5c-7d00-7123-8abc-0123456789ab").expect("an id"),
+        revision: Revision(12),
+        owner: Owner(1000),
+        state: State::TransientError { retry_at: Timestamp(1_760_000_100_000) },
+        properties: Properties {
+            display_name: "grüße 'quoted'".into(),
+            description: "with everything".into(),
+            priority: Priority::High,
+            minimum_retry_delay: Some(Duration::from_secs(600)),
+            no_progress_timeout: Duration::from_secs(1_209_600),
+            complete_when_done: true,
+            environment: Environment { krb5_config: Some("/etc/krb5.conf".into()), umask: Some(0o027) },
+        },
+        files_total: 2,
+        files_transferred: 1,
+        error: Some(JobError {
+            code: Code::HTTP_UNAUTHORIZED,
+            context: ErrorContext::RemoteFile,
+            transient: true,
+            message: "h.test asks for credentials".into(),
+            file: Some(FileIndex(1)),
+            challenge: Some(Challenge {
+                target: AuthTarget::Server,
+                host: "h.test".into(),
+                realm: Some("REALM".into()),
+                schemes: vec![AuthScheme::Negotiate, AuthScheme::Basic],
+                refused: true,
+            }),
+            retry_after_seconds: Some(90),
+        }),
+        error_count: 3,
+        failures_in_a_row: 2,
+        stalled_since: Some(Timestamp(1_760_000_050_000)),
+        attempt: Attempt(4),
+        times: Times {
+            created: Timestamp(1_760_000_000_000),
+            modified: Timestamp(1_760_000_060_000),
+            transfer_completed: Some(Timestamp(1_760_000_040_000)),
+        },
+        discard_pending: false,
+    }
+}
+
+fn suspended() -> Job {
+    let id = JobId::parse("01998a5c-7d00-7123-8abc-0123456789ac").expect("an id");
+    let properties = Properties::named("bare".into()).expect("a name");
+    Job { revision: Revision(1), ..Job::new(id, Owner(1000), properties, Timestamp(1_760_000_000_001)) }
+}
+
+fn half_of_a_file() -> File {
+    File {
+        size: Some(Bytes(6_442_450_944)),
+        validator: Some(Validator { etag: Some("\"v1\"".into()), last_modified: None }),
+        durable: Bytes(4_294_967_296),
+        boot: Some(BootId([0xB0; 16])),
+        ..a_file(0, "half")
+    }
+}
+
+fn whole_file() -> File {
+    File {
+        no_clobber: true,
+        size: Some(Bytes(7)),
+        validator: Some(Validator {
+            etag: None,
+            last_modified: Some("Thu, 09 Oct 2025 08:53:20 GMT".into()),
+        }),
+        durable: Bytes(7),
+        stage: Stage::Transferred,
+        ..a_file(1, "whole")
+    }
+}
+
+fn a_file(index: u32, name: &str) -> File {
+    let remote_name = RemoteName::stored(&format!("https://h.test/{name}?a=b")).expect("a remote name");
+    let local_name = LocalName::parse(&format!("/home/alice/{name}")).expect("a local name");
+    File::new(FileIndex(index), remote_name, local_name)
+}
+
+fn credential() -> SealedCredential {
+    SealedCredential { target: AuthTarget::Proxy, scheme: AuthScheme::Digest, record: vec![0, 1, 254, 255] }
+}

@@ -1,0 +1,73 @@
+//! What was removed is in no file any more.
+
+use std::fs;
+use std::path::Path;
+
+use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::job::{Job, Revision, State};
+use bits_core::ports::{Batch, CredentialChange, JobChange, SealedCredential, Store};
+use bits_store::SqliteStore;
+
+use crate::sample::{a_job, commit_new};
+
+const RECORD: &[u8] = b"the sealed record that is looked for in every file";
+
+#[test]
+fn a_removed_credential_is_in_no_file_any_more() {
+    let remove = CredentialChange::Remove { target: AuthTarget::Server, scheme: AuthScheme::Basic };
+    let cancelled = Job { revision: Revision(2), state: State::Cancelled, ..a_job(1) };
+    let credentials = |change| Batch { credentials: vec![(a_job(1).id, change)], ..Batch::default() };
+    for last in [
+        credentials(remove),
+        credentials(CredentialChange::RemoveAll),
+        credentials(set(b"another")),
+        Batch { jobs: vec![JobChange { job: cancelled, was: Some(Revision(1)) }], ..Batch::default() },
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("jobs.db");
+        let mut store = SqliteStore::open(&path).expect("a store").store;
+        commit_new(&mut store, &a_job(1));
+        store.commit(&credentials(set(RECORD))).expect("a commit");
+        assert!(is_in_a_file(folder.path()), "it is found while it is there");
+        store.commit(&last).expect("a commit");
+        assert!(!is_in_a_file(folder.path()), "after {last:?}");
+    }
+}
+
+#[test]
+fn a_credential_that_was_removed_before_a_crash_is_gone_once_the_database_is_opened() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, copy) = (folder.path().join("jobs.db"), folder.path().join("copy"));
+    fs::create_dir(&copy).expect("a folder");
+    let mut store = SqliteStore::open(&path).expect("a store").store;
+    commit_new(&mut store, &a_job(1));
+    drop(store);
+    // As if the process had ended between the commit and the emptying of the log.
+    let connection = rusqlite::Connection::open(&path).expect("a connection");
+    connection.pragma_update(None, "secure_delete", "ON").expect("a setting");
+    let set = "INSERT INTO credentials (job, target, scheme, record) SELECT id, 1, 1, ?1 FROM jobs";
+    connection.execute(set, [RECORD]).expect("a change");
+    connection.execute("DELETE FROM credentials", []).expect("a change");
+    for name in ["jobs.db", "jobs.db-wal"] {
+        fs::copy(folder.path().join(name), copy.join(name)).expect("a copy");
+    }
+    assert!(is_in_a_file(&copy));
+    let opened = SqliteStore::open(&copy.join("jobs.db")).expect("a store");
+    assert_eq!(opened.set_aside, None);
+    assert!(!is_in_a_file(&copy));
+}
+
+fn set(record: &[u8]) -> CredentialChange {
+    CredentialChange::Set(SealedCredential {
+        target: AuthTarget::Server,
+        scheme: AuthScheme::Basic,
+        record: record.to_vec(),
+    })
+}
+
+fn is_in_a_file(folder: &Path) -> bool {
+    fs::read_dir(folder).expect("a folder").any(|entry| {
+        let bytes = fs::read(entry.expect("an entry").path()).unwrap_or_default();
+        bytes.windows(RECORD.len()).any(|window| window == RECORD)
+    })
+}

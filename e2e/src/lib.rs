@@ -1,0 +1,31 @@
+//! What the end-to-end tests stand on: real servers, a private world for each test, and programs
+//! run under a deadline.
+//!
+//! [`peers`] starts nginx, a KDC, Apache and lighttpd by the scripts in `tests/peers`, once for
+//! the test process. [`Service`] is one test's world: folders, environment, the programs `bits`
+//! and `bitsd` in it, and the end of all of them. [`Run`] is one program run in it, by pipes or
+//! on a pseudo terminal.
+//!
+//! The harness panics where a test would: with what was run and what it printed. It knows nothing
+//! of the service's inside and imports none of its crates; what it tests are programs.
+
+mod ground;
+mod peers;
+mod process;
+mod programs;
+mod run;
+mod service;
+mod sums;
+mod terminal;
+mod until;
+
+pub use peers::{FaultProxy, Kdc, Peers, Request, Server, peers};
+pub use programs::program;
+pub use run::{Finished, Run, Running, json};
+pub use service::Service;
+pub use sums::sha256;
+pub use terminal::Terminal;
+pub use until::until;
+
+/// What [`Running::signal`] and [`Terminal::signal`] send.
+pub use rustix::process::{Pid, Signal};

@@ -1,0 +1,12 @@
+//! End-to-end tests: the programs as they are built, against servers this project did not write.
+//!
+//! `harness` checks what the other modules stand on.
+
+mod access;
+mod bad_input;
+mod harness;
+mod kills;
+mod life_of_get;
+mod main_job;
+mod signing_in;
+mod starting;
