@@ -67,6 +67,8 @@ pub(crate) struct Sink {
     destination: Arc<Destination>,
     partial_name: std::ffi::OsString,
     partial: Option<Arc<Partial>>,
+    /// Whether the partial file would have its name after a power cut.
+    is_named: bool,
     /// Where the next write begins.
     place: Bytes,
     writing: Option<JoinHandle<(Buffer, Result<(), FileError>)>>,
@@ -93,6 +95,7 @@ impl Sink {
             partial_name: partial_name(&destination.name, &job.to_string(), index.0),
             destination: Arc::new(destination),
             partial: partial.map(Arc::new),
+            is_named: false,
             place: Bytes::ZERO,
             writing: None,
             syncing: None,
@@ -139,7 +142,14 @@ impl Sink {
     pub(crate) fn start_sync(&mut self, upto: Bytes) {
         assert!(self.syncing.is_none(), "one sync at a time");
         let partial = self.made();
-        self.syncing = Some((upto, spawn_blocking(move || partial.sync_data())));
+        // Bytes that are sure are of no use under a name that is not. Who made the file may have
+        // been killed before this, so the first sync of each sink includes it.
+        let is_named = std::mem::replace(&mut self.is_named, true);
+        let sync = move || {
+            partial.sync_data()?;
+            if is_named { Ok(()) } else { partial.folder().sync() }
+        };
+        self.syncing = Some((upto, spawn_blocking(sync)));
     }
 
     /// Waits for what is under way to end, for ever when nothing is. May be given up and begun again.

@@ -34,7 +34,8 @@ pub(crate) async fn download(
                 continue;
             }
             Next::Done(outcome) => {
-                if let Some(body) = pipe.body {
+                // After anything else no other file follows.
+                if let (Outcome::Transferred, Some(body)) = (&outcome, pipe.body) {
                     client.keep(body).await;
                 }
                 return outcome;

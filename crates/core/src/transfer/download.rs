@@ -257,7 +257,7 @@ impl DownloadPlan {
         let asked = self.fetch().range;
         match (head.status, asked) {
             (200 | 206, _) if head.content_coding().is_some() => {
-                let coding = head.content_coding().unwrap_or_default().to_owned();
+                let coding = repeated(head.content_coding().unwrap_or_default());
                 self.fail(invalid_answer(
                     format!(
                         "{} sends the file packed (Content-Encoding: {coding}) although that was not asked \
@@ -447,8 +447,7 @@ impl DownloadPlan {
                 self.step = if self.trimmed { Step::Receiving } else { Step::Cut(After::Receive) };
             }
             _ => {
-                let said = head.field("content-range").unwrap_or("none");
-                let said: String = said.chars().take(SAID_CHARS_MAX).collect();
+                let said = repeated(head.field("content-range").unwrap_or("none"));
                 let why =
                     format!("was not served from byte {} on as asked (Content-Range: {said})", asked.from.0);
                 self.start_over(&why);
@@ -613,6 +612,11 @@ fn usable_length(file: &File, found: Option<Bytes>, boot: BootId) -> Option<Byte
     let usable = if file.boot == Some(boot) { found } else { file.durable };
     let sound = file.size.is_none_or(|size| usable <= size);
     (file.boot.is_some() && sound).then_some(usable)
+}
+
+/// A foreign text, cut to what fits a sentence.
+fn repeated(text: &str) -> String {
+    text.chars().take(SAID_CHARS_MAX).collect()
 }
 
 fn why_not_resumable(head: &ResponseHead, version: &Version) -> Option<&'static str> {

@@ -27,6 +27,7 @@ pub(super) fn of_answer(head: &ResponseHead) -> Validator {
         let modified = http_date::parse(date);
         let answered = head.field("date").and_then(http_date::parse);
         date.len() <= VALIDATOR_BYTES_MAX
+            && date.is_ascii()
             && matches!((modified, answered), (Some(modified), Some(answered))
                 if answered.since(modified) >= STRONG_DATE_AGE)
     });

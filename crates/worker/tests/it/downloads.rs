@@ -89,6 +89,20 @@ async fn a_file_that_changed_between_attempts_begins_anew() {
 }
 
 #[tokio::test]
+async fn of_a_changed_file_nothing_is_left_when_its_new_version_is_reported() {
+    let cut = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nContent-Length: 9\r\n\r\naaaa";
+    let changed = answer("200 OK\r\nETag: \"b\"", b"bbbbbbb");
+    let origin = Origin::start(vec![vec![raw(cut)], vec![changed, Step::Hold]]).await;
+    let mut broker = Broker::new(&[origin.url("/a")]);
+    broker.run().await.error();
+    broker.begin();
+    while !matches!(broker.report().await, Report::Version { .. }) {}
+    assert_eq!(broker.partial(0), b"");
+    broker.stop();
+    assert_eq!(broker.discard().await, None);
+}
+
+#[tokio::test]
 async fn a_part_that_was_not_asked_for_is_not_written() {
     let cut = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nContent-Length: 9\r\n\r\nabcd";
     let wrong = answer("206 Partial Content\r\nContent-Range: bytes 3-8/9", b"XXXXXX");
