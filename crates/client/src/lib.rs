@@ -1,3 +1,4 @@
 //! Programs talk to the OpenBITS service through this.
 
+pub mod netrc;
 pub mod prompt;
