@@ -2,3 +2,4 @@
 
 pub mod netrc;
 pub mod prompt;
+pub mod saved;

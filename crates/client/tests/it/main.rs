@@ -3,3 +3,4 @@
 
 mod password_stdin;
 mod prompt;
+mod saved;
