@@ -15,7 +15,9 @@ mod error;
 mod events;
 mod find;
 mod handle;
+pub mod netrc;
 pub mod prompt;
+pub mod saved;
 mod transport;
 mod wiped;
 

@@ -57,6 +57,13 @@ impl Code {
     pub const INVALID_TOKEN: Self = Self(0x8009_0308);
     /// `SEC_E_UNKNOWN_CREDENTIALS`: credentials of a form that is of no use here.
     pub const UNKNOWN_CREDENTIALS: Self = Self(0x8009_030D);
+    /// `SEC_E_UNSUPPORTED_FUNCTION`: credentials that are not a password.
+    pub const UNSUPPORTED_FUNCTION: Self = Self(0x8009_0302);
+    pub const SECPKG_NOT_FOUND: Self = Self(0x8009_0305);
+    /// `SEC_E_INVALID_PARAMETER`.
+    pub const SECURITY_INVALID_PARAMETER: Self = Self(0x8009_035D);
+    /// `STATUS_INVALID_PARAMETER`: what asking an encrypted identity for its strings ends in.
+    pub const STATUS_INVALID_PARAMETER: Self = Self(0xC000_000D);
 
     // What asking a person can end in: plain numbers of the system, as the prompt returns them.
     pub const INVALID_PARAMETER: Self = Self(87);

@@ -3,19 +3,40 @@
 //! What Windows programs know as `PSEC_WINNT_AUTH_IDENTITY_OPAQUE` (`credentials.md` Part 1).
 //! Nothing here asks a person, proves anything to a server or seals a secret at rest.
 //!
-//! | SSPI | here |
-//! |---|---|
-//! | `SspiEncodeStringsAsAuthIdentity` | [`Identity::from_strings`] |
-//! | `SspiEncodeAuthIdentityAsStrings` | [`Identity::encode_as_strings`] |
-//! | `SspiCopyAuthIdentity` | [`Identity::duplicate`] |
-//! | `SspiCompareAuthIdentities` | [`Identity::compare`] |
-//! | `SspiExcludePackage` | [`Identity::excluding`] |
-//! | `SspiZeroAuthIdentity` | [`Identity::zero`] |
-//! | `SspiFreeAuthIdentity`, `SspiLocalFree` | dropping, which wipes |
-//! | `CredUIParseUserName` | [`UserName::parse`] |
+//! | SSPI | here | fails with |
+//! |---|---|---|
+//! | `SspiEncodeStringsAsAuthIdentity` | [`Identity::from_strings`] | 0x80090308 of nothing, 122, 0x8009035D |
+//! | `SspiEncodeAuthIdentityAsStrings` | [`Identity::encode_as_strings`] | – |
+//! | `SspiMarshalAuthIdentity` | [`Identity::marshal`] | – |
+//! | `SspiUnmarshalAuthIdentity` | [`Identity::unmarshal`] | see there |
+//! | `SspiValidateAuthIdentity` | [`Identity::validate`] | as unmarshalling |
+//! | `SspiCopyAuthIdentity` | [`Identity::duplicate`] | – |
+//! | `SspiCompareAuthIdentities` | [`Identity::compare`] | – |
+//! | `SspiExcludePackage` | [`Identity::excluding`], after [`Package::named`] | 1364 |
+//! | `SspiZeroAuthIdentity` | [`Identity::zero`] | – |
+//! | `SspiFreeAuthIdentity`, `SspiLocalFree` | dropping, which wipes | – |
+//! | `SspiIsPromptingNeeded` | [`is_prompting_needed`] | – |
+//! | `SspiGetTargetHostName` | [`target_host_name`] | 0x8009035D, 122 |
+//! | `CredUIParseUserName` | [`UserName::parse`] | 1315, 122 |
+//! | `CredUnmarshalCredential` | [`CredentialReference::parse`] | – |
+//!
+//! `SspiPromptForCredentials` is `bits_client::prompt`, and what `SspiPrepareForCredWrite` and
+//! `…Read` prepare for is `bits_client::saved`.
+//!
+//! `SspiEncryptAuthIdentity`, `SspiDecryptAuthIdentity`, their `Ex` forms and
+//! `SspiIsAuthIdentityEncrypted` are absent on purpose. On Windows they hide a secret from
+//! whoever sees the structure while a program keeps it or hands it to another one. Here a program
+//! sees no structure, and a secret is in wiped memory that is kept out of dumps; a key in the same
+//! process would protect it from nobody who can read that memory. Keys need randomness and locked
+//! memory, which this crate cannot have: secrets at rest go through
+//! [`ports::Seal`](crate::ports::Seal).
 
 mod compare;
+mod marshal;
 mod package;
+mod prompting;
+mod reference;
+mod target;
 #[cfg(test)]
 mod tests;
 mod user_name;
@@ -23,7 +44,11 @@ mod user_name;
 use alloc::string::String;
 
 pub use compare::Comparison;
-pub use package::{Package, PackageList};
+pub use marshal::MARSHALLED_BYTES_MAX;
+pub use package::{PACKAGE_LIST_UNITS_MAX, Package, PackageList};
+pub use prompting::is_prompting_needed;
+pub use reference::{CredentialReference, THUMBPRINT_BYTES};
+pub use target::{TARGET_UNITS_MAX, target_host_name};
 pub use user_name::{AccountNameFault, UserName, qualified_user_name};
 
 use crate::credentials::{PASSWORD_UNITS_MAX, USER_NAME_UNITS_MAX};
@@ -62,8 +87,9 @@ pub struct EncodedStrings {
 impl Identity {
     /// The identity of these strings. `SspiEncodeStringsAsAuthIdentity`.
     ///
-    /// Fails with 0x80090308 if none is given and with 122 if one is beyond its limit. The strings
-    /// are taken as they are: [`UserName::parse`] is what splits a typed name.
+    /// Fails with 0x80090308 if none is given, with 122 if one is beyond its limit, and with
+    /// 0x8009035D if one has a NUL in it, where programs in C would see its end. The strings are
+    /// taken as they are: [`UserName::parse`] is what splits a typed name.
     pub fn from_strings(
         user: Option<String>,
         domain: Option<String>,
@@ -72,13 +98,12 @@ impl Identity {
         if user.is_none() && domain.is_none() && packed.is_none() {
             return Err(IdentityError::NothingGiven);
         }
-        let within = |what, text: Option<&str>, units_max| match text {
-            Some(text) if units(text) > units_max => Err(IdentityError::TooLong { what, units_max }),
-            _ => Ok(()),
+        let check = |what, text: Option<&str>, units_max| {
+            check_characters(what, text.unwrap_or_default().chars().map(Ok), units_max)
         };
-        within("user name", user.as_deref(), TYPED_USER_NAME_UNITS_MAX)?;
-        within("domain name", domain.as_deref(), TYPED_USER_NAME_UNITS_MAX)?;
-        within("password", packed.as_ref().map(Secret::expose), PASSWORD_UNITS_MAX)?;
+        check("user name", user.as_deref(), TYPED_USER_NAME_UNITS_MAX)?;
+        check("domain name", domain.as_deref(), TYPED_USER_NAME_UNITS_MAX)?;
+        check("password", packed.as_ref().map(Secret::expose), PASSWORD_UNITS_MAX)?;
         Ok(Self { user, domain, password: packed, packages: PackageList::default() })
     }
 
@@ -96,7 +121,7 @@ impl Identity {
         }
     }
 
-    /// A second identity of the same content, which wipes its own secret.
+    /// A second identity of the same content, which wipes its own secret. `SspiCopyAuthIdentity`.
     pub fn duplicate(&self) -> Self {
         let EncodedStrings { user, domain, password } = self.encode_as_strings();
         Self { user, domain, password, packages: self.packages.clone() }
@@ -109,7 +134,8 @@ impl Identity {
         copy
     }
 
-    /// With which packages the identity may be used.
+    /// With which packages the identity may be used. They are no part of who somebody is:
+    /// [`Identity::compare`] does not look at them.
     pub fn packages(&self) -> &PackageList {
         &self.packages
     }
@@ -136,9 +162,15 @@ impl EncodedStrings {
 /// characters), and themselves instead of a reference that only Windows can resolve.
 ///
 /// A marshalled reference (`@@B…` a certificate, `@@D…` a protected password) must never go to a
-/// server as if it were a name or a password (`credentials.md` §1.6).
+/// server as if it were a name or a password (`credentials.md` §1.6). A password that only begins
+/// like one, such as `@@Dog!`, is a password.
 pub fn check_job_credential(user_name: &str, password: &Secret) -> Result<(), IdentityError> {
-    let refers = |text: &str| text.starts_with("@@B") || text.starts_with("@@D");
+    let refers = |text: &str| {
+        matches!(
+            CredentialReference::parse(text),
+            Some(CredentialReference::Certificate { .. } | CredentialReference::ProtectedPassword)
+        )
+    };
     if refers(user_name) || refers(password.expose()) {
         return Err(IdentityError::MarshalledReference);
     }
@@ -169,10 +201,27 @@ pub enum IdentityError {
     NoSuchPackage { name: String },
     #[error("this is a reference to credentials that Windows keeps; give user name and password themselves")]
     MarshalledReference,
+    #[error("the {what} has a NUL character in it")]
+    HasNul { what: &'static str },
+    /// To be said after "the bytes are no marshalled identity:".
+    #[error("the bytes are no marshalled identity: {0}")]
+    Malformed(&'static str),
+    #[error(
+        "the identity is encrypted, and only the Windows that encrypted it can open it; give user name and password themselves"
+    )]
+    Encrypted,
+    #[error("{0} cannot be used here; give a user name and a password")]
+    UnsupportedCredential(&'static str),
+    #[error(
+        "the identity may be used with none of the packages that there are here: Negotiate, Kerberos, NTLM, Digest, Basic"
+    )]
+    NoPackageLeft,
+    #[error("the target names no host; write a URL, a host, or SERVICE/HOST")]
+    NoTargetHost,
 }
 
 impl IdentityError {
-    /// The number by which programs know it (`credentials.md` §1.2, §1.3, §1.7).
+    /// The number by which programs know it (`credentials.md` §1.2, §1.3, §1.5 to §1.7).
     pub fn code(&self) -> Code {
         match self {
             Self::NothingGiven => Code::INVALID_TOKEN,
@@ -182,6 +231,11 @@ impl IdentityError {
             Self::PasswordTooLarge => Code::PASSWORD_TOO_LARGE,
             Self::NoSuchPackage { .. } => Code::NO_SUCH_PACKAGE,
             Self::MarshalledReference => Code::UNKNOWN_CREDENTIALS,
+            Self::HasNul { .. } | Self::NoTargetHost => Code::SECURITY_INVALID_PARAMETER,
+            Self::Malformed(_) => Code::INVALID_TOKEN,
+            Self::Encrypted => Code::STATUS_INVALID_PARAMETER,
+            Self::UnsupportedCredential(_) => Code::UNSUPPORTED_FUNCTION,
+            Self::NoPackageLeft => Code::SECPKG_NOT_FOUND,
         }
     }
 
@@ -196,4 +250,24 @@ const PACKAGE_NAME_SHOWN_MAX: usize = 32;
 /// The length that all limits here are in.
 fn units(text: &str) -> usize {
     text.encode_utf16().count()
+}
+
+/// Refuses what an identity cannot hold: more than `units_max` UTF-16 units, and a NUL.
+fn check_characters(
+    what: &'static str,
+    characters: impl Iterator<Item = Result<char, IdentityError>>,
+    units_max: usize,
+) -> Result<(), IdentityError> {
+    let mut units = 0;
+    for character in characters {
+        let character = character?;
+        if character == '\0' {
+            return Err(IdentityError::HasNul { what });
+        }
+        units += character.len_utf16();
+        if units > units_max {
+            return Err(IdentityError::TooLong { what, units_max });
+        }
+    }
+    Ok(())
 }

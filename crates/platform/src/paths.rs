@@ -108,6 +108,22 @@ impl Paths {
         self.state_folder.join("seal.key")
     }
 
+    /// The credentials a person has saved where there is no desktop, sealed.
+    pub fn saved_credentials(&self) -> PathBuf {
+        self.state_folder.join("credentials")
+    }
+
+    /// The key that saved credentials are sealed with. Not the service's, which has other
+    /// secrets to keep and may get its key from elsewhere.
+    pub fn saved_credentials_key_file(&self) -> PathBuf {
+        self.state_folder.join("credentials.key")
+    }
+
+    /// What is locked while saved credentials change.
+    pub fn saved_credentials_lock(&self) -> PathBuf {
+        self.state_folder.join("credentials.lock")
+    }
+
     /// The log of the service.
     pub fn log_file(&self) -> PathBuf {
         self.state_folder.join("bitsd.log")

@@ -10,4 +10,5 @@ mod connecting;
 mod events;
 mod password_stdin;
 mod prompt;
+mod saved;
 mod service;

@@ -5,7 +5,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::IdentityError;
+use super::{IdentityError, check_characters};
 use crate::credentials::AuthScheme;
 
 /// A way of proving an identity, as the prompt knows it (`credentials.md` §1.3).
@@ -63,22 +63,54 @@ impl From<AuthScheme> for Package {
     }
 }
 
-/// With which packages an identity may be used: all of them but the excluded ones.
+/// Characters a list of packages may have, in UTF-16 units. Windows knows a dozen names of some
+/// ten letters.
+pub const PACKAGE_LIST_UNITS_MAX: usize = 512;
+
+/// With which packages an identity may be used: all of them, or only the named ones, but never the
+/// excluded ones.
 ///
-/// Displayed as SSPI writes it, `!Kerberos,!NTLM`; empty when nothing is excluded.
+/// Displayed as SSPI writes it, `Negotiate,NTLM` or `!Kerberos,!NTLM`; empty when all may be used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PackageList {
+    /// Empty for all.
+    only: Vec<Package>,
     excluded: Vec<Package>,
 }
 
 impl PackageList {
+    /// The list that `text` is: names with commas between them, those to be excluded with a `!`
+    /// before them (`credentials.md` §1.5).
+    ///
+    /// Packages that are not known here are left out, as nobody will use them. Where that leaves
+    /// none of those that may be used, the list is refused with 0x80090305: an empty one would
+    /// allow all.
+    pub fn parse(text: &str) -> Result<Self, IdentityError> {
+        check_characters("package list", text.chars().map(Ok), PACKAGE_LIST_UNITS_MAX)?;
+        let mut list = Self::default();
+        let mut names_unknown = false;
+        for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            match (name.strip_prefix('!'), Package::named(name)) {
+                (Some(excluded), _) => {
+                    if let Ok(package) = Package::named(excluded) {
+                        list.exclude(package);
+                    }
+                }
+                (None, Ok(package)) if !list.only.contains(&package) => list.only.push(package),
+                (None, Ok(_)) => {}
+                (None, Err(_)) => names_unknown = true,
+            }
+        }
+        if list.only.is_empty() && names_unknown { Err(IdentityError::NoPackageLeft) } else { Ok(list) }
+    }
+
     /// Whether `package` may be used.
     pub fn allows(&self, package: Package) -> bool {
-        !self.excluded.contains(&package)
+        (self.only.is_empty() || self.only.contains(&package)) && !self.excluded.contains(&package)
     }
 
     pub(super) fn exclude(&mut self, package: Package) {
-        if self.allows(package) {
+        if !self.excluded.contains(&package) {
             self.excluded.push(package);
         }
     }
@@ -86,9 +118,11 @@ impl PackageList {
 
 impl fmt::Display for PackageList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, package) in self.excluded.iter().enumerate() {
+        let only = self.only.iter().map(|package| ("", package));
+        let excluded = self.excluded.iter().map(|package| ("!", package));
+        for (index, (mark, package)) in only.chain(excluded).enumerate() {
             let comma = if index == 0 { "" } else { "," };
-            write!(f, "{comma}!{}", package.name())?;
+            write!(f, "{comma}{mark}{}", package.name())?;
         }
         Ok(())
     }

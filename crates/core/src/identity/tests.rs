@@ -49,6 +49,17 @@ fn a_string_beyond_its_limit_is_refused() {
 }
 
 #[test]
+fn a_string_with_a_nul_is_refused() {
+    let with_nul = || Some("an\0na".to_string());
+    for (user, domain, password) in
+        [(with_nul(), None, None), (None, with_nul(), None), (None, None, with_nul().map(Secret::new))]
+    {
+        let error = Identity::from_strings(user, domain, password).unwrap_err();
+        assert_eq!(error.code(), Code(0x8009_035D));
+    }
+}
+
+#[test]
 fn after_zeroing_user_and_domain_read_and_the_secret_is_empty_but_not_absent() {
     let mut with_secret = identity(Some("anna"), Some("CORP"), Some("secret"));
     with_secret.zero();
@@ -116,12 +127,13 @@ fn a_typed_user_name_has_at_most_513_utf16_units() {
 }
 
 #[test]
-fn a_job_gets_the_domain_with_the_user_unless_the_user_names_one() {
+fn a_job_gets_the_domain_with_the_user_unless_there_is_none_or_two() {
     let scenarios = [
         ("user", "DOMAIN", r"DOMAIN\user"),
         ("user", ".", r".\user"),
         ("user", "", "user"),
-        ("user@realm", "DOMAIN", "user@realm"),
+        ("user@realm", "DOMAIN", r"DOMAIN\user@realm"),
+        ("user@realm", "", "user@realm"),
         (r"OTHER\user", "DOMAIN", r"OTHER\user"),
     ];
     for (user, domain, expected) in scenarios {
@@ -135,7 +147,15 @@ fn a_job_gets_the_domain_with_the_user_unless_the_user_names_one() {
 
 #[test]
 fn a_typed_name_survives_identity_and_strings() {
-    for typed in [r"CORP\anna", r".\anna", "anna@corp.example", "anna"] {
+    for typed in [
+        r"CORP\anna",
+        r".\anna",
+        "anna@corp.example",
+        "a@b@corp.example",
+        r"MicrosoftAccount\anna@x.example",
+        "@@BAbc",
+        "anna",
+    ] {
         let name = UserName::parse(typed).unwrap();
         let identity = Identity::from_user_name(name, Secret::new("x".to_string())).unwrap();
         assert_eq!(identity.encode_as_strings().qualified_user_name().as_deref(), Some(typed));
@@ -145,7 +165,7 @@ fn a_typed_name_survives_identity_and_strings() {
 #[test]
 fn a_job_takes_no_more_than_the_limits_and_no_references() {
     let long = |units: usize| "x".repeat(units);
-    let scenarios: [(String, String, Option<u32>); 8] = [
+    let scenarios: [(String, String, Option<u32>); 9] = [
         (long(300), long(65_536), None),
         (long(301), long(1), Some(0x8020_0025)),
         (long(1), long(65_537), Some(0x8020_0026)),
@@ -153,6 +173,7 @@ fn a_job_takes_no_more_than_the_limits_and_no_references() {
         (long(1), "@@DAbc".to_string(), Some(0x8009_030D)),
         // Case-sensitive, and only at the beginning: other passwords may look similar.
         (long(1), "@@dAbc".to_string(), None),
+        (long(1), "@@Dog!".to_string(), None),
         (long(1), "x@@DAbc".to_string(), None),
         (long(1), String::new(), None),
     ];
@@ -191,6 +212,29 @@ fn a_package_is_excluded_in_the_copy_only() {
     assert!(!second.packages().allows(Package::Ntlm) && second.packages().allows(Package::Negotiate));
     assert_eq!(second.packages().to_string(), "!NTLM,!Kerberos");
     assert!(first.compare(&second).same_identity);
+}
+
+#[test]
+fn a_list_of_packages_is_read_as_sspi_writes_it() {
+    use Package::{Basic, Digest, Kerberos, Negotiate, Ntlm};
+    let read = [
+        ("", "", &Package::ALL[..]),
+        (" , ", "", &Package::ALL),
+        ("!ntlm", "!NTLM", &[Negotiate, Kerberos, Digest, Basic]),
+        ("kerberos, NTLM,kerberos", "Kerberos,NTLM", &[Kerberos, Ntlm]),
+        ("kerberos,ntlm,!ntlm", "Kerberos,NTLM,!NTLM", &[Kerberos]),
+        ("pku2u,kerberos,!schannel", "Kerberos", &[Kerberos]),
+        ("!pku2u", "", &Package::ALL),
+    ];
+    for (text, displayed, allowed) in read {
+        let list = PackageList::parse(text).unwrap();
+        assert_eq!(list.to_string(), displayed, "{text}");
+        for package in Package::ALL {
+            assert_eq!(list.allows(package), allowed.contains(&package), "{package:?} of {text}");
+        }
+    }
+    assert_eq!(PackageList::parse("pku2u,schannel").unwrap_err().code(), Code(0x8009_0305));
+    assert_eq!(PackageList::parse(&",".repeat(513)).unwrap_err().code(), Code(122));
 }
 
 #[test]

@@ -63,13 +63,17 @@ impl UserName {
     }
 }
 
-/// `DOMAIN\user`, or `user` alone where it names its domain itself (it has a `\` or an `@`) or
-/// there is no domain to name (`credentials.md` §1.1).
+/// `DOMAIN\user`, or `user` alone where there is no domain to name or the user has a `\` and so
+/// names one itself. A job has one text for both.
 ///
-/// A job has one text for both. Leaving the domain out would sign in as the user of that name in
-/// whatever domain the server thinks of first.
+/// What was typed comes out again: `DOM\user@x.example` is split into a user with an `@` and a
+/// domain (`credentials.md` §1.7), and the domain is put back. §1.1 has programs leave it out for
+/// every user with an `@`, which suits those that name the realm twice, but of
+/// `MicrosoftAccount\anna@x.example` it would make somebody else: the `anna` of the realm
+/// `x.example`. Who types a domain means it; who types `anna@x.example` has no domain here, and
+/// gets none. Only a name with a second backslash loses its domain, and no directory has those.
 pub fn qualified_user_name(user: &str, domain: &str) -> String {
-    if domain.is_empty() || user.contains(['\\', '@']) {
+    if domain.is_empty() || user.contains('\\') {
         return user.to_string();
     }
     format!("{domain}\\{user}")

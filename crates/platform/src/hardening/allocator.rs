@@ -24,6 +24,13 @@ impl ZeroingAllocator {
     }
 }
 
+impl<A> ZeroingAllocator<A> {
+    /// Over another allocator.
+    pub const fn over(inner: A) -> Self {
+        Self(inner)
+    }
+}
+
 // SAFETY: memory comes from `A` and goes back to `A`, with the layouts it came with; in between it
 // is only written to where it no longer belongs to anybody else.
 unsafe impl<A: GlobalAlloc> GlobalAlloc for ZeroingAllocator<A> {
@@ -141,7 +148,7 @@ mod tests {
     #[test]
     fn a_freed_block_is_zeros_whatever_its_size() {
         for size in [1, 7, 16, 4096, 40_000] {
-            let allocator = ZeroingAllocator(Arena::new());
+            let allocator = ZeroingAllocator::over(Arena::new());
             let block = a_filled_block(&allocator, size);
             let neighbour = a_filled_block(&allocator, 16);
             // SAFETY: allocated above with this layout.
@@ -154,7 +161,7 @@ mod tests {
     #[test]
     fn a_block_that_grows_or_shrinks_leaves_zeros_behind() {
         for (old, new) in [(16, 64), (64, 16), (5, 6), (4096, 1)] {
-            let allocator = ZeroingAllocator(Arena::new());
+            let allocator = ZeroingAllocator::over(Arena::new());
             let block = a_filled_block(&allocator, old);
             // SAFETY: allocated above with this layout; the new size is not zero.
             let moved = unsafe { allocator.realloc(block, layout(old), new) };
@@ -166,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_block_that_cannot_grow_stays_as_it_was() {
-        let allocator = ZeroingAllocator(Arena::new());
+        let allocator = ZeroingAllocator::over(Arena::new());
         let block = a_filled_block(&allocator, 16);
         // SAFETY: allocated above with this layout; the new size is not zero.
         let moved = unsafe { allocator.realloc(block, layout(16), ARENA_BYTES) };
