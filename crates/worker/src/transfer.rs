@@ -78,10 +78,8 @@ pub(crate) async fn download(
             Moved::Nothing => {}
             Moved::Stopped => {
                 stopped = true;
-                if let Some(poured) = pipe.interrupted().await {
-                    take_in(&mut plan, &mut pipe, poured);
-                }
                 plan.stop();
+                end_pouring(&mut plan, &mut pipe).await;
             }
             Moved::Recorded(index) => {
                 if index == file {
@@ -111,10 +109,8 @@ pub(crate) async fn download(
             Moved::Finished(Finished::Sync { upto, outcome }) => match outcome {
                 Ok(()) => plan.synced(upto, line.now()),
                 Err(error) => {
-                    if let Some(poured) = pipe.interrupted().await {
-                        take_in(&mut plan, &mut pipe, poured);
-                    }
                     plan.not_synced(error);
+                    end_pouring(&mut plan, &mut pipe).await;
                 }
             },
         }
@@ -138,6 +134,13 @@ enum Moved {
 
 /// How many bytes were poured, and why no more.
 type PourEnd = (Bytes, Poured<FileError>);
+
+/// Ends the pouring of a plan that has ended, which is not blamed on the connection.
+async fn end_pouring(plan: &mut DownloadPlan, pipe: &mut Pipe) {
+    if let Some(poured) = pipe.interrupted().await {
+        take_in(plan, pipe, poured);
+    }
+}
 
 /// Tells the plan what was poured.
 fn take_in(plan: &mut DownloadPlan, pipe: &mut Pipe, (count, why): PourEnd) {
