@@ -3,7 +3,7 @@
 //! At most one write and one sync are under way, each on a thread where it may block, so that the
 //! socket is read meanwhile. A buffer is handed over and comes back; no byte is copied here.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::future::pending;
 use std::path::Path;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ impl Buffer {
 pub(crate) struct Sink {
     file: FileIndex,
     destination: Arc<Destination>,
-    partial_name: std::ffi::OsString,
+    partial_name: OsString,
     partial: Option<Arc<Partial>>,
     /// Whether the partial file would have its name after a power cut.
     is_named: bool,

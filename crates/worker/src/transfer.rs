@@ -8,7 +8,8 @@ use std::future::pending;
 use std::time::Duration;
 
 use bits_core::file::FileIndex;
-use bits_core::transfer::{BodyEnd, DownloadPlan, Fetch, Next, Outcome};
+use bits_core::time::Timestamp;
+use bits_core::transfer::{BodyEnd, DownloadPlan, Fetch, Next, Outcome, TransportError};
 use bits_core::units::Bytes;
 use bits_platform::files::FileError;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -74,49 +75,54 @@ pub(crate) async fn download(
                 recorded = line.recorded() => Moved::Recorded(recorded),
             },
         };
-        match moved {
-            Moved::Nothing => {}
-            Moved::Stopped => {
-                stopped = true;
-                plan.stop();
-                end_pouring(&mut plan, &mut pipe).await;
-            }
-            Moved::Recorded(index) => {
-                if index == file {
-                    plan.recorded();
-                }
-            }
-            Moved::Answered(Ok(Response { head, body })) => {
-                pipe.source = Source::Body(Box::new(body));
-                plan.answered(&head, line.now());
-            }
-            Moved::Answered(Err(FetchError::Transport(error))) => plan.failed(error),
-            Moved::Answered(Err(FetchError::NotAuthenticated(error))) => plan.refused(*error),
-            Moved::Received(Ok(Received::Bytes(count))) => plan.received(Bytes(count as u64)),
-            Moved::Received(Ok(Received::Ended(end))) => plan.ended(end),
-            Moved::Received(Err(error)) => plan.failed(error),
-            Moved::Poured(poured) => take_in(&mut plan, &mut pipe, poured),
-            Moved::Finished(Finished::Write { buffer, outcome }) => {
-                pipe.spare = Some(buffer);
-                match outcome {
-                    Ok(count) => plan.written(count),
-                    Err(error) => {
-                        pipe.filling.clear();
-                        plan.not_written(error);
-                    }
-                }
-            }
-            Moved::Finished(Finished::Sync { upto, outcome }) => match outcome {
-                Ok(()) => plan.synced(upto, line.now()),
-                Err(error) => {
-                    plan.not_synced(error);
-                    end_pouring(&mut plan, &mut pipe).await;
-                }
-            },
-        }
+        stopped |= matches!(moved, Moved::Stopped);
+        tell(&mut plan, file, &mut pipe, moved, line.now()).await;
         for note in client.notes() {
             line.note(note);
         }
+    }
+}
+
+/// Tells the plan what has happened.
+async fn tell(plan: &mut DownloadPlan, file: FileIndex, pipe: &mut Pipe, moved: Moved, now: Timestamp) {
+    match moved {
+        Moved::Nothing => {}
+        Moved::Stopped => {
+            plan.stop();
+            end_pouring(plan, pipe).await;
+        }
+        Moved::Recorded(index) => {
+            if index == file {
+                plan.recorded();
+            }
+        }
+        Moved::Answered(Ok(Response { head, body })) => {
+            pipe.source = Source::Body(Box::new(body));
+            plan.answered(&head, now);
+        }
+        Moved::Answered(Err(FetchError::Transport(error))) => plan.failed(error),
+        Moved::Answered(Err(FetchError::NotAuthenticated(error))) => plan.refused(*error),
+        Moved::Received(Ok(Received::Bytes(count))) => plan.received(Bytes(count as u64)),
+        Moved::Received(Ok(Received::Ended(end))) => plan.ended(end),
+        Moved::Received(Err(error)) => plan.failed(error),
+        Moved::Poured(poured) => take_in(plan, pipe, poured),
+        Moved::Finished(Finished::Write { buffer, outcome }) => {
+            pipe.spare = Some(buffer);
+            match outcome {
+                Ok(count) => plan.written(count),
+                Err(error) => {
+                    pipe.filling.clear();
+                    plan.not_written(error);
+                }
+            }
+        }
+        Moved::Finished(Finished::Sync { upto, outcome }) => match outcome {
+            Ok(()) => plan.synced(upto, now),
+            Err(error) => {
+                plan.not_synced(error);
+                end_pouring(plan, pipe).await;
+            }
+        },
     }
 }
 
@@ -127,7 +133,7 @@ enum Moved {
     Stopped,
     Recorded(FileIndex),
     Answered(Result<Response, FetchError>),
-    Received(Result<Received, bits_core::transfer::TransportError>),
+    Received(Result<Received, TransportError>),
     Finished(Finished),
     Poured(PourEnd),
 }
