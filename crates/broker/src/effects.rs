@@ -114,10 +114,11 @@ impl EffectRunner for Effects {
     }
 
     fn begin(&mut self, assignment: SealedAssignment) -> Result<(), JobError> {
-        let SealedAssignment { job, owner, attempt, files, credentials, environment } = assignment;
+        let SealedAssignment { job, owner, attempt, files, credentials, secret_refused, environment } =
+            assignment;
         let credentials = credentials.iter().map(|sealed| self.vault.open(job, owner, sealed));
         let credentials = credentials.collect::<Result<Vec<_>, _>>()?;
-        let assignment = Assignment { job, attempt, files, credentials, environment };
+        let assignment = Assignment { job, attempt, files, credentials, secret_refused, environment };
         self.workers.tell(ToWorker::Begin(Box::new(assignment)));
         Ok(())
     }

@@ -76,6 +76,8 @@ pub struct SealedAssignment {
     /// The files that are not whole, in their order.
     pub files: Vec<File>,
     pub credentials: Vec<SealedCredential>,
+    /// Whether they, or one of them, were refused before and are not new.
+    pub secret_refused: bool,
     pub environment: Environment,
 }
 
@@ -372,6 +374,7 @@ impl<'a> Engine<'a> {
                     attempt,
                     files,
                     credentials: self.store.credentials(id)?,
+                    secret_refused: job.secret_refused(),
                     environment: job.properties.environment,
                 };
                 if let Err(error) = self.effects.begin(assignment) {

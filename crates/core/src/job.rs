@@ -311,6 +311,19 @@ impl Job {
         self.files_total - self.files_transferred
     }
 
+    /// Whether a secret of this job was refused, and no new one has been set since.
+    pub fn secret_refused(&self) -> bool {
+        let challenge = self.error.as_ref().and_then(|error| error.challenge.as_ref());
+        challenge.is_some_and(|challenge| challenge.refused)
+    }
+
+    /// Takes note that credentials were set: what was refused is no longer what will be sent.
+    pub(crate) fn has_new_credentials(&mut self) {
+        if let Some(challenge) = self.error.as_mut().and_then(|error| error.challenge.as_mut()) {
+            challenge.refused = false;
+        }
+    }
+
     fn enter(&mut self, state: State) {
         self.state = state;
     }
@@ -325,7 +338,11 @@ impl Job {
         }
     }
 
-    fn fail(&mut self, error: JobError, now: Timestamp) {
+    fn fail(&mut self, mut error: JobError, now: Timestamp) {
+        // An error that follows by itself does not make a refused secret good again.
+        if error.challenge.is_none() && self.secret_refused() {
+            error.challenge = self.error.as_mut().and_then(|last| last.challenge.take());
+        }
         self.error_count += 1;
         self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
         let delay = self.properties.retry_delay(self.failures_in_a_row, error.retry_after_seconds);

@@ -399,6 +399,7 @@ impl Queue {
             }
             Request::SetCredentials { credentials, .. } => {
                 changeable(&job)?;
+                job.has_new_credentials();
                 for credential in credentials {
                     decision.credential(id, CredentialChange::Set(credential));
                 }

@@ -12,10 +12,12 @@ use std::process::ExitCode;
 
 use bits_platform::endpoint::LockError;
 use bits_platform::hardening::{self, ZeroingAllocator};
+use bits_platform::paths::Paths;
 use bits_platform::process::{self, StartReport};
 use bits_platform::service;
 use clap::Parser;
 
+use settings::Settings;
 use wire::{Service, StartError};
 
 /// What is freed is wiped, so that no password stays behind in memory nobody owns.
@@ -29,6 +31,9 @@ struct Arguments {
     /// Say on standard output how the start went, for whoever starts it, and nothing more.
     #[arg(long)]
     report: bool,
+    /// Look at the settings and say what is wrong with them, and nothing more.
+    #[arg(long, conflicts_with = "report")]
+    check: bool,
     /// A setting for this run, as KEY=VALUE; `bits config explain` lists them.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
@@ -39,6 +44,9 @@ fn main() -> ExitCode {
     if let Err(error) = hardening::forbid_core_dumps() {
         eprintln!("bitsd: core dumps cannot be switched off: {error}");
         return ExitCode::FAILURE;
+    }
+    if arguments.check {
+        return check(&arguments.settings);
     }
     hardening::make_files_private();
     if let Err(error) = process::forget_caller_variables() {
@@ -62,6 +70,20 @@ fn main() -> ExitCode {
         Err(error) => {
             eprintln!("bitsd: {error}");
             announce(&arguments, &StartReport::Failed(error.to_string()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check(settings: &[String]) -> ExitCode {
+    let environment = |name: &str| std::env::var_os(name);
+    let checked = Paths::of_user(&environment)
+        .map_err(StartError::from)
+        .and_then(|paths| Ok(Settings::load(&paths, &environment, settings)?));
+    match checked {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bitsd: {error}");
             ExitCode::FAILURE
         }
     }

@@ -27,33 +27,21 @@ pub(crate) struct Surroundings {
     pub(crate) trust: Arc<TlsTrust>,
 }
 
-/// How an attempt ended, as far as the next one is concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct AttemptEnd {
-    /// Whether a secret was refused on the way and time is to cure the rest: the next attempt must
-    /// not have the secret tested again by another scheme.
-    pub(crate) refused_proof: bool,
-}
-
-/// Carries out `assignment`. With `fall_back` other schemes may take the place of one that cannot
-/// work.
-pub(crate) async fn carry_out(
-    assignment: Assignment,
-    around: Surroundings,
-    mut line: Line,
-    fall_back: bool,
-) -> AttemptEnd {
+/// Carries out `assignment`.
+pub(crate) async fn carry_out(assignment: Assignment, around: Surroundings, mut line: Line) {
     let krb5_config = assignment.environment.krb5_config.as_deref();
     let identity = AttemptIdentity {
         credentials: assignment.credentials,
         kerberos: KerberosEnvironment::from_krb5_config(krb5_config.map(AsRef::as_ref)),
-        policy: Policy { fall_back, ..Policy::default() },
+        // A secret that was refused by a scheme that stood in for another is not tested again by
+        // a retry that nobody asked for: accounts get locked.
+        policy: Policy { fall_back: !assignment.secret_refused, ..Policy::default() },
     };
     let mut client = Client::new(around.http, around.trust, identity);
     let attempt = assignment.attempt;
     for file in assignment.files.iter().filter(|file| file.stage == Stage::Waiting) {
         if line.stop().is_cancelled() {
-            return AttemptEnd::default();
+            return;
         }
         let outcome = match Sink::open(assignment.job, file).await {
             Ok((sink, found)) => {
@@ -64,16 +52,14 @@ pub(crate) async fn carry_out(
         };
         match outcome {
             Outcome::Transferred => {}
-            Outcome::Stopped => return AttemptEnd::default(),
+            Outcome::Stopped => return,
             Outcome::Failed(error) => {
-                let refused_proof = error.transient && client.refused_proof();
                 line.report(Report::Failed { attempt, error });
-                return AttemptEnd { refused_proof };
+                return;
             }
         }
     }
     line.report(Report::FilesTransferred { attempt });
-    AttemptEnd::default()
 }
 
 /// An attempt's line to the broker, and its clock.

@@ -55,6 +55,8 @@ pub struct Assignment {
     pub files: Vec<File>,
     /// Opened for this attempt alone.
     pub credentials: Vec<Credential>,
+    /// Whether they, or one of them, were refused before and are not new.
+    pub secret_refused: bool,
     pub environment: Environment,
 }
 

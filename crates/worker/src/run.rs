@@ -3,7 +3,7 @@
 //! What concerns one job is done one after the other; jobs do not wait for each other. A stop is
 //! heard at once. Whatever goes wrong in here, even a mistake of ours, ends in an answer.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -17,7 +17,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::attempt::{AttemptEnd, Line, Surroundings, carry_out};
+use crate::attempt::{Line, Surroundings, carry_out};
 use crate::closing;
 use crate::http::{HttpSettings, Timeouts, TlsTrust, UserAgent, UserAgentError};
 use crate::link::{
@@ -173,22 +173,13 @@ struct Desk {
     around: Surroundings,
     to_broker: UnboundedSender<FromWorker>,
     jobs: HashMap<JobId, JobDesk>,
-    tasks: JoinSet<AttemptEnd>,
+    tasks: JoinSet<()>,
     purposes: HashMap<Id, Purpose>,
-    /// Jobs whose secret was refused on the way to an error that time is to cure.
-    refused: HashSet<JobId>,
 }
 
 impl Desk {
     fn new(around: Surroundings, to_broker: UnboundedSender<FromWorker>) -> Self {
-        Self {
-            around,
-            to_broker,
-            jobs: HashMap::new(),
-            tasks: JoinSet::new(),
-            purposes: HashMap::new(),
-            refused: HashSet::new(),
-        }
+        Self { around, to_broker, jobs: HashMap::new(), tasks: JoinSet::new(), purposes: HashMap::new() }
     }
 
     fn take(&mut self, message: ToWorker) {
@@ -243,27 +234,22 @@ impl Desk {
             Order::Begin { assignment, recorded, stop } => {
                 let attempt = assignment.attempt;
                 let line = Line::new(job, attempt, to_broker, recorded, stop, system_time());
-                let fall_back = !self.refused.contains(&job);
-                let work = carry_out(*assignment, self.around.clone(), line, fall_back);
+                let work = carry_out(*assignment, self.around.clone(), line);
                 (Purpose::Attempt(job, attempt), self.tasks.spawn(work))
             }
             Order::Finalize { files, environment } => {
-                self.refused.remove(&job);
                 let work = async move {
                     let done = blocking(move || closing::finalize(job, &files, &environment)).await;
                     let report = Report::Finalized { files: done.files, error: done.error };
                     let _ = to_broker.send(FromWorker::Report { job, report });
-                    AttemptEnd::default()
                 };
                 (Purpose::Finalize(job), self.tasks.spawn(work))
             }
             Order::Discard { files } => {
-                self.refused.remove(&job);
                 let work = async move {
                     let leftover = blocking(move || closing::discard(job, &files)).await;
                     let report = Report::Discarded { leftover };
                     let _ = to_broker.send(FromWorker::Report { job, report });
-                    AttemptEnd::default()
                 };
                 (Purpose::Discard(job), self.tasks.spawn(work))
             }
@@ -276,28 +262,18 @@ impl Desk {
         let task = self.tasks.spawn(async move {
             let outcome = blocking(move || closing::check(&names, options)).await;
             let _ = to_broker.send(FromWorker::Checked { ticket, outcome });
-            AttemptEnd::default()
         });
         self.purposes.insert(task.id(), Purpose::Check(ticket));
     }
 
-    fn ended(&mut self, ended: Result<(Id, AttemptEnd), JoinError>) {
-        let (id, end) = match ended {
-            Ok((id, end)) => (id, Some(end)),
-            Err(error) => (error.id(), None),
+    fn ended(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let (id, panicked) = match ended {
+            Ok((id, ())) => (id, false),
+            Err(error) => (error.id(), true),
         };
         let purpose = self.purposes.remove(&id).expect("each task has a purpose");
-        match end {
-            Some(end) => {
-                if let Purpose::Attempt(job, _) = purpose {
-                    if end.refused_proof {
-                        self.refused.insert(job)
-                    } else {
-                        self.refused.remove(&job)
-                    };
-                }
-            }
-            None => self.answer_for(purpose),
+        if panicked {
+            self.answer_for(purpose);
         }
         if let Purpose::Attempt(job, attempt) = purpose
             && let Some(desk) = self.jobs.get_mut(&job)

@@ -152,7 +152,7 @@ fn a_job_that_somebody_else_stops_is_exit_7() {
         });
         service.bits([command, "mine"]).finish().expect_code(0);
         running.finish().expect_code(7);
-        assert_eq!(names_in(&service).iter().any(|name| name == "1m.bin"), false);
+        assert!(!names_in(&service).contains(&"1m.bin".to_owned()));
         if command == "cancel" {
             assert_eq!(names_in(&service), Vec::<String>::new(), "the partial file is gone");
         }

@@ -1,6 +1,7 @@
 //! Every scheme against real servers: each row names the outcome and the number of attempts, counted
 //! in the servers' own logs.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -184,8 +185,10 @@ fn a_kdc_that_is_down_is_a_transient_error_that_names_it() {
     let config = service.file("krb5.conf");
     // Nobody listens at the discard port.
     fs::write(&config, peers.kdc.config_with("127.0.0.1:9")).expect("a file of this world");
-    for location in ["negotiate", "any"] {
-        let url = peers.apache.url(&format!("/{location}/hello.txt"));
+    // Where NTLM is offered too, the password is tested once by that, and by no retry again.
+    for (location, tests_of_the_password) in [("negotiate", 0), ("any", 1)] {
+        let target = peers.apache.unique(&format!("/{location}/hello.txt"));
+        let url = peers.apache.url(&target);
         let run = service
             .bits(["get", &url, location, "--json", "--max-time", "3", "--user", "alice@EXAMPLE.TEST"])
             .arg("--password-file")
@@ -197,7 +200,16 @@ fn a_kdc_that_is_down_is_a_transient_error_that_names_it() {
         assert!(message.contains("EXAMPLE.TEST") && message.contains("127.0.0.1:9"), "{finished}");
         assert!(!message.contains("wrong password"), "{finished}");
         assert_eq!(job["error"]["transient"], true, "{finished}");
+        assert!(job["error_count"].as_u64().expect("a count") >= 2, "it was tried again: {finished}");
         service.bits(["cancel", job["id"].as_str().expect("an id")]).finish().expect_code(0);
+        // NTLM asks for a challenge first: only a second header on one connection shows a proof.
+        let requests = peers.apache.requests(&target);
+        let mut headers: BTreeMap<&str, usize> = BTreeMap::new();
+        for request in requests.iter().filter(|request| request.scheme.is_some()) {
+            *headers.entry(&request.connection).or_default() += 1;
+        }
+        let proofs = headers.values().filter(|count| **count > 1).count();
+        assert_eq!(proofs, tests_of_the_password, "{requests:?}");
     }
 }
 

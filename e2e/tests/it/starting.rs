@@ -124,6 +124,11 @@ fn restart_keeps_the_jobs_and_stop_waits_until_the_service_is_gone() {
     assert_ne!(before, after);
     let shown = service.bits(["show", id.trim(), "--json"]).finish().expect_code(0).json();
     assert_eq!(shown["display_name"], "kept");
+    service.configure("connect_timout = 1\n");
+    let refused = service.bits(["service", "restart"]).finish();
+    assert_ne!(refused.code, Some(0), "{refused}");
+    assert!(refused.stderr.contains("connect_timeout"), "{refused}");
+    assert_eq!(service.pid(), Some(after), "it is not stopped for one that could not start");
     service.bits(["service", "stop"]).finish().expect_code(0);
     assert!(service.status().is_none());
     assert!(!service.socket().exists());

@@ -48,7 +48,7 @@ fn status(refusal: &Refusal) -> StatusCode {
 
 /// The refusal as a problem with the status `status`; the log and the caller get the same id.
 pub(super) fn refused_as(status: StatusCode, refusal: &Refusal) -> Response {
-    let request = uuid::Uuid::now_v7().to_string();
+    let request = uuid::Uuid::new_v4().to_string();
     tracing::info!(request, code = %refusal.code(), status = status.as_u16(), "refused: {refusal}");
     json(status, &convert::problem(refusal, request))
 }

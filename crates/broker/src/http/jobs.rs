@@ -51,7 +51,7 @@ pub(super) async fn create(
     }
     let id = match &body.id {
         Some(text) => job_id(text)?,
-        None => JobId(uuid::Uuid::now_v7().into_bytes()),
+        None => JobId(uuid::Uuid::new_v4().into_bytes()),
     };
     let mut properties = Properties::named(body.display_name)?;
     for change in changes(body.properties)? {

@@ -30,8 +30,9 @@ use signing_in::SigningIn;
 
 pub(super) async fn run(get: Get, context: &Context<'_>) -> Result<(), Failure> {
     let output = context.output;
-    let orders = orders(&get)?;
-    let mut signing_in = SigningIn::prepare(&get, &orders, output).await?;
+    let mut orders = orders(&get)?;
+    let from_urls = signing_in::take_user_info(&get, &mut orders, output)?;
+    let mut signing_in = SigningIn::prepare(&get, &orders, from_urls, output).await?;
     let session = context.session().await?;
     let mut interrupts = interrupts()?;
 

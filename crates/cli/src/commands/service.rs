@@ -24,6 +24,7 @@ pub(super) async fn run(service: Service, context: &Context<'_>) -> Result<(), F
         Service::Start => start(context).await,
         Service::Stop => stop(context).await.map(drop),
         Service::Restart => {
+            check_settings()?;
             stop(context).await?;
             start(context).await
         }
@@ -38,6 +39,21 @@ fn run_here() -> Result<(), Failure> {
     let program = service_program().map_err(Error::from)?;
     let error = Command::new(&program).exec();
     Err(Failure::System(format!("{} cannot be run: {error}", program.display())))
+}
+
+/// Has the service's program look at the settings: one that runs is not stopped for one that
+/// cannot start.
+fn check_settings() -> Result<(), Failure> {
+    let program = service_program().map_err(Error::from)?;
+    let checked = Command::new(&program).arg("--check").output();
+    let checked =
+        checked.map_err(|error| Failure::System(format!("{} cannot be run: {error}", program.display())))?;
+    if checked.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&checked.stderr);
+    let said = said.trim().trim_start_matches("bitsd: ");
+    Err(Failure::System(format!("{said}; the running service was left as it is")))
 }
 
 async fn start(context: &Context<'_>) -> Result<(), Failure> {

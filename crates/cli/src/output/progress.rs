@@ -20,6 +20,8 @@ pub(crate) struct Progress<'a> {
 /// What is shown of one job.
 struct Shown {
     bar: Option<ProgressBar>,
+    /// How the bar is drawn.
+    template: &'static str,
     /// When the last line was written, and how many bytes there were then.
     line: Option<(Instant, u64)>,
 }
@@ -81,16 +83,16 @@ impl<'a> Progress<'a> {
             // The rate is that of what comes from now on, not of what was there before.
             let bar = ProgressBar::no_length().with_position(job.progress.bytes_transferred);
             bar.reset_eta();
-            Shown { bar: Some(self.bars.add(bar)), line: None }
+            Shown { bar: Some(self.bars.add(bar)), template: "", line: None }
         });
         let Some(bar) = &shown.bar else { return };
-        match (job.progress.bytes_total, bar.length()) {
-            (Some(total), length) if length != Some(total) => {
-                bar.set_length(total);
-                bar.set_style(style(SIZE_KNOWN));
-            }
-            (None, None) if bar.prefix().is_empty() => bar.set_style(style(SIZE_UNKNOWN)),
-            _ => {}
+        if let Some(total) = job.progress.bytes_total {
+            bar.set_length(total);
+        }
+        let template = template(job);
+        if shown.template != template {
+            shown.template = template;
+            bar.set_style(style(template));
         }
         bar.set_prefix(name(job));
         bar.set_message(state(job));
@@ -99,7 +101,7 @@ impl<'a> Progress<'a> {
 
     fn write(&mut self, job: &Job, now: Instant) {
         let transferred = job.progress.bytes_transferred;
-        let shown = self.jobs.entry(job.id.clone()).or_insert(Shown { bar: None, line: None });
+        let shown = self.jobs.entry(job.id.clone()).or_insert(Shown { bar: None, template: "", line: None });
         let rate = match shown.line {
             Some((at, _)) if now.duration_since(at) < BETWEEN_LINES => return,
             Some((at, before)) => {
@@ -125,9 +127,19 @@ impl Drop for Progress<'_> {
     }
 }
 
-const SIZE_KNOWN: &str =
+const MOVING: &str =
     "{prefix} {bar:20} {binary_bytes} of {binary_total_bytes} {binary_bytes_per_sec} {eta} left{msg}";
 const SIZE_UNKNOWN: &str = "{prefix} {binary_bytes} {binary_bytes_per_sec}{msg}";
+/// Before anything has come there is no rate, and so no time left.
+const NOT_YET: &str = "{prefix}{msg}";
+
+fn template(job: &Job) -> &'static str {
+    match (job.progress.bytes_transferred, job.progress.bytes_total) {
+        (0, _) => NOT_YET,
+        (_, None) => SIZE_UNKNOWN,
+        (_, Some(_)) => MOVING,
+    }
+}
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the templates here are well formed").progress_chars("=> ")
@@ -155,7 +167,7 @@ mod tests {
 
     #[test]
     fn the_templates_are_well_formed() {
-        for template in [SIZE_KNOWN, SIZE_UNKNOWN] {
+        for template in [MOVING, SIZE_UNKNOWN, NOT_YET] {
             style(template);
         }
     }

@@ -138,7 +138,7 @@ pub(crate) fn progress(progress: &Progress) -> String {
     }
     let size = match bytes_total {
         Some(total) => format!("{} of {}", bytes(bytes_transferred), bytes(total)),
-        None => format!("{} of an unknown size", bytes(bytes_transferred)),
+        None => format!("{} so far", bytes(bytes_transferred)),
     };
     format!("{size}, {files_transferred} of {}", counted(files_total.into(), "file"))
 }

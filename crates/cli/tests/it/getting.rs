@@ -208,6 +208,21 @@ fn a_user_in_a_url_goes_to_the_service_and_nowhere_else() {
 }
 
 #[test]
+fn a_user_in_a_url_is_set_for_the_scheme_that_is_named() {
+    let service = Service::with_courses([vec![acknowledged()]]);
+    let outcome = get(&service, &["--auth", "basic", "http://anna:hunter2@files.test/report.pdf"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let set = "PUT /v1/jobs/ID/credentials/server/basic";
+    assert_eq!(service.body(set), json!({ "user": "anna", "password": "hunter2" }));
+    let sent = service.body("POST /v1/jobs/ID/files");
+    assert_eq!(sent["files"][0]["remote_name"], "http://files.test/report.pdf");
+
+    let two = ["--auth", "basic", "http://anna:hunter2@h/f", "http://ben:hunter2@h/g"];
+    let outcome = get(&service, &two);
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+}
+
+#[test]
 fn basic_over_plain_http_works_with_a_warning() {
     let service = Service::with_courses([vec![acknowledged()]]);
     let password = service.place.path().join("p");

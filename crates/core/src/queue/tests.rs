@@ -5,7 +5,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec;
 
 use super::*;
-use crate::error::{Code, ErrorContext};
+use crate::error::{Challenge, Code, ErrorContext};
 use crate::job::Priority;
 use crate::ports::JobChange;
 
@@ -376,4 +376,28 @@ fn a_queue_that_is_taken_over_goes_on_where_it_was() {
     assert_eq!(effects, expected.map(|(job, effect)| Effect::Job { job, effect }));
     assert_eq!(world.state(running), "queued");
     assert_eq!(world.grant(), [running]);
+}
+
+#[test]
+fn a_secret_that_was_refused_stays_refused_until_a_new_one_is_set() {
+    let mut world = World::new(Limits::default());
+    let job = world.add_job(1, Priority::Normal);
+    world.command(job, Command::Resume).expect("resumed");
+    let challenge = Challenge {
+        target: AuthTarget::Server,
+        host: "h.test".to_owned(),
+        realm: None,
+        schemes: Vec::new(),
+        refused: true,
+    };
+    for challenge in [Some(challenge), None] {
+        world.grant();
+        let attempt = world.written[&job].attempt;
+        let error = JobError { transient: true, challenge, ..an_error() };
+        world.report(job, Report::Failed { attempt, error });
+        assert!(world.written[&job].secret_refused(), "another error does not make it good again");
+        world.command(job, Command::Resume).expect("resumed");
+    }
+    world.ask(ANNA, Request::SetCredentials { job, credentials: Vec::new() }).expect("set");
+    assert!(!world.written[&job].secret_refused());
 }

@@ -1,3 +1,5 @@
+//! Layers of settings, where each value came from, and what is refused.
+
 use super::*;
 
 struct World {

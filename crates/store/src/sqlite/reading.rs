@@ -285,7 +285,9 @@ mod tests {
         let whole = "8e2d0a1b-0203-4405-8607-08090a0b0c0d";
         let braces = "{8E2D0A1B-0203-4405-8607-08090A0B0C0D}";
         assert_eq!(ids(braces), Some([whole.to_owned(), whole.to_owned()]));
-        for text in ["", "8e2", "x", "8e2d0a1b0", "-", "{8e2d", "grüße", "8e2d0a1b-0203-4405-8607-08090a0b0c0d0"] {
+        for text in
+            ["", "8e2", "x", "8e2d0a1b0", "-", "{8e2d", "grüße", "8e2d0a1b-0203-4405-8607-08090a0b0c0d0"]
+        {
             assert_eq!(ids(text), None, "{text:?}");
         }
     }

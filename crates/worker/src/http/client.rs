@@ -35,7 +35,6 @@ pub(crate) struct Client {
     authenticators: Vec<(RemoteName, Authenticator)>,
     kept: Option<Connection>,
     notes: Vec<String>,
-    refused_proof: bool,
 }
 
 /// A final answer.
@@ -55,15 +54,7 @@ pub(crate) enum FetchError {
 
 impl Client {
     pub(crate) fn new(settings: Arc<HttpSettings>, trust: Arc<TlsTrust>, identity: AttemptIdentity) -> Self {
-        Self {
-            settings,
-            trust,
-            identity,
-            authenticators: Vec::new(),
-            kept: None,
-            notes: Vec::new(),
-            refused_proof: false,
-        }
+        Self { settings, trust, identity, authenticators: Vec::new(), kept: None, notes: Vec::new() }
     }
 
     /// Asks for `fetch` and proves who asks where that is wanted.
@@ -123,11 +114,6 @@ impl Client {
             self.notes.append(&mut authenticator.notes());
         }
         std::mem::take(&mut self.notes)
-    }
-
-    /// Whether a proof made from a secret was refused in this attempt.
-    pub(crate) fn refused_proof(&self) -> bool {
-        self.refused_proof
     }
 
     async fn connection(&mut self, fetch: &Fetch) -> Result<Connection, FetchError> {
@@ -194,9 +180,10 @@ impl Client {
     }
 
     fn not_authenticated(&mut self, fetch: &Fetch, failure: AuthFailure) -> FetchError {
-        self.refused_proof |= failure.refused_proof;
         let is_status = failure.code == Code::HTTP_UNAUTHORIZED;
-        let challenge = failure.class.asks_for_credentials().then(|| Challenge {
+        // Also when time may cure the rest: what was refused must be known when it is tried again.
+        let of_interest = failure.class.asks_for_credentials() || failure.refused_proof;
+        let challenge = of_interest.then(|| Challenge {
             target: AuthTarget::Server,
             host: fetch.remote_name.authority(),
             realm: failure.realm,

@@ -90,6 +90,7 @@ impl Broker {
             attempt: self.attempt,
             files: self.files.clone(),
             credentials,
+            secret_refused: false,
             environment: Environment::default(),
         })));
     }

@@ -1,14 +1,14 @@
 //! Where the credentials of a `get` come from, before it begins and when the server asks.
 
 use bits_client::Scheme;
-use bits_client::api::credentials::SetCredentials;
+use bits_client::api::credentials::{Password, SetCredentials};
 use bits_client::api::job::{Challenge, Job};
 use bits_core::credentials::AuthScheme;
 use bits_core::error::Code;
-use bits_core::remote_name::RemoteName;
+use bits_core::remote_name::{RemoteName, UserInfo};
 
 use crate::arguments::Get;
-use crate::destination::Order;
+use crate::destination::{DestinationError, Order};
 use crate::exit::{Failure, WITHOUT_TERMINAL};
 use crate::output::Output;
 use crate::sign_in::{self, Answer};
@@ -32,32 +32,81 @@ pub(super) enum Next {
     GiveUp(String),
 }
 
+/// What the URLs have of user names and passwords.
+pub(super) enum FromUrls {
+    Nothing,
+    /// They have some, and the service moves them into credentials.
+    Left,
+    Taken(SetCredentials),
+}
+
+/// Looks for user names and passwords in the URLs. Where a scheme is named they are taken out,
+/// since it is for that scheme that they are to be set.
+///
+/// # Errors
+/// [`Failure::Usage`] when there is more than one user, or more than one server for one.
+pub(super) fn take_user_info(get: &Get, orders: &mut [Order], output: &Output) -> Result<FromUrls, Failure> {
+    if !orders.iter().any(|order| order.has_user_info) {
+        return Ok(FromUrls::Nothing);
+    }
+    let usage = |sentence: &str| Err(Failure::Usage(sentence.to_owned()));
+    if get.secret.user.is_some() || get.secret.prompt {
+        return usage("there is a user in the URL, and another one is to be given; leave one out");
+    }
+    output.warn(
+        "others on this machine can read a password in a URL; --user with --password-file keeps it to you",
+    );
+    if get.auth.is_none() {
+        return Ok(FromUrls::Left);
+    }
+    let mut taken: Option<(RemoteName, UserInfo)> = None;
+    for order in orders {
+        let (remote, Some(user_info)) = RemoteName::parse(&order.url).map_err(DestinationError::from)? else {
+            continue;
+        };
+        match &taken {
+            Some((first, known))
+                if !first.same_origin(&remote)
+                    || known.user != user_info.user
+                    || known.password != user_info.password =>
+            {
+                return usage("the URLs have different users or servers; one job signs in as one user");
+            }
+            Some(_) => {}
+            None => taken = Some((remote, user_info)),
+        }
+        order.url = order.remote.as_str().to_owned();
+    }
+    let (_, UserInfo { user, password }) = taken.expect("at least one has some");
+    Ok(FromUrls::Taken(SetCredentials { user, password: Password(password) }))
+}
+
 /// Times a person is asked: more would only lock accounts.
 const QUESTIONS_MAX: u32 = 3;
 
 impl<'a> SigningIn<'a> {
-    /// Looks at flags and URLs, and asks at once where the flags say that it will be needed.
-    pub(super) async fn prepare(get: &Get, orders: &'a [Order], output: &'a Output) -> Result<Self, Failure> {
-        let has_user_info = orders.iter().any(|order| order.has_user_info);
-        if has_user_info && (get.secret.user.is_some() || get.secret.prompt) {
-            let sentence = "there is a user in the URL, and another one is to be given; leave one out";
-            return Err(Failure::Usage(sentence.to_owned()));
-        }
-        if has_user_info {
-            output.warn(
-                "others on this machine can read a password in a URL; --user with --password-file keeps it to you",
-            );
-        }
+    /// Looks at the flags, and asks at once where they say that it will be needed.
+    pub(super) async fn prepare(
+        get: &Get,
+        orders: &'a [Order],
+        from_urls: FromUrls,
+        output: &'a Output,
+    ) -> Result<Self, Failure> {
         if get.auth == Some(AuthScheme::Basic) && orders.iter().any(|order| !order.remote.is_tls()) {
             output.warn("with basic over plain http everybody on the way can read the password");
         }
-        let first = sign_in::from_flags(&get.secret, output)?;
+        let (is_in_urls, taken) = match from_urls {
+            FromUrls::Nothing => (false, None),
+            FromUrls::Left => (true, None),
+            FromUrls::Taken(credentials) => (true, Some(credentials)),
+        };
+        let first = sign_in::from_flags(&get.secret, output)?.or(taken);
         let mut prepared = Self {
             output,
             orders,
             scheme: get.auth,
             user: get.secret.user.clone(),
-            is_final: first.is_some() || has_user_info,
+            is_final: first.is_some() || is_in_urls,
             first,
             questions: 0,
         };

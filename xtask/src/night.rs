@@ -1,0 +1,99 @@
+//! `cargo xtask night`: what is worth running every night, and too long for every change.
+//!
+//! It only starts what exists elsewhere: a test of `e2e`, again and again, and the benchmarks.
+
+use std::ffi::OsStr;
+use std::process::{Command, ExitCode};
+
+use crate::root;
+
+const USAGE: &str = "\
+usage: cargo xtask night [kills] [benches]
+
+Runs what takes longer than a change should wait for; without a name, all of it:
+
+  kills     ten times the end-to-end test that kills the service at random moments of a download,
+            each time with other moments: 500 kills in all. It needs the servers to test against
+  benches   the benchmarks, with optimised programs; they print numbers and judge nothing
+
+Fuzzing, simulation from seeds and load tests do not exist yet, so they are not run.
+Exit code 0: all of it ran and passed; 1: something failed, and the rest was run; 2: usage.
+";
+
+/// How often the test with the kills is run. It draws its moments by its process id.
+const KILL_ROUNDS: u32 = 10;
+/// What that test is found by, in the one test program of `e2e`.
+const KILL_TESTS: &str = "kills::";
+
+/// Runs the parts that `names` names, or all.
+pub(crate) fn run(names: &[&str]) -> ExitCode {
+    type Part = (&'static str, fn() -> Result<(), String>);
+    const PARTS: [Part; 2] = [("kills", kills), ("benches", benches)];
+    if names.iter().any(|name| matches!(*name, "--help" | "-h")) {
+        print!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    if names.iter().any(|name| PARTS.iter().all(|(known, _)| name != known)) {
+        eprint!("{USAGE}");
+        return ExitCode::from(2);
+    }
+    let mut failures = Vec::new();
+    for (name, part) in PARTS {
+        if names.is_empty() || names.contains(&name) {
+            println!("night: {name}");
+            if let Err(why) = part() {
+                eprintln!("night: {name}: {why}");
+                failures.push(name);
+            }
+        }
+    }
+    if failures.is_empty() {
+        println!("night: all passed");
+        ExitCode::SUCCESS
+    } else {
+        eprintln!("night: failed: {}", failures.join(", "));
+        ExitCode::FAILURE
+    }
+}
+
+fn kills() -> Result<(), String> {
+    cargo(["build", "--workspace", "--bins"])?;
+    // A filter that fits no test passes; that must not be taken for a night without failures.
+    let list = Command::new(env!("CARGO"))
+        .current_dir(root())
+        .args(["test", "-p", "bits-e2e", "--test", "it", KILL_TESTS, "--", "--list"])
+        .output()
+        .map_err(|error| format!("cargo does not start: {error}"))?;
+    if !String::from_utf8_lossy(&list.stdout).contains(": test") {
+        return Err(format!("e2e has no test called {KILL_TESTS}…"));
+    }
+    for round in 1..=KILL_ROUNDS {
+        println!("night: kills, round {round} of {KILL_ROUNDS}");
+        let mut test = command(["test", "-p", "bits-e2e", "--test", "it", KILL_TESTS, "--", "--nocapture"]);
+        test.env("OPENBITS_REQUIRE_PEERS", "1");
+        succeed(test)?;
+    }
+    Ok(())
+}
+
+fn benches() -> Result<(), String> {
+    cargo(["build", "--release", "--bins"])?;
+    cargo(["run", "--release", "-p", "bits-benches"])
+}
+
+fn cargo<const N: usize>(arguments: [&str; N]) -> Result<(), String> {
+    succeed(command(arguments))
+}
+
+fn command<const N: usize>(arguments: [&str; N]) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(root()).args(arguments);
+    command
+}
+
+fn succeed(mut command: Command) -> Result<(), String> {
+    let shown: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
+    let shown = shown.join(" ");
+    let status = command.status().map_err(|error| format!("cargo does not start: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("`cargo {shown}` ended with {status}")) }
+}
