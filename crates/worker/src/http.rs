@@ -10,12 +10,14 @@ mod chunked;
 mod client;
 mod connection;
 mod dial;
+mod direct;
 mod head;
 mod settings;
 mod tls;
 
 pub(crate) use body::{Body, Received};
 pub(crate) use client::{AttemptIdentity, Client, FetchError, Response};
+pub(crate) use direct::{Direct, Interrupt, Poured};
 pub use settings::UserAgentError;
 pub(crate) use settings::{HttpSettings, Timeouts, UserAgent};
 pub(crate) use tls::TlsTrust;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bits_core::error::{Code, ErrorContext, JobError};
-use bits_core::file::{BootId, FileIndex};
-use bits_core::job::{Attempt, JobId};
+use bits_core::file::{BootId, File, FileIndex, LocalName};
+use bits_core::job::{Attempt, Environment, JobId};
 use bits_core::queue::Report;
 use bits_core::time::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -130,8 +130,8 @@ fn boot_id(boot: &bits_platform::boot::BootId) -> BootId {
 #[derive(Debug)]
 enum Order {
     Begin { assignment: Box<Assignment>, recorded: UnboundedReceiver<FileIndex>, stop: CancellationToken },
-    Finalize { files: Vec<bits_core::file::File>, environment: bits_core::job::Environment },
-    Discard { files: Vec<bits_core::file::File> },
+    Finalize { files: Vec<File>, environment: Environment },
+    Discard { files: Vec<File> },
 }
 
 /// What is done for one job, and what waits behind it.
@@ -139,7 +139,15 @@ enum Order {
 struct JobDesk {
     waiting: VecDeque<Order>,
     /// The attempts that were begun and are not over.
-    attempts: Vec<(Attempt, CancellationToken, UnboundedSender<FileIndex>)>,
+    attempts: Vec<Handle>,
+}
+
+/// The means to speak to an attempt that goes on, or waits to.
+#[derive(Debug)]
+struct Handle {
+    attempt: Attempt,
+    stop: CancellationToken,
+    record: UnboundedSender<FileIndex>,
 }
 
 /// What a task was for, to be answered when it does not do so itself.
@@ -160,6 +168,7 @@ impl Purpose {
     }
 }
 
+/// Where messages become tasks.
 struct Desk {
     around: Surroundings,
     to_broker: UnboundedSender<FromWorker>,
@@ -180,18 +189,18 @@ impl Desk {
                 let (record, recorded) = unbounded_channel();
                 let stop = CancellationToken::new();
                 let order = Order::Begin { assignment, recorded, stop: stop.clone() };
-                self.jobs.entry(job).or_default().attempts.push((attempt, stop, record));
+                self.jobs.entry(job).or_default().attempts.push(Handle { attempt, stop, record });
                 self.put(job, order);
             }
             ToWorker::Stop { job, attempt } => {
-                if let Some((_, stop, _)) = self.attempt(job, attempt) {
-                    stop.cancel();
+                if let Some(handle) = self.handle(job, attempt) {
+                    handle.stop.cancel();
                 }
             }
             ToWorker::Recorded { job, attempt, file } => {
-                if let Some((_, _, record)) = self.attempt(job, attempt) {
+                if let Some(handle) = self.handle(job, attempt) {
                     // Nobody listens when the attempt is just ending.
-                    let _ = record.send(file);
+                    let _ = handle.record.send(file);
                 }
             }
             ToWorker::Finalize { job, files, environment } => {
@@ -202,12 +211,8 @@ impl Desk {
         }
     }
 
-    fn attempt(
-        &self,
-        job: JobId,
-        attempt: Attempt,
-    ) -> Option<&(Attempt, CancellationToken, UnboundedSender<FileIndex>)> {
-        self.jobs.get(&job)?.attempts.iter().find(|(known, ..)| *known == attempt)
+    fn handle(&self, job: JobId, attempt: Attempt) -> Option<&Handle> {
+        self.jobs.get(&job)?.attempts.iter().find(|handle| handle.attempt == attempt)
     }
 
     fn put(&mut self, job: JobId, order: Order) {
@@ -252,7 +257,7 @@ impl Desk {
         self.purposes.insert(task.id(), purpose);
     }
 
-    fn check(&mut self, ticket: CheckTicket, names: Vec<bits_core::file::LocalName>, options: CheckOptions) {
+    fn check(&mut self, ticket: CheckTicket, names: Vec<LocalName>, options: CheckOptions) {
         let to_broker = self.to_broker.clone();
         let task = self.tasks.spawn(async move {
             let outcome = blocking(move || closing::check(&names, options)).await;
@@ -273,7 +278,7 @@ impl Desk {
         if let Purpose::Attempt(job, attempt) = purpose
             && let Some(desk) = self.jobs.get_mut(&job)
         {
-            desk.attempts.retain(|(known, ..)| *known != attempt);
+            desk.attempts.retain(|handle| handle.attempt != attempt);
         }
         if let Some(job) = purpose.job() {
             self.start_next(job);
@@ -311,8 +316,8 @@ impl Desk {
     fn stop_all(&mut self) {
         for desk in self.jobs.values_mut() {
             desk.waiting.clear();
-            for (_, stop, _) in &desk.attempts {
-                stop.cancel();
+            for handle in &desk.attempts {
+                handle.stop.cancel();
             }
         }
     }

@@ -3,7 +3,7 @@
 //! At most one write and one sync are under way, each on a thread where it may block, so that the
 //! socket is read meanwhile. A buffer is handed over and comes back; no byte is copied here.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::future::pending;
 use std::path::Path;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ impl Buffer {
 pub(crate) struct Sink {
     file: FileIndex,
     destination: Arc<Destination>,
-    partial_name: std::ffi::OsString,
+    partial_name: OsString,
     partial: Option<Arc<Partial>>,
     /// Whether the partial file would have its name after a power cut.
     is_named: bool,
@@ -138,6 +138,18 @@ impl Sink {
         }));
     }
 
+    /// The partial file, and where the next byte belongs, for somebody who writes in its place.
+    /// [`Sink::poured`] says how much that was.
+    pub(crate) fn to_pour_into(&self) -> (Arc<Partial>, Bytes) {
+        assert!(self.writing.is_none(), "one write at a time");
+        (self.made(), self.place)
+    }
+
+    /// Takes in what another has written.
+    pub(crate) fn poured(&mut self, count: Bytes) {
+        self.place = self.place.saturating_add(count);
+    }
+
     /// Begins to sync, of which `upto` bytes are known to be written.
     pub(crate) fn start_sync(&mut self, upto: Bytes) {
         assert!(self.syncing.is_none(), "one sync at a time");
@@ -173,7 +185,7 @@ impl Sink {
         self.partial.clone().expect("the partial file is made before it is written")
     }
 
-    fn failed(&self, error: impl Into<LocalFault>) -> JobError {
+    pub(crate) fn failed(&self, error: impl Into<LocalFault>) -> JobError {
         error.into().into_job_error(self.file)
     }
 }
@@ -225,7 +237,8 @@ async fn ended<T>(task: Option<&mut JoinHandle<T>>) -> T {
     }
 }
 
-fn returned<T>(outcome: Result<T, JoinError>) -> T {
+/// What a task returned; it panics on where the task did.
+pub(crate) fn returned<T>(outcome: Result<T, JoinError>) -> T {
     match outcome {
         Ok(outcome) => outcome,
         Err(error) => std::panic::resume_unwind(error.into_panic()),

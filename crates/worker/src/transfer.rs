@@ -1,19 +1,23 @@
 //! Carries out one download plan: what it wants is done, and what became of it is told.
 //!
-//! Nothing is decided here but the order in which bytes are moved: a buffer is filled from the
-//! socket while another is written, and a write waits until its buffer is full or the socket has
-//! nothing more.
+//! Nothing is decided here but the way on which bytes are moved. A plain body of known length is
+//! poured into the file by one thread; for all others a buffer is filled while another is written,
+//! and a write waits until its buffer is full or the connection has nothing more.
 
 use std::future::pending;
+use std::time::Duration;
 
 use bits_core::file::FileIndex;
-use bits_core::transfer::{DownloadPlan, Fetch, Next, Outcome};
+use bits_core::time::Timestamp;
+use bits_core::transfer::{BodyEnd, DownloadPlan, Fetch, Next, Outcome, TransportError};
 use bits_core::units::Bytes;
+use bits_platform::files::FileError;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 
 use crate::attempt::Line;
-use crate::http::{Body, Client, FetchError, Received, Response};
-use crate::sink::{Buffer, Finished, Sink};
+use crate::http::{Body, Client, Direct, FetchError, Interrupt, Poured, Received, Response};
+use crate::sink::{Buffer, Finished, Sink, returned};
 
 /// Carries out `plan` for the file number `file` to its end.
 pub(crate) async fn download(
@@ -23,7 +27,7 @@ pub(crate) async fn download(
     sink: Sink,
     line: &mut Line,
 ) -> Outcome {
-    let mut pipe = Pipe { sink, filling: Buffer::new(), spare: Some(Buffer::new()), body: None };
+    let mut pipe = Pipe::new(sink);
     let stop = line.stop().clone();
     let mut stopped = false;
     loop {
@@ -35,7 +39,7 @@ pub(crate) async fn download(
             }
             Next::Done(outcome) => {
                 // After anything else no other file follows.
-                if let (Outcome::Transferred, Some(body)) = (&outcome, pipe.body) {
+                if let (Outcome::Transferred, Some(body)) = (&outcome, pipe.unwanted_body()) {
                     client.keep(body).await;
                 }
                 return outcome;
@@ -71,44 +75,54 @@ pub(crate) async fn download(
                 recorded = line.recorded() => Moved::Recorded(recorded),
             },
         };
-        match moved {
-            Moved::Nothing => {}
-            Moved::Stopped => {
-                stopped = true;
-                plan.stop();
-            }
-            Moved::Recorded(index) => {
-                if index == file {
-                    plan.recorded();
-                }
-            }
-            Moved::Answered(Ok(Response { head, body })) => {
-                pipe.body = Some(body);
-                plan.answered(&head, line.now());
-            }
-            Moved::Answered(Err(FetchError::Transport(error))) => plan.failed(error),
-            Moved::Answered(Err(FetchError::NotAuthenticated(error))) => plan.refused(*error),
-            Moved::Received(Ok(Received::Bytes(count))) => plan.received(Bytes(count as u64)),
-            Moved::Received(Ok(Received::Ended(end))) => plan.ended(end),
-            Moved::Received(Err(error)) => plan.failed(error),
-            Moved::Finished(Finished::Write { buffer, outcome }) => {
-                pipe.spare = Some(buffer);
-                match outcome {
-                    Ok(count) => plan.written(count),
-                    Err(error) => {
-                        pipe.filling.clear();
-                        plan.not_written(error);
-                    }
-                }
-            }
-            Moved::Finished(Finished::Sync { upto, outcome }) => match outcome {
-                Ok(()) => plan.synced(upto, line.now()),
-                Err(error) => plan.not_synced(error),
-            },
-        }
+        stopped |= matches!(moved, Moved::Stopped);
+        tell(&mut plan, file, &mut pipe, moved, line.now()).await;
         for note in client.notes() {
             line.note(note);
         }
+    }
+}
+
+/// Tells the plan what has happened.
+async fn tell(plan: &mut DownloadPlan, file: FileIndex, pipe: &mut Pipe, moved: Moved, now: Timestamp) {
+    match moved {
+        Moved::Nothing => {}
+        Moved::Stopped => {
+            plan.stop();
+            end_pouring(plan, pipe).await;
+        }
+        Moved::Recorded(index) => {
+            if index == file {
+                plan.recorded();
+            }
+        }
+        Moved::Answered(Ok(Response { head, body })) => {
+            pipe.source = Source::Body(Box::new(body));
+            plan.answered(&head, now);
+        }
+        Moved::Answered(Err(FetchError::Transport(error))) => plan.failed(error),
+        Moved::Answered(Err(FetchError::NotAuthenticated(error))) => plan.refused(*error),
+        Moved::Received(Ok(Received::Bytes(count))) => plan.received(Bytes(count as u64)),
+        Moved::Received(Ok(Received::Ended(end))) => plan.ended(end),
+        Moved::Received(Err(error)) => plan.failed(error),
+        Moved::Poured(poured) => take_in(plan, pipe, poured),
+        Moved::Finished(Finished::Write { buffer, outcome }) => {
+            pipe.spare = Some(buffer);
+            match outcome {
+                Ok(count) => plan.written(count),
+                Err(error) => {
+                    pipe.filling.clear();
+                    plan.not_written(error);
+                }
+            }
+        }
+        Moved::Finished(Finished::Sync { upto, outcome }) => match outcome {
+            Ok(()) => plan.synced(upto, now),
+            Err(error) => {
+                plan.not_synced(error);
+                end_pouring(plan, pipe).await;
+            }
+        },
     }
 }
 
@@ -119,8 +133,32 @@ enum Moved {
     Stopped,
     Recorded(FileIndex),
     Answered(Result<Response, FetchError>),
-    Received(Result<Received, bits_core::transfer::TransportError>),
+    Received(Result<Received, TransportError>),
     Finished(Finished),
+    Poured(PourEnd),
+}
+
+/// How many bytes were poured, and why no more.
+type PourEnd = (Bytes, Poured<FileError>);
+
+/// Ends the pouring of a plan that has ended, which is not blamed on the connection.
+async fn end_pouring(plan: &mut DownloadPlan, pipe: &mut Pipe) {
+    if let Some(poured) = pipe.interrupted().await {
+        take_in(plan, pipe, poured);
+    }
+}
+
+/// Tells the plan what was poured.
+fn take_in(plan: &mut DownloadPlan, pipe: &mut Pipe, (count, why): PourEnd) {
+    pipe.sink.poured(count);
+    plan.received(count);
+    plan.written(count);
+    match why {
+        Poured::Enough => {}
+        Poured::Closed => plan.ended(BodyEnd::Closed),
+        Poured::Broken(error) => plan.failed(error),
+        Poured::NotWritten(error) => plan.refused(pipe.sink.failed(error)),
+    }
 }
 
 /// The way of the bytes.
@@ -129,16 +167,123 @@ struct Pipe {
     filling: Buffer,
     /// The other buffer, while it is not being written.
     spare: Option<Buffer>,
-    body: Option<Body>,
+    source: Source,
 }
 
+/// Where bytes come from.
+enum Source {
+    None,
+    Body(Box<Body>),
+    Direct(Box<Direct>),
+    /// With a thread; what ends it early is kept here.
+    Pouring(JoinHandle<(Box<Direct>, PourEnd)>, Option<Interrupt>),
+}
+
+impl Source {
+    /// Waits for the thread that pours, if there is one. May be given up and begun again.
+    async fn poured(&mut self) -> Option<PourEnd> {
+        let Self::Pouring(pouring, _) = self else { return None };
+        let (direct, end) = returned(pouring.await);
+        *self = Self::Direct(direct);
+        Some(end)
+    }
+}
+
+/// Bytes poured before the plan is asked again what is due.
+const POUR_BYTES: Bytes = Bytes(8 * 1024 * 1024);
+/// Time after which it is asked again, in case little comes.
+const POUR_TIME: Duration = Duration::from_millis(200);
+
 impl Pipe {
+    fn new(sink: Sink) -> Self {
+        Self { sink, filling: Buffer::new(), spare: Some(Buffer::new()), source: Source::None }
+    }
+
     /// Waits for bytes, for a write to end, or for `wake`, whatever is first.
     async fn receive(&mut self, max: Option<Bytes>, wake: Option<Instant>) -> Moved {
+        match &self.source {
+            Source::Body(body) if body.is_direct() => {
+                if self.start_writing_all() {
+                    return Moved::Finished(self.sink.finished().await);
+                }
+                let Source::Body(body) = std::mem::replace(&mut self.source, Source::None) else {
+                    unreachable!("it was a body just now")
+                };
+                match body.into_direct() {
+                    Ok(direct) => self.source = Source::Direct(Box::new(direct)),
+                    Err(error) => return Moved::Received(Err(error)),
+                }
+                Moved::Nothing
+            }
+            Source::Body(_) => self.fill(max, wake).await,
+            Source::Direct(_) | Source::Pouring(..) => self.pour(max, wake).await,
+            Source::None => unreachable!("an answer has a body"),
+        }
+    }
+
+    /// Lets a thread pour for a while, or goes on waiting for it.
+    async fn pour(&mut self, max: Option<Bytes>, wake: Option<Instant>) -> Moved {
+        if let Source::Direct(_) = self.source {
+            let Source::Direct(direct) = std::mem::replace(&mut self.source, Source::None) else {
+                unreachable!("it was direct just now")
+            };
+            let interrupt = match direct.interrupt() {
+                Ok(interrupt) => interrupt,
+                Err(error) => return Moved::Received(Err(error)),
+            };
+            self.source = Source::Pouring(self.start_pouring(direct, max, wake), Some(interrupt));
+        }
+        tokio::select! {
+            biased;
+            finished = self.sink.finished() => Moved::Finished(finished),
+            Some(poured) = self.source.poured() => Moved::Poured(poured),
+        }
+    }
+
+    fn start_pouring(
+        &self,
+        mut direct: Box<Direct>,
+        max: Option<Bytes>,
+        wake: Option<Instant>,
+    ) -> JoinHandle<(Box<Direct>, PourEnd)> {
+        let (partial, mut place) = self.sink.to_pour_into();
+        let max = max.unwrap_or(POUR_BYTES).min(POUR_BYTES);
+        let soon = Instant::now() + POUR_TIME;
+        let until = wake.map_or(soon, |wake| wake.min(soon)).into_std();
+        spawn_blocking(move || {
+            let (count, why) = direct.pour(max.0, until, |bytes| {
+                partial.write_at(bytes, place)?;
+                place = place.saturating_add(Bytes(bytes.len() as u64));
+                Ok(())
+            });
+            (direct, (Bytes(count), why))
+        })
+    }
+
+    /// Ends the pouring, if there is any, so that no byte is written behind our back.
+    async fn interrupted(&mut self) -> Option<PourEnd> {
+        if let Source::Pouring(_, interrupt) = &mut self.source {
+            interrupt.take().expect("it is interrupted once").interrupt();
+        }
+        self.source.poured().await
+    }
+
+    /// What is left of the answer, so that its connection may be kept.
+    fn unwanted_body(&mut self) -> Option<Body> {
+        match std::mem::replace(&mut self.source, Source::None) {
+            Source::Body(body) => Some(*body),
+            Source::Direct(direct) => direct.into_body(),
+            Source::None => None,
+            Source::Pouring(..) => unreachable!("the pouring has ended"),
+        }
+    }
+
+    /// Fills a buffer while the other one is written.
+    async fn fill(&mut self, max: Option<Bytes>, wake: Option<Instant>) -> Moved {
         if self.filling.is_full() && self.start_write() {
             return Moved::Nothing;
         }
-        let body = self.body.as_mut().expect("an answer has a body");
+        let Source::Body(body) = &mut self.source else { unreachable!("a body fills") };
         if self.filling.is_full() {
             // The disk is slower than the network; the server must not be blamed for the silence.
             body.pause();
@@ -163,11 +308,17 @@ impl Pipe {
         moved
     }
 
-    /// Writes what has come and waits until something under way has ended.
-    async fn bring_home(&mut self) -> Finished {
+    /// Begins to write what has come; says whether a write is under way.
+    fn start_writing_all(&mut self) -> bool {
         if !self.filling.is_empty() {
             self.start_write();
         }
+        self.sink.is_writing()
+    }
+
+    /// Writes what has come and waits until something under way has ended.
+    async fn bring_home(&mut self) -> Finished {
+        self.start_writing_all();
         self.sink.finished().await
     }
 
@@ -183,7 +334,7 @@ impl Pipe {
 }
 
 async fn ask(pipe: &mut Pipe, client: &mut Client, fetch: &Fetch) -> Result<Response, FetchError> {
-    if let Some(body) = pipe.body.take() {
+    if let Some(body) = pipe.unwanted_body() {
         client.keep(body).await;
     }
     client.fetch(fetch).await

@@ -15,12 +15,15 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::chunked::{Ahead, Chunks};
 use super::connection::{Connection, Stream};
+use super::direct::Direct;
 use super::head::ParsedHead;
 
 /// A chunk at least this large is read past the buffer of the connection.
 const DIRECT_BYTES: u64 = 16 * 1024;
 /// Bytes of an unwanted body that are read over to keep the connection: error pages are shorter.
 const DRAIN_BYTES_MAX: u64 = 64 * 1024;
+/// The least rest of a body for which another thread is worth it.
+const POURED_BYTES_MIN: u64 = 1024 * 1024;
 /// How long that may take before a new connection is the better choice.
 const DRAIN_TIME: Duration = Duration::from_secs(2);
 
@@ -88,6 +91,44 @@ impl Body {
         };
         self.waiting_since = None;
         Ok(received)
+    }
+
+    /// Whether enough is left, in a form, that [`Body::into_direct`] is worth it.
+    pub(crate) fn is_direct(&self) -> bool {
+        matches!(self.framing, Framing::Exactly { left } if left >= POURED_BYTES_MIN)
+            && self.connection.is_plain()
+            && self.connection.ahead.is_empty()
+            && self.error.is_none()
+    }
+
+    /// The rest of the body, to be read straight from the socket, where one may block.
+    ///
+    /// # Errors
+    /// When the system does not let the socket go.
+    pub(crate) fn into_direct(self) -> Result<Direct, TransportError> {
+        let Framing::Exactly { left } = self.framing else { panic!("a direct body has a length") };
+        let authority = self.connection.authority.clone();
+        let (connection, socket) = self.connection.without_socket().map_err(|error| TransportError {
+            fault: TransportFault::Aborted,
+            message: format!("the connection to {authority} cannot be used: {error}"),
+        })?;
+        Ok(Direct::new(connection, socket, left, self.keeps_connection, self.read_idle))
+    }
+
+    pub(super) fn of_direct(
+        connection: Connection,
+        left: u64,
+        keeps_connection: bool,
+        read_idle: Duration,
+    ) -> Self {
+        Self {
+            connection,
+            framing: Framing::Exactly { left },
+            keeps_connection,
+            read_idle,
+            waiting_since: None,
+            error: None,
+        }
     }
 
     /// For a while nobody wants a byte, and the server is not to blame.
@@ -196,7 +237,7 @@ impl Body {
         }
         let read = match self.error.take() {
             Some(error) => Err(error),
-            None => read_available(&mut self.connection.stream, out, &mut self.error).await,
+            None => read_available(self.connection.stream(), out, &mut self.error).await,
         };
         read.map_err(|error| self.connection.broken(&error))
     }

@@ -31,7 +31,7 @@ pub(super) enum Stream {
 /// A connection to one origin.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) stream: Stream,
+    stream: Option<Stream>,
     /// Came and not yet used: what follows a head.
     pub(super) ahead: Ahead,
     /// `host` or `host:port`, for messages.
@@ -78,12 +78,35 @@ pub(super) struct ExchangeError {
 impl Connection {
     pub(super) fn new(stream: Stream, name: &RemoteName) -> Self {
         Self {
-            stream,
+            stream: Some(stream),
             ahead: Ahead::default(),
             authority: name.authority(),
             origin: name.clone(),
             is_used: false,
         }
+    }
+
+    pub(super) fn stream(&mut self) -> &mut Stream {
+        self.stream.as_mut().expect("the socket is here")
+    }
+
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self.stream, Some(Stream::Plain(_)))
+    }
+
+    /// The socket, for a thread that may block, and what else is known of the connection.
+    pub(super) fn without_socket(mut self) -> io::Result<(Self, std::net::TcpStream)> {
+        let Some(Stream::Plain(stream)) = self.stream.take() else { panic!("the socket is plain") };
+        let socket = stream.into_std()?;
+        socket.set_nonblocking(false)?;
+        Ok((self, socket))
+    }
+
+    /// Takes back what [`Connection::without_socket`] gave.
+    pub(super) fn with_socket(mut self, socket: std::net::TcpStream) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        self.stream = Some(Stream::Plain(TcpStream::from_std(socket)?));
+        Ok(self)
     }
 
     /// Whether requests for `name` go to where this connection leads.
@@ -94,7 +117,7 @@ impl Connection {
     /// The connection, if the server has neither closed it nor said anything since its answer.
     pub(super) fn if_quiet(self) -> Option<Self> {
         let mut byte = [0];
-        let tcp = match &self.stream {
+        let tcp = match self.stream.as_ref()? {
             Stream::Plain(tcp) => tcp,
             Stream::Tls(tls) => tls.get_ref().0,
         };
@@ -114,8 +137,8 @@ impl Connection {
         let request = request_head(fetch, authorization, settings);
         let mut nothing_came = true;
         let exchange = async {
-            self.stream.write_all(request.as_bytes()).await?;
-            self.stream.flush().await?;
+            self.stream().write_all(request.as_bytes()).await?;
+            self.stream().flush().await?;
             self.final_head(&mut nothing_came).await
         };
         let Timeouts { response_head, .. } = settings.timeouts;
@@ -204,7 +227,8 @@ impl Connection {
             self.ahead.start = 0;
         }
         self.ahead.bytes.reserve(PIECE_BYTES);
-        self.stream.read_buf(&mut self.ahead.bytes).await
+        let stream = self.stream.as_mut().expect("the socket is here");
+        stream.read_buf(&mut self.ahead.bytes).await
     }
 }
 

@@ -7,6 +7,7 @@ mod closing;
 mod downloads;
 mod files;
 mod framing;
+mod large;
 mod origin;
 mod secure;
 mod stopping;
