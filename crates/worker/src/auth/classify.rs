@@ -161,8 +161,9 @@ pub(super) fn kdc_error_class(number: u32) -> FailureClass {
         23 => FailureClass::Expired,
         // KDC_ERR_NAME_EXP, KDC_ERR_POLICY, KDC_ERR_CLIENT_REVOKED, KDC_ERR_CLIENT_NOTYET
         1 | 12 | 18 | 21 => FailureClass::Account,
-        // KDC_ERR_S_PRINCIPAL_UNKNOWN, KDC_ERR_SERVICE_REVOKED, KDC_ERR_MUST_USE_USER2USER
-        7 | 19 | 27 => FailureClass::Target,
+        // KDC_ERR_SERVICE_EXP, KDC_ERR_S_PRINCIPAL_UNKNOWN, KDC_ERR_SERVICE_REVOKED,
+        // KDC_ERR_MUST_USE_USER2USER
+        2 | 7 | 19 | 27 => FailureClass::Target,
         // KRB_AP_ERR_SKEW
         37 => FailureClass::Skew,
         // KDC_ERR_SVC_UNAVAILABLE, KRB_ERR_GENERIC
@@ -171,18 +172,37 @@ pub(super) fn kdc_error_class(number: u32) -> FailureClass {
     }
 }
 
+/// What a server means that refuses a ticket with this error number, in brackets behind a sentence.
+pub(super) fn server_error_words(number: u32) -> String {
+    let words = match number {
+        // KRB_AP_ERR_BAD_INTEGRITY, KRB_AP_ERR_MODIFIED, KRB_AP_ERR_BADKEYVER, KRB_AP_ERR_NOKEY
+        31 | 41 | 44 | 45 => "its key is not the one the KDC has for it",
+        // KRB_AP_ERR_TKT_EXPIRED, KRB_AP_ERR_TKT_NYV, KRB_AP_ERR_SKEW
+        32 | 33 | 37 => "its clock is too far from the KDC's",
+        34 => "it takes the request for a repeated one",
+        35 => "it is not the service that the ticket is for",
+        _ => return format!("Kerberos error {number}"),
+    };
+    format!("{words}: Kerberos error {number}")
+}
+
 /// What the error number of a KDC says, as the end of a sentence that names the KDC.
 pub(super) fn kdc_error_words(number: u32) -> String {
     match number {
         1 => "says that the account has expired".to_owned(),
+        2 => "says that the service's account has expired".to_owned(),
         6 => "does not know this user".to_owned(),
         7 => "does not know the service".to_owned(),
         12 => "does not allow this logon by its policy".to_owned(),
         14 => "has no encryption type in common with us (AES is needed)".to_owned(),
+        16 => "wants the password to be proved in a way that is not spoken here".to_owned(),
         18 => "says that the account is locked or disabled".to_owned(),
+        19 => "says that the service's account is disabled".to_owned(),
+        21 => "says that the account is not valid yet".to_owned(),
         23 => "says that the password has expired and must be changed first".to_owned(),
         24 | 31 => "refused the password".to_owned(),
         37 => "finds our clock too far from its own, even with its own time used".to_owned(),
+        27 => "gives tickets for this service only from user to user".to_owned(),
         29 | 60 => format!("cannot serve us now (Kerberos error {number})"),
         68 => "does not serve this user and names no realm that does".to_owned(),
         other => format!("answered with Kerberos error {other}"),

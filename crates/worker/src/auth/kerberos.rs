@@ -2,9 +2,11 @@
 //!
 //! The library makes and understands the messages. The way to the KDCs is ours, and so is reading
 //! what they say: on an error that decides the matter the library is not asked any more, since it
-//! would go on, or lose the KDC's reason. The configuration is the caller's; of the library's own
-//! look into the service's krb5.conf only the outcome can be checked.
+//! would go on, or lose the KDC's reason. The configuration is the caller's: where the library has
+//! looked into the service's own krb5.conf, its request is put right on the way.
 
+use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,13 +17,20 @@ use sspi::{
     KerberosConfig, Negotiate, NegotiateConfig, SecurityBuffer, Sspi as _, SspiImpl as _,
 };
 
+use self::tickets::Exchange;
+use super::binding::ChannelBinding;
 use super::classify::{self, FailureClass, Fault};
+use super::dns;
 use super::identity::UserName;
 use super::kdc;
 use super::krb_message::{self, KrbError, Reply, RequestKind};
-use super::krb5_conf::{KdcAddress, Krb5Conf};
+use super::krb5_conf::{KdcAddress, Krb5Conf, Transport};
 use super::mechanism::{Incoming, Mechanism, PeerProof, Pending};
 use super::spnego::{self, State};
+
+mod tickets;
+
+pub use self::tickets::Tickets;
 
 /// The library wants to know a KDC before it begins. This one is never asked: each message goes to
 /// the KDCs of the realm it names.
@@ -32,6 +41,18 @@ const COMPUTER_NAME: &str = "OPENBITS";
 const REALMS_MAX: u8 = 10;
 /// Messages of one logon: two or three for the first ticket, then one for each realm on the way.
 const MESSAGES_MAX: u8 = 16;
+/// KDCs that are taken from one answer of the DNS.
+const KDCS_MAX: usize = 16;
+
+/// Where tickets come from.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TicketSource {
+    /// The caller's krb5.conf; none means the system's.
+    pub(super) krb5_files: Vec<PathBuf>,
+    /// Where KDCs are looked for that krb5.conf does not name; `None` means the system's servers.
+    pub(super) name_servers: Option<Vec<SocketAddr>>,
+    pub(super) tickets: Tickets,
+}
 
 /// The exchange of one connection.
 pub(super) struct KerberosMechanism {
@@ -39,9 +60,12 @@ pub(super) struct KerberosMechanism {
     principal: String,
     user: UserName,
     password: Secret,
-    files: Vec<PathBuf>,
+    source: TicketSource,
+    binding: Option<ChannelBinding>,
     /// The context whose token has been sent.
     begun: Option<Context>,
+    /// Whose kept tickets are in it.
+    kept: Option<Client>,
     notes: Vec<String>,
 }
 
@@ -49,6 +73,8 @@ struct Context {
     negotiate: Box<Negotiate>,
     identity: Option<CredentialsBuffers>,
     principal: String,
+    /// Empty, or the binding as the library takes it.
+    binding: Vec<SecurityBuffer>,
 }
 
 /// A client as a KDC is asked for it.
@@ -77,21 +103,24 @@ impl From<Fault> for Refusal {
 }
 
 impl KerberosMechanism {
-    /// `principal` is the service's name, `files` the caller's krb5.conf; none means the system's.
+    /// `principal` is the service's name.
     pub(super) fn new(
         host: &str,
         principal: &str,
         user: UserName,
         password: &Secret,
-        files: &[PathBuf],
+        source: TicketSource,
+        binding: Option<ChannelBinding>,
     ) -> Self {
         Self {
             host: host.to_owned(),
             principal: principal.to_owned(),
             user,
             password: password.duplicate(),
-            files: files.to_owned(),
+            source,
+            binding,
             begun: None,
+            kept: None,
             notes: Vec::new(),
         }
     }
@@ -103,12 +132,14 @@ impl KerberosMechanism {
                 format!("{} is an address, and Kerberos needs a host name", self.host),
             ));
         }
-        let files = self.files.clone();
+        let files = self.source.krb5_files.clone();
         let conf = tokio::task::spawn_blocking(move || Krb5Conf::load(&files))
             .await
             .expect("reading krb5.conf neither panics nor is cancelled");
 
-        let clients = clients(&self.user, &self.host, &conf)?;
+        let mut clients = clients(&self.user, &self.host, &conf)?;
+        // The one that had tickets before was the right one.
+        clients.sort_by_key(|client| !self.source.tickets.has(client));
         let mut refusal = None;
         for client in &clients {
             match self.log_on(client.clone(), &conf).await {
@@ -148,11 +179,37 @@ impl KerberosMechanism {
     }
 
     async fn log_on_in_one_realm(&mut self, client: &Client, conf: &Krb5Conf) -> Result<Vec<u8>, Refusal> {
-        let mut context = Context::new(client, &self.password, &self.principal)?;
-        let mut talk = Talk { client, conf, messages: 0, skew_told: false, last: None, notes: Vec::new() };
+        let tickets = self.source.tickets.clone();
+        let kept = tickets.answers(client, &self.principal);
+        if !kept.is_empty() {
+            if let Ok(token) = self.log_on_with(client, conf, kept).await {
+                self.kept = Some(client.clone());
+                return Ok(token);
+            }
+            // Of another password, or too old. What is asked now is fresh, and its outcome counts.
+            tickets.forget(client);
+        }
+        self.kept = None;
+        self.log_on_with(client, conf, Vec::new()).await
+    }
+
+    /// Gets the tickets for `client`, as far as it goes from answers that were kept.
+    async fn log_on_with(
+        &mut self,
+        client: &Client,
+        conf: &Krb5Conf,
+        kept: Vec<Exchange>,
+    ) -> Result<Vec<u8>, Refusal> {
+        let mut context = Context::new(client, &self.password, &self.principal, self.binding.as_ref())?;
+        let name_servers = self.source.name_servers.as_deref();
+        let mut talk = Talk::new(client, conf, name_servers, kept);
         let outcome = context.begin(&mut talk).await;
         self.notes.append(&mut talk.notes);
         let token = outcome?;
+        // A time that was corrected is not in the answers, so they are of no use alone.
+        if !talk.skew_told {
+            self.source.tickets.keep(client, &self.principal, talk.carried);
+        }
         self.begun = Some(context);
         Ok(token)
     }
@@ -174,20 +231,25 @@ impl KerberosMechanism {
     }
 
     /// The server does not take the ticket that its KDC has just given out.
-    fn ticket_refused(&self, token: Option<&[u8]>) -> Fault {
+    fn ticket_refused(&mut self, token: Option<&[u8]>) -> Fault {
+        if let Some(client) = &self.kept {
+            self.source.tickets.forget(client);
+        }
         let error = token
             .and_then(|token| spnego::answer(token)?.token)
             .and_then(spnego::kerberos_error)
-            .map(|error| match error.number {
-                krb_message::KRB_AP_ERR_SKEW => {
-                    " (its clock is too far from the KDC's: Kerberos error 37)".to_owned()
-                }
-                number => format!(" (Kerberos error {number})"),
-            })
+            .map(|error| format!(" ({})", classify::server_error_words(error.number)))
             .unwrap_or_default();
+        // A binding that does not fit is refused without a word.
+        let doubt = match &self.binding {
+            Some(_) if error.is_empty() => {
+                "; if something in between opens the TLS connection, that is the reason"
+            }
+            _ => "",
+        };
         Fault::new(
             FailureClass::TicketRefused,
-            format!("{} refused a Kerberos ticket that the KDC gave out for it{error}", self.host),
+            format!("{} refused a Kerberos ticket that the KDC gave out for it{error}{doubt}", self.host),
         )
     }
 
@@ -196,6 +258,31 @@ impl KerberosMechanism {
             FailureClass::Peer,
             format!("{} could not prove by Kerberos that it is the server that was asked", self.host),
         )
+    }
+}
+
+/// Without any KDC.
+#[cfg(any(test, fuzzing))]
+impl KerberosMechanism {
+    /// A logon for which the KDCs have given these answers.
+    pub(super) async fn fed_with(user: UserName, replies: Vec<Vec<u8>>) -> Result<(), Fault> {
+        let mut mechanism = Self::with_any_context(user);
+        let client = Client { name: "user".to_owned(), realm: "EXAMPLE.TEST".to_owned() };
+        let exchange = |reply| Exchange { kind: RequestKind::Logon, realm: client.realm.clone(), reply };
+        let kept = replies.into_iter().map(exchange).collect();
+        let outcome = mechanism.log_on_with(&client, &Krb5Conf::default(), kept).await;
+        outcome.map(drop).map_err(|refusal| mechanism.fault(refusal))
+    }
+
+    /// A mechanism that takes a server's token, and knows no KDC.
+    pub(super) fn with_any_context(user: UserName) -> Self {
+        let source = TicketSource { name_servers: Some(Vec::new()), ..TicketSource::default() };
+        let password = Secret::new("secret".to_owned());
+        let client = Client { name: "user".to_owned(), realm: "EXAMPLE.TEST".to_owned() };
+        let context = Context::new(&client, &password, "HTTP/host.test", None);
+        let mut mechanism = Self::new("host.test", "HTTP/host.test", user, &password, source, None);
+        mechanism.begun = context.ok();
+        mechanism
     }
 }
 
@@ -236,19 +323,22 @@ impl Mechanism for KerberosMechanism {
         false
     }
 
+    fn may_begin_afresh(&self) -> bool {
+        self.kept.is_some()
+    }
+
     fn notes(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notes)
     }
 }
 
 impl Context {
-    fn new(client: &Client, password: &Secret, principal: &str) -> Result<Self, Fault> {
-        if !client.name.is_ascii() || !client.realm.is_ascii() {
-            return Err(Fault::new(
-                FailureClass::Config,
-                "a user name or realm with letters outside ASCII cannot be used with Kerberos yet",
-            ));
-        }
+    fn new(
+        client: &Client,
+        password: &Secret,
+        principal: &str,
+        binding: Option<&ChannelBinding>,
+    ) -> Result<Self, Fault> {
         let kerberos = KerberosConfig::new_with_kdc_url(PLACEHOLDER_KDC, COMPUTER_NAME.to_owned());
         // Without NTLM in the list the server cannot choose it, and the library not fall back to it.
         let config =
@@ -260,12 +350,23 @@ impl Context {
             negotiate: Box::new(negotiate),
             identity: Some(CredentialsBuffers::AuthIdentity(identity)),
             principal: principal.to_owned(),
+            binding: binding
+                .map(|binding| SecurityBuffer::new(binding.buffer(), BufferType::ChannelBindings))
+                .into_iter()
+                .collect(),
         })
+    }
+
+    /// What the library gets: a token of the server, and the binding.
+    fn input(&self, token: Vec<u8>) -> Vec<SecurityBuffer> {
+        let mut input = self.binding.clone();
+        input.push(SecurityBuffer::new(token, BufferType::Token));
+        input
     }
 
     /// The first token, with all that has to be asked for it.
     async fn begin(&mut self, talk: &mut Talk<'_>) -> Result<Vec<u8>, Refusal> {
-        let mut input = [SecurityBuffer::new(Vec::new(), BufferType::Token)];
+        let mut input = self.input(Vec::new());
         let mut output = [SecurityBuffer::new(Vec::new(), BufferType::Token)];
         let mut builder = self
             .negotiate
@@ -299,7 +400,7 @@ impl Context {
 
     /// Feeds the server's token, for which no KDC is needed.
     fn run(&mut self, token: Vec<u8>) -> sspi::Result<()> {
-        let mut input = [SecurityBuffer::new(token, BufferType::Token)];
+        let mut input = self.input(token);
         let mut output = [SecurityBuffer::new(Vec::new(), BufferType::Token)];
         let mut builder = self
             .negotiate
@@ -319,6 +420,13 @@ impl Context {
 struct Talk<'a> {
     client: &'a Client,
     conf: &'a Krb5Conf,
+    name_servers: Option<&'a [SocketAddr]>,
+    /// Answers from before, to be given instead of asking while they fit.
+    kept: VecDeque<Exchange>,
+    /// All that has been asked and answered.
+    carried: Vec<Exchange>,
+    /// The KDCs of realms that krb5.conf does not name.
+    found: Vec<(String, Vec<KdcAddress>)>,
     messages: u8,
     skew_told: bool,
     /// Who answered last, and for which realm.
@@ -326,7 +434,27 @@ struct Talk<'a> {
     notes: Vec<String>,
 }
 
-impl Talk<'_> {
+impl<'a> Talk<'a> {
+    fn new(
+        client: &'a Client,
+        conf: &'a Krb5Conf,
+        name_servers: Option<&'a [SocketAddr]>,
+        kept: Vec<Exchange>,
+    ) -> Self {
+        Self {
+            client,
+            conf,
+            name_servers,
+            kept: kept.into(),
+            carried: Vec::new(),
+            found: Vec::new(),
+            messages: 0,
+            skew_told: false,
+            last: None,
+            notes: Vec::new(),
+        }
+    }
+
     /// Carries one message of the library, with its length in front, and brings the answer. An
     /// error that decides the matter does not get back to the library.
     async fn carry(&mut self, framed: &[u8]) -> Result<Vec<u8>, Refusal> {
@@ -338,49 +466,100 @@ impl Talk<'_> {
             )));
         }
         let message = framed.get(4..).unwrap_or_default();
-        let (kind, realm) = krb_message::request(message).ok_or_else(|| {
-            Fault::new(FailureClass::Config, "the Kerberos library made a request we cannot read")
-        })?;
-        if kind == RequestKind::Logon && realm != self.client.realm {
-            return Err(Refusal::Fault(Fault::new(
-                FailureClass::Config,
-                format!(
-                    "realm {} cannot be asked, because [domain_realm] of the service's own krb5.conf makes it {realm}",
-                    self.client.realm
-                ),
-            )));
-        }
-        let kdcs = self.conf.kdcs(&realm);
-        if kdcs.is_empty() {
-            return Err(Refusal::Fault(no_kdc(&realm, self.conf)));
-        }
-        let answer = kdc::ask(kdcs, message).await.map_err(|unreachable| {
-            Fault::new(
-                FailureClass::NoAuthority,
-                format!("no KDC of realm {realm} can be reached ({unreachable})"),
-            )
-        })?;
-        self.judge(kind, &realm, &answer)?;
+        let unreadable =
+            || Fault::new(FailureClass::Config, "the Kerberos library made a request we cannot read");
+        let (kind, realm) = krb_message::request(message).ok_or_else(unreadable)?;
+        // The library has looked into [domain_realm] of the service's own krb5.conf, and makes every
+        // realm upper-case. The realm is the caller's.
+        let changed = match kind {
+            RequestKind::Logon if realm != self.client.realm => {
+                Some(krb_message::logon_for_realm(message, &self.client.realm).ok_or_else(unreadable)?)
+            }
+            RequestKind::Logon | RequestKind::Service => None,
+        };
+        let realm = if changed.is_some() { self.client.realm.clone() } else { realm };
+        let message = changed.as_deref().unwrap_or(message);
 
-        self.last = Some((answer.kdc, realm));
-        let length = u32::try_from(answer.message.len()).expect("answers are limited");
-        Ok([&length.to_be_bytes()[..], &answer.message].concat())
+        let reply = match self.kept.pop_front() {
+            Some(kept) if kept.kind == kind && kept.realm == realm => kept.reply,
+            _ => {
+                self.kept.clear();
+                self.ask(kind, &realm, message).await?
+            }
+        };
+        self.carried.push(Exchange { kind, realm, reply: reply.clone() });
+        let length = u32::try_from(reply.len()).expect("answers are limited");
+        Ok([&length.to_be_bytes()[..], &reply].concat())
+    }
+
+    /// Asks the KDCs of `realm`, and brings what the library is to get.
+    async fn ask(&mut self, kind: RequestKind, realm: &str, message: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let kdcs = self.kdcs(realm).await?;
+        let answer =
+            kdc::ask(&kdcs, self.conf.udp_preference_limit(), message).await.map_err(|unreachable| {
+                Fault::new(
+                    FailureClass::NoAuthority,
+                    format!("no KDC of realm {realm} can be reached ({unreachable})"),
+                )
+            })?;
+        self.last = Some((answer.kdc.clone(), realm.to_owned()));
+        self.judge(kind, realm, answer)
+    }
+
+    /// The KDCs of `realm`: those in krb5.conf, else those the DNS knows.
+    async fn kdcs(&mut self, realm: &str) -> Result<Vec<KdcAddress>, Fault> {
+        let configured = self.conf.kdcs(realm);
+        if !configured.is_empty() {
+            return Ok(configured.to_vec());
+        }
+        if let Some((_, kdcs)) = self.found.iter().find(|(known, _)| known == realm) {
+            return Ok(kdcs.clone());
+        }
+        if !self.conf.dns_lookup_kdc() {
+            return Err(no_kdc(realm, self.conf, ""));
+        }
+        let servers = match self.name_servers {
+            Some(servers) => servers.to_vec(),
+            None => tokio::task::spawn_blocking(dns::system_servers)
+                .await
+                .expect("reading resolv.conf neither panics nor is cancelled"),
+        };
+        let mut trouble = None;
+        for (service, transport) in [("_kerberos._tcp", Transport::Tcp), ("_kerberos._udp", Transport::Udp)] {
+            match dns::places(&servers, &format!("{service}.{realm}")).await {
+                Ok(places) if places.is_empty() => {}
+                Ok(places) => {
+                    let address =
+                        |place: dns::Place| KdcAddress { host: place.host, port: place.port, transport };
+                    let kdcs: Vec<_> = places.into_iter().take(KDCS_MAX).map(address).collect();
+                    self.found.push((realm.to_owned(), kdcs.clone()));
+                    return Ok(kdcs);
+                }
+                Err(error) => trouble = Some(error),
+            }
+        }
+        Err(no_kdc(
+            realm,
+            self.conf,
+            if trouble.is_some() { ", and the DNS does not answer" } else { " or in the DNS" },
+        ))
     }
 
     /// Lets an answer pass to the library, or refuses.
-    fn judge(&mut self, kind: RequestKind, realm: &str, answer: &kdc::Answer) -> Result<(), Refusal> {
-        let kdc = answer.kdc.clone();
+    fn judge(&mut self, kind: RequestKind, realm: &str, answer: kdc::Answer) -> Result<Vec<u8>, Refusal> {
+        let kdc = answer.kdc;
         let error = match krb_message::reply(&answer.message) {
-            Some(Reply::Ticket) if self.messages == 1 => {
-                return Err(Refusal::Fault(Fault::new(
-                    FailureClass::Config,
-                    format!(
-                        "the KDC {kdc} of realm {realm} gives this account tickets without pre-authentication, \
-                         which is not possible yet"
-                    ),
-                )));
+            // An account that needs to prove nothing. The library knows only those that have to, and
+            // so it is made to prove all the same.
+            Some(Reply::Ticket) if self.messages == 1 && kind == RequestKind::Logon => {
+                return krb_message::demand_of_proof(&answer.message, realm).ok_or_else(|| {
+                    Refusal::Fault(Fault::new(
+                        FailureClass::NoAuthority,
+                        format!("the KDC {kdc} of realm {realm} does not answer in Kerberos"),
+                    ))
+                });
             }
-            Some(Reply::Ticket) => return Ok(()),
+            Some(Reply::Ticket) => return Ok(answer.message),
             Some(Reply::Error(error)) => error,
             None => {
                 return Err(Refusal::Fault(Fault::new(
@@ -390,12 +569,14 @@ impl Talk<'_> {
             }
         };
         match (kind, error.number) {
-            (RequestKind::Logon, krb_message::KDC_ERR_PREAUTH_REQUIRED) if self.messages == 1 => Ok(()),
+            (RequestKind::Logon, krb_message::KDC_ERR_PREAUTH_REQUIRED) if self.messages == 1 => {
+                Ok(answer.message)
+            }
             // The library takes the KDC's time, once.
             (RequestKind::Logon, krb_message::KRB_AP_ERR_SKEW) if !self.skew_told => {
                 self.skew_told = true;
                 self.notes.push(correction(&kdc, realm, error.server_time, SystemTime::now()));
-                Ok(())
+                Ok(answer.message)
             }
             _ => Err(Refusal::Kdc { kdc, realm: realm.to_owned(), error }),
         }
@@ -450,10 +631,10 @@ fn clients(user: &UserName, host: &str, conf: &Krb5Conf) -> Result<Vec<Client>, 
     }
 }
 
-fn no_kdc(realm: &str, conf: &Krb5Conf) -> Fault {
+fn no_kdc(realm: &str, conf: &Krb5Conf, nor: &str) -> Fault {
     Fault::new(
         FailureClass::NoKdcKnown,
-        format!("no KDC is configured for realm {realm} in {}", conf.sources()),
+        format!("no KDC is configured for realm {realm} in {}{nor}", conf.sources()),
     )
 }
 
