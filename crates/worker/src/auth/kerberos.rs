@@ -28,6 +28,8 @@ use super::krb5_conf::{KdcAddress, Krb5Conf, Transport};
 use super::mechanism::{Incoming, Mechanism, PeerProof, Pending};
 use super::spnego::{self, State};
 
+#[cfg(any(test, fuzzing))]
+pub(super) mod recorded;
 mod tickets;
 
 pub use self::tickets::Tickets;
@@ -258,31 +260,6 @@ impl KerberosMechanism {
             FailureClass::Peer,
             format!("{} could not prove by Kerberos that it is the server that was asked", self.host),
         )
-    }
-}
-
-/// Without any KDC.
-#[cfg(any(test, fuzzing))]
-impl KerberosMechanism {
-    /// A logon for which the KDCs have given these answers.
-    pub(super) async fn fed_with(user: UserName, replies: Vec<Vec<u8>>) -> Result<(), Fault> {
-        let mut mechanism = Self::with_any_context(user);
-        let client = Client { name: "user".to_owned(), realm: "EXAMPLE.TEST".to_owned() };
-        let exchange = |reply| Exchange { kind: RequestKind::Logon, realm: client.realm.clone(), reply };
-        let kept = replies.into_iter().map(exchange).collect();
-        let outcome = mechanism.log_on_with(&client, &Krb5Conf::default(), kept).await;
-        outcome.map(drop).map_err(|refusal| mechanism.fault(refusal))
-    }
-
-    /// A mechanism that takes a server's token, and knows no KDC.
-    pub(super) fn with_any_context(user: UserName) -> Self {
-        let source = TicketSource { name_servers: Some(Vec::new()), ..TicketSource::default() };
-        let password = Secret::new("secret".to_owned());
-        let client = Client { name: "user".to_owned(), realm: "EXAMPLE.TEST".to_owned() };
-        let context = Context::new(&client, &password, "HTTP/host.test", None);
-        let mut mechanism = Self::new("host.test", "HTTP/host.test", user, &password, source, None);
-        mechanism.begun = context.ok();
-        mechanism
     }
 }
 

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::auth::binding::tests::some_binding;
 use crate::auth::der;
 use crate::auth::dns::tests::{local_record, name_server};
 use crate::auth::krb_message::tests::krb_error;
@@ -288,4 +289,65 @@ fn the_difference_of_clocks_is_said_in_words() {
         let said = correction(&kdc, "EXAMPLE.TEST", theirs, now);
         assert!(said.contains(says), "{said}");
     }
+}
+
+#[tokio::test]
+async fn tickets_that_were_kept_serve_with_a_fresh_proof_each_time() {
+    let log_on = || recorded::log_on(&[recorded::DEMAND, recorded::LOGON], &[recorded::SERVICE], None);
+    let (_, first) = log_on().await.unwrap();
+    let (_, second) = log_on().await.unwrap();
+    assert_ne!(first, second);
+    let fault = recorded::log_on(&[recorded::DEMAND, recorded::LOGON], &[], None).await.err().unwrap();
+    assert_eq!(fault.class, FailureClass::NoKdcKnown, "{}", fault.message);
+}
+
+#[tokio::test]
+async fn a_proof_is_bound_to_the_certificate_in_both_places() {
+    let binding = some_binding();
+    let answers = (&[recorded::DEMAND, recorded::LOGON], &[recorded::SERVICE]);
+    let (_, token) = recorded::log_on(answers.0, answers.1, Some(binding.clone())).await.unwrap();
+    let (checksum, options) = authenticator(&token);
+    assert_eq!(checksum[..4], [16, 0, 0, 0], "the length of what follows");
+    assert_eq!(checksum[4..20], binding.md5());
+    // AP-OPTIONS (143): 0x4000, four octets, the lowest first.
+    let element = [
+        der::wrap(der::field(0), &der::wrap(der::INTEGER, &[0, 143])),
+        der::wrap(der::field(1), &der::wrap(der::OCTET_STRING, &[0, 0x40, 0, 0])),
+    ];
+    assert_eq!(options, Some(der::wrap(der::SEQUENCE, &element.concat())));
+
+    let (_, token) = recorded::log_on(answers.0, answers.1, None).await.unwrap();
+    let (checksum, options) = authenticator(&token);
+    assert_eq!((&checksum[4..20], options), (&[0; 16][..], None));
+}
+
+/// The checksum in the authenticator of a first token, and its authorization data.
+fn authenticator(token: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {
+    use picky_krb::constants::key_usages::AP_REQ_AUTHENTICATOR;
+    use picky_krb::crypto::CipherSuite;
+    use sspi::kerberos::client::extractors;
+
+    const SALT: &str = "EXAMPLE.TESTalice";
+    let cipher = CipherSuite::Aes256CtsHmacSha196;
+    let mut encryption = sspi::kerberos::EncryptionParams::default_for_client();
+    encryption.encryption_type = Some(cipher.clone());
+    let logon = picky_asn1_der::from_bytes(recorded::LOGON).unwrap();
+    let key = extractors::extract_session_key_from_as_rep(&logon, SALT, "secret", &encryption).unwrap();
+    let service = picky_asn1_der::from_bytes(recorded::SERVICE).unwrap();
+    let key = extractors::extract_session_key_from_tgs_rep(&service, &key, &encryption).unwrap();
+
+    // KRB_AP_REQ behind the mechanism's name and 01 00.
+    let start = token.windows(3).position(|window| window == [0x01, 0x00, der::application(14)]).unwrap();
+    let fields =
+        der::open(der::open(&token[start + 2..], der::application(14)).unwrap(), der::SEQUENCE).unwrap();
+    let sealed = der::open(der::find(fields, der::field(4)).unwrap(), der::SEQUENCE).unwrap();
+    let sealed = der::open(der::find(sealed, der::field(2)).unwrap(), der::OCTET_STRING).unwrap();
+    let opened = cipher.cipher().decrypt(key.as_ref(), AP_REQ_AUTHENTICATOR, sealed).unwrap();
+
+    let fields = der::open(der::open(&opened, der::application(2)).unwrap(), der::SEQUENCE).unwrap();
+    let checksum = der::open(der::find(fields, der::field(3)).unwrap(), der::SEQUENCE).unwrap();
+    let checksum = der::open(der::find(checksum, der::field(1)).unwrap(), der::OCTET_STRING).unwrap();
+    let options =
+        der::find(fields, der::field(8)).map(|data| der::open(data, der::SEQUENCE).unwrap().to_vec());
+    (checksum.to_vec(), options)
 }
