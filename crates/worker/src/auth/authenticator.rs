@@ -8,18 +8,22 @@ use std::fmt;
 use std::mem;
 
 use base64::Engine as _;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD};
+use base64::engine::general_purpose::STANDARD;
 use bits_core::credentials::{AuthScheme, AuthTarget, Credential};
 use zeroize::Zeroizing;
 
+use self::token::{token_header, token_of};
 use super::binding::ChannelBinding;
 use super::challenge::{self, Challenge};
 use super::classify::{AuthFailure, FailureClass, Fault};
 use super::digest::{DigestChallenge, DigestSession, WrongProof};
 use super::kerberos::TicketSource;
 use super::mechanism::{Aim, Incoming, Library, Mechanism, Mechanisms, PeerProof};
-use super::select::{self, Circumstances, Method, PassedOver};
+use super::select::{self, Circumstances, Method};
 use super::{Answer, Authorization, KerberosEnvironment, Origin, Policy, SendAgain, ServiceName, basic};
+
+mod ending;
+mod token;
 
 /// Messages of one exchange that we send. NTLM needs two, Kerberos one.
 const LEGS_MAX: u8 = 5;
@@ -31,11 +35,6 @@ const RESTARTS_MAX: u8 = 1;
 const REFUSALS_MAX: u8 = 16;
 /// Characters of a server's realm that are repeated to a person.
 const REALM_SHOWN_MAX: usize = 100;
-/// Base64 as servers write it: with padding, or without.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &base64::alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// All that is known about proving oneself to one origin during one attempt.
 ///
@@ -125,9 +124,7 @@ impl Authenticator {
         kerberos: KerberosEnvironment,
         policy: Policy,
     ) -> Self {
-        let source =
-            TicketSource { krb5_files: kerberos.krb5_files, name_servers: None, tickets: kerberos.tickets };
-        let library = Library { host: origin.host.clone(), source };
+        let library = Library { host: origin.host.clone(), source: TicketSource::new(kerberos, policy) };
         Self::with_mechanisms(target, origin, credentials, policy, Box::new(library))
     }
 
@@ -541,111 +538,6 @@ impl Authenticator {
         Ok(())
     }
 
-    /// Puts `method` aside and lets another be tried, unless its failure forbids that.
-    fn go_on_without(&mut self, method: Method, fault: Fault) -> Result<(), AuthFailure> {
-        if !fault.class.leaves_the_secret_unjudged() {
-            return Err(self.give_up(method, fault));
-        }
-        self.notes.push(format!("{}: {}", method.name(), fault.message));
-        self.failed.push((method, fault.class));
-        if method == Method::Kerberos {
-            self.kerberos = KerberosHere::Unknown;
-        }
-        match &self.reason {
-            Some(reason) if reason.class != FailureClass::NotSpoken => {}
-            _ => self.reason = Some(fault),
-        }
-        Ok(())
-    }
-
-    /// Ends the attempt because of `fault` in `method`. When another method had failed before for
-    /// the way things are set up, that is the reason given: what took its place may have been
-    /// refused for the same cause, and "wrong password" would mislead.
-    fn give_up(&mut self, method: Method, fault: Fault) -> AuthFailure {
-        self.refused_proof |= fault.class == FailureClass::Secret;
-        let fault = match self.reason.take() {
-            Some(reason)
-                if fault.class == FailureClass::Secret && reason.class != FailureClass::NotSpoken =>
-            {
-                let (host, name) = (&self.origin.host, method.name());
-                let message = format!("{}; {name} was tried instead, and {host} refused it", reason.message);
-                Fault::new(reason.class.after_a_refusal(), message)
-            }
-            _ => fault,
-        };
-        let failure = self.failure(fault);
-        self.end(failure)
-    }
-
-    /// Ends the attempt because nothing that is offered can be used.
-    fn nothing_left(&mut self, passed_over: &[PassedOver]) -> AuthFailure {
-        let host = &self.origin.host;
-        let mut parts = Vec::new();
-        let class = match self.reason.take() {
-            Some(reason) => {
-                parts.push(reason.message);
-                reason.class
-            }
-            None => FailureClass::NoCandidate,
-        };
-        let missing: Vec<_> = passed_over
-            .iter()
-            .filter_map(|reason| match reason {
-                PassedOver::NoCredential(scheme) => Some(scheme.name()),
-                PassedOver::BasicWithoutTls | PassedOver::UnknownDigest | PassedOver::NtlmForbidden => None,
-            })
-            .collect();
-        if self.offered.is_empty() {
-            parts.push(format!("{host} refused without offering a scheme that is spoken here"));
-        } else if self.credentials.is_empty() {
-            parts.push(format!("{host} asks for credentials ({}), and there are none", missing.join(", ")));
-        } else if !missing.is_empty() && class == FailureClass::NoCandidate {
-            parts.push(format!("{host} asks for {}, for which no credentials are set", missing.join(", ")));
-        }
-        if passed_over.contains(&PassedOver::UnknownDigest) {
-            parts.push(format!("{host} asks for a kind of Digest that is not spoken here"));
-        }
-        if passed_over.contains(&PassedOver::NtlmForbidden) {
-            parts.push(format!("NTLM is not allowed ({host})"));
-        }
-        if passed_over.contains(&PassedOver::BasicWithoutTls) {
-            parts.push(format!("Basic is not used over plain http unless it is asked for by name ({host})"));
-        }
-        let failure = self.failure(Fault::new(class, parts.join("; ")));
-        self.end(failure)
-    }
-
-    fn failure(&self, fault: Fault) -> AuthFailure {
-        AuthFailure {
-            class: fault.class,
-            code: fault.class.code(self.target),
-            transient: fault.class.is_transient(),
-            message: fault.message,
-            offered: self.offered.clone(),
-            realm: self.realm.clone(),
-            refused_proof: self.refused_proof,
-        }
-    }
-
-    fn end(&mut self, failure: AuthFailure) -> AuthFailure {
-        self.stage = Stage::Over(failure.clone());
-        failure
-    }
-
-    fn refused(&self, method: Method) -> Fault {
-        let realm = self.realm.as_ref().map(|realm| format!(", realm \"{realm}\"")).unwrap_or_default();
-        let (host, name) = (&self.origin.host, method.name());
-        Fault::new(FailureClass::Secret, format!("{host} refused the user name or password ({name}{realm})"))
-    }
-
-    fn unproved(&self, name: &str) -> Fault {
-        let host = &self.origin.host;
-        Fault::new(
-            FailureClass::Peer,
-            format!("{host} did not prove by {name} that it is the server that was asked"),
-        )
-    }
-
     fn remember(&mut self, offered: &[Challenge]) {
         self.offered.clear();
         for scheme in offered.iter().filter_map(Challenge::known) {
@@ -676,26 +568,6 @@ impl fmt::Debug for Authenticator {
             .field("stage", &stage)
             .finish_non_exhaustive()
     }
-}
-
-fn token_header(method: Method, token: &[u8]) -> Zeroizing<String> {
-    let scheme = match method.scheme() {
-        AuthScheme::Ntlm => "NTLM ",
-        _ => "Negotiate ",
-    };
-    let mut header = Zeroizing::new(String::with_capacity(scheme.len() + token.len().div_ceil(3) * 4));
-    header.push_str(scheme);
-    STANDARD.encode_string(token, &mut header);
-    header
-}
-
-/// The token that came under the scheme of `method`.
-fn token_of(method: Method, offered: &[Challenge]) -> Option<Vec<u8>> {
-    offered
-        .iter()
-        .filter(|challenge| challenge.known() == Some(method.scheme()))
-        .find_map(Challenge::token)
-        .and_then(|token| LENIENT.decode(token).ok())
 }
 
 fn fresh_cnonce() -> Result<String, Fault> {

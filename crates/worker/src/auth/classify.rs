@@ -224,10 +224,18 @@ mod tests {
             (23, Expired, 0x8019_0191, false, false, false, false),
             (18, Account, 0x8019_0191, false, false, false, false),
             (12, Account, 0x8019_0191, false, false, false, false),
+            (1, Account, 0x8019_0191, false, false, false, false),
+            (21, Account, 0x8019_0191, false, false, false, false),
+            (2, Target, 0x8019_0191, false, true, true, false),
             (7, Target, 0x8019_0191, false, true, true, false),
+            (19, Target, 0x8019_0191, false, true, true, false),
+            (27, Target, 0x8019_0191, false, true, true, false),
+            (16, Config, 0x8019_0191, false, true, true, false),
+            (68, Config, 0x8019_0191, false, true, true, false),
             (37, Skew, 0x8009_0324, true, true, true, false),
             (14, Config, 0x8019_0191, false, true, true, false),
             (29, NoAuthority, 0x8009_0311, true, true, true, false),
+            (60, NoAuthority, 0x8009_0311, true, true, true, false),
         ] {
             let found = kdc_error_class(number);
             assert_eq!(found, class, "{number}");
@@ -236,7 +244,25 @@ mod tests {
             assert_eq!(found.leaves_the_secret_unjudged(), next, "{number}");
             assert_eq!(found.lets_ntlm_stand_in(), ntlm, "{number}");
             assert_eq!(found.asks_for_credentials(), ask, "{number}");
+            // Each has words of its own, that do not send a person to a table of numbers alone.
+            assert!(!kdc_error_words(number).starts_with("answered with"), "{number}");
         }
+    }
+
+    #[test]
+    fn a_server_that_refuses_a_ticket_is_put_into_words() {
+        for (number, says) in [
+            (37, "its clock is too far from the KDC's: Kerberos error 37"),
+            (32, "clock"),
+            (41, "its key is not the one the KDC has for it: Kerberos error 41"),
+            (44, "its key"),
+            (34, "repeated"),
+            (35, "not the service"),
+            (99, "Kerberos error 99"),
+        ] {
+            assert!(server_error_words(number).contains(says), "{number}");
+        }
+        assert_eq!(kdc_error_words(99), "answered with Kerberos error 99");
     }
 
     #[test]

@@ -5,31 +5,30 @@
 //! would go on, or lose the KDC's reason. The configuration is the caller's: where the library has
 //! looked into the service's own krb5.conf, its request is put right on the way.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bits_core::secret::Secret;
 use sspi::generator::GeneratorState;
 use sspi::{
-    AuthIdentityBuffers, BufferType, ClientRequestFlags, CredentialsBuffers, DataRepresentation, ErrorKind,
+    AuthIdentityBuffers, BufferType, ClientRequestFlags, CredentialsBuffers, DataRepresentation,
     KerberosConfig, Negotiate, NegotiateConfig, SecurityBuffer, Sspi as _, SspiImpl as _,
 };
 
+use self::talk::Talk;
 use self::tickets::Exchange;
 use super::binding::ChannelBinding;
 use super::classify::{self, FailureClass, Fault};
-use super::dns;
 use super::identity::UserName;
-use super::kdc;
-use super::krb_message::{self, KrbError, Reply, RequestKind};
-use super::krb5_conf::{KdcAddress, Krb5Conf, Transport};
+use super::krb_message::{self, KrbError};
+use super::krb5_conf::{KdcAddress, Krb5Conf};
 use super::mechanism::{Incoming, Mechanism, PeerProof, Pending};
 use super::spnego::{self, State};
+use super::{KerberosEnvironment, Policy};
 
 #[cfg(any(test, fuzzing))]
 pub(super) mod recorded;
+mod talk;
 mod tickets;
 
 pub use self::tickets::Tickets;
@@ -41,10 +40,6 @@ const PLACEHOLDER_KDC: &str = "tcp://kdc.invalid:88";
 const COMPUTER_NAME: &str = "OPENBITS";
 /// Realms that are asked one after the other, each named by the one before (`credentials.md` §2.12).
 const REALMS_MAX: u8 = 10;
-/// Messages of one logon: two or three for the first ticket, then one for each realm on the way.
-const MESSAGES_MAX: u8 = 16;
-/// KDCs that are taken from one answer of the DNS.
-const KDCS_MAX: usize = 16;
 
 /// Where tickets come from.
 #[derive(Debug, Clone, Default)]
@@ -53,7 +48,20 @@ pub(super) struct TicketSource {
     pub(super) krb5_files: Vec<PathBuf>,
     /// Where KDCs are looked for that krb5.conf does not name; `None` means the system's servers.
     pub(super) name_servers: Option<Vec<SocketAddr>>,
-    pub(super) tickets: Tickets,
+    /// Where tickets are kept for further connections; `None` means that each gets fresh ones.
+    pub(super) tickets: Option<Tickets>,
+}
+
+impl TicketSource {
+    /// The source as the owner has it, under what is allowed.
+    pub(super) fn new(environment: KerberosEnvironment, policy: Policy) -> Self {
+        Self {
+            krb5_files: environment.krb5_files,
+            name_servers: None,
+            // An old proof of the server would pass for a new one.
+            tickets: (!policy.require_peer_proof).then_some(environment.tickets),
+        }
+    }
 }
 
 /// The exchange of one connection.
@@ -141,7 +149,9 @@ impl KerberosMechanism {
 
         let mut clients = clients(&self.user, &self.host, &conf)?;
         // The one that had tickets before was the right one.
-        clients.sort_by_key(|client| !self.source.tickets.has(client));
+        if let Some(tickets) = &self.source.tickets {
+            clients.sort_by_key(|client| !tickets.has(client));
+        }
         let mut refusal = None;
         for client in &clients {
             match self.log_on(client.clone(), &conf).await {
@@ -181,9 +191,11 @@ impl KerberosMechanism {
     }
 
     async fn log_on_in_one_realm(&mut self, client: &Client, conf: &Krb5Conf) -> Result<Vec<u8>, Refusal> {
-        let tickets = self.source.tickets.clone();
-        let kept = tickets.answers(client, &self.principal);
-        if !kept.is_empty() {
+        self.kept = None;
+        if let Some(tickets) = self.source.tickets.clone()
+            && let kept = tickets.answers(client, &self.principal)
+            && !kept.is_empty()
+        {
             if let Ok(token) = self.log_on_with(client, conf, kept).await {
                 self.kept = Some(client.clone());
                 return Ok(token);
@@ -191,7 +203,6 @@ impl KerberosMechanism {
             // Of another password, or too old. What is asked now is fresh, and its outcome counts.
             tickets.forget(client);
         }
-        self.kept = None;
         self.log_on_with(client, conf, Vec::new()).await
     }
 
@@ -209,8 +220,10 @@ impl KerberosMechanism {
         self.notes.append(&mut talk.notes);
         let token = outcome?;
         // A time that was corrected is not in the answers, so they are of no use alone.
-        if !talk.skew_told {
-            self.source.tickets.keep(client, &self.principal, talk.carried);
+        if let Some(tickets) = &self.source.tickets
+            && !talk.skew_told
+        {
+            tickets.keep(client, &self.principal, talk.carried);
         }
         self.begun = Some(context);
         Ok(token)
@@ -234,8 +247,8 @@ impl KerberosMechanism {
 
     /// The server does not take the ticket that its KDC has just given out.
     fn ticket_refused(&mut self, token: Option<&[u8]>) -> Fault {
-        if let Some(client) = &self.kept {
-            self.source.tickets.forget(client);
+        if let (Some(client), Some(tickets)) = (&self.kept, &self.source.tickets) {
+            tickets.forget(client);
         }
         let error = token
             .and_then(|token| spnego::answer(token)?.token)
@@ -393,192 +406,6 @@ impl Context {
     }
 }
 
-/// The conversation with the KDCs for one context.
-struct Talk<'a> {
-    client: &'a Client,
-    conf: &'a Krb5Conf,
-    name_servers: Option<&'a [SocketAddr]>,
-    /// Answers from before, to be given instead of asking while they fit.
-    kept: VecDeque<Exchange>,
-    /// All that has been asked and answered.
-    carried: Vec<Exchange>,
-    /// The KDCs of realms that krb5.conf does not name.
-    found: Vec<(String, Vec<KdcAddress>)>,
-    messages: u8,
-    skew_told: bool,
-    /// Who answered last, and for which realm.
-    last: Option<(KdcAddress, String)>,
-    notes: Vec<String>,
-}
-
-impl<'a> Talk<'a> {
-    fn new(
-        client: &'a Client,
-        conf: &'a Krb5Conf,
-        name_servers: Option<&'a [SocketAddr]>,
-        kept: Vec<Exchange>,
-    ) -> Self {
-        Self {
-            client,
-            conf,
-            name_servers,
-            kept: kept.into(),
-            carried: Vec::new(),
-            found: Vec::new(),
-            messages: 0,
-            skew_told: false,
-            last: None,
-            notes: Vec::new(),
-        }
-    }
-
-    /// Carries one message of the library, with its length in front, and brings the answer. An
-    /// error that decides the matter does not get back to the library.
-    async fn carry(&mut self, framed: &[u8]) -> Result<Vec<u8>, Refusal> {
-        self.messages += 1;
-        if self.messages > MESSAGES_MAX {
-            return Err(Refusal::Fault(Fault::new(
-                FailureClass::Config,
-                format!("the KDCs of realm {} did not come to an end", self.client.realm),
-            )));
-        }
-        let message = framed.get(4..).unwrap_or_default();
-        let unreadable =
-            || Fault::new(FailureClass::Config, "the Kerberos library made a request we cannot read");
-        let (kind, realm) = krb_message::request(message).ok_or_else(unreadable)?;
-        // The library has looked into [domain_realm] of the service's own krb5.conf, and makes every
-        // realm upper-case. The realm is the caller's.
-        let changed = match kind {
-            RequestKind::Logon if realm != self.client.realm => {
-                Some(krb_message::logon_for_realm(message, &self.client.realm).ok_or_else(unreadable)?)
-            }
-            RequestKind::Logon | RequestKind::Service => None,
-        };
-        let realm = if changed.is_some() { self.client.realm.clone() } else { realm };
-        let message = changed.as_deref().unwrap_or(message);
-
-        let reply = match self.kept.pop_front() {
-            Some(kept) if kept.kind == kind && kept.realm == realm => kept.reply,
-            _ => {
-                self.kept.clear();
-                self.ask(kind, &realm, message).await?
-            }
-        };
-        self.carried.push(Exchange { kind, realm, reply: reply.clone() });
-        let length = u32::try_from(reply.len()).expect("answers are limited");
-        Ok([&length.to_be_bytes()[..], &reply].concat())
-    }
-
-    /// Asks the KDCs of `realm`, and brings what the library is to get.
-    async fn ask(&mut self, kind: RequestKind, realm: &str, message: &[u8]) -> Result<Vec<u8>, Refusal> {
-        let kdcs = self.kdcs(realm).await?;
-        let answer =
-            kdc::ask(&kdcs, self.conf.udp_preference_limit(), message).await.map_err(|unreachable| {
-                Fault::new(
-                    FailureClass::NoAuthority,
-                    format!("no KDC of realm {realm} can be reached ({unreachable})"),
-                )
-            })?;
-        self.last = Some((answer.kdc.clone(), realm.to_owned()));
-        self.judge(kind, realm, answer)
-    }
-
-    /// The KDCs of `realm`: those in krb5.conf, else those the DNS knows.
-    async fn kdcs(&mut self, realm: &str) -> Result<Vec<KdcAddress>, Fault> {
-        let configured = self.conf.kdcs(realm);
-        if !configured.is_empty() {
-            return Ok(configured.to_vec());
-        }
-        if let Some((_, kdcs)) = self.found.iter().find(|(known, _)| known == realm) {
-            return Ok(kdcs.clone());
-        }
-        if !self.conf.dns_lookup_kdc() {
-            return Err(no_kdc(realm, self.conf, ""));
-        }
-        let servers = match self.name_servers {
-            Some(servers) => servers.to_vec(),
-            None => tokio::task::spawn_blocking(dns::system_servers)
-                .await
-                .expect("reading resolv.conf neither panics nor is cancelled"),
-        };
-        let mut trouble = None;
-        for (service, transport) in [("_kerberos._tcp", Transport::Tcp), ("_kerberos._udp", Transport::Udp)] {
-            match dns::places(&servers, &format!("{service}.{realm}")).await {
-                Ok(places) if places.is_empty() => {}
-                Ok(places) => {
-                    let address =
-                        |place: dns::Place| KdcAddress { host: place.host, port: place.port, transport };
-                    let kdcs: Vec<_> = places.into_iter().take(KDCS_MAX).map(address).collect();
-                    self.found.push((realm.to_owned(), kdcs.clone()));
-                    return Ok(kdcs);
-                }
-                Err(error) => trouble = Some(error),
-            }
-        }
-        Err(no_kdc(
-            realm,
-            self.conf,
-            if trouble.is_some() { ", and the DNS does not answer" } else { " or in the DNS" },
-        ))
-    }
-
-    /// Lets an answer pass to the library, or refuses.
-    fn judge(&mut self, kind: RequestKind, realm: &str, answer: kdc::Answer) -> Result<Vec<u8>, Refusal> {
-        let kdc = answer.kdc;
-        let error = match krb_message::reply(&answer.message) {
-            // An account that needs to prove nothing. The library knows only those that have to, and
-            // so it is made to prove all the same.
-            Some(Reply::Ticket) if self.messages == 1 && kind == RequestKind::Logon => {
-                return krb_message::demand_of_proof(&answer.message, realm).ok_or_else(|| {
-                    Refusal::Fault(Fault::new(
-                        FailureClass::NoAuthority,
-                        format!("the KDC {kdc} of realm {realm} does not answer in Kerberos"),
-                    ))
-                });
-            }
-            Some(Reply::Ticket) => return Ok(answer.message),
-            Some(Reply::Error(error)) => error,
-            None => {
-                return Err(Refusal::Fault(Fault::new(
-                    FailureClass::NoAuthority,
-                    format!("the KDC {kdc} of realm {realm} does not answer in Kerberos"),
-                )));
-            }
-        };
-        match (kind, error.number) {
-            (RequestKind::Logon, krb_message::KDC_ERR_PREAUTH_REQUIRED) if self.messages == 1 => {
-                Ok(answer.message)
-            }
-            // The library takes the KDC's time, once.
-            (RequestKind::Logon, krb_message::KRB_AP_ERR_SKEW) if !self.skew_told => {
-                self.skew_told = true;
-                self.notes.push(correction(&kdc, realm, error.server_time, SystemTime::now()));
-                Ok(answer.message)
-            }
-            _ => Err(Refusal::Kdc { kdc, realm: realm.to_owned(), error }),
-        }
-    }
-
-    /// The library made nothing of what came.
-    fn not_understood(&self, error: &sspi::Error) -> Refusal {
-        let fault = match &self.last {
-            Some((kdc, realm)) if error.error_type == ErrorKind::NoAuthenticatingAuthority => Fault::new(
-                FailureClass::NoKdcKnown,
-                format!("the KDC {kdc} of realm {realm} refers to another realm, of which no KDC is known"),
-            ),
-            Some((kdc, realm)) => Fault::new(
-                FailureClass::Config,
-                format!(
-                    "the answer of the KDC {kdc} of realm {realm} cannot be used ({:?})",
-                    error.error_type
-                ),
-            ),
-            None => library_fault(error, &self.client.realm),
-        };
-        Refusal::Fault(fault)
-    }
-}
-
 /// The clients to ask for, in order (`credentials.md` §1.7).
 fn clients(user: &UserName, host: &str, conf: &Krb5Conf) -> Result<Vec<Client>, Fault> {
     let client = |name: &str, realm: &str| Client { name: name.to_owned(), realm: realm.to_owned() };
@@ -608,39 +435,12 @@ fn clients(user: &UserName, host: &str, conf: &Krb5Conf) -> Result<Vec<Client>, 
     }
 }
 
-fn no_kdc(realm: &str, conf: &Krb5Conf, nor: &str) -> Fault {
-    Fault::new(
-        FailureClass::NoKdcKnown,
-        format!("no KDC is configured for realm {realm} in {}{nor}", conf.sources()),
-    )
-}
-
 /// The library failed by itself. Its own text may hold names, so only the kind is told.
 fn library_fault(error: &sspi::Error, realm: &str) -> Fault {
     Fault::new(
         FailureClass::Config,
         format!("a Kerberos request for realm {realm} could not be made ({:?})", error.error_type),
     )
-}
-
-/// What is said about a clock that was corrected.
-fn correction(kdc: &KdcAddress, realm: &str, server_time: Option<u64>, now: SystemTime) -> String {
-    let ours = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let difference = match server_time {
-        Some(theirs) if ours > theirs => format!("{} ahead of", length(ours - theirs)),
-        Some(theirs) => format!("{} behind", length(theirs - ours)),
-        None => "too far from".to_owned(),
-    };
-    format!("this computer's clock is {difference} the KDC {kdc} of realm {realm}; the KDC's time was used")
-}
-
-/// A length of time for a sentence, to the second below an hour.
-fn length(seconds: u64) -> String {
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, s) => format!("{s} s"),
-        (0, m, s) => format!("{m} min {s} s"),
-        (h, m, _) => format!("{h} h {m} min"),
-    }
 }
 
 /// Whether `host` is an IP address, with or without brackets.

@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use super::token::LENIENT;
 use super::*;
 use crate::auth::mechanism::Pending;
 use bits_core::error::Code;

@@ -2,6 +2,7 @@
 //! library opens them with the password alone, whenever that is.
 
 use super::*;
+use crate::auth::krb_message::RequestKind;
 
 /// What the KDC of EXAMPLE.TEST answered to alice, whose password was `secret`: that she has to prove
 /// herself, her first ticket, and one for HTTP/localhost.

@@ -3,11 +3,16 @@
 
 use std::sync::{Arc, Mutex};
 
+use std::time::UNIX_EPOCH;
+
+use super::talk::correction;
 use super::*;
 use crate::auth::binding::tests::some_binding;
 use crate::auth::der;
 use crate::auth::dns::tests::{local_record, name_server};
+use crate::auth::krb_message::RequestKind;
 use crate::auth::krb_message::tests::krb_error;
+use crate::auth::krb5_conf::Transport;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -57,7 +62,7 @@ impl ScriptedKdc {
         let source = TicketSource {
             krb5_files: files.to_vec(),
             name_servers: Some(self.name_servers.clone()),
-            tickets: self.tickets.clone(),
+            tickets: Some(self.tickets.clone()),
         };
         KerberosMechanism::new(host, &format!("HTTP/{host}"), user, &password, source, None)
     }
@@ -350,4 +355,17 @@ fn authenticator(token: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {
     let options =
         der::find(fields, der::field(8)).map(|data| der::open(data, der::SEQUENCE).unwrap().to_vec());
     (checksum.to_vec(), options)
+}
+
+#[tokio::test]
+async fn tickets_are_shared_by_all_who_got_the_environment_unless_a_proof_is_insisted_on() {
+    let environment = KerberosEnvironment::default();
+    let source = |require_peer_proof| {
+        let policy = Policy { require_peer_proof, ..Policy::default() };
+        TicketSource::new(environment.clone(), policy).tickets
+    };
+    let alice = Client { name: "alice".to_owned(), realm: "EXAMPLE.TEST".to_owned() };
+    source(false).unwrap().keep(&alice, "HTTP/localhost", Vec::new());
+    assert!(source(false).unwrap().has(&alice));
+    assert!(source(true).is_none());
 }

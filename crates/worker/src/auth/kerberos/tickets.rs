@@ -3,7 +3,11 @@
 //!
 //! The library asks anew for every connection and has no cache of its own. But a KDC's answers are
 //! sealed, and it opens them with what it makes of the password, so that they can be given to it
-//! again. Nothing kept here is a secret; whoever has it and not the password has nothing.
+//! again: it compares no answer with the number in its question. Nothing kept here is a secret;
+//! whoever has it and not the password has nothing.
+//!
+//! It does not look at the time in a server's proof either, so that one and the same ticket would take
+//! an old proof for a new one. Where a proof is insisted on, tickets are therefore not kept.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
