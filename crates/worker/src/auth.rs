@@ -6,18 +6,23 @@
 //! again, by no scheme, since each try can bring an account closer to being locked.
 //!
 //! No HTTP is spoken here and no connection held; only KDCs are talked to. Requests of one
-//! [`Authenticator`] follow one another: a second connection has one of its own. Proxies of https,
-//! channel bindings and implicit credentials are not served yet.
+//! [`Authenticator`] follow one another: a second connection has one of its own. Implicit credentials
+//! are not served yet.
 //!
 //! The library below logs secrets at trace level, and user names below warn: whoever sets up the log
 //! caps the targets `sspi`, `picky`, `picky_krb` and `picky_asn1_der` at warn.
 
 mod authenticator;
 mod basic;
+mod binding;
 mod challenge;
 mod classify;
 mod der;
 mod digest;
+mod dns;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 mod kdc;
 mod kerberos;
@@ -31,14 +36,17 @@ mod spnego;
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use bits_core::credentials::AuthTarget;
 use zeroize::Zeroizing;
 
 pub use self::authenticator::Authenticator;
 pub use self::classify::{AuthFailure, FailureClass};
+pub use self::kerberos::Tickets;
 
-/// Who asks: the server of the URL, or the proxy as configured.
+/// Who asks: the server of the URL, or the proxy as configured. Where a proxy of http carries the
+/// requests, both ask, each for itself, and each has an [`Authenticator`] of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     pub tls: bool,
@@ -52,6 +60,9 @@ pub struct Origin {
 pub struct KerberosEnvironment {
     /// The caller's krb5.conf files in order; none means `/etc/krb5.conf`.
     pub krb5_files: Vec<PathBuf>,
+    /// Tickets that are shared by all clones of this environment. One environment for all connections
+    /// of a job's attempt saves three questions to the KDC for each; another job has its own.
+    pub tickets: Tickets,
 }
 
 impl KerberosEnvironment {
@@ -59,7 +70,7 @@ impl KerberosEnvironment {
     pub fn from_krb5_config(value: Option<&OsStr>) -> Self {
         let files =
             value.map(|value| std::env::split_paths(value).filter(|path| !path.as_os_str().is_empty()));
-        Self { krb5_files: files.into_iter().flatten().collect() }
+        Self { krb5_files: files.into_iter().flatten().collect(), ..Self::default() }
     }
 }
 
@@ -70,13 +81,48 @@ pub struct Policy {
     /// NTLM of Kerberos. Whoever tries again by itself after a failure with
     /// [`AuthFailure::refused_proof`] forbids it, so that the refused secret is not tested again.
     pub fall_back: bool,
-    /// Whether a server that accepts Kerberos must prove itself, also over TLS.
+    /// Whether a server that accepts Kerberos must prove itself, also over TLS. Proxies have no such
+    /// proof and are not held to it.
     pub require_peer_proof: bool,
+    /// Whether NTLM may be used, as a scheme of its own or inside Negotiate.
+    pub ntlm: bool,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { fall_back: true, require_peer_proof: false }
+        Self { fall_back: true, require_peer_proof: false, ntlm: true }
+    }
+}
+
+/// The name of a service as Kerberos knows it: `HTTP/www.example.test`, without a realm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceName(String);
+
+/// The text names no service: it has to be a kind and a host with one slash between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a service name is a kind and a host, such as HTTP/www.example.test")]
+pub struct NotAServiceName;
+
+impl ServiceName {
+    /// The name as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ServiceName {
+    type Err = NotAServiceName;
+
+    fn from_str(text: &str) -> Result<Self, NotAServiceName> {
+        /// A kind, and the longest host name there can be with a port.
+        const BYTES_MAX: usize = 300;
+        let (kind, host) = text.split_once('/').ok_or(NotAServiceName)?;
+        let plain = |part: &str| {
+            !part.is_empty()
+                && !part.contains(|c: char| c.is_control() || c.is_whitespace() || "/@\\".contains(c))
+        };
+        let is_name = text.len() <= BYTES_MAX && plain(kind) && plain(host);
+        is_name.then(|| Self(text.to_owned())).ok_or(NotAServiceName)
     }
 }
 
@@ -158,6 +204,23 @@ mod tests {
         assert_eq!(files("/a:/b c"), [PathBuf::from("/a"), PathBuf::from("/b c")]);
         assert_eq!(files(""), Vec::<PathBuf>::new());
         assert_eq!(KerberosEnvironment::from_krb5_config(None), KerberosEnvironment::default());
+    }
+
+    #[test]
+    fn a_service_is_named_by_kind_and_host() {
+        for (text, expected) in [
+            ("HTTP/www.example.test", true),
+            ("HTTP/www.example.test:8080", true),
+            ("www.example.test", false),
+            ("/host", false),
+            ("HTTP/", false),
+            ("HTTP/host@REALM", false),
+            ("HTTP/a/b", false),
+            ("HTTP/a b", false),
+            ("HTTP/a\n", false),
+        ] {
+            assert_eq!(text.parse::<ServiceName>().is_ok(), expected, "{text}");
+        }
     }
 
     #[test]

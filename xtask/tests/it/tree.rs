@@ -1,4 +1,5 @@
-//! The files of the repository: all below its root but what git and cargo keep there.
+//! The files of the repository: all below its root but what git and cargo keep there, and what
+//! others wrote.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,13 +37,16 @@ pub(crate) fn files(suffix: &str) -> Vec<TextFile> {
     texts.collect()
 }
 
+/// Folders that hold nothing of ours: our rules are not theirs.
+const NOT_OURS: [&str; 3] = ["target", ".git", "third_party"];
+
 fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
     let entries = fs::read_dir(folder).expect("a folder of the repository can be read");
     for entry in entries {
         let entry = entry.expect("an entry can be read");
         let (name, kind) = (entry.file_name(), entry.file_type().expect("an entry has a type"));
         if kind.is_dir() {
-            if name != "target" && name != ".git" {
+            if !NOT_OURS.iter().any(|not_ours| name == *not_ours) {
                 collect(&entry.path(), paths);
             }
         } else if kind.is_file() && name != ".git" {

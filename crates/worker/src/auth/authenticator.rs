@@ -8,16 +8,22 @@ use std::fmt;
 use std::mem;
 
 use base64::Engine as _;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD};
+use base64::engine::general_purpose::STANDARD;
 use bits_core::credentials::{AuthScheme, AuthTarget, Credential};
 use zeroize::Zeroizing;
 
+use self::token::{token_header, token_of};
+use super::binding::ChannelBinding;
 use super::challenge::{self, Challenge};
 use super::classify::{AuthFailure, FailureClass, Fault};
 use super::digest::{DigestChallenge, DigestSession, WrongProof};
-use super::mechanism::{Incoming, Library, Mechanism, Mechanisms, PeerProof};
-use super::select::{self, Circumstances, Method, PassedOver};
-use super::{Answer, Authorization, KerberosEnvironment, Origin, Policy, SendAgain, basic};
+use super::kerberos::TicketSource;
+use super::mechanism::{Aim, Incoming, Library, Mechanism, Mechanisms, PeerProof};
+use super::select::{self, Circumstances, Method};
+use super::{Answer, Authorization, KerberosEnvironment, Origin, Policy, SendAgain, ServiceName, basic};
+
+mod ending;
+mod token;
 
 /// Messages of one exchange that we send. NTLM needs two, Kerberos one.
 const LEGS_MAX: u8 = 5;
@@ -25,17 +31,16 @@ const LEGS_MAX: u8 = 5;
 const STALE_MAX: u8 = 3;
 /// Exchanges that may break off with their connection before the path counts as unfit.
 const RESTARTS_MAX: u8 = 1;
+/// Refusals in a row, however they come about. All schemes one after the other take about ten.
+const REFUSALS_MAX: u8 = 16;
 /// Characters of a server's realm that are repeated to a person.
 const REALM_SHOWN_MAX: usize = 100;
-/// Base64 as servers write it: with padding, or without.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &base64::alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// All that is known about proving oneself to one origin during one attempt.
 ///
-/// For each request: [`authorization`](Self::authorization) gives the header, and the answer goes to
+/// A connection that stands is told of by [`connected`](Self::connected), with the certificate of
+/// https. For each request: [`prepare`](Self::prepare) does what takes time,
+/// [`authorization`](Self::authorization) gives the header, and the answer goes to
 /// [`challenged`](Self::challenged) or [`accepted`](Self::accepted). A connection that ends goes to
 /// [`connection_lost`](Self::connection_lost), also when the answer has announced its end. The body
 /// of a refusal is read to its end first, as the next message may have to go over the same
@@ -47,6 +52,9 @@ pub struct Authenticator {
     credentials: Vec<Credential>,
     policy: Policy,
     mechanisms: Box<dyn Mechanisms>,
+    service: Option<ServiceName>,
+    binding: Option<ChannelBinding>,
+    kerberos: KerberosHere,
     stage: Stage,
     /// The target of the last request, if it carried a proof.
     proved_for: Option<String>,
@@ -56,9 +64,22 @@ pub struct Authenticator {
     reason: Option<Fault>,
     refused_proof: bool,
     restarts: u8,
+    refusals: u8,
+    /// Whether a ticket that had been kept was refused, and a fresh one is the last try.
+    tried_afresh: bool,
     offered: Vec<AuthScheme>,
     realm: Option<String>,
     notes: Vec<String>,
+}
+
+/// What is known of the other side and Kerberos.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KerberosHere {
+    Unknown,
+    /// It has accepted a ticket, for the rest of the connection as far as is known.
+    Accepted,
+    /// It wants a ticket with every request.
+    EachRequest,
 }
 
 /// How far it has come.
@@ -103,7 +124,7 @@ impl Authenticator {
         kerberos: KerberosEnvironment,
         policy: Policy,
     ) -> Self {
-        let library = Library { host: origin.host.clone(), krb5_files: kerberos.krb5_files };
+        let library = Library { host: origin.host.clone(), source: TicketSource::new(kerberos, policy) };
         Self::with_mechanisms(target, origin, credentials, policy, Box::new(library))
     }
 
@@ -121,35 +142,110 @@ impl Authenticator {
             credentials,
             policy,
             mechanisms,
+            service: None,
+            binding: None,
+            kerberos: KerberosHere::Unknown,
             stage: Stage::Idle,
             proved_for: None,
             failed: Vec::new(),
             reason: None,
             refused_proof: false,
             restarts: 0,
+            refusals: 0,
+            tried_afresh: false,
             offered: Vec::new(),
             realm: None,
             notes: Vec::new(),
         }
     }
 
-    /// The header value for the next request, if one is due. Call it once for each request that is
-    /// sent: nonces are counted, and a token is given out once.
+    /// Asks Kerberos for tickets for `service` instead of `HTTP/` and the host.
+    #[must_use]
+    pub fn with_service(mut self, service: ServiceName) -> Self {
+        self.service = Some(service);
+        self
+    }
+
+    /// A new connection stands, and nothing has been sent over it that concerns us. `certificate` is
+    /// the other side's own (the first of its chain) in DER, from the TLS session with whom this is
+    /// about: through a tunnel the server's, not the proxy's. Without TLS there is none. Proofs are
+    /// tied to it (`credentials.md` §2.8).
+    pub fn connected(&mut self, certificate: Option<&[u8]>) {
+        let binding = certificate.and_then(ChannelBinding::of_certificate);
+        let is_another = binding != self.binding;
+        self.binding = binding;
+        match &self.stage {
+            Stage::Connection => self.stage = Stage::Idle,
+            // What was made for another certificate would be refused like a wrong password.
+            Stage::Exchange(Exchange { legs: 1, pending: Some(_), .. }) if is_another => {
+                self.stage = Stage::Idle;
+            }
+            Stage::Idle
+            | Stage::Exchange(_)
+            | Stage::Basic { .. }
+            | Stage::Digest { .. }
+            | Stage::Over(_) => {}
+        }
+    }
+
+    /// Makes ready for the next request: where the other side has accepted Kerberos before in this
+    /// attempt, the ticket goes along without being asked for, which saves a refusal. May ask KDCs.
+    /// It can be left out, and then the refusal comes.
     ///
     /// # Errors
     ///
-    /// The failure that ended the attempt, again.
+    /// The KDC refuses the secret now, or the failure that ended the attempt, again.
+    pub async fn prepare(&mut self) -> Result<(), AuthFailure> {
+        let is_due = match (&self.stage, self.kerberos) {
+            (Stage::Over(failure), _) => return Err(failure.clone()),
+            (Stage::Idle, KerberosHere::Accepted | KerberosHere::EachRequest)
+            | (Stage::Connection, KerberosHere::EachRequest) => true,
+            _ => false,
+        };
+        if !is_due {
+            return Ok(());
+        }
+        match self.begin(Method::Kerberos, &[]).await {
+            Ok(stage) => self.stage = stage,
+            Err(fault) if fault.class.leaves_the_secret_unjudged() => {
+                // Once asked, the whole choice is open.
+                self.kerberos = KerberosHere::Unknown;
+                self.notes.push(format!("{}: {}", Method::Kerberos.name(), fault.message));
+            }
+            Err(fault) => return Err(self.give_up(Method::Kerberos, fault)),
+        }
+        Ok(())
+    }
+
+    /// The header value for the next request, if one is due. Call it once for each request that is
+    /// sent: nonces are counted, and a token is given out once. `request_target` is the request
+    /// as the one that asks will see it: for a server path and query, for a proxy of http the whole
+    /// URL, for CONNECT host and port.
+    ///
+    /// # Errors
+    ///
+    /// The failure that ended the attempt, again; or the proof would have to protect the request's
+    /// body, which is done only where there is none.
     pub fn authorization(
         &mut self,
         method: &str,
         request_target: &str,
     ) -> Result<Option<Authorization>, AuthFailure> {
+        if let Stage::Digest { session, .. } = &self.stage
+            && session.needs_a_body(method)
+        {
+            let host = &self.origin.host;
+            let message = format!("{host} asks for Digest with auth-int, which is not spoken for {method}");
+            return Err(self.give_up(Method::Digest, Fault::new(FailureClass::Config, message)));
+        }
+        let whole = self.target == AuthTarget::Proxy;
         let header = match &mut self.stage {
             Stage::Over(failure) => return Err(failure.clone()),
             Stage::Idle | Stage::Connection => None,
             Stage::Basic { header, accepted_for } => accepted_for
                 .as_deref()
-                .is_none_or(|accepted| basic::covers(accepted, request_target))
+                // A proxy has one secret for all it carries (RFC 7617 §2.2).
+                .is_none_or(|accepted| whole || basic::covers(accepted, request_target))
                 .then(|| header.clone()),
             Stage::Digest { session, .. } => Some(session.header(method, request_target)),
             Stage::Exchange(exchange) => exchange.pending.take(),
@@ -167,8 +263,18 @@ impl Authenticator {
         let offered = challenge::challenges(challenges.iter().copied());
         self.remember(&offered);
         let was_proved = self.proved_for.take().is_some();
+        self.refusals = self.refusals.saturating_add(1);
         match mem::take(&mut self.stage) {
             Stage::Over(failure) => return Err(self.end(failure)),
+            _ if self.refusals > REFUSALS_MAX => {
+                let host = &self.origin.host;
+                let message = format!("{host} asks for credentials again and again, whatever it is given");
+                let failure = self.failure(Fault::new(FailureClass::Config, message));
+                return Err(self.end(failure));
+            }
+            Stage::Connection if self.kerberos == KerberosHere::Accepted => {
+                self.kerberos = KerberosHere::EachRequest;
+            }
             Stage::Basic { .. } if was_proved => {
                 let fault = self.refused(Method::Basic);
                 return Err(self.give_up(Method::Basic, fault));
@@ -205,6 +311,7 @@ impl Authenticator {
     ///
     /// The server's proof is wrong, or missing where it must not be. The body is not to be trusted.
     pub fn accepted(&mut self, answer: Answer<'_>) -> Result<(), AuthFailure> {
+        self.refusals = 0;
         let Some(proved_for) = self.proved_for.take() else { return Ok(()) };
         // Whether the request was too much for the server, so that it says nothing about the proof.
         let too_large = matches!(answer.status, 400 | 431);
@@ -288,6 +395,7 @@ impl Authenticator {
                 credentials: &self.credentials,
                 tls: self.origin.tls,
                 fall_back: self.policy.fall_back,
+                ntlm: self.policy.ntlm,
                 failed: &self.failed,
             };
             let method = match select::next(offered, now) {
@@ -328,7 +436,8 @@ impl Authenticator {
                 Ok(Stage::Digest { session: Box::new(session), stale_in_a_row: 0 })
             }
             Method::Kerberos | Method::NtlmInNegotiate | Method::Ntlm => {
-                let mut mechanism = self.mechanisms.begin(method, credential)?;
+                let aim = Aim { service: self.service.as_ref(), binding: self.binding.as_ref() };
+                let mut mechanism = self.mechanisms.begin(method, credential, aim)?;
                 if method != Method::Kerberos && !self.origin.tls && !is_this_machine(host) {
                     self.notes.push(format!("NTLM over plain http: {host} does not prove who it is"));
                 }
@@ -365,6 +474,11 @@ impl Authenticator {
                 exchange.legs += 1;
                 self.stage = Stage::Exchange(exchange);
                 Ok(Some(SendAgain { same_connection: true }))
+            }
+            Err(fault) if exchange.mechanism.may_begin_afresh() && !self.tried_afresh => {
+                self.tried_afresh = true;
+                self.notes.push(format!("{}; a fresh ticket is tried", fault.message));
+                Ok(None)
             }
             Err(fault) => {
                 self.refused_proof |= had_shown_proof;
@@ -404,6 +518,8 @@ impl Authenticator {
         let host = &self.origin.host;
         match exchange.mechanism.accepted(token.as_deref()) {
             Err(fault) => return Err(self.give_up(method, fault)),
+            // Proxies do not prove themselves (`credentials.md` §2.6).
+            Ok(PeerProof::Missing) if self.target == AuthTarget::Proxy => {}
             Ok(PeerProof::Missing) if self.policy.require_peer_proof => {
                 let fault = self.unproved(method.name());
                 return Err(self.give_up(method, fault));
@@ -415,106 +531,11 @@ impl Authenticator {
             Ok(PeerProof::Missing | PeerProof::Proved | PeerProof::NotPossible) => {}
         }
         self.stage = Stage::Connection;
-        Ok(())
-    }
-
-    /// Puts `method` aside and lets another be tried, unless its failure forbids that.
-    fn go_on_without(&mut self, method: Method, fault: Fault) -> Result<(), AuthFailure> {
-        if !fault.class.leaves_the_secret_unjudged() {
-            return Err(self.give_up(method, fault));
-        }
-        self.notes.push(format!("{}: {}", method.name(), fault.message));
-        self.failed.push((method, fault.class));
-        match &self.reason {
-            Some(reason) if reason.class != FailureClass::NotSpoken => {}
-            _ => self.reason = Some(fault),
+        self.tried_afresh = false;
+        if method == Method::Kerberos && self.kerberos == KerberosHere::Unknown {
+            self.kerberos = KerberosHere::Accepted;
         }
         Ok(())
-    }
-
-    /// Ends the attempt because of `fault` in `method`. When another method had failed before for
-    /// the way things are set up, that is the reason given: what took its place may have been
-    /// refused for the same cause, and "wrong password" would mislead.
-    fn give_up(&mut self, method: Method, fault: Fault) -> AuthFailure {
-        self.refused_proof |= fault.class == FailureClass::Secret;
-        let fault = match self.reason.take() {
-            Some(reason)
-                if fault.class == FailureClass::Secret && reason.class != FailureClass::NotSpoken =>
-            {
-                let (host, name) = (&self.origin.host, method.name());
-                let message = format!("{}; {name} was tried instead, and {host} refused it", reason.message);
-                Fault::new(reason.class.after_a_refusal(), message)
-            }
-            _ => fault,
-        };
-        let failure = self.failure(fault);
-        self.end(failure)
-    }
-
-    /// Ends the attempt because nothing that is offered can be used.
-    fn nothing_left(&mut self, passed_over: &[PassedOver]) -> AuthFailure {
-        let host = &self.origin.host;
-        let mut parts = Vec::new();
-        let class = match self.reason.take() {
-            Some(reason) => {
-                parts.push(reason.message);
-                reason.class
-            }
-            None => FailureClass::NoCandidate,
-        };
-        let missing: Vec<_> = passed_over
-            .iter()
-            .filter_map(|reason| match reason {
-                PassedOver::NoCredential(scheme) => Some(scheme.name()),
-                PassedOver::BasicWithoutTls | PassedOver::UnknownDigest => None,
-            })
-            .collect();
-        if self.offered.is_empty() {
-            parts.push(format!("{host} refused without offering a scheme that is spoken here"));
-        } else if self.credentials.is_empty() {
-            parts.push(format!("{host} asks for credentials ({}), and there are none", missing.join(", ")));
-        } else if !missing.is_empty() && class == FailureClass::NoCandidate {
-            parts.push(format!("{host} asks for {}, for which no credentials are set", missing.join(", ")));
-        }
-        if passed_over.contains(&PassedOver::UnknownDigest) {
-            parts.push(format!("{host} asks for a kind of Digest that is not spoken here"));
-        }
-        if passed_over.contains(&PassedOver::BasicWithoutTls) {
-            parts.push(format!("Basic is not used over plain http unless it is asked for by name ({host})"));
-        }
-        let failure = self.failure(Fault::new(class, parts.join("; ")));
-        self.end(failure)
-    }
-
-    fn failure(&self, fault: Fault) -> AuthFailure {
-        AuthFailure {
-            class: fault.class,
-            code: fault.class.code(self.target),
-            transient: fault.class.is_transient(),
-            message: fault.message,
-            offered: self.offered.clone(),
-            realm: self.realm.clone(),
-            refused_proof: self.refused_proof,
-        }
-    }
-
-    fn end(&mut self, failure: AuthFailure) -> AuthFailure {
-        self.stage = Stage::Over(failure.clone());
-        failure
-    }
-
-    fn refused(&self, method: Method) -> Fault {
-        let realm = self.realm.as_ref().map(|realm| format!(", realm \"{realm}\"")).unwrap_or_default();
-        let (host, name) = (&self.origin.host, method.name());
-        Fault::new(FailureClass::Secret, format!("{host} refused the user name or password ({name}{realm})"))
-    }
-
-    fn unproved(&self, name: &str) -> Fault {
-        let host = &self.origin.host;
-        Fault::new(
-            FailureClass::Peer,
-            format!("{host} did not prove by {name} that it is the server that was asked"),
-        )
     }
 
     fn remember(&mut self, offered: &[Challenge]) {
@@ -547,26 +568,6 @@ impl fmt::Debug for Authenticator {
             .field("stage", &stage)
             .finish_non_exhaustive()
     }
-}
-
-fn token_header(method: Method, token: &[u8]) -> Zeroizing<String> {
-    let scheme = match method.scheme() {
-        AuthScheme::Ntlm => "NTLM ",
-        _ => "Negotiate ",
-    };
-    let mut header = Zeroizing::new(String::with_capacity(scheme.len() + token.len().div_ceil(3) * 4));
-    header.push_str(scheme);
-    STANDARD.encode_string(token, &mut header);
-    header
-}
-
-/// The token that came under the scheme of `method`.
-fn token_of(method: Method, offered: &[Challenge]) -> Option<Vec<u8>> {
-    offered
-        .iter()
-        .filter(|challenge| challenge.known() == Some(method.scheme()))
-        .find_map(Challenge::token)
-        .and_then(|token| LENIENT.decode(token).ok())
 }
 
 fn fresh_cnonce() -> Result<String, Fault> {

@@ -48,11 +48,12 @@ impl Challenge {
         }
     }
 
-    /// The base64 text, if there is one.
+    /// The base64 text, if there is one. Some proxies put `token=` in front of it.
     pub(super) fn token(&self) -> Option<&str> {
         match &self.content {
             Content::Token(token) => Some(token),
-            Content::Nothing | Content::Parameters(_) => None,
+            Content::Parameters(_) => self.parameter("token"),
+            Content::Nothing => None,
         }
     }
 }
@@ -286,6 +287,19 @@ mod tests {
                 let _ = challenges([text.as_str()]);
                 let _ = parameters(text);
             }
+        }
+    }
+
+    #[test]
+    fn a_token_that_a_proxy_decorates_is_one() {
+        for (value, expected) in [
+            ("Negotiate token=oQcwBaADCgEC", Some("oQcwBaADCgEC")),
+            ("Negotiate token=\"oQc=\"", Some("oQc=")),
+            ("Negotiate Token=oQ==, Basic realm=x", Some("oQ==")),
+            ("Negotiate oQ==", Some("oQ==")),
+            ("Negotiate tokens=oQ==", None),
+        ] {
+            assert_eq!(challenges([value])[0].token(), expected, "{value}");
         }
     }
 

@@ -161,8 +161,9 @@ pub(super) fn kdc_error_class(number: u32) -> FailureClass {
         23 => FailureClass::Expired,
         // KDC_ERR_NAME_EXP, KDC_ERR_POLICY, KDC_ERR_CLIENT_REVOKED, KDC_ERR_CLIENT_NOTYET
         1 | 12 | 18 | 21 => FailureClass::Account,
-        // KDC_ERR_S_PRINCIPAL_UNKNOWN, KDC_ERR_SERVICE_REVOKED, KDC_ERR_MUST_USE_USER2USER
-        7 | 19 | 27 => FailureClass::Target,
+        // KDC_ERR_SERVICE_EXP, KDC_ERR_S_PRINCIPAL_UNKNOWN, KDC_ERR_SERVICE_REVOKED,
+        // KDC_ERR_MUST_USE_USER2USER
+        2 | 7 | 19 | 27 => FailureClass::Target,
         // KRB_AP_ERR_SKEW
         37 => FailureClass::Skew,
         // KDC_ERR_SVC_UNAVAILABLE, KRB_ERR_GENERIC
@@ -171,18 +172,37 @@ pub(super) fn kdc_error_class(number: u32) -> FailureClass {
     }
 }
 
+/// What a server means that refuses a ticket with this error number, in brackets behind a sentence.
+pub(super) fn server_error_words(number: u32) -> String {
+    let words = match number {
+        // KRB_AP_ERR_BAD_INTEGRITY, KRB_AP_ERR_MODIFIED, KRB_AP_ERR_BADKEYVER, KRB_AP_ERR_NOKEY
+        31 | 41 | 44 | 45 => "its key is not the one the KDC has for it",
+        // KRB_AP_ERR_TKT_EXPIRED, KRB_AP_ERR_TKT_NYV, KRB_AP_ERR_SKEW
+        32 | 33 | 37 => "its clock is too far from the KDC's",
+        34 => "it takes the request for a repeated one",
+        35 => "it is not the service that the ticket is for",
+        _ => return format!("Kerberos error {number}"),
+    };
+    format!("{words}: Kerberos error {number}")
+}
+
 /// What the error number of a KDC says, as the end of a sentence that names the KDC.
 pub(super) fn kdc_error_words(number: u32) -> String {
     match number {
         1 => "says that the account has expired".to_owned(),
+        2 => "says that the service's account has expired".to_owned(),
         6 => "does not know this user".to_owned(),
         7 => "does not know the service".to_owned(),
         12 => "does not allow this logon by its policy".to_owned(),
         14 => "has no encryption type in common with us (AES is needed)".to_owned(),
+        16 => "wants the password to be proved in a way that is not spoken here".to_owned(),
         18 => "says that the account is locked or disabled".to_owned(),
+        19 => "says that the service's account is disabled".to_owned(),
+        21 => "says that the account is not valid yet".to_owned(),
         23 => "says that the password has expired and must be changed first".to_owned(),
         24 | 31 => "refused the password".to_owned(),
         37 => "finds our clock too far from its own, even with its own time used".to_owned(),
+        27 => "gives tickets for this service only from user to user".to_owned(),
         29 | 60 => format!("cannot serve us now (Kerberos error {number})"),
         68 => "does not serve this user and names no realm that does".to_owned(),
         other => format!("answered with Kerberos error {other}"),
@@ -204,10 +224,18 @@ mod tests {
             (23, Expired, 0x8019_0191, false, false, false, false),
             (18, Account, 0x8019_0191, false, false, false, false),
             (12, Account, 0x8019_0191, false, false, false, false),
+            (1, Account, 0x8019_0191, false, false, false, false),
+            (21, Account, 0x8019_0191, false, false, false, false),
+            (2, Target, 0x8019_0191, false, true, true, false),
             (7, Target, 0x8019_0191, false, true, true, false),
+            (19, Target, 0x8019_0191, false, true, true, false),
+            (27, Target, 0x8019_0191, false, true, true, false),
+            (16, Config, 0x8019_0191, false, true, true, false),
+            (68, Config, 0x8019_0191, false, true, true, false),
             (37, Skew, 0x8009_0324, true, true, true, false),
             (14, Config, 0x8019_0191, false, true, true, false),
             (29, NoAuthority, 0x8009_0311, true, true, true, false),
+            (60, NoAuthority, 0x8009_0311, true, true, true, false),
         ] {
             let found = kdc_error_class(number);
             assert_eq!(found, class, "{number}");
@@ -216,7 +244,25 @@ mod tests {
             assert_eq!(found.leaves_the_secret_unjudged(), next, "{number}");
             assert_eq!(found.lets_ntlm_stand_in(), ntlm, "{number}");
             assert_eq!(found.asks_for_credentials(), ask, "{number}");
+            // Each has words of its own, that do not send a person to a table of numbers alone.
+            assert!(!kdc_error_words(number).starts_with("answered with"), "{number}");
         }
+    }
+
+    #[test]
+    fn a_server_that_refuses_a_ticket_is_put_into_words() {
+        for (number, says) in [
+            (37, "its clock is too far from the KDC's: Kerberos error 37"),
+            (32, "clock"),
+            (41, "its key is not the one the KDC has for it: Kerberos error 41"),
+            (44, "its key"),
+            (34, "repeated"),
+            (35, "not the service"),
+            (99, "Kerberos error 99"),
+        ] {
+            assert!(server_error_words(number).contains(says), "{number}");
+        }
+        assert_eq!(kdc_error_words(99), "answered with Kerberos error 99");
     }
 
     #[test]

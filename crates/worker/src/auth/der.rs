@@ -1,6 +1,6 @@
 //! Reads DER, the encoding of Kerberos and SPNEGO messages: tags, lengths and contents, as far as
-//! the few fields need that we look at ourselves. Everything is a slice of what was given; nothing
-//! is copied, and there is no recursion.
+//! the few fields need that we look at ourselves. What is read is a slice of what was given, and
+//! there is no recursion.
 
 /// One element: its tag octet and its contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +65,21 @@ pub(super) fn find(mut contents: &[u8], tag: u8) -> Option<&[u8]> {
         contents = rest;
     }
     None
+}
+
+/// The elements of the sequence `contents` with their contents replaced; nothing when it does not
+/// consist of whole elements, or one cannot be replaced.
+pub(super) fn map(
+    mut contents: &[u8],
+    mut replace: impl FnMut(Element<'_>) -> Option<Vec<u8>>,
+) -> Option<Vec<u8>> {
+    let mut replaced = Vec::with_capacity(contents.len());
+    while !contents.is_empty() {
+        let (element, rest) = read(contents)?;
+        replaced.extend(wrap(element.tag, &replace(element)?));
+        contents = rest;
+    }
+    Some(replaced)
 }
 
 /// The number in the contents of an INTEGER or ENUMERATED, if it is one from 0 to 2³¹−1.

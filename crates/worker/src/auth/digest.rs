@@ -1,8 +1,9 @@
 //! Digest authentication (RFC 7616 and its ancestor RFC 2069, `credentials.md` §2.3): proofs that
 //! are counted per nonce, renewed by the server, and answered by a proof of its own.
 //!
-//! Of the two qualities of protection only `auth` is spoken: `auth-int` needs the hash of a body
-//! that may not exist yet. Nothing here is bound to a connection.
+//! `auth-int`, which protects the body as well, is answered where there is no body; `auth` is taken
+//! where both are offered. The server's proof under `auth-int` is about a body that has not come yet,
+//! and is not checked. Nothing here is bound to a connection.
 
 use md5::Md5;
 use sha2::{Sha256, Sha512_256};
@@ -18,6 +19,18 @@ enum Hash {
     Sha512_256,
 }
 
+/// The methods whose requests have a body.
+const METHODS_WITH_BODY: [&str; 3] = ["PUT", "POST", "PATCH"];
+
+/// What a proof protects besides the secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quality {
+    /// Method and request target.
+    Auth,
+    /// These and the body.
+    AuthInt,
+}
+
 /// What a server asks for, as far as it matters to us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DigestChallenge {
@@ -29,8 +42,8 @@ pub(super) struct DigestChallenge {
     /// The `algorithm` as it was sent, to be returned so; `None` when it was absent.
     algorithm: Option<String>,
     session: bool,
-    /// Whether `qop=auth` is offered; otherwise the form of RFC 2069 is used.
-    auth: bool,
+    /// Without one the form of RFC 2069 is used.
+    quality: Option<Quality>,
     userhash: bool,
 }
 
@@ -49,16 +62,18 @@ impl DigestChallenge {
             "SHA-512-256" => Hash::Sha512_256,
             _ => return None,
         };
-        let auth = match challenge.parameter("qop") {
+        let quality = match challenge.parameter("qop") {
             Some(offered) => {
-                if !offered.split(',').any(|qop| qop.trim().eq_ignore_ascii_case("auth")) {
-                    return None;
+                let offers = |name| offered.split(',').any(|qop| qop.trim().eq_ignore_ascii_case(name));
+                match (offers("auth"), offers("auth-int")) {
+                    (true, _) => Some(Quality::Auth),
+                    (false, true) => Some(Quality::AuthInt),
+                    (false, false) => return None,
                 }
-                true
             }
             // Without qop there is no cnonce, and without a cnonce there is no session.
             None if session => return None,
-            None => false,
+            None => None,
         };
         let is_true = |name| challenge.parameter(name).is_some_and(|v| v.eq_ignore_ascii_case("true"));
         Some(Self {
@@ -68,7 +83,7 @@ impl DigestChallenge {
             hash,
             algorithm: algorithm.map(str::to_owned),
             session,
-            auth,
+            quality,
             stale: is_true("stale"),
             userhash: is_true("userhash"),
         })
@@ -79,6 +94,15 @@ impl DigestChallenge {
         let digests = offered.iter().filter(|challenge| challenge.scheme.eq_ignore_ascii_case("digest"));
         // `max_by_key` takes the last of equals; the server's order is its preference.
         digests.rev().filter_map(Self::read).max_by_key(|challenge| challenge.hash)
+    }
+}
+
+impl Quality {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::AuthInt => "auth-int",
+        }
     }
 }
 
@@ -138,7 +162,13 @@ impl DigestSession {
         };
     }
 
-    /// The header value for one request. Each call uses the nonce once more.
+    /// Whether a proof for a request by `method` needs the hash of its body, which nobody has.
+    pub(super) fn needs_a_body(&self, method: &str) -> bool {
+        self.challenge.quality == Some(Quality::AuthInt) && METHODS_WITH_BODY.contains(&method)
+    }
+
+    /// The header value for one request; one with a body must not [need](Self::needs_a_body) it. Each
+    /// call uses the nonce once more.
     pub(super) fn header(&mut self, method: &str, target: &str) -> Zeroizing<String> {
         self.uses = self.uses.checked_add(1).expect("an attempt makes fewer than 2^32 requests");
         self.last_target = Some(target.to_owned());
@@ -159,8 +189,9 @@ impl DigestSession {
         if let Some(algorithm) = &challenge.algorithm {
             fields.push(format!("algorithm={algorithm}"));
         }
-        if challenge.auth {
-            fields.push(format!("qop=auth, nc={}, cnonce={}", self.count(), quoted(&self.cnonce)));
+        if let Some(quality) = challenge.quality {
+            let (name, cnonce) = (quality.name(), quoted(&self.cnonce));
+            fields.push(format!("qop={name}, nc={}, cnonce={cnonce}", self.count()));
         }
         fields.push(format!("response=\"{response}\""));
         if let Some(opaque) = &challenge.opaque {
@@ -179,6 +210,7 @@ impl DigestSession {
         let mut proved = false;
         if let Some(theirs) = challenge::value_of(&info, "rspauth")
             && let Some(target) = &self.last_target
+            && self.challenge.quality != Some(Quality::AuthInt)
         {
             if !same_text(&self.proof("", target), &theirs.to_ascii_lowercase()) {
                 return Err(WrongProof);
@@ -195,11 +227,16 @@ impl DigestSession {
 
     /// The response to `method`, or with an empty one the server's proof.
     fn proof(&self, method: &str, target: &str) -> String {
-        let a2 = self.hash(&[method, target]);
-        if self.challenge.auth {
-            self.hash(&[&self.a1, &self.challenge.nonce, &self.count(), &self.cnonce, "auth", &a2])
-        } else {
-            self.hash(&[&self.a1, &self.challenge.nonce, &a2])
+        let a2 = match self.challenge.quality {
+            Some(Quality::AuthInt) => self.hash(&[method, target, &self.hash(&[""])]),
+            Some(Quality::Auth) | None => self.hash(&[method, target]),
+        };
+        match self.challenge.quality {
+            Some(quality) => {
+                let count = self.count();
+                self.hash(&[&self.a1, &self.challenge.nonce, &count, &self.cnonce, quality.name(), &a2])
+            }
+            None => self.hash(&[&self.a1, &self.challenge.nonce, &a2]),
         }
     }
 
@@ -284,6 +321,11 @@ mod tests {
             (
                 "qop=\"auth\", algorithm=SHA-256",
                 "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
+            ),
+            ("qop=\"auth-int\", algorithm=MD5", "8804a53d3640a40a4f73cea12c5ba451"),
+            (
+                "qop=auth-int, algorithm=SHA-256",
+                "8bdf6f15638e260831e905028de5450562816d093c9bfc5c13d3a46adcdde940",
             ),
             // The others were computed by another implementation of the formula.
             ("algorithm=MD5", "7b2cc3b30e75b4777ea31027084363fd"),
@@ -386,13 +428,28 @@ mod tests {
             ("Digest realm=a, nonce=1, algorithm=SHA-256, Digest realm=a, nonce=2, algorithm=MD5", Some("1")),
             ("Digest realm=a, nonce=1, qop=auth, Digest realm=b, nonce=2", Some("1")),
             ("Digest realm=a, nonce=1, algorithm=SHA-999, Digest realm=a, nonce=2", Some("2")),
-            ("Digest realm=a, nonce=1, qop=auth-int", None),
+            ("Digest realm=a, nonce=1, qop=auth-int", Some("1")),
+            ("Digest realm=a, nonce=1, qop=\"auth-conf\"", None),
             ("Digest realm=a, nonce=1, algorithm=MD5-sess", None),
             ("Digest realm=a", None),
             ("Digest nonce=1", None),
         ] {
             assert_eq!(asked(offered).map(|challenge| challenge.nonce).as_deref(), expected, "{offered}");
         }
+    }
+
+    #[test]
+    fn a_body_is_protected_only_where_there_is_none() {
+        let session = mufasa("qop=auth-int");
+        for (method, needs) in [("GET", false), ("HEAD", false), ("CONNECT", false), ("PUT", true)] {
+            assert_eq!(session.needs_a_body(method), needs, "{method}");
+        }
+        assert!(!mufasa("qop=\"auth-int, auth\"").needs_a_body("PUT"));
+        // A proof about the body of the answer is neither right nor wrong yet.
+        let mut session = mufasa("qop=auth-int");
+        assert!(session.header("GET", "/").contains("qop=auth-int, "));
+        assert_eq!(session.answered("rspauth=\"00\", nextnonce=\"next\""), Ok(false));
+        assert!(session.header("GET", "/").contains("nonce=\"next\""));
     }
 
     #[test]

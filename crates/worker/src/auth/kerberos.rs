@@ -2,26 +2,36 @@
 //!
 //! The library makes and understands the messages. The way to the KDCs is ours, and so is reading
 //! what they say: on an error that decides the matter the library is not asked any more, since it
-//! would go on, or lose the KDC's reason. The configuration is the caller's; of the library's own
-//! look into the service's krb5.conf only the outcome can be checked.
+//! would go on, or lose the KDC's reason. The configuration is the caller's: where the library has
+//! looked into the service's own krb5.conf, its request is put right on the way.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bits_core::secret::Secret;
 use sspi::generator::GeneratorState;
 use sspi::{
-    AuthIdentityBuffers, BufferType, ClientRequestFlags, CredentialsBuffers, DataRepresentation, ErrorKind,
+    AuthIdentityBuffers, BufferType, ClientRequestFlags, CredentialsBuffers, DataRepresentation,
     KerberosConfig, Negotiate, NegotiateConfig, SecurityBuffer, Sspi as _, SspiImpl as _,
 };
 
+use self::talk::Talk;
+use self::tickets::Exchange;
+use super::binding::ChannelBinding;
 use super::classify::{self, FailureClass, Fault};
 use super::identity::UserName;
-use super::kdc;
-use super::krb_message::{self, KrbError, Reply, RequestKind};
+use super::krb_message::{self, KrbError};
 use super::krb5_conf::{KdcAddress, Krb5Conf};
 use super::mechanism::{Incoming, Mechanism, PeerProof, Pending};
 use super::spnego::{self, State};
+use super::{KerberosEnvironment, Policy};
+
+#[cfg(any(test, fuzzing))]
+pub(super) mod recorded;
+mod talk;
+mod tickets;
+
+pub use self::tickets::Tickets;
 
 /// The library wants to know a KDC before it begins. This one is never asked: each message goes to
 /// the KDCs of the realm it names.
@@ -30,8 +40,29 @@ const PLACEHOLDER_KDC: &str = "tcp://kdc.invalid:88";
 const COMPUTER_NAME: &str = "OPENBITS";
 /// Realms that are asked one after the other, each named by the one before (`credentials.md` §2.12).
 const REALMS_MAX: u8 = 10;
-/// Messages of one logon: two or three for the first ticket, then one for each realm on the way.
-const MESSAGES_MAX: u8 = 16;
+
+/// Where tickets come from.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TicketSource {
+    /// The caller's krb5.conf; none means the system's.
+    pub(super) krb5_files: Vec<PathBuf>,
+    /// Where KDCs are looked for that krb5.conf does not name; `None` means the system's servers.
+    pub(super) name_servers: Option<Vec<SocketAddr>>,
+    /// Where tickets are kept for further connections; `None` means that each gets fresh ones.
+    pub(super) tickets: Option<Tickets>,
+}
+
+impl TicketSource {
+    /// The source as the owner has it, under what is allowed.
+    pub(super) fn new(environment: KerberosEnvironment, policy: Policy) -> Self {
+        Self {
+            krb5_files: environment.krb5_files,
+            name_servers: None,
+            // An old proof of the server would pass for a new one.
+            tickets: (!policy.require_peer_proof).then_some(environment.tickets),
+        }
+    }
+}
 
 /// The exchange of one connection.
 pub(super) struct KerberosMechanism {
@@ -39,9 +70,12 @@ pub(super) struct KerberosMechanism {
     principal: String,
     user: UserName,
     password: Secret,
-    files: Vec<PathBuf>,
+    source: TicketSource,
+    binding: Option<ChannelBinding>,
     /// The context whose token has been sent.
     begun: Option<Context>,
+    /// Whose kept tickets are in it.
+    kept: Option<Client>,
     notes: Vec<String>,
 }
 
@@ -49,6 +83,8 @@ struct Context {
     negotiate: Box<Negotiate>,
     identity: Option<CredentialsBuffers>,
     principal: String,
+    /// Empty, or the binding as the library takes it.
+    binding: Vec<SecurityBuffer>,
 }
 
 /// A client as a KDC is asked for it.
@@ -77,21 +113,24 @@ impl From<Fault> for Refusal {
 }
 
 impl KerberosMechanism {
-    /// `principal` is the service's name, `files` the caller's krb5.conf; none means the system's.
+    /// `principal` is the service's name.
     pub(super) fn new(
         host: &str,
         principal: &str,
         user: UserName,
         password: &Secret,
-        files: &[PathBuf],
+        source: TicketSource,
+        binding: Option<ChannelBinding>,
     ) -> Self {
         Self {
             host: host.to_owned(),
             principal: principal.to_owned(),
             user,
             password: password.duplicate(),
-            files: files.to_owned(),
+            source,
+            binding,
             begun: None,
+            kept: None,
             notes: Vec::new(),
         }
     }
@@ -103,12 +142,16 @@ impl KerberosMechanism {
                 format!("{} is an address, and Kerberos needs a host name", self.host),
             ));
         }
-        let files = self.files.clone();
+        let files = self.source.krb5_files.clone();
         let conf = tokio::task::spawn_blocking(move || Krb5Conf::load(&files))
             .await
             .expect("reading krb5.conf neither panics nor is cancelled");
 
-        let clients = clients(&self.user, &self.host, &conf)?;
+        let mut clients = clients(&self.user, &self.host, &conf)?;
+        // The one that had tickets before was the right one.
+        if let Some(tickets) = &self.source.tickets {
+            clients.sort_by_key(|client| !tickets.has(client));
+        }
         let mut refusal = None;
         for client in &clients {
             match self.log_on(client.clone(), &conf).await {
@@ -148,11 +191,40 @@ impl KerberosMechanism {
     }
 
     async fn log_on_in_one_realm(&mut self, client: &Client, conf: &Krb5Conf) -> Result<Vec<u8>, Refusal> {
-        let mut context = Context::new(client, &self.password, &self.principal)?;
-        let mut talk = Talk { client, conf, messages: 0, skew_told: false, last: None, notes: Vec::new() };
+        self.kept = None;
+        if let Some(tickets) = self.source.tickets.clone()
+            && let kept = tickets.answers(client, &self.principal)
+            && !kept.is_empty()
+        {
+            if let Ok(token) = self.log_on_with(client, conf, kept).await {
+                self.kept = Some(client.clone());
+                return Ok(token);
+            }
+            // Of another password, or too old. What is asked now is fresh, and its outcome counts.
+            tickets.forget(client);
+        }
+        self.log_on_with(client, conf, Vec::new()).await
+    }
+
+    /// Gets the tickets for `client`, as far as it goes from answers that were kept.
+    async fn log_on_with(
+        &mut self,
+        client: &Client,
+        conf: &Krb5Conf,
+        kept: Vec<Exchange>,
+    ) -> Result<Vec<u8>, Refusal> {
+        let mut context = Context::new(client, &self.password, &self.principal, self.binding.as_ref())?;
+        let name_servers = self.source.name_servers.as_deref();
+        let mut talk = Talk::new(client, conf, name_servers, kept);
         let outcome = context.begin(&mut talk).await;
         self.notes.append(&mut talk.notes);
         let token = outcome?;
+        // A time that was corrected is not in the answers, so they are of no use alone.
+        if let Some(tickets) = &self.source.tickets
+            && !talk.skew_told
+        {
+            tickets.keep(client, &self.principal, talk.carried);
+        }
         self.begun = Some(context);
         Ok(token)
     }
@@ -174,20 +246,25 @@ impl KerberosMechanism {
     }
 
     /// The server does not take the ticket that its KDC has just given out.
-    fn ticket_refused(&self, token: Option<&[u8]>) -> Fault {
+    fn ticket_refused(&mut self, token: Option<&[u8]>) -> Fault {
+        if let (Some(client), Some(tickets)) = (&self.kept, &self.source.tickets) {
+            tickets.forget(client);
+        }
         let error = token
             .and_then(|token| spnego::answer(token)?.token)
             .and_then(spnego::kerberos_error)
-            .map(|error| match error.number {
-                krb_message::KRB_AP_ERR_SKEW => {
-                    " (its clock is too far from the KDC's: Kerberos error 37)".to_owned()
-                }
-                number => format!(" (Kerberos error {number})"),
-            })
+            .map(|error| format!(" ({})", classify::server_error_words(error.number)))
             .unwrap_or_default();
+        // A binding that does not fit is refused without a word.
+        let doubt = match &self.binding {
+            Some(_) if error.is_empty() => {
+                "; if something in between opens the TLS connection, that is the reason"
+            }
+            _ => "",
+        };
         Fault::new(
             FailureClass::TicketRefused,
-            format!("{} refused a Kerberos ticket that the KDC gave out for it{error}", self.host),
+            format!("{} refused a Kerberos ticket that the KDC gave out for it{error}{doubt}", self.host),
         )
     }
 
@@ -236,19 +313,22 @@ impl Mechanism for KerberosMechanism {
         false
     }
 
+    fn may_begin_afresh(&self) -> bool {
+        self.kept.is_some()
+    }
+
     fn notes(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notes)
     }
 }
 
 impl Context {
-    fn new(client: &Client, password: &Secret, principal: &str) -> Result<Self, Fault> {
-        if !client.name.is_ascii() || !client.realm.is_ascii() {
-            return Err(Fault::new(
-                FailureClass::Config,
-                "a user name or realm with letters outside ASCII cannot be used with Kerberos yet",
-            ));
-        }
+    fn new(
+        client: &Client,
+        password: &Secret,
+        principal: &str,
+        binding: Option<&ChannelBinding>,
+    ) -> Result<Self, Fault> {
         let kerberos = KerberosConfig::new_with_kdc_url(PLACEHOLDER_KDC, COMPUTER_NAME.to_owned());
         // Without NTLM in the list the server cannot choose it, and the library not fall back to it.
         let config =
@@ -260,12 +340,23 @@ impl Context {
             negotiate: Box::new(negotiate),
             identity: Some(CredentialsBuffers::AuthIdentity(identity)),
             principal: principal.to_owned(),
+            binding: binding
+                .map(|binding| SecurityBuffer::new(binding.buffer(), BufferType::ChannelBindings))
+                .into_iter()
+                .collect(),
         })
+    }
+
+    /// What the library gets: a token of the server, and the binding.
+    fn input(&self, token: Vec<u8>) -> Vec<SecurityBuffer> {
+        let mut input = self.binding.clone();
+        input.push(SecurityBuffer::new(token, BufferType::Token));
+        input
     }
 
     /// The first token, with all that has to be asked for it.
     async fn begin(&mut self, talk: &mut Talk<'_>) -> Result<Vec<u8>, Refusal> {
-        let mut input = [SecurityBuffer::new(Vec::new(), BufferType::Token)];
+        let mut input = self.input(Vec::new());
         let mut output = [SecurityBuffer::new(Vec::new(), BufferType::Token)];
         let mut builder = self
             .negotiate
@@ -299,7 +390,7 @@ impl Context {
 
     /// Feeds the server's token, for which no KDC is needed.
     fn run(&mut self, token: Vec<u8>) -> sspi::Result<()> {
-        let mut input = [SecurityBuffer::new(token, BufferType::Token)];
+        let mut input = self.input(token);
         let mut output = [SecurityBuffer::new(Vec::new(), BufferType::Token)];
         let mut builder = self
             .negotiate
@@ -312,112 +403,6 @@ impl Context {
             .with_output(&mut output);
         self.negotiate.initialize_security_context_impl(&mut builder)?.resolve_to_result()?;
         Ok(())
-    }
-}
-
-/// The conversation with the KDCs for one context.
-struct Talk<'a> {
-    client: &'a Client,
-    conf: &'a Krb5Conf,
-    messages: u8,
-    skew_told: bool,
-    /// Who answered last, and for which realm.
-    last: Option<(KdcAddress, String)>,
-    notes: Vec<String>,
-}
-
-impl Talk<'_> {
-    /// Carries one message of the library, with its length in front, and brings the answer. An
-    /// error that decides the matter does not get back to the library.
-    async fn carry(&mut self, framed: &[u8]) -> Result<Vec<u8>, Refusal> {
-        self.messages += 1;
-        if self.messages > MESSAGES_MAX {
-            return Err(Refusal::Fault(Fault::new(
-                FailureClass::Config,
-                format!("the KDCs of realm {} did not come to an end", self.client.realm),
-            )));
-        }
-        let message = framed.get(4..).unwrap_or_default();
-        let (kind, realm) = krb_message::request(message).ok_or_else(|| {
-            Fault::new(FailureClass::Config, "the Kerberos library made a request we cannot read")
-        })?;
-        if kind == RequestKind::Logon && realm != self.client.realm {
-            return Err(Refusal::Fault(Fault::new(
-                FailureClass::Config,
-                format!(
-                    "realm {} cannot be asked, because [domain_realm] of the service's own krb5.conf makes it {realm}",
-                    self.client.realm
-                ),
-            )));
-        }
-        let kdcs = self.conf.kdcs(&realm);
-        if kdcs.is_empty() {
-            return Err(Refusal::Fault(no_kdc(&realm, self.conf)));
-        }
-        let answer = kdc::ask(kdcs, message).await.map_err(|unreachable| {
-            Fault::new(
-                FailureClass::NoAuthority,
-                format!("no KDC of realm {realm} can be reached ({unreachable})"),
-            )
-        })?;
-        self.judge(kind, &realm, &answer)?;
-
-        self.last = Some((answer.kdc, realm));
-        let length = u32::try_from(answer.message.len()).expect("answers are limited");
-        Ok([&length.to_be_bytes()[..], &answer.message].concat())
-    }
-
-    /// Lets an answer pass to the library, or refuses.
-    fn judge(&mut self, kind: RequestKind, realm: &str, answer: &kdc::Answer) -> Result<(), Refusal> {
-        let kdc = answer.kdc.clone();
-        let error = match krb_message::reply(&answer.message) {
-            Some(Reply::Ticket) if self.messages == 1 => {
-                return Err(Refusal::Fault(Fault::new(
-                    FailureClass::Config,
-                    format!(
-                        "the KDC {kdc} of realm {realm} gives this account tickets without pre-authentication, \
-                         which is not possible yet"
-                    ),
-                )));
-            }
-            Some(Reply::Ticket) => return Ok(()),
-            Some(Reply::Error(error)) => error,
-            None => {
-                return Err(Refusal::Fault(Fault::new(
-                    FailureClass::NoAuthority,
-                    format!("the KDC {kdc} of realm {realm} does not answer in Kerberos"),
-                )));
-            }
-        };
-        match (kind, error.number) {
-            (RequestKind::Logon, krb_message::KDC_ERR_PREAUTH_REQUIRED) if self.messages == 1 => Ok(()),
-            // The library takes the KDC's time, once.
-            (RequestKind::Logon, krb_message::KRB_AP_ERR_SKEW) if !self.skew_told => {
-                self.skew_told = true;
-                self.notes.push(correction(&kdc, realm, error.server_time, SystemTime::now()));
-                Ok(())
-            }
-            _ => Err(Refusal::Kdc { kdc, realm: realm.to_owned(), error }),
-        }
-    }
-
-    /// The library made nothing of what came.
-    fn not_understood(&self, error: &sspi::Error) -> Refusal {
-        let fault = match &self.last {
-            Some((kdc, realm)) if error.error_type == ErrorKind::NoAuthenticatingAuthority => Fault::new(
-                FailureClass::NoKdcKnown,
-                format!("the KDC {kdc} of realm {realm} refers to another realm, of which no KDC is known"),
-            ),
-            Some((kdc, realm)) => Fault::new(
-                FailureClass::Config,
-                format!(
-                    "the answer of the KDC {kdc} of realm {realm} cannot be used ({:?})",
-                    error.error_type
-                ),
-            ),
-            None => library_fault(error, &self.client.realm),
-        };
-        Refusal::Fault(fault)
     }
 }
 
@@ -450,39 +435,12 @@ fn clients(user: &UserName, host: &str, conf: &Krb5Conf) -> Result<Vec<Client>, 
     }
 }
 
-fn no_kdc(realm: &str, conf: &Krb5Conf) -> Fault {
-    Fault::new(
-        FailureClass::NoKdcKnown,
-        format!("no KDC is configured for realm {realm} in {}", conf.sources()),
-    )
-}
-
 /// The library failed by itself. Its own text may hold names, so only the kind is told.
 fn library_fault(error: &sspi::Error, realm: &str) -> Fault {
     Fault::new(
         FailureClass::Config,
         format!("a Kerberos request for realm {realm} could not be made ({:?})", error.error_type),
     )
-}
-
-/// What is said about a clock that was corrected.
-fn correction(kdc: &KdcAddress, realm: &str, server_time: Option<u64>, now: SystemTime) -> String {
-    let ours = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let difference = match server_time {
-        Some(theirs) if ours > theirs => format!("{} ahead of", length(ours - theirs)),
-        Some(theirs) => format!("{} behind", length(theirs - ours)),
-        None => "too far from".to_owned(),
-    };
-    format!("this computer's clock is {difference} the KDC {kdc} of realm {realm}; the KDC's time was used")
-}
-
-/// A length of time for a sentence, to the second below an hour.
-fn length(seconds: u64) -> String {
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, s) => format!("{s} s"),
-        (0, m, s) => format!("{m} min {s} s"),
-        (h, m, _) => format!("{h} h {m} min"),
-    }
 }
 
 /// Whether `host` is an IP address, with or without brackets.

@@ -29,6 +29,9 @@ const KDC_PORT: u16 = 88;
 pub(super) struct Krb5Conf {
     default_realm: Option<String>,
     realms: Vec<(String, Vec<KdcAddress>)>,
+    /// The longest message that goes as a datagram first; `None` where nobody wishes for datagrams.
+    udp_preference_limit: Option<usize>,
+    dns_lookup_kdc: Option<bool>,
     /// Names in lower case and the realms they belong to.
     domains: Vec<(String, String)>,
     /// The files that were asked for, and what kept each of them from being read.
@@ -40,6 +43,15 @@ pub(super) struct Krb5Conf {
 pub(super) struct KdcAddress {
     pub(super) host: String,
     pub(super) port: u16,
+    pub(super) transport: Transport,
+}
+
+/// How a KDC may be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Transport {
+    Any,
+    Tcp,
+    Udp,
 }
 
 impl std::fmt::Display for KdcAddress {
@@ -71,6 +83,15 @@ impl Krb5Conf {
     /// The KDCs of `realm` in the order they are to be asked.
     pub(super) fn kdcs(&self, realm: &str) -> &[KdcAddress] {
         self.realms.iter().find(|(name, _)| name == realm).map_or(&[], |(_, kdcs)| kdcs)
+    }
+
+    pub(super) fn udp_preference_limit(&self) -> Option<usize> {
+        self.udp_preference_limit
+    }
+
+    /// Whether KDCs may be looked for in the DNS.
+    pub(super) fn dns_lookup_kdc(&self) -> bool {
+        self.dns_lookup_kdc.unwrap_or(true)
     }
 
     /// The realm that `name` (a host or a domain) is mapped to: the name itself, then each parent
@@ -107,6 +128,18 @@ impl Krb5Conf {
             })
             .collect();
         names.join(", ")
+    }
+}
+
+/// Reads any text.
+#[cfg(any(test, fuzzing))]
+pub(super) fn read_any(text: &str) {
+    let mut conf = Krb5Conf::default();
+    // Includes are beyond the limit, so that no file of this machine is touched.
+    Reader { conf: &mut conf, files: FILES_MAX, depth: 0 }.text(text, Path::new("/nonexistent"));
+    let realms: Vec<_> = conf.realms.iter().map(|(realm, _)| realm.clone()).collect();
+    for realm in realms {
+        assert!(!conf.kdcs(&realm).is_empty() && conf.kdcs(&realm).len() <= KDCS_MAX);
     }
 }
 
@@ -166,6 +199,12 @@ impl Reader<'_> {
             ("libdefaults", []) if name == "default_realm" && conf.default_realm.is_none() => {
                 conf.default_realm = Some(value.to_owned());
             }
+            ("libdefaults", []) if name == "udp_preference_limit" && conf.udp_preference_limit.is_none() => {
+                conf.udp_preference_limit = value.parse().ok();
+            }
+            ("libdefaults", []) if name == "dns_lookup_kdc" && conf.dns_lookup_kdc.is_none() => {
+                conf.dns_lookup_kdc = truth(value);
+            }
             ("domain_realm", []) if conf.domains.len() < ENTRIES_MAX => {
                 conf.domains.push((name.to_ascii_lowercase(), value.to_owned()));
             }
@@ -217,10 +256,24 @@ fn unquoted(value: &str) -> &str {
     value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value)
 }
 
+/// Yes or no, in the words MIT's library knows.
+fn truth(value: &str) -> Option<bool> {
+    let is_one_of = |words: &[&str]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
+    if is_one_of(&["y", "yes", "true", "t", "1", "on"]) {
+        Some(true)
+    } else {
+        is_one_of(&["n", "no", "false", "nil", "0", "off"]).then_some(false)
+    }
+}
+
 /// `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address; a KDC proxy (https) is none.
 fn kdc_address(value: &str) -> Option<KdcAddress> {
-    // `tcp/` and `udp/` are MIT's way of naming the transport; it is always TCP here.
-    let value = value.strip_prefix("tcp/").or_else(|| value.strip_prefix("udp/")).unwrap_or(value);
+    // MIT's way of naming the transport.
+    let (transport, value) = match value.split_once('/') {
+        Some(("tcp", rest)) => (Transport::Tcp, rest),
+        Some(("udp", rest)) => (Transport::Udp, rest),
+        _ => (Transport::Any, value),
+    };
     let (host, port) = if let Some(rest) = value.strip_prefix('[') {
         let (host, rest) = rest.split_once(']')?;
         (host, rest.strip_prefix(':'))
@@ -235,7 +288,7 @@ fn kdc_address(value: &str) -> Option<KdcAddress> {
         None => KDC_PORT,
     };
     let plain = !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c == '/' || c.is_control());
-    plain.then(|| KdcAddress { host: host.to_owned(), port })
+    plain.then(|| KdcAddress { host: host.to_owned(), port, transport })
 }
 
 #[cfg(test)]
@@ -274,6 +327,23 @@ mod tests {
         assert_eq!(kdcs(&conf, "OTHER.TEST"), ["other:88"]);
         assert_eq!(kdcs(&conf, "NOWHERE.TEST"), [""; 0]);
         assert_eq!(conf.realm_of("www.example.test"), Some("EXAMPLE.TEST"));
+    }
+
+    #[test]
+    fn datagrams_and_the_dns_are_used_as_the_file_says() {
+        for (text, limit, dns) in [
+            ("", None, true),
+            ("[libdefaults]\nudp_preference_limit = 1\ndns_lookup_kdc = no\n", Some(1), false),
+            ("[libdefaults]\nudp_preference_limit = 1465\nudp_preference_limit = 0\n", Some(1465), true),
+            ("[libdefaults]\ndns_lookup_kdc = False\ndns_lookup_kdc = true\n", None, false),
+            ("[libdefaults]\nudp_preference_limit = much\ndns_lookup_kdc = perhaps\n", None, true),
+        ] {
+            let conf = read(text);
+            assert_eq!((conf.udp_preference_limit(), conf.dns_lookup_kdc()), (limit, dns), "{text}");
+        }
+        let conf = read("[realms]\nX = {\nkdc = tcp/a\nkdc = udp/b:1\nkdc = c\n}\n");
+        let transports: Vec<_> = conf.kdcs("X").iter().map(|kdc| kdc.transport).collect();
+        assert_eq!(transports, [Transport::Tcp, Transport::Udp, Transport::Any]);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The few fields of Kerberos messages (RFC 4120 §5) that we read ourselves as they pass by: for
 //! which realm a request is, and what a KDC says in an error. The library that makes and
 //! understands the messages tells neither.
+//!
+//! Two messages are changed in passing, both outside what is protected: a first request for a realm
+//! the library would not ask, and a first answer the library does not expect.
 
 use super::der;
 
@@ -12,6 +15,10 @@ const ERROR: u8 = der::application(30);
 
 /// A KDC wants the secret to be proved first; the way every exchange begins.
 pub(super) const KDC_ERR_PREAUTH_REQUIRED: u32 = 25;
+/// The KDC has no time for us.
+pub(super) const KDC_ERR_SVC_UNAVAILABLE: u32 = 29;
+/// The answer does not fit a datagram.
+pub(super) const KRB_ERR_RESPONSE_TOO_BIG: u32 = 52;
 /// Our clock is too far off.
 pub(super) const KRB_AP_ERR_SKEW: u32 = 37;
 /// The KDC does not know the client.
@@ -40,6 +47,59 @@ pub(super) fn request(message: &[u8]) -> Option<(RequestKind, String)> {
     let body = der::open(der::find(fields, der::field(4))?, der::SEQUENCE)?;
     let realm = der::open(der::find(body, der::field(2))?, der::GENERAL_STRING)?;
     Some((kind, text(realm)?))
+}
+
+/// The request for a first ticket, asked of `realm` instead. Nothing in such a request is protected
+/// before the KDC answers; the time in it is encrypted by itself.
+pub(super) fn logon_for_realm(message: &[u8], realm: &str) -> Option<Vec<u8>> {
+    let realm = der::wrap(der::GENERAL_STRING, realm.as_bytes());
+    let ticket_service = |name: &[u8]| -> Option<Vec<u8>> {
+        let (kind, _) = der::read(der::open(name, der::SEQUENCE)?)?;
+        let names = [der::wrap(der::GENERAL_STRING, b"krbtgt"), realm.clone()].concat();
+        let names = der::wrap(der::field(1), &der::wrap(der::SEQUENCE, &names));
+        Some(der::wrap(der::SEQUENCE, &[der::wrap(kind.tag, kind.contents), names].concat()))
+    };
+    let fields = der::open(der::open(message, AS_REQUEST)?, der::SEQUENCE)?;
+    let fields = der::map(fields, |field| match field.tag {
+        BODY => {
+            let body = der::open(field.contents, der::SEQUENCE)?;
+            let body = der::map(body, |field| match field.tag {
+                BODY_REALM => Some(realm.clone()),
+                BODY_SERVICE => ticket_service(field.contents),
+                _ => Some(field.contents.to_vec()),
+            })?;
+            Some(der::wrap(der::SEQUENCE, &body))
+        }
+        _ => Some(field.contents.to_vec()),
+    })?;
+    Some(der::wrap(AS_REQUEST, &der::wrap(der::SEQUENCE, &fields)))
+}
+
+const BODY: u8 = der::field(4);
+const BODY_REALM: u8 = der::field(2);
+const BODY_SERVICE: u8 = der::field(3);
+
+/// A KDC that gave a ticket at once, without the secret being proved: its answer as the demand for
+/// that proof which the library waits for, with the same hints about the key.
+pub(super) fn demand_of_proof(ticket: &[u8], realm: &str) -> Option<Vec<u8>> {
+    let fields = der::open(der::open(ticket, AS_REPLY)?, der::SEQUENCE)?;
+    let hints = der::find(fields, der::field(2));
+    let hints = hints.map_or_else(|| der::wrap(der::SEQUENCE, &[]), <[u8]>::to_vec);
+    let field = |number, tag, contents: &[u8]| der::wrap(der::field(number), &der::wrap(tag, contents));
+    let names = [der::wrap(der::GENERAL_STRING, b"krbtgt"), der::wrap(der::GENERAL_STRING, realm.as_bytes())];
+    let service = [field(0, der::INTEGER, &[2]), field(1, der::SEQUENCE, &names.concat())].concat();
+    let fields = [
+        field(0, der::INTEGER, &[5]),
+        field(1, der::INTEGER, &[30]),
+        // The time is looked at in no error of this number.
+        field(4, der::GENERALIZED_TIME, b"19700101000000Z"),
+        field(5, der::INTEGER, &[0]),
+        field(6, der::INTEGER, &[KDC_ERR_PREAUTH_REQUIRED as u8]),
+        field(9, der::GENERAL_STRING, realm.as_bytes()),
+        field(10, der::SEQUENCE, &service),
+        field(12, der::OCTET_STRING, &hints),
+    ];
+    Some(der::wrap(ERROR, &der::wrap(der::SEQUENCE, &fields.concat())))
 }
 
 /// What a KDC answered, as far as it decides how to go on.
@@ -162,6 +222,44 @@ pub(super) mod tests {
             assert_eq!(request(&message), Some((kind, "EXAMPLE.TEST".to_owned())));
         }
         assert_eq!(request(&krb_error(6, None)), None);
+    }
+
+    #[test]
+    fn a_first_request_can_be_asked_of_another_realm() {
+        let text = |text: &[u8]| der::wrap(der::GENERAL_STRING, text);
+        let request = |realm: &[u8]| {
+            let names = der::wrap(der::SEQUENCE, &[text(b"krbtgt"), text(realm)].concat());
+            let service =
+                [der::wrap(der::field(0), &der::wrap(der::INTEGER, &[2])), der::wrap(der::field(1), &names)];
+            let body = [
+                der::wrap(der::field(0), &[1, 2, 3]),
+                der::wrap(der::field(2), &text(realm)),
+                der::wrap(der::field(3), &der::wrap(der::SEQUENCE, &service.concat())),
+                der::wrap(der::field(7), &der::wrap(der::INTEGER, &[9])),
+            ];
+            let fields = [
+                der::wrap(der::field(1), &der::wrap(der::INTEGER, &[5])),
+                der::wrap(der::field(4), &der::wrap(der::SEQUENCE, &body.concat())),
+            ];
+            der::wrap(AS_REQUEST, &der::wrap(der::SEQUENCE, &fields.concat()))
+        };
+        let changed = logon_for_realm(&request(b"MAPPED.TEST"), "other.test");
+        assert_eq!(changed, Some(request(b"other.test")));
+        for end in 0..request(b"X").len() {
+            assert_eq!(logon_for_realm(&request(b"X")[..end], "Y"), None, "{end}");
+        }
+    }
+
+    #[test]
+    fn a_ticket_that_came_unasked_becomes_a_demand_with_its_hints() {
+        let hints = der::wrap(der::SEQUENCE, b"hints");
+        let ticket = der::wrap(AS_REPLY, &der::wrap(der::SEQUENCE, &der::wrap(der::field(2), &hints)));
+        let demand = demand_of_proof(&ticket, "EXAMPLE.TEST").unwrap();
+        assert_eq!(error(&demand).unwrap().number, KDC_ERR_PREAUTH_REQUIRED);
+        assert!(demand.ends_with(&der::wrap(der::field(12), &der::wrap(der::OCTET_STRING, &hints))));
+        let bare = der::wrap(AS_REPLY, &der::wrap(der::SEQUENCE, &[]));
+        assert!(demand_of_proof(&bare, "EXAMPLE.TEST").is_some());
+        assert_eq!(demand_of_proof(&krb_error(6, None), "EXAMPLE.TEST"), None);
     }
 
     #[test]

@@ -4,14 +4,15 @@
 //! Which of them is used when is decided in `select`; who drives one owns the connection. Behind
 //! this seam are the library's NTLM and Kerberos, and in tests a script.
 
-use std::path::PathBuf;
 use std::pin::Pin;
 
 use bits_core::credentials::Credential;
 
+use super::ServiceName;
+use super::binding::ChannelBinding;
 use super::classify::Fault;
 use super::identity::UserName;
-use super::kerberos::KerberosMechanism;
+use super::kerberos::{KerberosMechanism, TicketSource};
 use super::ntlm::NtlmMechanism;
 use super::select::Method;
 
@@ -54,6 +55,11 @@ pub(super) trait Mechanism: Send {
     /// Whether a proof made from the secret has been given to the server.
     fn has_shown_proof(&self) -> bool;
 
+    /// Whether a refusal may come from what was kept from before, so that one more try makes sense.
+    fn may_begin_afresh(&self) -> bool {
+        false
+    }
+
     /// What the owner should know about how it went, since last asked.
     fn notes(&mut self) -> Vec<String> {
         Vec::new()
@@ -63,35 +69,57 @@ pub(super) trait Mechanism: Send {
 /// Makes mechanisms for one origin.
 pub(super) trait Mechanisms: Send + Sync {
     /// A fresh exchange by `method`, one of those that exchange tokens.
-    fn begin(&self, method: Method, credential: &Credential) -> Result<Box<dyn Mechanism>, Fault>;
+    fn begin(
+        &self,
+        method: Method,
+        credential: &Credential,
+        aim: Aim<'_>,
+    ) -> Result<Box<dyn Mechanism>, Fault>;
+}
+
+/// What a proof is made for, besides the host.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Aim<'a> {
+    /// The service's name, where it is not the usual one of the host.
+    pub(super) service: Option<&'a ServiceName>,
+    pub(super) binding: Option<&'a ChannelBinding>,
 }
 
 /// The library's mechanisms.
 pub(super) struct Library {
     pub(super) host: String,
-    /// The caller's krb5.conf; none means the system's.
-    pub(super) krb5_files: Vec<PathBuf>,
+    pub(super) source: TicketSource,
 }
 
 impl Library {
     /// The service's name (`credentials.md` §2.4): the host of the URL, no port, no look-up.
-    fn principal(&self) -> String {
-        format!("HTTP/{}", self.host.trim_end_matches('.').to_ascii_lowercase())
+    fn principal(&self, aim: Aim<'_>) -> String {
+        match aim.service {
+            Some(service) => service.as_str().to_owned(),
+            None => format!("HTTP/{}", self.host.trim_end_matches('.').to_ascii_lowercase()),
+        }
     }
 }
 
 impl Mechanisms for Library {
-    fn begin(&self, method: Method, credential: &Credential) -> Result<Box<dyn Mechanism>, Fault> {
+    fn begin(
+        &self,
+        method: Method,
+        credential: &Credential,
+        aim: Aim<'_>,
+    ) -> Result<Box<dyn Mechanism>, Fault> {
         let user = UserName::read(&credential.user)?;
         let (host, password) = (self.host.as_str(), &credential.password);
+        let (principal, binding) = (self.principal(aim), aim.binding.cloned());
         Ok(match method {
             Method::Kerberos => {
-                Box::new(KerberosMechanism::new(host, &self.principal(), user, password, &self.krb5_files))
+                let source = self.source.clone();
+                Box::new(KerberosMechanism::new(host, &principal, user, password, source, binding))
             }
             Method::NtlmInNegotiate => {
-                Box::new(NtlmMechanism::in_negotiate(host, &self.principal(), &user, password)?)
+                Box::new(NtlmMechanism::in_negotiate(host, &principal, &user, password, binding)?)
             }
-            Method::Ntlm => Box::new(NtlmMechanism::bare(host, &user, password)?),
+            Method::Ntlm => Box::new(NtlmMechanism::bare(host, &user, password, binding)?),
             Method::Digest | Method::Basic => unreachable!("these exchange no tokens"),
         })
     }
@@ -106,8 +134,10 @@ mod tests {
         for (host, expected) in
             [("localhost", "HTTP/localhost"), ("WWW.Example.Test.", "HTTP/www.example.test")]
         {
-            let library = Library { host: host.to_owned(), krb5_files: Vec::new() };
-            assert_eq!(library.principal(), expected);
+            let library = Library { host: host.to_owned(), source: TicketSource::default() };
+            assert_eq!(library.principal(Aim::default()), expected);
+            let other: ServiceName = "HTTP/other.test".parse().unwrap();
+            assert_eq!(library.principal(Aim { service: Some(&other), binding: None }), "HTTP/other.test");
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Both messages carry the version field, without which one acceptor refuses them. A challenge
 //! without target info is refused here: only impostors send one, and the answer to it would be
-//! easier to attack. Channel bindings are not sent.
+//! easier to attack.
 
 use bits_core::secret::Secret;
 use sspi::{
@@ -10,6 +10,7 @@ use sspi::{
     NegotiateConfig, Ntlm, SecurityBuffer, Sspi as _, SspiImpl,
 };
 
+use super::binding::ChannelBinding;
 use super::classify::{FailureClass, Fault};
 use super::identity::UserName;
 use super::mechanism::{Incoming, Mechanism, PeerProof, Pending};
@@ -22,6 +23,7 @@ const LIBRARY_HASH_PREFIX: &str = "$NTLM$:";
 pub(super) struct NtlmMechanism {
     context: Context,
     host: String,
+    binding: Option<ChannelBinding>,
     /// How many of our two messages have been made.
     made: u8,
 }
@@ -33,10 +35,15 @@ enum Context {
 
 impl NtlmMechanism {
     /// NTLM as a scheme of its own.
-    pub(super) fn bare(host: &str, user: &UserName, password: &Secret) -> Result<Self, Fault> {
+    pub(super) fn bare(
+        host: &str,
+        user: &UserName,
+        password: &Secret,
+        binding: Option<ChannelBinding>,
+    ) -> Result<Self, Fault> {
         let identity = identity(user, password)?;
         let ntlm = Ntlm::with_config(sspi::ntlm::NtlmConfig::default());
-        Ok(Self::new(host, Context::Bare(Box::new(ntlm), Some(identity))))
+        Ok(Self::new(host, Context::Bare(Box::new(ntlm), Some(identity)), binding))
     }
 
     /// NTLM as the only mechanism inside Negotiate.
@@ -45,6 +52,7 @@ impl NtlmMechanism {
         principal: &str,
         user: &UserName,
         password: &Secret,
+        binding: Option<ChannelBinding>,
     ) -> Result<Self, Fault> {
         let identity = CredentialsBuffers::AuthIdentity(identity(user, password)?);
         let config = NegotiateConfig::new(
@@ -54,11 +62,11 @@ impl NtlmMechanism {
         );
         let negotiate = Negotiate::new_client(config).map_err(|error| unusable(&error))?;
         let context = Context::Wrapped(Box::new(negotiate), Some(identity), principal.to_owned());
-        Ok(Self::new(host, context))
+        Ok(Self::new(host, context, binding))
     }
 
-    fn new(host: &str, context: Context) -> Self {
-        Self { context, host: host.to_owned(), made: 0 }
+    fn new(host: &str, context: Context, binding: Option<ChannelBinding>) -> Self {
+        Self { context, host: host.to_owned(), binding, made: 0 }
     }
 
     fn next(&mut self, incoming: Incoming<'_>) -> Result<Vec<u8>, Fault> {
@@ -86,7 +94,7 @@ impl NtlmMechanism {
                 }
             }
         };
-        let token = self.context.run(input).map_err(|error| match incoming {
+        let token = self.context.run(input, self.binding.as_ref()).map_err(|error| match incoming {
             Incoming::Begin => unusable(&error),
             Incoming::Token(_) | Incoming::NoToken => self.nonsense(),
         })?;
@@ -96,10 +104,15 @@ impl NtlmMechanism {
 
     fn refused(&self) -> Fault {
         if self.has_shown_proof() {
-            // A wrong password, a locked account and an unknown domain all look like this.
+            // A wrong password, a locked account and an unknown domain all look like this, and so does
+            // a binding that does not fit.
+            let doubt = match &self.binding {
+                Some(_) => "; if something in between opens the TLS connection, that may be the reason",
+                None => "",
+            };
             Fault::new(
                 FailureClass::Secret,
-                format!("{} refused the user name or password (NTLM)", self.host),
+                format!("{} refused the user name or password (NTLM){doubt}", self.host),
             )
         } else {
             Fault::new(FailureClass::NotSpoken, format!("{} does not accept NTLM", self.host))
@@ -135,8 +148,11 @@ impl Mechanism for NtlmMechanism {
 
 impl Context {
     /// One step of the library.
-    fn run(&mut self, input: Vec<u8>) -> sspi::Result<Vec<u8>> {
-        let mut input = [SecurityBuffer::new(input, BufferType::Token)];
+    fn run(&mut self, input: Vec<u8>, binding: Option<&ChannelBinding>) -> sspi::Result<Vec<u8>> {
+        let mut input = vec![SecurityBuffer::new(input, BufferType::Token)];
+        input.extend(
+            binding.map(|binding| SecurityBuffer::new(binding.buffer(), BufferType::ChannelBindings)),
+        );
         let mut output = [SecurityBuffer::new(Vec::new(), BufferType::Token)];
         let flags = ClientRequestFlags::empty();
         match self {

@@ -52,6 +52,8 @@ pub(super) struct Circumstances<'a> {
     pub(super) tls: bool,
     /// Whether anything may take the place of what has failed.
     pub(super) fall_back: bool,
+    /// Whether NTLM may be used at all.
+    pub(super) ntlm: bool,
     /// What has been tried, and how it failed.
     pub(super) failed: &'a [(Method, FailureClass)],
 }
@@ -65,6 +67,8 @@ pub(super) enum PassedOver {
     BasicWithoutTls,
     /// It asks for an algorithm or quality we do not speak.
     UnknownDigest,
+    /// The policy forbids it.
+    NtlmForbidden,
 }
 
 /// The next method, or why there is none.
@@ -95,6 +99,16 @@ pub(super) fn next(offered: &[Challenge], now: Circumstances<'_>) -> Result<Meth
                 if !kerberos.is_some_and(|(_, class)| class.lets_ntlm_stand_in()) {
                     continue;
                 }
+                if !now.ntlm {
+                    passed_over.push(PassedOver::NtlmForbidden);
+                    continue;
+                }
+            }
+            Method::Ntlm if !now.ntlm => {
+                if !passed_over.contains(&PassedOver::NtlmForbidden) {
+                    passed_over.push(PassedOver::NtlmForbidden);
+                }
+                continue;
             }
             Method::Digest if DigestChallenge::best(offered).is_none() => {
                 passed_over.push(PassedOver::UnknownDigest);
@@ -163,7 +177,7 @@ mod tests {
         ];
         for &(offered, words, tls, failed, expected) in rows {
             let credentials = stored(words);
-            let now = Circumstances { credentials: &credentials, tls, fall_back: true, failed };
+            let now = Circumstances { credentials: &credentials, tls, fall_back: true, ntlm: true, failed };
             let found = next(&challenges([offered]), now).ok();
             assert_eq!(found, expected, "{offered} / {words} / {failed:?}");
         }
@@ -173,14 +187,38 @@ mod tests {
     fn nothing_takes_the_place_of_another_where_that_is_forbidden() {
         let credentials = stored(EVERYTHING);
         let failed = [(Method::Kerberos, FailureClass::NoAuthority)];
-        let now = Circumstances { credentials: &credentials, tls: true, fall_back: false, failed: &failed };
+        let now = Circumstances {
+            credentials: &credentials,
+            tls: true,
+            fall_back: false,
+            ntlm: true,
+            failed: &failed,
+        };
         assert_eq!(next(&challenges([OFFERED]), now), Err(vec![]));
+    }
+
+    #[test]
+    fn ntlm_is_used_in_no_form_where_it_is_forbidden() {
+        let credentials = stored(EVERYTHING);
+        let now = |failed| Circumstances {
+            credentials: &credentials,
+            tls: true,
+            fall_back: true,
+            ntlm: false,
+            failed,
+        };
+        assert_eq!(next(&challenges(["NTLM"]), now(&[])), Err(vec![PassedOver::NtlmForbidden]));
+        let failed = [(Method::Kerberos, FailureClass::NoAuthority)];
+        assert_eq!(next(&challenges([OFFERED]), now(&failed)), Ok(Method::Digest));
+        let both = challenges(["Negotiate, NTLM"]);
+        assert_eq!(next(&both, now(&failed)), Err(vec![PassedOver::NtlmForbidden]));
     }
 
     #[test]
     fn what_is_passed_over_has_a_reason() {
         let credentials = stored("basic digest");
-        let now = Circumstances { credentials: &credentials, tls: false, fall_back: true, failed: &[] };
+        let now =
+            Circumstances { credentials: &credentials, tls: false, fall_back: true, ntlm: true, failed: &[] };
         let offered = challenges(["Negotiate, Digest realm=x, nonce=n, algorithm=X, Basic realm=x"]);
         assert_eq!(
             next(&offered, now),

@@ -11,3 +11,4 @@ mod large;
 mod origin;
 mod secure;
 mod stopping;
+mod third_party;

@@ -1,6 +1,9 @@
 //! Scenarios: what a server answers, and what follows. The mechanisms follow a script; what they
 //! really do is tested beside them.
 
+use std::sync::{Arc, Mutex};
+
+use super::token::LENIENT;
 use super::*;
 use crate::auth::mechanism::Pending;
 use bits_core::error::Code;
@@ -11,18 +14,24 @@ use bits_core::secret::Secret;
 struct Script {
     /// How Kerberos fails when it begins, if it does.
     kerberos_fails: Option<FailureClass>,
+    /// Whether Kerberos says that its ticket was kept from before.
+    kept: bool,
+    /// The bindings that exchanges have begun with.
+    bindings: Arc<Mutex<Vec<Option<ChannelBinding>>>>,
 }
 
 impl Mechanisms for Script {
-    fn begin(&self, method: Method, _: &Credential) -> Result<Box<dyn Mechanism>, Fault> {
+    fn begin(&self, method: Method, _: &Credential, aim: Aim<'_>) -> Result<Box<dyn Mechanism>, Fault> {
         let fails = self.kerberos_fails.filter(|_| method == Method::Kerberos);
-        Ok(Box::new(ScriptedMechanism { method, fails, made: 0 }))
+        self.bindings.lock().unwrap().push(aim.binding.cloned());
+        Ok(Box::new(ScriptedMechanism { method, fails, kept: self.kept, made: 0 }))
     }
 }
 
 struct ScriptedMechanism {
     method: Method,
     fails: Option<FailureClass>,
+    kept: bool,
     made: u8,
 }
 
@@ -64,6 +73,10 @@ impl Mechanism for ScriptedMechanism {
     fn has_shown_proof(&self) -> bool {
         self.method != Method::Kerberos && self.made == 2
     }
+
+    fn may_begin_afresh(&self) -> bool {
+        self.kept && self.method == Method::Kerberos
+    }
 }
 
 fn stored(words: &str) -> Vec<Credential> {
@@ -84,26 +97,31 @@ struct Setting {
     tls: bool,
     kerberos_fails: Option<FailureClass>,
     policy: Policy,
+    target: AuthTarget,
+    kept: bool,
 }
 
 const PLAIN: Setting = Setting {
     stored: "negotiate ntlm digest basic",
     tls: false,
     kerberos_fails: None,
-    policy: Policy { fall_back: true, require_peer_proof: false },
+    policy: Policy { fall_back: true, require_peer_proof: false, ntlm: true },
+    target: AuthTarget::Server,
+    kept: false,
 };
 const TLS: Setting = Setting { tls: true, ..PLAIN };
+const PROXY: Setting = Setting { target: AuthTarget::Proxy, ..PLAIN };
 
 fn authenticator(setting: &Setting) -> Authenticator {
     let origin = Origin { tls: setting.tls, host: "host.test".to_owned(), port: 80 };
-    let script = Script { kerberos_fails: setting.kerberos_fails };
-    Authenticator::with_mechanisms(
-        AuthTarget::Server,
-        origin,
-        stored(setting.stored),
-        setting.policy,
-        Box::new(script),
-    )
+    let script = Script { kerberos_fails: setting.kerberos_fails, kept: setting.kept, ..Script::default() };
+    with_script(setting, origin, script)
+}
+
+fn with_script(setting: &Setting, origin: Origin, script: Script) -> Authenticator {
+    let mut credentials = stored(setting.stored);
+    credentials.iter_mut().for_each(|credential| credential.target = setting.target);
+    Authenticator::with_mechanisms(setting.target, origin, credentials, setting.policy, Box::new(script))
 }
 
 /// What was sent, shortly: `nothing`, `basic`, `digest 00000001 nonce`, or the scripted token.
@@ -137,8 +155,13 @@ async fn check(setting: &Setting, script: &str) {
             format!("failed {:?} {}{time}", failure.class, failure.code)
         };
         let happened = match verb {
-            "GET" => auth.authorization("GET", &rest).map_or_else(failed, shown),
-            "401" => auth.challenged(&challenges).await.map_or_else(failed, |again| {
+            "GET" | "CONNECT" | "PUT" => auth.authorization(verb, &rest).map_or_else(failed, shown),
+            "prepare" => auth.prepare().await.map_or_else(failed, |()| "fine".to_owned()),
+            "connected" => {
+                auth.connected(None);
+                "fine".to_owned()
+            }
+            "401" | "407" => auth.challenged(&challenges).await.map_or_else(failed, |again| {
                 if again.same_connection { "again, here".to_owned() } else { "again".to_owned() }
             }),
             "info" => {
@@ -595,4 +618,251 @@ fn an_authenticator_can_be_moved_between_threads_while_it_waits() {
     fn sent(_: impl Send) {}
     let mut auth = authenticator(&PLAIN);
     sent(auth.challenged(&[]));
+}
+
+#[tokio::test]
+async fn where_kerberos_was_accepted_the_next_connection_begins_with_it() {
+    check(
+        &PLAIN,
+        "prepare -> fine
+         GET / -> nothing
+         401 Negotiate -> again
+         GET / -> negotiate Kerberos1
+         200 Negotiate GOOD -> fine
+         prepare -> fine
+         GET / -> nothing
+         200 -> fine
+         lost -> fine
+         connected -> fine
+         prepare -> fine
+         bound -> true
+         GET / -> negotiate Kerberos1
+         200 Negotiate GOOD -> fine",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_wants_a_ticket_each_time_gets_it_unasked_from_the_second_time_on() {
+    check(
+        &PLAIN,
+        "GET / -> nothing
+         401 Negotiate -> again
+         GET / -> negotiate Kerberos1
+         200 Negotiate GOOD -> fine
+         prepare -> fine
+         GET / -> nothing
+         401 Negotiate -> again
+         GET / -> negotiate Kerberos1
+         200 Negotiate GOOD -> fine
+         prepare -> fine
+         GET / -> negotiate Kerberos1
+         200 Negotiate GOOD -> fine
+         prepare -> fine
+         GET / -> negotiate Kerberos1
+         401 Negotiate -> failed TicketRefused 0x80190191
+         prepare -> failed TicketRefused 0x80190191",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn ntlm_is_never_sent_unasked() {
+    check(
+        &Setting { stored: "ntlm", ..PLAIN },
+        "GET / -> nothing
+         401 NTLM -> again
+         GET / -> ntlm NTLM1
+         401 NTLM TOKEN -> again, here
+         GET / -> ntlm NTLM2
+         200 -> fine
+         lost -> fine
+         prepare -> fine
+         GET / -> nothing",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_refused_ticket_that_was_kept_is_replaced_once() {
+    check(
+        &Setting { kept: true, stored: "negotiate", ..PLAIN },
+        "GET / -> nothing
+         401 Negotiate -> again
+         GET / -> negotiate Kerberos1
+         401 Negotiate -> again
+         GET / -> negotiate Kerberos1
+         401 Negotiate -> failed TicketRefused 0x80190191",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn ntlm_can_be_forbidden() {
+    let policy = Policy { ntlm: false, ..Policy::default() };
+    check(
+        &Setting { policy, stored: "ntlm", ..PLAIN },
+        "GET / -> nothing
+         401 NTLM -> failed NoCandidate 0x80190191",
+    )
+    .await;
+    let mut auth =
+        authenticator(&Setting { kerberos_fails: Some(FailureClass::NoAuthority), policy, ..PLAIN });
+    auth.authorization("GET", "/").unwrap();
+    let failure = auth.challenged(&["Negotiate", "NTLM"]).await.unwrap_err();
+    assert_eq!(failure.class, FailureClass::NoAuthority);
+    assert!(failure.message.contains("NTLM is not allowed"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_proof_is_tied_to_the_certificate_of_its_connection() {
+    let script = Script::default();
+    let bindings = Arc::clone(&script.bindings);
+    let origin = Origin { tls: true, host: "host.test".to_owned(), port: 443 };
+    let mut auth = with_script(&TLS, origin, script);
+    let one = CERTIFICATE;
+    let mut other = CERTIFICATE;
+    // SHA-384, and a signature that is not defined.
+    other[15] = 3;
+    let mut without = CERTIFICATE;
+    without[15] = 9;
+    let expected = [&one, &one, &other].map(|c| ChannelBinding::of_certificate(c));
+    assert!(expected.iter().all(Option::is_some) && expected[1] != expected[2]);
+
+    auth.connected(Some(&one));
+    auth.authorization("GET", "/").unwrap();
+    auth.challenged(&["Negotiate"]).await.unwrap();
+    // A connection with the same certificate takes the token that was made.
+    auth.connected(Some(&one));
+    assert!(auth.is_connection_bound());
+    // One with another does not: the token is made anew when it is asked for.
+    auth.connected(Some(&other));
+    assert!(auth.authorization("GET", "/").unwrap().is_none());
+    auth.connected(Some(&one));
+    auth.challenged(&["Negotiate"]).await.unwrap();
+    auth.connected(Some(&other));
+    assert!(auth.authorization("GET", "/").unwrap().is_none());
+    auth.challenged(&["Negotiate"]).await.unwrap();
+    assert_eq!(*bindings.lock().unwrap(), expected);
+
+    auth.connected(Some(&without));
+    auth.authorization("GET", "/").unwrap();
+    auth.challenged(&["Negotiate"]).await.unwrap();
+    assert_eq!(bindings.lock().unwrap().last(), Some(&None));
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_ever_is_left() {
+    let mut auth = authenticator(&Setting { stored: "ntlm", ..PLAIN });
+    let mut asked = 0;
+    let failure = loop {
+        // A new connection each time that breaks before anything comes of it.
+        auth.connected(Some(if asked % 2 == 0 { &CERTIFICATE } else { &[] }));
+        auth.authorization("GET", "/").unwrap();
+        match auth.challenged(&["NTLM"]).await {
+            Ok(_) => asked += 1,
+            Err(failure) => break failure,
+        }
+    };
+    assert_eq!((asked, failure.class), (REFUSALS_MAX, FailureClass::Config));
+    assert!(failure.message.contains("again and again"), "{failure}");
+    for _ in 0..300 {
+        assert_eq!(auth.challenged(&["NTLM"]).await, Err(failure.clone()));
+    }
+}
+
+/// As much of a certificate as is read, signed by ECDSA with SHA-256.
+const CERTIFICATE: [u8; 16] =
+    [0x30, 14, 0x30, 0, 0x30, 10, 6, 8, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x04, 0x03, 0x02];
+
+#[tokio::test]
+async fn a_proxy_is_answered_on_connect_and_for_each_url() {
+    check(
+        &Setting { stored: "digest", ..PROXY },
+        "CONNECT host.test:443 -> nothing
+         407 Digest realm=x, nonce=n, qop=auth -> again
+         CONNECT host.test:443 -> digest 00000001 n
+         200 -> fine
+         GET http://other.test/a -> digest 00000002 n
+         407 Digest realm=x, nonce=n, qop=auth -> failed Secret 0x80190197",
+    )
+    .await;
+    check(
+        &Setting { stored: "negotiate", ..PROXY },
+        "CONNECT host.test:443 -> nothing
+         407 Negotiate -> again
+         CONNECT host.test:443 -> negotiate Kerberos1
+         200 -> fine
+         bound -> true",
+    )
+    .await;
+    check(
+        &Setting { stored: "ntlm", ..PROXY },
+        "GET http://host.test/ -> nothing
+         407 NTLM -> again
+         GET http://host.test/ -> ntlm NTLM1
+         407 NTLM TOKEN -> again, here
+         GET http://host.test/ -> ntlm NTLM2
+         200 -> fine
+         bound -> true",
+    )
+    .await;
+    // One secret serves the whole proxy, whatever it carries.
+    check(
+        &Setting { stored: "basic!", ..PROXY },
+        "GET http://host.test/a/b -> nothing
+         407 Basic realm=x -> again
+         GET http://host.test/a/b -> basic
+         200 -> fine
+         GET http://other.test/ -> basic
+         200 -> fine
+         CONNECT host.test:443 -> basic",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_digest_for_a_proxy_is_about_the_request_line() {
+    for (method, target, expected) in [
+        ("CONNECT", "host.test:443", "uri=\"host.test:443\""),
+        ("GET", "http://host.test/a?b", "uri=\"http://host.test/a?b\""),
+    ] {
+        let mut auth = authenticator(&Setting { stored: "digest", ..PROXY });
+        auth.authorization(method, target).unwrap();
+        auth.challenged(&["Digest realm=x, nonce=n, qop=auth"]).await.unwrap();
+        let header = auth.authorization(method, target).unwrap().unwrap();
+        assert!(header.expose().contains(expected), "{}", header.expose());
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_is_not_held_to_a_proof_of_itself() {
+    let policy = Policy { require_peer_proof: true, ..Policy::default() };
+    let mut auth = authenticator(&Setting { policy, ..PROXY });
+    auth.authorization("CONNECT", "host.test:443").unwrap();
+    auth.challenged(&["Negotiate"]).await.unwrap();
+    auth.authorization("CONNECT", "host.test:443").unwrap();
+    auth.accepted(Answer { status: 200, challenges: &[], info: &[] }).unwrap();
+    assert_eq!(auth.notes(), [""; 0]);
+
+    // But a wrong one is a wrong one, also when it is decorated.
+    let mut auth = authenticator(&PROXY);
+    auth.authorization("GET", "/").unwrap();
+    auth.challenged(&["Negotiate"]).await.unwrap();
+    auth.authorization("GET", "/").unwrap();
+    let answer = Answer { status: 200, challenges: &["Negotiate token=YmFk"], info: &[] };
+    assert_eq!(auth.accepted(answer).unwrap_err().class, FailureClass::Peer);
+}
+
+#[tokio::test]
+async fn a_digest_that_needs_the_body_is_refused_in_words() {
+    check(
+        &Setting { stored: "digest", ..PLAIN },
+        "GET / -> nothing
+         401 Digest realm=x, nonce=n, qop=auth-int -> again
+         GET / -> digest 00000001 n
+         200 -> fine
+         PUT / -> failed Config 0x80190191",
+    )
+    .await;
 }

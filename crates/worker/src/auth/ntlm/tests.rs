@@ -1,6 +1,7 @@
 //! The client against the library's own server side.
 
 use super::*;
+use crate::auth::binding::tests::some_binding;
 use crate::auth::der;
 use sspi::{CredentialUse, SecurityStatus, ServerRequestFlags, SspiEx as _};
 
@@ -51,7 +52,7 @@ impl Server {
 
 fn client(user: &str, password: &str) -> NtlmMechanism {
     let user = UserName::read(user).unwrap();
-    NtlmMechanism::bare("host.test", &user, &Secret::new(password.to_owned())).unwrap()
+    NtlmMechanism::bare("host.test", &user, &Secret::new(password.to_owned()), None).unwrap()
 }
 
 fn u32_at(message: &[u8], at: usize) -> u32 {
@@ -132,7 +133,8 @@ async fn a_refusal_after_the_proof_is_one_of_the_secret() {
 async fn inside_negotiate_a_bare_challenge_and_a_refusal_are_understood() {
     let user = UserName::read("DOM\\user").unwrap();
     let password = Secret::new("secret".to_owned());
-    let begin = || NtlmMechanism::in_negotiate("host.test", "HTTP/host.test", &user, &password).unwrap();
+    let begin =
+        || NtlmMechanism::in_negotiate("host.test", "HTTP/host.test", &user, &password, None).unwrap();
 
     let mut client = begin();
     let wrapped = client.step(Incoming::Begin).await.unwrap();
@@ -152,7 +154,33 @@ async fn inside_negotiate_a_bare_challenge_and_a_refusal_are_understood() {
 fn a_password_the_library_would_take_for_a_hash_is_refused() {
     let user = UserName::read("user").unwrap();
     let password = Secret::new("$NTLM$:0123".to_owned());
-    let fault = NtlmMechanism::bare("host.test", &user, &password).err().unwrap();
+    let fault = NtlmMechanism::bare("host.test", &user, &password, None).err().unwrap();
     assert_eq!(fault.class, FailureClass::Config);
     assert!(!fault.message.contains("0123"));
+}
+
+#[tokio::test]
+async fn the_binding_is_in_the_proof_and_is_the_right_one() {
+    let user = UserName::read("DOM\\user").unwrap();
+    let password = Secret::new("secret".to_owned());
+    let binding = some_binding();
+    // Target info entry 10, 16 bytes long.
+    let entry = [&[10, 0, 16, 0][..], &binding.md5()].concat();
+    let holds = |message: &[u8], part: &[u8]| message.windows(part.len()).any(|window| window == part);
+
+    let bound = NtlmMechanism::bare("host.test", &user, &password, Some(binding.clone()));
+    let (_, authenticate) = exchange(&mut bound.unwrap(), &mut Server::new()).await;
+    assert!(holds(&authenticate, &entry));
+
+    let mut wrapped =
+        NtlmMechanism::in_negotiate("host.test", "HTTP/host.test", &user, &password, Some(binding)).unwrap();
+    let first = wrapped.step(Incoming::Begin).await.unwrap();
+    let start = first.windows(8).position(|window| window == b"NTLMSSP\0").unwrap();
+    let (challenge, _) = Server::new().answer(first[start..].to_vec());
+    assert!(holds(&wrapped.step(Incoming::Token(&challenge)).await.unwrap(), &entry));
+    let fault = wrapped.step(Incoming::NoToken).await.unwrap_err();
+    assert!(fault.message.contains("in between opens the TLS connection"), "{}", fault.message);
+
+    let (_, authenticate) = exchange(&mut client("DOM\\user", "secret"), &mut Server::new()).await;
+    assert!(!holds(&authenticate, &entry));
 }
