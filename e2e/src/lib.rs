@@ -1,8 +1,8 @@
 //! What the end-to-end tests stand on: real servers, a private world for each test, and programs
 //! run under a deadline.
 //!
-//! [`peers`] starts nginx, a KDC, Apache and lighttpd by the scripts in `tests/peers`, once for
-//! the test process. [`Service`] is one test's world: folders, environment, the programs `bits`
+//! [`peers`] starts nginx, KDCs, Apache and lighttpd by the scripts in `tests/peers`, once for the
+//! test process, and proxies, a domain, a name server or a keyring for the tests that ask for one. [`Service`] is one test's world: folders, environment, the programs `bits`
 //! and `bitsd` in it, and the end of all of them. [`Run`] is one program run in it, by pipes or
 //! on a pseudo terminal.
 //!
@@ -19,7 +19,10 @@ mod sums;
 mod terminal;
 mod until;
 
-pub use peers::{FaultProxy, Kdc, Peers, Request, Server, peers};
+pub use peers::{
+    Account, Bus, Domain, FaultProxy, Kdc, Keyring, NameServer, Peers, Proxies, Proxy, Request, Server,
+    SignIn, peers,
+};
 pub use programs::program;
 pub use run::{Finished, Run, Running, json};
 pub use service::Service;

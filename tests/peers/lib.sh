@@ -96,12 +96,14 @@ wait_for() {
   done
 }
 tcp() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
-wait_tcp() { wait_for 30 tcp "$1" "$2"; }
+wait_tcp() { wait_for "${3:-30}" tcp "$1" "$2"; }
+
+# free_port PORT...: on 127.0.0.1, or on IP of a peer that has an address of its own.
 free_port() {
   local p
   for p; do
-    if tcp 127.0.0.1 "$p"; then
-      echo "$PEER: port $p is taken: set ${PREFIX}_PORT or PEERS_SHIFT" >&2
+    if tcp "${IP:-127.0.0.1}" "$p"; then
+      echo "$PEER: port $p of ${IP:-127.0.0.1} is taken: set PEERS_SHIFT" >&2
       exit "$PORT_TAKEN"
     fi
   done
@@ -110,6 +112,22 @@ free_port() {
 # can_enter USER DIR: servers that drop root must be able to walk to their files.
 can_enter() {
   ! am_root || runuser -u "$1" -- test -x "$2" || die "user $1 cannot enter $2: every directory above it needs o+x"
+}
+
+# line PEER NAME: what another peer of this PEERS_DIR has printed.
+line() { sed -n "s/^$2=//p" "$PEERS_DIR/$1/env"; }
+
+# in_samba DIR COMMAND...: sets IN_SAMBA to the words of a command that sees DIR at /run/samba,
+# where the parts of Samba and its clients meet; that path was fixed when they were built.
+in_samba() {
+  mkdir -p /run/samba
+  IN_SAMBA=(unshare --mount sh -c 'mount --bind "$0" /run/samba && exec "$@"' "$@")
+}
+
+# need_ad: samba-ad has to run in the same PEERS_DIR; sets AD, its directory.
+need_ad() {
+  AD=$PEERS_DIR/samba-ad
+  running "$AD/pids" && [ -S "$AD/run/winbindd/pipe" ] || die "start samba-ad first, in $PEERS_DIR"
 }
 
 # make_ca: the throw-away CA of this PEERS_DIR, made once; sets CA.

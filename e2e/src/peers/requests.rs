@@ -24,15 +24,16 @@ pub struct Request {
     pub target: String,
     /// The status it was answered with.
     pub status: u16,
-    /// Bytes of the body that were sent.
+    /// Bytes of the body that were sent, and with a tunnel all that went through to the client.
     pub sent: u64,
     /// The header `Range`.
     pub range: Option<String>,
     /// The header `If-Range`.
     pub if_range: Option<String>,
-    /// The scheme of the header `Authorization`, and nothing more of it.
+    /// The scheme of the header `Authorization`, or at a proxy `Proxy-Authorization`, and nothing
+    /// more of it.
     pub scheme: Option<String>,
-    /// Who has signed in, in the server's words.
+    /// Who has signed in, in the server's words; with a refusal, maybe who has tried.
     pub user: Option<String>,
     /// The same text for all requests of one connection.
     pub connection: String,
@@ -72,16 +73,18 @@ impl Request {
         };
         let given = |name: &str| field(name).filter(|value| *value != "-").map(str::to_owned);
         let mut first = field("request")?.split(' ');
+        // Apache and lighttpd write none as "-". squid counts the headers in, and tells how long
+        // they are.
+        let bytes = |name: &str| field(name).and_then(|value| value.parse().ok()).unwrap_or(0);
         Some(Self {
             method: first.next()?.to_owned(),
             target: first.next()?.to_owned(),
             status: field("status")?.parse().ok()?,
-            // Apache and lighttpd write none as "-".
-            sent: field("sent")?.parse().unwrap_or(0),
+            sent: u64::saturating_sub(bytes("sent"), bytes("headers")),
             range: given("range"),
             if_range: given("if-range"),
             scheme: given("scheme").and_then(|value| value.split(' ').next().map(str::to_owned)),
-            user: given("user"),
+            user: given("user").map(|value| unescaped(&value)),
             connection: field("connection")?.to_owned(),
         })
     }
@@ -91,6 +94,26 @@ impl Request {
         let path = self.target.split('?').next();
         self.target == target || path == Some(target)
     }
+}
+
+/// A text of a log with its escapes undone: `\xHH`, which is how the servers write bytes that are
+/// not ASCII, and `\\`. squid escapes nothing, and writes `DOMAIN\user` as it is.
+fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        bytes.extend_from_slice(before.as_bytes());
+        let hex = after.strip_prefix('x').and_then(|after| after.get(..2));
+        rest = if let Some(byte) = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            bytes.push(byte);
+            &after[3..]
+        } else {
+            bytes.push(b'\\');
+            after.strip_prefix('\\').unwrap_or(after)
+        };
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
@@ -125,6 +148,29 @@ mod tests {
     fn what_is_no_request_is_passed_over() {
         for line in ["", "request=", "request=GET /a HTTP/1.1\tstatus=20", "request=-\tstatus=400\tsent=0"] {
             assert_eq!(Request::parse(line), None, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn what_squid_counts_is_more_than_the_body() {
+        let line = "request=CONNECT t1.peers.localhost:17001 HTTP/1.1\tstatus=407\tsent=3518\theaders=439\t\
+                    range=-\tif-range=-\tscheme=Basic YWx\tuser=alice\tconnection=54464\tagent=x";
+        let request = Request::parse(line).unwrap();
+        assert_eq!((request.sent, request.scheme.as_deref()), (3079, Some("Basic")));
+        assert!(request.is_for("t1.peers.localhost:17001"));
+    }
+
+    #[test]
+    fn a_user_is_told_without_the_escapes_of_the_log() {
+        for (written, user) in [
+            ("alice", "alice"),
+            (r"ADTEST\\zo\xc3\xab", r"ADTEST\zoë"),
+            (r"ADTEST\carol", r"ADTEST\carol"),
+            (r"zo\xC3\xAB@EXAMPLE.TEST", "zoë@EXAMPLE.TEST"),
+            (r"\", r"\"),
+            (r"\x", r"\x"),
+        ] {
+            assert_eq!(unescaped(written), user, "{written}");
         }
     }
 }
