@@ -57,7 +57,8 @@ pub fn digest(bytes: &[u8]) {
         // A server's words cannot break out of their quotes.
         let ours = challenge::challenges([header.as_str()]);
         assert_eq!((ours.len(), ours[0].parameter("realm")), (1, Some(realm.as_str())), "{}", *header);
-        assert!(!header.contains(char::is_control));
+        // A tab may stand between quotes; nothing else may that is not to be seen.
+        assert!(!header.contains(|c: char| c.is_control() && c != '\t'));
         let _ = session.answered(info);
     }
 }

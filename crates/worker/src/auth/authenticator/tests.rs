@@ -618,6 +618,7 @@ fn an_authenticator_can_be_moved_between_threads_while_it_waits() {
     fn sent(_: impl Send) {}
     let mut auth = authenticator(&PLAIN);
     sent(auth.challenged(&[]));
+    sent(auth.prepare());
 }
 
 #[tokio::test]
