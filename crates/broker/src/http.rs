@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
@@ -77,10 +77,14 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/jobs/{job}/suspend", post(jobs::suspend))
         .route("/v1/jobs/{job}/complete", post(jobs::complete))
         .route("/v1/jobs/{job}/cancel", post(jobs::cancel))
-        .route("/v1/jobs/{job}/files", get(files::list).post(files::add))
-        .route(
-            "/v1/jobs/{job}/credentials/{target}/{scheme}",
-            put(jobs::set_credentials).delete(jobs::remove_credentials),
+        .merge(
+            Router::new()
+                .route("/v1/jobs/{job}/files", get(files::list).post(files::add))
+                .route(
+                    "/v1/jobs/{job}/credentials/{target}/{scheme}",
+                    put(jobs::set_credentials).delete(jobs::remove_credentials),
+                )
+                .layer(middleware::map_response(hang_up)),
         )
         .route("/v1/events", get(events::stream))
         .route("/v1/rotate_key", post(rotate_key))
@@ -89,6 +93,13 @@ pub fn router(api: Arc<Api>) -> Router {
         .method_not_allowed_fallback(not_so)
         .layer(middleware::from_fn_with_state(Arc::clone(&api), admit))
         .with_state(api)
+}
+
+/// Ends the connection with the answer: a request may have brought a secret, and what a connection
+/// has read stays in its buffer for as long as it is open.
+async fn hang_up(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// Turns away browsers, and users this service does not serve.

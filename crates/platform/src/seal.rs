@@ -19,6 +19,8 @@ use std::sync::Arc;
 use bits_core::ports::{KeyChange, KeySource, KeyStanding, Seal, SealError, SealingKey};
 use zeroize::Zeroizing;
 
+use crate::hardening::wipe_stack;
+
 pub use key_file::KeyError;
 use key_file::KeyMaterial;
 
@@ -111,11 +113,15 @@ impl KeySeal {
 
 impl Seal for KeySeal {
     fn seal(&self, plain: &[u8], bound_to: &[u8]) -> Result<Vec<u8>, SealError> {
-        envelope::seal(&self.key, plain, bound_to)
+        let sealed = envelope::seal(&self.key, plain, bound_to);
+        wipe_stack();
+        sealed
     }
 
     fn open(&self, sealed: &[u8], bound_to: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
-        envelope::open(&self.key, sealed, bound_to, &self.place)
+        let opened = envelope::open(&self.key, sealed, bound_to, &self.place);
+        wipe_stack();
+        opened
     }
 
     fn standing(&self) -> KeyStanding {

@@ -262,6 +262,8 @@ fn a_password_is_in_memory_while_an_attempt_needs_it_and_nowhere_once_its_job_is
         server.wait_until_proved();
         let found = Memory::of(pid).find(&forms);
         assert!(!found.is_empty(), "{what}: the password is in use, and not found: the search is no good");
+        let names: Vec<_> =
+            forms.names().filter(|name| found.iter().any(|line| line.starts_with(name))).collect();
         is_in_no_file_or_answer(&service, &forms, id, &what);
 
         if end == "complete" {
@@ -274,7 +276,76 @@ fn a_password_is_in_memory_while_an_attempt_needs_it_and_nowhere_once_its_job_is
         let found = Memory::of(pid).find(&forms);
         assert!(found.is_empty(), "{what}: {found:#?}");
         is_in_no_file_or_answer(&service, &forms, id, &what);
-        println!("{what}: in memory while it was needed, and gone");
+        println!("{what}: in memory while it was needed ({}), and gone", names.join(", "));
+    }
+}
+
+#[test]
+fn a_password_for_kerberos_is_gone_from_memory_once_its_job_is_cancelled() {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: only root reads the memory of the service");
+        return;
+    }
+    let Some(peers) = peers() else { return };
+    let password = "Zx9-kerberos-unlikely!";
+    let user = format!("{}@{}", peers.kdc.add_user(password), peers.kdc.realm());
+    let forms = Forms::of(&user, password);
+    let slow = peers.faulty(&peers.apache, &["--rate", "65536"]);
+    let service = Service::new();
+    service.bits(["service", "start"]).finish().expect_code(0);
+    let pid = service.pid().expect("it runs").as_raw_nonzero().get();
+    let path = password_file(&service, password);
+    let get = service.bits(["get", &slow.url("/negotiate/1m.bin"), "1m.bin", "--detach", "--user", &user]);
+    let get = get.arg("--password-file").arg(&path).env("KRB5_CONFIG", peers.kdc.config());
+    let id = get.finish().expect_code(0).stdout;
+    let id = id.trim();
+    wait_for_state(&service, id, "transferring");
+    assert!(!Memory::of(pid).find(&forms).is_empty(), "the attempt has it, and it is not found");
+    service.bits(["cancel", id]).finish().expect_code(0);
+    let found = Memory::of(pid).find(&forms);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn a_program_that_keeps_its_connection_keeps_no_password_in_the_service() {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: only root reads the memory of the service");
+        return;
+    }
+    let service = Service::new();
+    service.bits(["service", "start"]).finish().expect_code(0);
+    let pid = service.pid().expect("it runs").as_raw_nonzero().get();
+    let id = service.bits(["create", "kept"]).finish().expect_code(0).stdout;
+    let id = id.trim();
+    let password = "Zx9-kept-unlikely";
+    let forms = Forms::of("anna", password);
+    // One with an escape in it is put together anew by whoever reads JSON.
+    for text in [password.to_owned(), password.replace('-', r"\u002d")] {
+        let credentials = format!("{{\"user\":\"anna\",\"password\":\"{text}\"}}");
+        let with_user_info = format!(
+            "{{\"files\":[{{\"remote_name\":\"http://anna:{text}@localhost:9/f\",\"local_name\":\"/tmp/never\"}}]}}"
+        );
+        for (line, body) in [
+            (format!("PUT /v1/jobs/{id}/credentials/server/ntlm"), &credentials),
+            (format!("POST /v1/jobs/{id}/files"), &with_user_info),
+            (format!("PUT /v1/jobs/{id}/credentials/server/none"), &credentials),
+        ] {
+            let mut stream = UnixStream::connect(service.socket()).expect("the service listens");
+            stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+            let length = body.len();
+            write!(
+                stream,
+                "{line} HTTP/1.1\r\nHost: bits\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+            )
+            .expect("sent");
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).expect("it hangs up");
+            assert!(answer.starts_with(b"HTTP/1.1 "), "{line}");
+            // The end of the connection is seen before its buffers are gone.
+            until(PATIENCE, format_args!("{line}: the password is gone"), || {
+                Memory::of(pid).find(&forms).is_empty().then_some(())
+            });
+        }
     }
 }
 

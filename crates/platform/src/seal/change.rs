@@ -13,6 +13,7 @@ use bits_core::ports::{KeyChange, KeyId, KeySource, Seal, SealError, SealingKey}
 use super::key_file::{KeyError, KeyMaterial};
 use super::{KeySeal, envelope};
 use crate::files::{FileError, Folder};
+use crate::hardening::wipe_stack;
 
 /// The key file called `wanted`: at `path`, or where a change that was cut short has left it.
 pub(super) fn find(path: &Path, wanted: KeyId) -> Result<KeyMaterial, KeyError> {
@@ -58,7 +59,11 @@ impl KeyChange for FileChange {
     fn rewrap(&self, sealed: &[u8], bound_to: &[u8]) -> Result<Vec<u8>, SealError> {
         let source = super::file_place(&self.path);
         match &self.old {
-            Some(old) => envelope::rewrap(old, &self.new, sealed, bound_to, &source),
+            Some(old) => {
+                let rewrapped = envelope::rewrap(old, &self.new, sealed, bound_to, &source);
+                wipe_stack();
+                rewrapped
+            }
             None => Err(SealError::NoKey {
                 reason: format!("it is sealed with the key from {source}, which is missing"),
             }),

@@ -30,6 +30,10 @@ impl Forms {
         ])
     }
 
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|(name, _)| *name)
+    }
+
     /// The name of a form that is in `bytes`.
     pub(super) fn in_bytes(&self, bytes: &[u8]) -> Option<&'static str> {
         self.0.iter().find(|(_, form)| place_of(bytes, form).is_some()).map(|(name, _)| *name)
