@@ -20,10 +20,28 @@ pub struct About {
     pub log: String,
     /// Where the key comes from that seals credentials.
     pub key_source: String,
+    /// The key itself; absent in the answers of services before it could be missing.
+    #[serde(default)]
+    pub key: Option<Key>,
     /// The caller's jobs by state; states without any are absent.
     pub jobs: BTreeMap<String, u64>,
     /// What the person should know about, such as a damaged queue that was set aside.
     pub notices: Vec<String>,
+}
+
+/// The key that seals credentials.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Key {
+    /// Its name, sixteen hexadecimal digits; null when it is missing and its name was never written
+    /// down.
+    pub id: Option<String>,
+    /// `key_file` or `systemd_credential`.
+    pub source: String,
+    /// Whether it is there. Without it jobs with credentials wait, and none can be set.
+    pub present: bool,
+    /// Why it is not.
+    pub problem: Option<String>,
 }
 
 /// The version of the shapes in this crate.

@@ -2,11 +2,12 @@
 
 use bits_core::error::{self, Code};
 use bits_core::file::Stage;
-use bits_core::ports::SealedCredential;
+use bits_core::ports::{KeyStanding, SealedCredential};
 use bits_core::queue::{FileView, JobView, WaitReason};
 use bits_core::refusal::Refusal;
 use bits_core::time::Timestamp;
 
+use crate::about::Key;
 use crate::file::File;
 use crate::job::{Challenge, CredentialPresent, Job, JobError, Outcome, Owner, Progress, Times, Wait};
 use crate::problem::Problem;
@@ -65,6 +66,16 @@ pub fn credential_present(credential: &SealedCredential) -> CredentialPresent {
     }
 }
 
+/// The key as programs see it.
+pub fn key(standing: &KeyStanding) -> Key {
+    Key {
+        id: standing.id.map(|id| id.to_string()),
+        source: standing.source.name().to_owned(),
+        present: standing.missing.is_none(),
+        problem: standing.missing.clone(),
+    }
+}
+
 /// The refusal as programs see it.
 pub fn problem(refusal: &Refusal, request: String) -> Problem {
     let code = refusal.code();
@@ -115,6 +126,7 @@ fn wait(wait: WaitReason) -> Wait {
         WaitReason::Retry { until } => {
             Wait { reason: "retry".to_owned(), until: Some(rfc3339(until)), ahead: None }
         }
+        WaitReason::Credential => Wait { reason: "credential".to_owned(), until: None, ahead: None },
     }
 }
 

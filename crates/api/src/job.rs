@@ -113,7 +113,7 @@ pub struct Challenge {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Wait {
-    /// `turn` or `retry`.
+    /// `turn`, `retry`, or `credential`: the key to its credentials is not there.
     pub reason: String,
     /// Until when, where that is known.
     pub until: Option<String>,

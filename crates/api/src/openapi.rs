@@ -36,6 +36,7 @@ pub fn document() -> Value {
 /// parameters.
 fn describe_types(generator: &mut SchemaGenerator) -> Map<String, Value> {
     generator.subschema_for::<about::About>();
+    generator.subschema_for::<about::Key>();
     generator.subschema_for::<settings::SettingList>();
     generator.subschema_for::<job::CreateJob>();
     generator.subschema_for::<job::ChangeJob>();

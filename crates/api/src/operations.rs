@@ -157,6 +157,16 @@ pub const OPERATIONS: &[Operation] = &[
         problems: ONE_JOB,
     },
     Operation {
+        name: "rotate_key",
+        method: POST,
+        path: "/v1/rotate_key",
+        summary: "Makes a new key to seal credentials with, and seals their keys with it.",
+        query: None,
+        body: None,
+        answer: (200, Some("Key")),
+        problems: &[400, 403, 409, 413, 503, 507],
+    },
+    Operation {
         name: "stop",
         method: POST,
         path: "/v1/stop",

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::engine::{EffectRunner, Input, Notification, Query, Response, SealedAssignment, Watcher};
 use crate::subscriptions::Subscriptions;
-use crate::vault::Vault;
+use crate::vault::{Rotation, Vault};
 use crate::workers::Workers;
 
 type Answers = Arc<Mutex<HashMap<Ticket, oneshot::Sender<Result<Response, Refusal>>>>>;
@@ -62,6 +62,14 @@ impl EngineHandle {
         watcher: Watcher,
     ) -> Result<Response, Refusal> {
         self.ask(|ticket| Input::Watch { ticket, caller, job, watcher }).await
+    }
+
+    /// Has another key seal the credentials.
+    ///
+    /// # Errors
+    /// [`Refusal`]: the old key is still in force.
+    pub async fn rotate(&self, rotation: Rotation) -> Result<Response, Refusal> {
+        self.ask(|ticket| Input::Rotate { ticket, rotation }).await
     }
 
     /// Lets the engine end after what it has received.
@@ -121,6 +129,10 @@ impl EffectRunner for Effects {
         let assignment = Assignment { job, attempt, files, credentials, secret_refused, environment };
         self.workers.tell(ToWorker::Begin(Box::new(assignment)));
         Ok(())
+    }
+
+    fn has_key(&self) -> bool {
+        self.vault.key_standing().missing.is_none()
     }
 
     fn stop(&mut self, job: JobId, attempt: Attempt) {

@@ -17,10 +17,12 @@ use bits_core::access::Caller;
 use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{File, FileIndex};
 use bits_core::job::{self, Attempt, Environment, Job, JobId, Owner};
-use bits_core::ports::{SealedCredential, Store, StoreError};
+use bits_core::ports::{RekeyError, SealedCredential, Store, StoreError};
 use bits_core::queue::{self, Answer, Decision, Effect, JobView, Limits, Queue, Report, Ticket};
 use bits_core::refusal::Refusal;
 use bits_core::time::Timestamp;
+
+use crate::vault::Rotation;
 
 pub use query::{Query, Response};
 
@@ -53,6 +55,11 @@ pub enum Input {
         caller: Caller,
         job: Option<JobId>,
         watcher: Watcher,
+    },
+    /// Another key is to seal the credentials.
+    Rotate {
+        ticket: Ticket,
+        rotation: Rotation,
     },
     Shutdown,
 }
@@ -91,6 +98,8 @@ pub trait EffectRunner {
     /// When the credentials cannot be opened: the attempt has failed before it began.
     fn begin(&mut self, assignment: SealedAssignment) -> Result<(), JobError>;
 
+    /// Whether the key is there that opens credentials.
+    fn has_key(&self) -> bool;
     fn stop(&mut self, job: JobId, attempt: Attempt);
     fn recorded(&mut self, job: JobId, attempt: Attempt, file: FileIndex);
     fn finalize(&mut self, job: JobId, files: Vec<File>, environment: Environment);
@@ -162,10 +171,11 @@ struct Turn {
     tickets: Vec<Ticket>,
     /// Reports of this turn: what must not be lost if it cannot be committed.
     reports: Vec<queue::Input>,
-    /// Questions, answered from what is committed.
+    /// Questions, answered from what is committed, and changes of the key, made to it.
     queries: Vec<Input>,
-    /// Jobs of which more bytes have come.
-    progressed: BTreeSet<JobId>,
+    /// Jobs that are shown otherwise than before though nothing is written: more bytes have come, or
+    /// they wait for something else.
+    shown: BTreeSet<JobId>,
 }
 
 impl<'a> Engine<'a> {
@@ -231,7 +241,7 @@ impl<'a> Engine<'a> {
             tickets: Vec::new(),
             reports: Vec::new(),
             queries: Vec::new(),
-            progressed: BTreeSet::new(),
+            shown: BTreeSet::new(),
         };
         let paused = self.paused_until.is_some_and(|until| until > now);
         if !paused {
@@ -261,7 +271,12 @@ impl<'a> Engine<'a> {
         }
         for _ in 0..INPUTS_PER_BATCH {
             let Some(job) = self.queue.next_runnable() else { break };
-            self.take_in(queue::Input::Grant { job }, now, turn);
+            if self.lacks_key(job, turn) {
+                turn.shown.insert(job);
+                self.take_in(queue::Input::Hold { job }, now, turn);
+            } else {
+                self.take_in(queue::Input::Grant { job }, now, turn);
+            }
         }
         if self.forget_at <= now {
             self.forget_at = now + FORGET_INTERVAL;
@@ -274,10 +289,18 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// Whether `job` could not begin, as the key to its credentials is not there. One whose
+    /// credentials are changed by this very turn begins, and what is stored then decides.
+    fn lacks_key(&mut self, job: JobId, turn: &Turn) -> bool {
+        !self.effects.has_key()
+            && !turn.decision.changes_credentials(job)
+            && self.store.credentials(job).is_ok_and(|credentials| !credentials.is_empty())
+    }
+
     fn take_in(&mut self, input: queue::Input, now: Timestamp, turn: &mut Turn) {
         if let queue::Input::Report { job, report: Report::Progress { attempt, file, transferred } } = input {
             if self.queue.progressed(job, attempt, file, transferred) {
-                turn.progressed.insert(job);
+                turn.shown.insert(job);
             }
             return;
         }
@@ -291,7 +314,7 @@ impl<'a> Engine<'a> {
                 match &input {
                     queue::Input::Request { ticket, .. } => turn.tickets.push(*ticket),
                     queue::Input::Report { .. } => turn.reports.push(input.clone()),
-                    queue::Input::Grant { .. } | queue::Input::Due { .. } => {}
+                    queue::Input::Grant { .. } | queue::Input::Hold { .. } | queue::Input::Due { .. } => {}
                 }
                 self.queue.handle(input, job, now, &mut turn.decision);
             }
@@ -318,7 +341,7 @@ impl<'a> Engine<'a> {
         let (effects, again) = turn.decision.into_effects();
         self.backlog.extend(again);
         self.run_effects(effects);
-        for id in turn.progressed.into_iter().chain(changed).collect::<BTreeSet<_>>() {
+        for id in turn.shown.into_iter().chain(changed).collect::<BTreeSet<_>>() {
             self.tell_watchers(id);
         }
         for query in turn.queries {
@@ -338,6 +361,35 @@ impl<'a> Engine<'a> {
         for query in turn.queries {
             self.answer_query(query);
         }
+    }
+
+    /// Changes the key: every record and the key's name in one transaction, before anything else is
+    /// sealed or opened.
+    fn rotate(&mut self, ticket: Ticket, rotation: Rotation) {
+        let key = rotation.key();
+        let rekeyed = self.store.rekey(key, &mut |job, owner, sealed| rotation.rewrap(job, owner, sealed));
+        let answer = match rekeyed {
+            Ok(()) => {
+                tracing::info!(key = %key.id, "the key that seals credentials was changed");
+                if let Some(notice) = rotation.finish() {
+                    tracing::warn!("{notice}");
+                }
+                Ok(Response::Done)
+            }
+            Err(RekeyError::Seal { job, error }) => {
+                rotation.abandon();
+                let reason = format!(
+                    "a credential of the job {job} cannot be opened ({error}); remove it or set it again first"
+                );
+                Err(Refusal::KeyNotChanged { reason })
+            }
+            // Both keys are kept: what has reached the disk shows when the store is opened again.
+            Err(RekeyError::Store(error)) => {
+                tracing::error!(%error, "the key that seals credentials could not be changed");
+                Err(not_written(&error))
+            }
+        };
+        self.effects.answer(ticket, answer);
     }
 
     fn run_effects(&mut self, effects: Vec<Effect>) {

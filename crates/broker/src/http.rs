@@ -14,11 +14,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use bits_api::about::{API_VERSION, About};
+use bits_api::convert;
 use bits_api::settings::SettingList;
 use bits_core::access::{Audience, Caller};
 use bits_core::error::Code;
@@ -76,17 +77,29 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/jobs/{job}/suspend", post(jobs::suspend))
         .route("/v1/jobs/{job}/complete", post(jobs::complete))
         .route("/v1/jobs/{job}/cancel", post(jobs::cancel))
-        .route("/v1/jobs/{job}/files", get(files::list).post(files::add))
-        .route(
-            "/v1/jobs/{job}/credentials/{target}/{scheme}",
-            put(jobs::set_credentials).delete(jobs::remove_credentials),
+        .merge(
+            Router::new()
+                .route("/v1/jobs/{job}/files", get(files::list).post(files::add))
+                .route(
+                    "/v1/jobs/{job}/credentials/{target}/{scheme}",
+                    put(jobs::set_credentials).delete(jobs::remove_credentials),
+                )
+                .layer(middleware::map_response(hang_up)),
         )
         .route("/v1/events", get(events::stream))
+        .route("/v1/rotate_key", post(rotate_key))
         .route("/v1/stop", post(stop))
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_so)
         .layer(middleware::from_fn_with_state(Arc::clone(&api), admit))
         .with_state(api)
+}
+
+/// Ends the connection with the answer: a request may have brought a secret, and what a connection
+/// has read stays in its buffer for as long as it is open.
+async fn hang_up(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// Turns away browsers, and users this service does not serve.
@@ -120,6 +133,7 @@ async fn about(
         unreachable!("counts are answered with counts")
     };
     let identity = api.identity.clone();
+    let key = api.vault.key_standing();
     Ok(json(
         StatusCode::OK,
         &About {
@@ -130,7 +144,8 @@ async fn about(
             socket: socket.0.0,
             state_folder: identity.state_folder,
             log: identity.log,
-            key_source: api.vault.key_source().to_owned(),
+            key_source: key.place.clone(),
+            key: Some(convert::key(&key)),
             jobs: counts.into_iter().map(|(state, count)| (state.to_owned(), count)).collect(),
             notices: identity.notices,
         },
@@ -139,6 +154,25 @@ async fn about(
 
 async fn settings(State(api): State<Arc<Api>>) -> Response {
     json(StatusCode::OK, &api.settings)
+}
+
+async fn rotate_key(State(api): State<Arc<Api>>) -> Result<Response, Refused> {
+    // A task of its own: what has begun ends whether or not somebody waits for the answer.
+    let changing = Arc::clone(&api);
+    finished(async move {
+        let rotation = changing.vault.change_key().await?;
+        changing.engine.rotate(rotation).await
+    })
+    .await?;
+    Ok(json(StatusCode::OK, &convert::key(&api.vault.key_standing())))
+}
+
+/// Carries out `work` to its end, also when whoever asked for it hangs up.
+async fn finished<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+) -> Result<T, Refusal> {
+    // A task that panics has said so itself.
+    tokio::spawn(work).await.unwrap_or(Err(Refusal::Stopping))
 }
 
 async fn stop(State(api): State<Arc<Api>>) -> StatusCode {

@@ -3,14 +3,15 @@
 //! Engine and store see only what is sealed. A record opens for the job, owner, target and scheme
 //! it was made for, and for no other (`credentials.md` §4.1).
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bits_core::credentials::{AuthScheme, AuthTarget, Credential, PASSWORD_UNITS_MAX, USER_NAME_UNITS_MAX};
 use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::job::{JobId, Owner};
-use bits_core::ports::{Seal, SealedCredential};
+use bits_core::ports::{KeyChange, KeyStanding, Seal, SealError, SealedCredential, SealingKey};
 use bits_core::refusal::Refusal;
 use bits_core::secret::Secret;
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 use zeroize::Zeroizing;
 
 /// The first byte of what is sealed: how the rest is laid out.
@@ -21,12 +22,32 @@ const HEADER_BYTES: usize = 6;
 /// Seals and opens credentials.
 #[derive(Clone)]
 pub struct Vault {
-    seal: Arc<dyn Seal>,
+    seal: Arc<RwLock<Arc<dyn Seal>>>,
+    /// Held for reading from the sealing of a credential until it is stored, and for writing while
+    /// the key changes: else one sealed with the old key could come into the store after it.
+    key: Arc<tokio::sync::RwLock<()>>,
 }
 
 impl std::fmt::Debug for Vault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Vault").field("key_source", &self.seal.key_source()).finish()
+        f.debug_struct("Vault").field("key", &self.key_standing()).finish()
+    }
+}
+
+/// While there is one, the key stays the same.
+#[derive(Debug)]
+pub struct SameKey(#[expect(dead_code, reason = "it is there to be dropped")] OwnedRwLockReadGuard<()>);
+
+/// A change to another key. The engine carries it out; see [`KeyChange`].
+pub struct Rotation {
+    vault: Vault,
+    change: Box<dyn KeyChange>,
+    _nobody_seals: OwnedRwLockWriteGuard<()>,
+}
+
+impl std::fmt::Debug for Rotation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rotation").field("key", &self.key()).finish_non_exhaustive()
     }
 }
 
@@ -42,19 +63,41 @@ pub struct NewCredential<'a> {
 
 impl Vault {
     pub fn new(seal: Arc<dyn Seal>) -> Self {
-        Self { seal }
+        Self { seal: Arc::new(RwLock::new(seal)), key: Arc::default() }
     }
 
-    /// Where the key comes from, for people.
-    pub fn key_source(&self) -> &str {
-        self.seal.key_source()
+    /// Which key seals, and whether it is there.
+    pub fn key_standing(&self) -> KeyStanding {
+        self.current().standing()
+    }
+
+    /// Keeps the key as it is until the credential that is now sealed is stored.
+    pub async fn same_key(&self) -> SameKey {
+        SameKey(Arc::clone(&self.key).read_owned().await)
+    }
+
+    /// Begins a change to a new key, when nobody is at storing what was sealed with the old one.
+    ///
+    /// # Errors
+    /// [`Refusal::KeyNotChanged`].
+    pub async fn change_key(&self) -> Result<Rotation, Refusal> {
+        let nobody_seals = Arc::clone(&self.key).write_owned().await;
+        let change = self
+            .current()
+            .change_key()
+            .map_err(|error| Refusal::KeyNotChanged { reason: error.to_string() })?;
+        Ok(Rotation { vault: self.clone(), change, _nobody_seals: nobody_seals })
+    }
+
+    fn current(&self) -> Arc<dyn Seal> {
+        Arc::clone(&self.seal.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Seals `new` for `job` of `owner`: one record a scheme.
     ///
     /// # Errors
     /// [`Refusal::UserNameTooLarge`], [`Refusal::PasswordTooLarge`],
-    /// [`Refusal::InvalidArgument`] for an empty user name.
+    /// [`Refusal::InvalidArgument`] for an empty user name, [`Refusal::NoKey`].
     pub fn seal(
         &self,
         job: JobId,
@@ -63,6 +106,7 @@ impl Vault {
     ) -> Result<Vec<SealedCredential>, Refusal> {
         check(new)?;
         let plain = lay_out(new);
+        let seal = self.current();
         let schemes: Vec<AuthScheme> = match new.scheme {
             Some(scheme) => vec![scheme],
             None => AuthScheme::BY_PREFERENCE.to_vec(),
@@ -71,9 +115,9 @@ impl Vault {
             .into_iter()
             .map(|scheme| {
                 let bound_to = bound_to(job, owner, new.target, scheme);
-                let record = self.seal.seal(&plain, &bound_to).map_err(|error| Refusal::NotWritten {
-                    code: Code::UNSPECIFIED,
-                    reason: error.to_string(),
+                let record = seal.seal(&plain, &bound_to).map_err(|error| match error {
+                    SealError::NoKey { reason } => Refusal::NoKey { reason },
+                    error => Refusal::NotWritten { code: Code::UNSPECIFIED, reason: error.to_string() },
                 })?;
                 Ok(SealedCredential { target: new.target, scheme, record })
             })
@@ -84,24 +128,30 @@ impl Vault {
     ///
     /// # Errors
     /// A fatal [`JobError`] with `BG_E_INVALID_CREDENTIALS`: it was made with another key, for
-    /// something else, or is damaged. The job never goes on without it.
+    /// something else, or is damaged. The job never goes on without it. A transient one with
+    /// `NTE_NO_KEY` when the key is not there.
     pub fn open(&self, job: JobId, owner: Owner, sealed: &SealedCredential) -> Result<Credential, JobError> {
         let bound_to = bound_to(job, owner, sealed.target, sealed.scheme);
-        let unreadable = |reason: &str| JobError {
-            code: Code::INVALID_CREDENTIALS,
+        let failed = |code, transient, message| JobError {
+            code,
             context: ErrorContext::GeneralQueueManager,
-            transient: false,
-            message: format!(
-                "the stored {} credentials for the {} cannot be read ({reason}); set them again",
-                sealed.scheme.name(),
-                sealed.target.name()
-            ),
+            transient,
+            message,
             file: None,
             challenge: None,
             retry_after_seconds: None,
         };
-        let plain =
-            self.seal.open(&sealed.record, &bound_to).map_err(|error| unreadable(&error.to_string()))?;
+        let unreadable = |reason: &str| {
+            let (scheme, target) = (sealed.scheme.name(), sealed.target.name());
+            let message = format!(
+                "the stored {scheme} credentials for the {target} cannot be read ({reason}); set them again"
+            );
+            failed(Code::INVALID_CREDENTIALS, false, message)
+        };
+        let plain = self.current().open(&sealed.record, &bound_to).map_err(|error| match error {
+            SealError::NoKey { reason } => failed(Code::NO_KEY, true, reason),
+            error => unreadable(&error.to_string()),
+        })?;
         let (scheme_is_explicit, user, password) =
             read_layout(&plain).ok_or_else(|| unreadable("it is of a newer version"))?;
         Ok(Credential {
@@ -111,6 +161,33 @@ impl Vault {
             user: user.to_owned(),
             password: Secret::new(password.to_owned()),
         })
+    }
+}
+
+impl Rotation {
+    /// The new key.
+    pub fn key(&self) -> SealingKey {
+        self.change.key()
+    }
+
+    /// A record for the new key of `sealed`, which belongs to `job` of `owner`.
+    ///
+    /// # Errors
+    /// When it cannot be opened; see [`KeyChange::rewrap`].
+    pub fn rewrap(&self, job: JobId, owner: Owner, sealed: &SealedCredential) -> Result<Vec<u8>, SealError> {
+        self.change.rewrap(&sealed.record, &bound_to(job, owner, sealed.target, sealed.scheme))
+    }
+
+    /// All is written: from here on the new key is in force. Returns what a person should know.
+    pub fn finish(self) -> Option<String> {
+        let (seal, notice) = self.change.finish();
+        *self.vault.seal.write().unwrap_or_else(PoisonError::into_inner) = seal;
+        notice
+    }
+
+    /// Nothing was written: all stays as it was.
+    pub fn abandon(self) {
+        self.change.abandon();
     }
 }
 
@@ -165,7 +242,7 @@ fn read_layout(plain: &[u8]) -> Option<(bool, &str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bits_core::ports::SealError;
+    use bits_core::ports::KeySource;
 
     /// Turns bytes around and remembers what they were bound to.
     struct Turned;
@@ -181,8 +258,13 @@ mod tests {
             Ok(Zeroizing::new(plain.to_vec()))
         }
 
-        fn key_source(&self) -> &str {
-            "a test"
+        fn standing(&self) -> KeyStanding {
+            let place = "a test".to_owned();
+            KeyStanding { place, id: None, source: KeySource::KeyFile, missing: None }
+        }
+
+        fn change_key(&self) -> Result<Box<dyn KeyChange>, SealError> {
+            Err(SealError::KeyNotChanged { reason: "this is a test".to_owned() })
         }
     }
 
@@ -228,6 +310,56 @@ mod tests {
             assert_eq!(error.code, Code::INVALID_CREDENTIALS);
             assert!(!error.transient);
         }
+    }
+
+    /// Has lost its key.
+    struct Lost;
+
+    impl Seal for Lost {
+        fn seal(&self, _: &[u8], _: &[u8]) -> Result<Vec<u8>, SealError> {
+            Err(SealError::NoKey { reason: "the key is gone".to_owned() })
+        }
+
+        fn open(&self, _: &[u8], _: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+            Err(SealError::NoKey { reason: "the key is gone".to_owned() })
+        }
+
+        fn standing(&self) -> KeyStanding {
+            let missing = Some("the key is gone".to_owned());
+            KeyStanding { missing, ..Turned.standing() }
+        }
+
+        fn change_key(&self) -> Result<Box<dyn KeyChange>, SealError> {
+            Turned.change_key()
+        }
+    }
+
+    #[test]
+    fn without_its_key_a_credential_is_refused_and_an_attempt_may_be_made_again() {
+        let password = Secret::new("p".to_owned());
+        let given = new(Some(AuthScheme::Basic), "anna", &password);
+        let sealed = Vault::new(Arc::new(Turned)).seal(JOB, OWNER, &given).expect("sealed").remove(0);
+        let lost = Vault::new(Arc::new(Lost));
+        assert_eq!(lost.seal(JOB, OWNER, &given).expect_err("refused").code(), Code::NO_KEY);
+        let error = lost.open(JOB, OWNER, &sealed).expect_err("it cannot be opened");
+        assert_eq!((error.code, error.transient), (Code::NO_KEY, true));
+        assert_eq!(error.message, "the key is gone");
+    }
+
+    #[tokio::test]
+    async fn the_key_is_not_changed_while_a_credential_is_on_its_way_to_the_store() {
+        let vault = Vault::new(Arc::new(Turned));
+        let same = vault.same_key().await;
+        let changing = vault.change_key();
+        tokio::pin!(changing);
+        tokio::select! {
+            biased;
+            _ = &mut changing => panic!("it does not wait"),
+            () = std::future::ready(()) => {}
+        }
+        drop(same);
+        let refusal = changing.await.expect_err("this key cannot be changed");
+        assert!(matches!(refusal, Refusal::KeyNotChanged { .. }), "{refusal}");
     }
 
     #[test]

@@ -282,6 +282,8 @@ pub(crate) enum Service {
     Restart,
     /// Show whether the service runs, and where its things are
     Status,
+    /// Make a new key for stored credentials, in place of the one that seals them now
+    RotateKey,
     /// Have the service started after a reboot
     Install,
     /// Undo `install`

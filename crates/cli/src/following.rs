@@ -1,6 +1,6 @@
 //! Telling a person what happens to jobs while they look on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use bits_client::api::event::Note;
@@ -19,11 +19,13 @@ pub(crate) struct Teller<'a> {
     progress: Progress<'a>,
     /// How many errors of each job have been told.
     errors: HashMap<String, u32>,
+    /// Jobs of which it has been told that they wait for a key.
+    keyless: HashSet<String>,
 }
 
 impl<'a> Teller<'a> {
     pub(crate) fn new(output: &'a Output) -> Self {
-        Self { progress: Progress::new(output), errors: HashMap::new() }
+        Self { progress: Progress::new(output), errors: HashMap::new(), keyless: HashSet::new() }
     }
 
     /// Tells how `job` is now.
@@ -37,6 +39,13 @@ impl<'a> Teller<'a> {
             *told = job.error_count;
             let line = format!("{}: {}", job.display_name, words::retry(job, Timestamp::now()));
             self.progress.aside(|output| output.say(&line));
+        }
+        let is_keyless = job.wait.as_ref().is_some_and(|wait| wait.reason == "credential");
+        if is_keyless && self.keyless.insert(job.id.clone()) {
+            for line in words::what_now(job, Timestamp::now()) {
+                let line = format!("{}: {line}", job.display_name);
+                self.progress.aside(|output| output.say(&line));
+            }
         }
         self.progress.show(job, Instant::now());
     }

@@ -1,7 +1,7 @@
 //! The same for programs without async. Each method is the one of [`crate::Client`] by that name,
 //! and fails as it does.
 
-use bits_api::about::About;
+use bits_api::about::{About, Key};
 use bits_api::credentials::SetCredentials;
 use bits_api::event::Event;
 use bits_api::file::{AddFiles, File, FileList, FileQuery};
@@ -79,6 +79,8 @@ operations! {
     set_credentials(id: JobId, target: AuthTarget, scheme: Scheme, credentials: &SetCredentials) -> ();
     /// Removes a credential; says whether there was one.
     remove_credentials(id: JobId, target: AuthTarget, scheme: Scheme) -> bool;
+    /// Has the service make a new key to seal credentials with.
+    rotate_key() -> Key;
     /// Stops the service.
     stop() -> ();
 }

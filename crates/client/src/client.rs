@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bits_api::about::About;
+use bits_api::about::{About, Key};
 use bits_api::credentials::{ANY_SCHEME, Removed, SetCredentials};
 use bits_api::event::EventQuery;
 use bits_api::file::{AddFiles, File, FileList, FileQuery};
@@ -240,6 +240,11 @@ impl Client {
     /// What happens to one job, or to all of the caller's: first how things are, then changes.
     pub async fn events(&self, job: Option<JobId>) -> Result<EventStream, Error> {
         EventStream::open(self.clone(), EventQuery { job: job.map(|id| id.to_string()) }).await
+    }
+
+    /// Has the service make a new key to seal credentials with; the one it now has.
+    pub async fn rotate_key(&self) -> Result<Key, Error> {
+        self.ask(request("rotate_key", &[]), Again::No).await?.read()
     }
 
     /// Stops the service; transfers go on when it is started again. A service that does not run is

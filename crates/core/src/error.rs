@@ -52,6 +52,9 @@ impl Code {
     pub const CANNOT_CONNECT: Self = Self(0x8007_2EFD);
     pub const CONNECTION_ABORTED: Self = Self(0x8007_2EFE);
     pub const HTTP_UNAUTHORIZED: Self = Self(0x8019_0191);
+    /// The key that seals credentials is not there, or is not the one on record (`NTE_NO_KEY`).
+    pub const NO_KEY: Self = Self(0x8009_000D);
+    pub const NOT_SUPPORTED: Self = Self(0x8007_0032);
     pub const MUTUAL_AUTH_FAILED: Self = Self(0x8009_0363);
     /// `SEC_E_INVALID_TOKEN`: an identity was made of nothing.
     pub const INVALID_TOKEN: Self = Self(0x8009_0308);

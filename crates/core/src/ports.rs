@@ -3,8 +3,11 @@
 //! The core calls none of these; the floors above do. One contract suite per port says what an
 //! implementation must do.
 
+use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
 use zeroize::Zeroizing;
 
@@ -74,7 +77,30 @@ pub trait Store: Send {
     /// # Errors
     /// When it could not be written.
     fn forget_final(&mut self, before: Timestamp) -> Result<u64, StoreError>;
+
+    /// The key that was chosen for this store, once one is.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn sealing_key(&mut self) -> Result<Option<SealingKey>, StoreError>;
+
+    /// Whether any job has a credential.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn has_credentials(&mut self) -> Result<bool, StoreError>;
+
+    /// Puts `key` on record and in the place of each credential's record what `rewrap` makes of it:
+    /// all of it in one transaction, or nothing.
+    ///
+    /// # Errors
+    /// [`RekeyError::Seal`] when one cannot be made anew: then nothing was begun to be written. With
+    /// [`RekeyError::Store`] it may show only when the store is opened again which key is on record.
+    fn rekey(&mut self, key: SealingKey, rewrap: &mut Rewrap<'_>) -> Result<(), RekeyError>;
 }
+
+/// Makes a record for another key of the one that a job of this owner has.
+pub type Rewrap<'a> = dyn FnMut(JobId, Owner, &SealedCredential) -> Result<Vec<u8>, SealError> + 'a;
 
 /// The word for a state, without what belongs to it.
 pub type StateName = &'static str;
@@ -148,6 +174,45 @@ pub struct SealedCredential {
     pub record: Vec<u8>,
 }
 
+/// Which key seals the credentials of a store: its name, and where it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SealingKey {
+    pub id: KeyId,
+    pub source: KeySource,
+}
+
+/// The name of a key. It says nothing about the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyId(pub [u8; 8]);
+
+impl fmt::Display for KeyId {
+    /// Sixteen hexadecimal digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Where a key is kept (`credentials.md` §4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeySource {
+    /// A file of the service's user alone, beside the store.
+    KeyFile,
+    /// A credential that systemd gives the service.
+    SystemdCredential,
+}
+
+impl KeySource {
+    pub const ALL: [Self; 2] = [Self::KeyFile, Self::SystemdCredential];
+
+    /// The word for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::KeyFile => "key_file",
+            Self::SystemdCredential => "systemd_credential",
+        }
+    }
+}
+
 /// Which jobs are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
@@ -202,23 +267,71 @@ impl StoreError {
     }
 }
 
+/// Why a store did not change to another key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RekeyError {
+    #[error("a credential of the job {job} could not be sealed anew: {error}")]
+    Seal { job: JobId, error: SealError },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Something that seals secrets before they are written down (`credentials.md` §4.1).
 pub trait Seal: Send + Sync {
     /// Seals `plain` so that it opens again only together with the same `bound_to`: the job, its
     /// owner, target and scheme, so that a record copied to another place is worthless there.
     ///
     /// # Errors
-    /// When it is too large, or no randomness can be had.
+    /// When it is too large, there is no key, or no randomness can be had.
     fn seal(&self, plain: &[u8], bound_to: &[u8]) -> Result<Vec<u8>, SealError>;
 
     /// Opens what [`Seal::seal`] made. `sealed` may be anything; it is foreign bytes.
     ///
     /// # Errors
-    /// When it was sealed with another key or for another place, or is damaged.
+    /// When there is no key, it was sealed with another key or for another place, or is damaged.
     fn open(&self, sealed: &[u8], bound_to: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError>;
 
+    /// Which key it is, and whether it is there.
+    fn standing(&self) -> KeyStanding;
+
+    /// Makes another key that is to take this one's place. Until it does, both are there.
+    ///
+    /// # Errors
+    /// [`SealError::KeyNotChanged`] where that is not for us to do, or failed.
+    fn change_key(&self) -> Result<Box<dyn KeyChange>, SealError>;
+}
+
+/// A change from one key to another that is under way: made, written by [`Store::rekey`], then
+/// finished. Whoever dies in between finds the key that is on record, whichever it is.
+pub trait KeyChange: Send {
+    /// The new key, to be put on record.
+    fn key(&self) -> SealingKey;
+
+    /// Makes a record for the new key of one for the old; the secret itself is not opened where the
+    /// form of the record spares it.
+    ///
+    /// # Errors
+    /// As [`Seal::open`].
+    fn rewrap(&self, sealed: &[u8], bound_to: &[u8]) -> Result<Vec<u8>, SealError>;
+
+    /// The new key is on record for good: the old one goes. Returns what seals from now on, and what
+    /// a person should know when the old key could not be removed.
+    fn finish(self: Box<Self>) -> (Arc<dyn Seal>, Option<String>);
+
+    /// Nothing was written: the new key goes.
+    fn abandon(self: Box<Self>);
+}
+
+/// A key, and whether it is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyStanding {
     /// Where the key is from, for a person.
-    fn key_source(&self) -> &str;
+    pub place: String,
+    /// The key; unknown when it is missing and nobody has put its name on record.
+    pub id: Option<KeyId>,
+    pub source: KeySource,
+    /// Why the key is not there, in a sentence, when it is not.
+    pub missing: Option<String>,
 }
 
 /// Why a secret could not be sealed or opened. Never says anything about the secret.
@@ -234,4 +347,9 @@ pub enum SealError {
     OtherKey { key_source: String },
     #[error("the sealed secret is damaged, or was sealed for another place")]
     DoesNotOpen,
+    /// The key on record is not there, so nothing is sealed and nothing opened.
+    #[error("{reason}")]
+    NoKey { reason: String },
+    #[error("{reason}")]
+    KeyNotChanged { reason: String },
 }

@@ -48,6 +48,8 @@ pub enum Input {
     Report { job: JobId, report: Report },
     /// It is this job's turn ([`Queue::next_runnable`]).
     Grant { job: JobId },
+    /// It is this job's turn, but the key to its credentials is not there.
+    Hold { job: JobId },
     /// The time this job waited for has come ([`Queue::next_due`]).
     Due { job: JobId },
 }
@@ -57,7 +59,7 @@ impl Input {
     pub fn job(&self) -> JobId {
         match self {
             Self::Request { request, .. } => request.job(),
-            Self::Report { job, .. } | Self::Grant { job } | Self::Due { job } => *job,
+            Self::Report { job, .. } | Self::Grant { job } | Self::Hold { job } | Self::Due { job } => *job,
         }
     }
 }
@@ -261,6 +263,7 @@ impl Queue {
                 }
             }
             Input::Grant { .. } => self.observe(job, Event::Granted, now, decision),
+            Input::Hold { .. } => self.hold(job, decision),
             Input::Due { .. } => self.observe(job, Event::TimePassed, now, decision),
         }
     }
@@ -298,7 +301,11 @@ impl Queue {
     pub fn revert(&mut self, decision: Decision) {
         for undo in decision.into_undo().into_iter().rev() {
             match undo {
-                Undo::Slot(job, slot) => self.schedule.set(job, slot),
+                Undo::Slot(job, slot) => {
+                    // Taken out first, or it would keep what a slot keeps of the one before.
+                    self.schedule.set(job, None);
+                    self.schedule.set(job, slot);
+                }
                 Undo::Finalizing(job, closing) => restore(&mut self.finalizing, job, closing),
                 Undo::Discarding(job, waiting) => restore(&mut self.discarding, job, waiting),
             }
@@ -349,6 +356,12 @@ impl Queue {
         decision: &mut Decision,
     ) -> Result<Option<Answer>, Refusal> {
         let id = job.id;
+        if matches!(
+            request,
+            Request::Command { .. } | Request::SetCredentials { .. } | Request::RemoveCredentials { .. }
+        ) {
+            self.release(id, decision);
+        }
         match request {
             Request::Create { .. } => unreachable!("a job that exists is not created"),
             Request::Command { command, .. } => {
@@ -543,6 +556,22 @@ impl Queue {
         }
         decision.undo(Undo::Slot(job.id, self.schedule.get(job.id)));
         self.schedule.set(job.id, slot);
+    }
+
+    /// Lets a queued job wait until its owner does something about it, or the service starts again.
+    fn hold(&mut self, job: Option<Job>, decision: &mut Decision) {
+        if let Some(job) = job.filter(|job| job.state == State::Queued) {
+            decision.undo(Undo::Slot(job.id, self.schedule.get(job.id)));
+            self.schedule.set(job.id, Some(Slot::Held));
+        }
+    }
+
+    /// Lets a job that is held have its turn again.
+    fn release(&mut self, job: JobId, decision: &mut Decision) {
+        if let Some(Slot::Held) = self.schedule.get(job) {
+            decision.undo(Undo::Slot(job, Some(Slot::Held)));
+            self.schedule.set(job, None);
+        }
     }
 
     fn written(&mut self, job: JobId, file: FileIndex, upto: Bytes) {

@@ -45,6 +45,12 @@ pub enum Refusal {
     NotFinalized { code: Code, message: String },
     #[error("the change could not be written, so it was not made: {reason}")]
     NotWritten { code: Code, reason: String },
+    /// The key that seals credentials is not there.
+    #[error("{reason}")]
+    NoKey { reason: String },
+    /// The key that seals credentials was not changed.
+    #[error("the key was not changed: {reason}")]
+    KeyNotChanged { reason: String },
     #[error("the service is stopping")]
     Stopping,
 }
@@ -72,6 +78,8 @@ impl Refusal {
             Self::Destination { code, .. }
             | Self::NotFinalized { code, .. }
             | Self::NotWritten { code, .. } => *code,
+            Self::NoKey { .. } => Code::NO_KEY,
+            Self::KeyNotChanged { .. } => Code::NOT_SUPPORTED,
             Self::Stopping => Code::UNSPECIFIED,
         }
     }

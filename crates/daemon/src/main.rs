@@ -4,6 +4,7 @@
 //! [`settings`]; nothing about jobs is decided in this crate.
 
 mod log;
+mod sealing;
 mod settings;
 mod wire;
 

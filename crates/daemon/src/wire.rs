@@ -1,6 +1,7 @@
 //! The parts of the service, put together for one user: one process, one worker in it, joined by
 //! channels.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -15,12 +16,12 @@ use bits_broker::vault::Vault;
 use bits_broker::workers::Workers;
 use bits_core::access::{Audience, Caller};
 use bits_core::job::Owner;
-use bits_core::ports::StoreError;
+use bits_core::ports::{RekeyError, StoreError};
 use bits_core::time::Timestamp;
 use bits_platform::caller::{own_uid, user_name};
 use bits_platform::endpoint::{self, BindError, LockError, ServiceLock, SocketFile};
 use bits_platform::paths::{Paths, PathsError, PrivateFolderError, ensure_private_folder};
-use bits_platform::seal::{KeyError, KeyFileSeal};
+use bits_platform::seal::{KeyError, KeyPlaces};
 use bits_store::sqlite::{OpenError, SqliteStore};
 use bits_worker::link;
 use tokio::net::UnixListener;
@@ -30,6 +31,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{interval, timeout};
 
 use crate::log::{self, LogError};
+use crate::sealing;
 use crate::settings::{Settings, SettingsError};
 
 /// Connections at a time; each is a program of the owner's.
@@ -58,6 +60,8 @@ pub(crate) enum StartError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Key(#[from] KeyError),
+    #[error(transparent)]
+    Rekey(#[from] RekeyError),
     #[error(transparent)]
     Bind(#[from] BindError),
     #[error(transparent)]
@@ -107,9 +111,14 @@ impl Service {
         let lock = ServiceLock::take(&paths.state_folder)?;
         log::begin(&paths.log_file(), settings.log_level(), in_terminal)?;
         let mut notices = Vec::new();
-        let had_queue = paths.database().exists();
         let mut store = open_store(&paths, &mut notices)?;
-        let vault = Vault::new(Arc::new(open_key(&paths, had_queue, &mut notices)?));
+        let places = KeyPlaces {
+            key_file: paths.key_file(),
+            credentials_folder: environment("CREDENTIALS_DIRECTORY")
+                .map(PathBuf::from)
+                .filter(|folder| folder.is_absolute()),
+        };
+        let vault = Vault::new(sealing::open(&mut store, &places, &mut notices)?);
         for notice in &notices {
             tracing::warn!("{notice}");
         }
@@ -276,30 +285,6 @@ fn open_store(paths: &Paths, notices: &mut Vec<String>) -> Result<SqliteStore, S
         ));
     }
     Ok(opened.store)
-}
-
-/// The key that seals credentials. A queue whose key is lost keeps its jobs; what was sealed with
-/// the old key says so when it is needed.
-fn open_key(paths: &Paths, had_queue: bool, notices: &mut Vec<String>) -> Result<KeyFileSeal, StartError> {
-    let path = paths.key_file();
-    let seal = match KeyFileSeal::create(&path) {
-        Err(KeyError::Exists(_)) => KeyFileSeal::open_existing(&path)?,
-        created => {
-            let seal = created?;
-            if had_queue {
-                notices.push(format!(
-                    "the key file {} was missing and a new one was made; \
-                     credentials that were set before must be set again",
-                    path.display()
-                ));
-            }
-            seal
-        }
-    };
-    if !seal.is_locked_in_memory() {
-        notices.push("the key could not be locked in memory; it may reach swap space".to_owned());
-    }
-    Ok(seal)
 }
 
 fn worker_settings(settings: &Settings) -> bits_worker::run::Settings {

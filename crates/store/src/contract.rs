@@ -7,6 +7,7 @@
 //! that is not there has no files, credentials come in the order of target and scheme, and
 //! unfinished jobs oldest first.
 
+mod keys;
 mod lists;
 mod samples;
 
@@ -32,7 +33,7 @@ pub fn check(make: &mut dyn FnMut() -> Box<dyn Store>) {
     }
 }
 
-const CLAUSES: [fn(&mut dyn Store); 22] = [
+const CLAUSES: [fn(&mut dyn Store); 25] = [
     a_job_reads_back_as_it_was_written,
     every_word_and_number_reads_back,
     a_change_decided_on_another_revision_is_stale,
@@ -55,6 +56,9 @@ const CLAUSES: [fn(&mut dyn Store); 22] = [
     final_jobs_are_forgotten_when_they_are_old,
     many_final_jobs_are_forgotten_at_once,
     an_id_that_was_forgotten_begins_anew,
+    keys::a_key_is_on_record_once_it_is_chosen,
+    keys::another_key_comes_with_a_new_record_for_each_credential,
+    keys::a_record_that_cannot_be_made_anew_leaves_all_as_it_was,
 ];
 
 fn a_job_reads_back_as_it_was_written(store: &mut dyn Store) {

@@ -10,8 +10,8 @@ use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::file::{File, FileIndex, Stage};
 use bits_core::job::{Job, JobId, Owner, Progress, State};
 use bits_core::ports::{
-    Batch, CredentialChange, Cursor, FileChange, Filter, ID_START_MIN, JobChange, Page, SealedCredential,
-    StateName, Store, StoreError,
+    Batch, CredentialChange, Cursor, FileChange, Filter, ID_START_MIN, JobChange, Page, RekeyError, Rewrap,
+    SealedCredential, SealingKey, StateName, Store, StoreError,
 };
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
@@ -22,6 +22,7 @@ use crate::rows::some_validator;
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     jobs: BTreeMap<JobId, Entry>,
+    key: Option<SealingKey>,
 }
 
 #[derive(Debug, Clone)]
@@ -76,13 +77,7 @@ impl Store for MemoryStore {
     }
 
     fn credentials(&mut self, id: JobId) -> Result<Vec<SealedCredential>, StoreError> {
-        let Some(entry) = self.jobs.get(&id) else { return Ok(Vec::new()) };
-        let sealed = |(&(target, scheme), record): (&(AuthTarget, AuthScheme), &Vec<u8>)| SealedCredential {
-            target,
-            scheme,
-            record: record.clone(),
-        };
-        Ok(entry.credentials.iter().map(sealed).collect())
+        Ok(self.jobs.get(&id).map_or_else(Vec::new, Entry::sealed))
     }
 
     fn list(&mut self, filter: &Filter, after: Option<Cursor>, limit: usize) -> Result<Page, StoreError> {
@@ -127,6 +122,30 @@ impl Store for MemoryStore {
             !job.state.is_final() || job.discard_pending || job.times.modified >= before
         });
         Ok((had - self.jobs.len()) as u64)
+    }
+
+    fn sealing_key(&mut self) -> Result<Option<SealingKey>, StoreError> {
+        Ok(self.key)
+    }
+
+    fn has_credentials(&mut self) -> Result<bool, StoreError> {
+        Ok(self.jobs.values().any(|entry| !entry.credentials.is_empty()))
+    }
+
+    fn rekey(&mut self, key: SealingKey, rewrap: &mut Rewrap<'_>) -> Result<(), RekeyError> {
+        let mut rewrapped = Vec::new();
+        for (id, entry) in &self.jobs {
+            for credential in entry.sealed() {
+                let record = rewrap(*id, entry.job.owner, &credential)
+                    .map_err(|error| RekeyError::Seal { job: *id, error })?;
+                rewrapped.push((*id, (credential.target, credential.scheme), record));
+            }
+        }
+        for (id, place, record) in rewrapped {
+            self.jobs.get_mut(&id).expect("it was just there").credentials.insert(place, record);
+        }
+        self.key = Some(key);
+        Ok(())
     }
 }
 
@@ -214,6 +233,15 @@ impl Draft<'_> {
 }
 
 impl Entry {
+    fn sealed(&self) -> Vec<SealedCredential> {
+        let sealed = |(&(target, scheme), record): (&(AuthTarget, AuthScheme), &Vec<u8>)| SealedCredential {
+            target,
+            scheme,
+            record: record.clone(),
+        };
+        self.credentials.iter().map(sealed).collect()
+    }
+
     fn progress(&self) -> Progress {
         progress_of(self.files.values())
     }

@@ -17,7 +17,7 @@ use bits_core::file::{BootId, File, FileIndex, LocalName, Stage, Validator};
 use bits_core::job::{
     Attempt, Environment, Job, JobId, Owner, Priority, Progress, Properties, Revision, State, Times,
 };
-use bits_core::ports::{SealedCredential, StateName, StoreError};
+use bits_core::ports::{KeySource, SealedCredential, StateName, StoreError};
 use bits_core::remote_name::RemoteName;
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
@@ -256,6 +256,17 @@ pub(crate) fn stage_word(stage: Stage) -> &'static str {
         Stage::Transferred => "transferred",
         Stage::Completed => "completed",
     }
+}
+
+pub(crate) fn key_source_word(source: KeySource) -> &'static str {
+    match source {
+        KeySource::KeyFile => "key_file",
+        KeySource::SystemdCredential => "systemd_credential",
+    }
+}
+
+pub(crate) fn key_source(word: &str) -> Option<KeySource> {
+    KeySource::ALL.into_iter().find(|source| key_source_word(*source) == word)
 }
 
 /// The number BITS gives it (`bits.md` §2.4).

@@ -4,6 +4,7 @@
 //! own defaults the last acknowledged commit can be lost in a power cut. Opening — what may be
 //! opened, what is set aside — is in `open`; the statements are in `reading` and `writing`.
 
+mod key;
 mod migrate;
 mod open;
 mod reading;
@@ -13,7 +14,10 @@ use std::path::Path;
 
 use bits_core::file::{File, FileIndex};
 use bits_core::job::{Job, JobId, Owner, Progress};
-use bits_core::ports::{Batch, Cursor, Filter, Page, SealedCredential, StateName, Store, StoreError};
+use bits_core::ports::{
+    Batch, Cursor, Filter, Page, RekeyError, Rewrap, SealedCredential, SealingKey, StateName, Store,
+    StoreError,
+};
 use bits_core::time::Timestamp;
 use rusqlite::Connection;
 
@@ -95,6 +99,21 @@ impl Store for SqliteStore {
 
     fn forget_final(&mut self, before: Timestamp) -> Result<u64, StoreError> {
         writing::forget_final(&self.connection, before)
+    }
+
+    fn sealing_key(&mut self) -> Result<Option<SealingKey>, StoreError> {
+        key::on_record(&self.connection)
+    }
+
+    fn has_credentials(&mut self) -> Result<bool, StoreError> {
+        key::has_credentials(&self.connection)
+    }
+
+    fn rekey(&mut self, key: SealingKey, rewrap: &mut Rewrap<'_>) -> Result<(), RekeyError> {
+        key::rekey(&mut self.connection, key, rewrap)?;
+        // What the old key has sealed is not to outlive it in the log.
+        self.wipe_log();
+        Ok(())
     }
 }
 

@@ -8,5 +8,6 @@ mod harness;
 mod kills;
 mod life_of_get;
 mod main_job;
+mod secrets;
 mod signing_in;
 mod starting;

@@ -66,6 +66,7 @@ impl Engine<'_> {
             Input::Watch { ticket, caller, job, watcher } => {
                 self.start_watching(ticket, caller, job, watcher)
             }
+            Input::Rotate { ticket, rotation } => self.rotate(ticket, rotation),
             Input::Queue(_) | Input::Shutdown => unreachable!("handled where inputs are received"),
         }
     }

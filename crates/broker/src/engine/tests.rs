@@ -4,9 +4,10 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::file::{BootId, LocalName, Validator};
 use bits_core::job::{Command, Priority, Progress, Properties, PropertyChange, Revision, State};
-use bits_core::ports::{Batch, Cursor, Filter, Page, StateName};
+use bits_core::ports::{Batch, Cursor, Filter, Page, Rewrap, SealingKey, StateName};
 use bits_core::queue::{NewFile, Request};
 use bits_core::remote_name::RemoteName;
 use bits_core::units::Bytes;
@@ -77,13 +78,25 @@ impl Store for Disk {
     fn forget_final(&mut self, before: Timestamp) -> Result<u64, StoreError> {
         self.locked().forget_final(before)
     }
+    fn sealing_key(&mut self) -> Result<Option<SealingKey>, StoreError> {
+        self.locked().sealing_key()
+    }
+    fn has_credentials(&mut self) -> Result<bool, StoreError> {
+        self.locked().has_credentials()
+    }
+    fn rekey(&mut self, key: SealingKey, rewrap: &mut Rewrap<'_>) -> Result<(), RekeyError> {
+        self.locked().rekey(key, rewrap)
+    }
 }
 
-struct Hands(Sender<Done>);
+struct Hands {
+    done: Sender<Done>,
+    has_key: bool,
+}
 
 impl Hands {
     fn did(&self, done: Done) {
-        self.0.send(done).expect("the test listens");
+        self.done.send(done).expect("the test listens");
     }
 }
 
@@ -95,6 +108,9 @@ impl EffectRunner for Hands {
         let files = assignment.files.iter().map(|file| file.index).collect();
         self.did(Done::Began(assignment.attempt, files));
         Ok(())
+    }
+    fn has_key(&self) -> bool {
+        self.has_key
     }
     fn stop(&mut self, _: JobId, attempt: Attempt) {
         self.did(Done::Stopped(attempt));
@@ -142,13 +158,17 @@ impl World {
     }
 
     fn over(store: Arc<Mutex<MemoryStore>>) -> Self {
+        Self::with_or_without_key(store, true)
+    }
+
+    fn with_or_without_key(store: Arc<Mutex<MemoryStore>>, has_key: bool) -> Self {
         let (inputs, received) = channel();
         let (did, done) = channel();
         let is_full = Arc::new(Mutex::new(false));
         let mut disk = Disk { store: Arc::clone(&store), is_full: Arc::clone(&is_full), done: did.clone() };
         let engine = std::thread::spawn(move || {
             let clock = Steps(Mutex::new(0));
-            run(&received, &mut disk, &clock, &mut Hands(did), Limits::default())
+            run(&received, &mut disk, &clock, &mut Hands { done: did, has_key }, Limits::default())
                 .expect("the store is there");
         });
         Self { store, is_full, inputs, done, engine: Some(engine), tickets: 0 }
@@ -293,6 +313,36 @@ fn a_service_that_starts_again_goes_on_with_what_was_running() {
     let mut world = world.start_again();
     let done = world.until(|done| matches!(done, Done::Began(..)));
     assert!(matches!(done.last(), Some(Done::Began(Attempt(2), files)) if files == &[FileIndex(0)]));
+}
+
+#[test]
+fn without_the_key_a_job_with_credentials_waits_says_so_and_begins_after_a_start_with_the_key() {
+    let mut world = World::new().with_a_job(Vec::new());
+    let credential =
+        SealedCredential { target: AuthTarget::Server, scheme: AuthScheme::Basic, record: vec![1] };
+    world.ask(Request::SetCredentials { job: JOB, credentials: vec![credential] }).expect("set");
+    world.end();
+    let mut world = World::with_or_without_key(Arc::clone(&world.store), false);
+    world.command(Command::Resume).expect("resumed");
+    world.tickets += 1;
+    let ticket = Ticket(world.tickets);
+    world
+        .inputs
+        .send(Input::Query { ticket, caller: ANNA, query: Query::Job(JOB) })
+        .expect("the engine listens");
+    let (before, answer) = world.until_answered(ticket);
+    let Ok(Response::JobWithCredentials { view, .. }) = answer else { panic!("a job is the answer") };
+    assert_eq!((view.job.state, view.wait), (State::Queued, Some(queue::WaitReason::Credential)));
+    assert!(!before.iter().any(|done| matches!(done, Done::Began(..))), "{before:?}");
+    let mut world = world.start_again();
+    world.until(|done| matches!(done, Done::Began(Attempt(1), _)));
+
+    world.end();
+    let mut world = World::with_or_without_key(Arc::clone(&world.store), false);
+    let remove =
+        Request::RemoveCredentials { job: JOB, target: AuthTarget::Server, scheme: AuthScheme::Basic };
+    world.ask(remove).expect("removed");
+    world.until(|done| matches!(done, Done::Began(Attempt(2), _)));
 }
 
 #[test]

@@ -29,9 +29,11 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::AccessDenied { .. } | Refusal::OtherUser { .. } | Refusal::IdTaken { .. } => {
             StatusCode::FORBIDDEN
         }
-        Refusal::Empty { .. } | Refusal::InvalidState { .. } | Refusal::NotFinalized { .. } => {
-            StatusCode::CONFLICT
-        }
+        Refusal::Empty { .. }
+        | Refusal::InvalidState { .. }
+        | Refusal::NotFinalized { .. }
+        | Refusal::NoKey { .. }
+        | Refusal::KeyNotChanged { .. } => StatusCode::CONFLICT,
         Refusal::RevisionMismatch { .. } => StatusCode::PRECONDITION_FAILED,
         Refusal::InvalidArgument { .. }
         | Refusal::Ambiguous { .. }

@@ -20,10 +20,10 @@ use bits_worker::link::CheckOptions;
 use crate::engine::{self, Query};
 use crate::vault::NewCredential;
 
-use super::Api;
 use super::answer::{Refused, json};
 use super::body::{Asked, JobPath, Json};
 use super::jobs::{changed, page_limit};
+use super::{Api, finished};
 
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
@@ -72,6 +72,7 @@ pub(super) async fn add(
         files.push(file);
     }
     let mut credentials = Vec::new();
+    let same_key = api.vault.same_key().await;
     if let Some((_, UserInfo { user, password })) = &signed_in {
         let new = NewCredential { target: AuthTarget::Server, scheme: None, user, password };
         credentials = api.vault.seal(job, Owner(caller.uid), &new)?;
@@ -92,7 +93,13 @@ pub(super) async fn add(
             .await
             .map_err(|refusal| Refusal::Destination { code: refusal.code, message: refusal.message })?;
     }
-    let (view, _) = changed(api.engine.request(caller, Request::AddFiles { job, files, credentials }).await?);
+    let adding = Arc::clone(&api);
+    let answer = finished(async move {
+        let answer = adding.engine.request(caller, Request::AddFiles { job, files, credentials }).await;
+        drop(same_key);
+        answer
+    });
+    let (view, _) = changed(answer.await?);
     Ok(api.job(StatusCode::OK, &view))
 }
 

@@ -22,9 +22,9 @@ use bits_core::time::Timestamp;
 use crate::engine::{self, Query};
 use crate::vault::NewCredential;
 
-use super::Api;
 use super::answer::{Refused, json};
 use super::body::{Asked, JobPath, Json, job_id};
+use super::{Api, finished};
 
 /// Jobs in a page when nobody says how many.
 pub(super) const PAGE_DEFAULT: usize = 100;
@@ -187,8 +187,14 @@ pub(super) async fn set_credentials(
         user: &body.user,
         password: &body.password.0,
     };
+    let same_key = api.vault.same_key().await;
     let credentials = api.vault.seal(job, Owner(caller.uid), &new)?;
-    api.engine.request(caller, Request::SetCredentials { job, credentials }).await?;
+    finished(async move {
+        let answer = api.engine.request(caller, Request::SetCredentials { job, credentials }).await;
+        drop(same_key);
+        answer
+    })
+    .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

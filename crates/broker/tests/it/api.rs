@@ -206,6 +206,37 @@ async fn credentials_go_in_and_never_come_out() {
 }
 
 #[tokio::test]
+async fn a_connection_that_may_have_brought_a_secret_is_closed_with_the_answer() {
+    let world = World::new();
+    let id = world.create().await;
+    let body = json!({ "user": "anna", "password": "p" });
+    for (method, path, body) in [
+        (Method::PUT, format!("/v1/jobs/{id}/credentials/server/basic"), &body),
+        (Method::PUT, format!("/v1/jobs/{id}/credentials/server/none"), &body),
+        (Method::POST, format!("/v1/jobs/{id}/files"), &json!({ "files": [] })),
+    ] {
+        let answer = world.send_raw(Some(ANNA), request(method, &path, Some(body.clone()))).await;
+        assert_eq!(
+            answer.headers().get("connection").map(|value| value.as_bytes()),
+            Some(&b"close"[..]),
+            "{path}"
+        );
+    }
+    let answer = world.send_raw(Some(ANNA), request(Method::GET, "/v1/jobs", None)).await;
+    assert_eq!(answer.headers().get("connection"), None);
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_ours_to_change_is_not_changed() {
+    let world = World::new();
+    let answer = world.post("/v1/rotate_key", json!({})).await;
+    assert_eq!((answer.status, answer.code().as_str()), (StatusCode::CONFLICT, "0x80070032"));
+    assert!(answer.text.contains("the key was not changed: this is a test"), "{}", answer.text);
+    let about = world.get("/v1/about").await.json();
+    assert_eq!(about["key"], json!({ "id": null, "source": "key_file", "present": true, "problem": null }));
+}
+
+#[tokio::test]
 async fn user_info_in_a_url_becomes_credentials_and_is_shown_nowhere() {
     let world = World::new();
     let path = format!("/v1/jobs/{}", world.create().await);

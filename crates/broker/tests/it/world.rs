@@ -13,7 +13,7 @@ use bits_broker::vault::Vault;
 use bits_broker::workers::Workers;
 use bits_core::access::{Audience, Caller};
 use bits_core::job::Owner;
-use bits_core::ports::{Seal, SealError};
+use bits_core::ports::{KeyChange, KeySource, KeyStanding, Seal, SealError};
 use bits_core::queue::{Limits, Report};
 use bits_core::time::Timestamp;
 use bits_store::memory::MemoryStore;
@@ -38,8 +38,13 @@ impl Seal for Turned {
         Ok(zeroize::Zeroizing::new(sealed.iter().map(|byte| !byte).collect()))
     }
 
-    fn key_source(&self) -> &str {
-        "a test"
+    fn standing(&self) -> KeyStanding {
+        let place = "a test".to_owned();
+        KeyStanding { place, id: None, source: KeySource::KeyFile, missing: None }
+    }
+
+    fn change_key(&self) -> Result<Box<dyn KeyChange>, SealError> {
+        Err(SealError::KeyNotChanged { reason: "this is a test".to_owned() })
     }
 }
 

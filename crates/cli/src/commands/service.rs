@@ -4,7 +4,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
 
-use bits_client::api::about::About;
+use bits_client::api::about::{About, Key};
 use bits_client::{Error, Unreachable, service_program};
 use bits_platform::paths::Paths;
 use bits_platform::process::is_running;
@@ -29,6 +29,7 @@ pub(super) async fn run(service: Service, context: &Context<'_>) -> Result<(), F
             start(context).await
         }
         Service::Status => status(context).await,
+        Service::RotateKey => rotate_key(context).await,
         Service::Install => install(context.output),
         Service::Uninstall => uninstall(context.output),
     }
@@ -109,6 +110,16 @@ async fn status(context: &Context<'_>) -> Result<(), Failure> {
     }
 }
 
+async fn rotate_key(context: &Context<'_>) -> Result<(), Failure> {
+    let key = context.session().await?.client.rotate_key().await?;
+    if context.output.is_json() {
+        return context.output.result_json(&key);
+    }
+    let id = key.id.as_deref().unwrap_or("without a name");
+    context.output.say(&format!("a new key seals stored credentials from now on: {id}"));
+    Ok(())
+}
+
 /// The service, when it runs. It is not started.
 async fn running(context: &Context<'_>) -> Result<Option<Session>, Failure> {
     match context.running_session().await {
@@ -127,6 +138,13 @@ fn as_json(about: &About) -> Value {
 fn in_words(about: &About) -> Vec<String> {
     let jobs: Vec<String> =
         about.jobs.iter().map(|(state, count)| format!("{count} {}", state.replace('_', " "))).collect();
+    let key = match &about.key {
+        None => about.key_source.clone(),
+        Some(Key { id, problem: None, .. }) => {
+            format!("{} (id {})", about.key_source, id.as_deref().unwrap_or("unknown"))
+        }
+        Some(Key { problem: Some(problem), .. }) => format!("MISSING: {problem}"),
+    };
     let jobs = if jobs.is_empty() { "none".to_owned() } else { jobs.join(", ") };
     [
         ("state", format!("running as process {}", about.pid)),
@@ -135,7 +153,7 @@ fn in_words(about: &About) -> Vec<String> {
         ("socket", about.socket.clone()),
         ("state folder", about.state_folder.clone()),
         ("log", about.log.clone()),
-        ("key", about.key_source.clone()),
+        ("key", key),
         ("jobs", jobs),
     ]
     .map(|(name, value)| format!("{:<14}{value}", format!("{name}:")))
@@ -189,9 +207,8 @@ fn paths() -> Result<Paths, Failure> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn status_has_what_scripts_look_for() {
-        let about = About {
+    fn an_about() -> About {
+        About {
             version: "0.1.0".to_owned(),
             api: 1,
             pid: 42,
@@ -199,12 +216,35 @@ mod tests {
             socket: "/s".to_owned(),
             state_folder: "/f".to_owned(),
             log: "/l".to_owned(),
-            key_source: "key file".to_owned(),
+            key_source: "the key file /f/seal.key".to_owned(),
+            key: Some(Key {
+                id: Some("0102030405060708".to_owned()),
+                source: "key_file".to_owned(),
+                present: true,
+                problem: None,
+            }),
             jobs: [("transient_error".to_owned(), 2)].into(),
             notices: Vec::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn status_says_which_key_there_is_or_what_is_wrong_with_it() {
+        let line = |about: &About| in_words(about).into_iter().find(|line| line.starts_with("key:"));
+        let mut about = an_about();
+        let there = "key:          the key file /f/seal.key (id 0102030405060708)";
+        assert_eq!(line(&about).as_deref(), Some(there));
+        let key = about.key.as_mut().expect("a key");
+        (key.present, key.problem) = (false, Some("the key file /f/seal.key is missing".to_owned()));
+        let missing = "key:          MISSING: the key file /f/seal.key is missing";
+        assert_eq!(line(&about).as_deref(), Some(missing));
+    }
+
+    #[test]
+    fn status_has_what_scripts_look_for() {
+        let about = an_about();
         let value = as_json(&about);
-        for key in ["pid", "version", "socket", "state_folder", "key_source", "jobs"] {
+        for key in ["pid", "version", "socket", "state_folder", "key_source", "key", "jobs"] {
             assert!(!value[key].is_null(), "{key}");
         }
         assert_eq!(value["running"], true);

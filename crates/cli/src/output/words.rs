@@ -96,6 +96,10 @@ fn moving(job: &Job, now: Timestamp, id: &str) -> Vec<String> {
             lines.push(format!("Try now: bits resume {id}"));
             lines
         }
+        ("credential", _) => vec![
+            "It waits for the key that its credentials are sealed with.".to_owned(),
+            "See which key that is: bits service status".to_owned(),
+        ],
         (_, "connecting") => vec!["It is connecting to the server.".to_owned()],
         (_, "transferring") => vec!["It is transferring.".to_owned()],
         (_, "transferred") => vec!["All files are here and are being put in their places.".to_owned()],
@@ -294,6 +298,10 @@ EncodeSample
                 "It waits for its turn; 2 jobs come first.",
             ),
             (Job { wait: Some(turn(None)), ..a_job("queued") }, "It waits for its turn and is next."),
+            (
+                Job { wait: Some(Wait { reason: "credential".to_owned(), ..turn(None) }), ..a_job("queued") },
+                "See which key that is: bits service status",
+            ),
             (
                 Job { wait: Some(Wait { reason: "network".to_owned(), ..turn(None) }), ..a_job("queued") },
                 "It waits (network).",

@@ -67,6 +67,7 @@ async fn every_operation_of_the_table_has_a_method() {
     let _ = client.set_credentials(id(), AuthTarget::Proxy, Scheme::Any, &credentials()).await;
     let _ = client.remove_credentials(id(), AuthTarget::Server, Scheme::Any).await;
     let _ = client.events(Some(id())).await;
+    let _ = client.rotate_key().await;
     let _ = client.stop().await;
 
     let asked: BTreeSet<&str> = service.lines().iter().map(|line| operation(line).name).collect();

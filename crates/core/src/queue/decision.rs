@@ -62,6 +62,11 @@ impl Decision {
         self.jobs.get(&id).map(|touched| &touched.job)
     }
 
+    /// Whether this turn changes the credentials of `job`.
+    pub fn changes_credentials(&self, job: JobId) -> bool {
+        self.credentials.iter().any(|(id, _)| *id == job)
+    }
+
     /// What is to be committed.
     pub fn batch(&self) -> Batch {
         let changed = self.jobs.values().filter(|touched| touched.changed);

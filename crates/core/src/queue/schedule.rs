@@ -38,6 +38,8 @@ pub(super) enum Slot {
     Waiting {
         until: Timestamp,
     },
+    /// Queued, and passed over until somebody lets it go.
+    Held,
 }
 
 impl Slot {
@@ -83,7 +85,8 @@ impl Schedule {
         self.slots.get(&job).copied()
     }
 
-    /// Moves `job` to `slot`. A job that stays runnable at the same priority keeps its place.
+    /// Moves `job` to `slot`. A job that stays runnable at the same priority keeps its place, and one
+    /// that is held stays so until it is taken out.
     pub(super) fn set(&mut self, job: JobId, slot: Option<Slot>) {
         let slot = match (self.get(job), slot) {
             (Some(Slot::Runnable { priority: was, since }), Some(Slot::Runnable { priority, .. }))
@@ -91,6 +94,7 @@ impl Schedule {
             {
                 Some(Slot::Runnable { priority, since })
             }
+            (Some(Slot::Held), Some(Slot::Runnable { .. })) => Some(Slot::Held),
             (_, slot) => slot,
         };
         match self.slots.remove(&job) {
@@ -101,7 +105,7 @@ impl Schedule {
                 self.waiting.remove(&(until, job));
             }
             Some(Slot::Running { priority, .. }) => *self.running_mut(priority) -= 1,
-            None => {}
+            Some(Slot::Held) | None => {}
         }
         let Some(slot) = slot else { return };
         self.slots.insert(job, slot);
@@ -113,6 +117,7 @@ impl Schedule {
                 self.waiting.insert((until, job));
             }
             Slot::Running { priority, .. } => *self.running_mut(priority) += 1,
+            Slot::Held => {}
         }
     }
 
@@ -145,6 +150,10 @@ impl Schedule {
             Some(Slot::Running { attempt, .. }) => Some(attempt),
             _ => None,
         }
+    }
+
+    pub(super) fn is_held(&self, job: JobId) -> bool {
+        self.get(job) == Some(Slot::Held)
     }
 
     /// How many jobs have their turn before `job`, counted no further than `most`.

@@ -401,3 +401,53 @@ fn a_secret_that_was_refused_stays_refused_until_a_new_one_is_set() {
     world.ask(ANNA, Request::SetCredentials { job, credentials: Vec::new() }).expect("set");
     assert!(!world.written[&job].secret_refused());
 }
+
+#[test]
+fn a_job_that_is_held_is_passed_over_and_says_why_until_somebody_does_something_about_it() {
+    let mut world = World::new(Limits { background_jobs_max: 1, ..Limits::default() });
+    let (first, second) = (world.add_job(1, Priority::Normal), world.add_job(2, Priority::Normal));
+    for job in [first, second] {
+        world.command(job, Command::Resume).expect("resumed");
+    }
+    world.turn(Input::Hold { job: first });
+    let wait = |world: &World, job: JobId| {
+        world.queue.view(world.written[&job].clone(), crate::job::Progress::default()).wait
+    };
+    assert_eq!((world.state(first), wait(&world, first)), ("queued", Some(WaitReason::Credential)));
+    assert_eq!(world.grant(), [second], "it is in nobody's way");
+    let changes = vec![PropertyChange::Priority(Priority::High)];
+    world.ask(ANNA, Request::SetProperties { job: first, expected: None, changes }).expect("changed");
+    assert_eq!(wait(&world, first), Some(WaitReason::Credential), "a change of something else does not help");
+    world.command(second, Command::Suspend).expect("suspended");
+    for request in [
+        Request::Command { job: first, command: Command::Resume },
+        Request::SetCredentials { job: first, credentials: Vec::new() },
+        Request::RemoveCredentials { job: first, target: AuthTarget::Server, scheme: AuthScheme::Basic },
+    ] {
+        world.turn(Input::Hold { job: first });
+        assert_eq!(world.queue.next_runnable(), None);
+        world.ask(ANNA, request).expect("done");
+        assert_eq!(world.queue.next_runnable(), Some(first));
+    }
+    world.turn(Input::Hold { job: first });
+    world.command(first, Command::Suspend).expect("suspended");
+    world.command(first, Command::Resume).expect("resumed");
+    assert_eq!(world.grant(), [first]);
+}
+
+#[test]
+fn a_hold_or_its_end_that_could_not_be_written_leaves_no_trace() {
+    let mut world = World::new(Limits::default());
+    let job = world.add_job(1, Priority::Normal);
+    world.command(job, Command::Resume).expect("resumed");
+    let mut decision = Decision::default();
+    world.take_in(Input::Hold { job }, &mut decision);
+    world.queue.revert(decision);
+    assert_eq!(world.queue.next_runnable(), Some(job));
+    world.turn(Input::Hold { job });
+    let mut decision = Decision::default();
+    let input = world.request(ANNA, Request::Command { job, command: Command::Resume });
+    world.take_in(input, &mut decision);
+    world.queue.revert(decision);
+    assert_eq!(world.queue.next_runnable(), None);
+}

@@ -14,6 +14,8 @@ pub enum WaitReason {
     Queued { ahead: usize },
     /// It is tried again later.
     Retry { until: Timestamp },
+    /// The key to its credentials is not there, so it cannot sign in.
+    Credential,
 }
 
 /// A job as it is shown.
@@ -43,6 +45,7 @@ impl Queue {
             progress.bytes_transferred = progress.bytes_transferred.saturating_add(beyond);
         }
         let wait = match job.state {
+            State::Queued if self.schedule.is_held(job.id) => Some(WaitReason::Credential),
             State::Queued => Some(WaitReason::Queued { ahead: self.schedule.ahead_of(job.id, AHEAD_MAX) }),
             State::TransientError { retry_at } => Some(WaitReason::Retry { until: retry_at }),
             _ => None,

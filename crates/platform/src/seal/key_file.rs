@@ -1,7 +1,7 @@
 //! The file that holds the key, and the key in memory.
 //!
 //! `OBITSKEY`, eight random bytes that name the key, thirty-two that are it. Made once; never made
-//! anew beside or over one that is there.
+//! anew over one that is there. Which file is asked for when is not known here.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bits_core::ports::KeyId;
 use bits_core::units::Bytes;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -24,8 +25,14 @@ pub(super) const KEY_ID_BYTES: usize = 8;
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    #[error("the key file {} is missing: what was sealed with it cannot be opened. Put it back, or set the credentials of all jobs anew", .0.display())]
+    #[error("the key file {} is missing", .0.display())]
     Missing(PathBuf),
+    #[error("systemd gives this service no credential `{}`", super::CREDENTIAL_NAME)]
+    NoCredential,
+    #[error("{} holds the key {found}, and what is stored is sealed with {wanted}", path.display())]
+    Other { path: PathBuf, found: KeyId, wanted: KeyId },
+    #[error("{} must be {} random bytes, and has {bytes}", path.display(), KEY_BYTES)]
+    NotRandomBytes { path: PathBuf, bytes: u64 },
     #[error("the key file {} is there already", .0.display())]
     Exists(PathBuf),
     #[error("{} is not a key file", .0.display())]
@@ -34,7 +41,7 @@ pub enum KeyError {
     NotAFile(PathBuf),
     #[error("the key file {} belongs to user {owner}", path.display())]
     OfSomebodyElse { path: PathBuf, owner: u32 },
-    #[error("others may use the key file {} (mode {mode:04o}): chmod 600 it, and if they may have read it, change the passwords that were sealed with it", path.display())]
+    #[error("others may use the key {} (mode {mode:04o}): chmod 600 it, and if they may have read it, change the passwords that were sealed with it", path.display())]
     OpenToOthers { path: PathBuf, mode: u32 },
     #[error("no key can be made: the system gives no random numbers")]
     NoRandomness,
@@ -79,6 +86,16 @@ impl KeyMaterial {
         }
     }
 
+    /// A key from elsewhere, with the name it has there.
+    pub(super) fn from_parts(id: KeyId, key: &[u8; KEY_BYTES]) -> std::io::Result<Self> {
+        let mut file = LockedBytes::new()?;
+        let (name, bytes) = file.bytes_mut().split_at_mut(MAGIC.len() + KEY_ID_BYTES);
+        name[..MAGIC.len()].copy_from_slice(MAGIC);
+        name[MAGIC.len()..].copy_from_slice(&id.0);
+        bytes.copy_from_slice(key);
+        Ok(Self { file })
+    }
+
     pub(super) fn read(path: &Path) -> Result<Self, KeyError> {
         let mut opened = open(path)?;
         check(path, &opened)?;
@@ -92,8 +109,9 @@ impl KeyMaterial {
         Ok(Self { file })
     }
 
-    pub(super) fn id(&self) -> &[u8] {
-        &self.file.bytes()[MAGIC.len()..MAGIC.len() + KEY_ID_BYTES]
+    pub(super) fn id(&self) -> KeyId {
+        let name = self.file.bytes()[MAGIC.len()..].first_chunk();
+        KeyId(*name.expect("a key file names the key"))
     }
 
     pub(super) fn bytes(&self) -> &[u8; KEY_BYTES] {
@@ -114,7 +132,8 @@ fn locked(path: &Path) -> Result<LockedBytes<FILE_BYTES>, KeyError> {
     LockedBytes::new().map_err(|error| FileError::new("find memory for", path, error).into())
 }
 
-fn open(path: &Path) -> Result<File, KeyError> {
+/// Opens a file that may be a key; no link, nothing that blocks.
+pub(super) fn open(path: &Path) -> Result<File, KeyError> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(fd) => Ok(File::from(fd)),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{EXIT_ALREADY_RUNNING, MARK, ServiceEntry, ServiceError, writable};
 use crate::process::CALLER_VARIABLES;
+use crate::seal::CREDENTIAL_NAME;
 
 const UNIT_NAME: &str = "bitsd.service";
 
@@ -38,6 +39,9 @@ pub(super) fn unit(entry: &ServiceEntry) -> Result<String, ServiceError> {
 Description=OpenBITS background transfer service
 
 [Service]
+# A key from systemd (256 or newer) to seal credentials with, chosen when the queue is made:
+# head -c 32 /dev/urandom | systemd-creds encrypt --user --name={CREDENTIAL_NAME} - KEY-FILE
+# LoadCredentialEncrypted={CREDENTIAL_NAME}:KEY-FILE
 Type=notify
 ExecStart={command}
 {environment}UnsetEnvironment={callers}

@@ -6,7 +6,8 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// What is done to come from each version to the next. The first begins with nothing.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/sqlite/0001.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../../migrations/sqlite/0001.sql"), include_str!("../../migrations/sqlite/0002.sql")];
 
 /// The version of the schema that this service knows.
 pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;

@@ -11,7 +11,7 @@ use bits_core::file::{BootId, File, FileIndex, LocalName, Stage, Validator};
 use bits_core::job::{
     Attempt, Environment, Job, JobId, Owner, Priority, Progress, Properties, Revision, State, Times,
 };
-use bits_core::ports::{SealedCredential, Store};
+use bits_core::ports::{KeyId, KeySource, SealedCredential, SealingKey, Store};
 use bits_core::remote_name::RemoteName;
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
@@ -19,7 +19,8 @@ use bits_store::SqliteStore;
 use rusqlite::Connection;
 
 /// A database of each version, from the first on.
-const FIXTURES: [&str; 1] = [include_str!("../fixtures/schema-1.sql")];
+const FIXTURES: [&str; 2] =
+    [include_str!("../fixtures/schema-1.sql"), include_str!("../fixtures/schema-2.sql")];
 
 #[test]
 fn a_database_of_any_version_opens_with_all_that_is_in_it() {
@@ -44,6 +45,9 @@ fn a_database_of_any_version_opens_with_all_that_is_in_it() {
         };
         assert_eq!(store.progress(id), Ok(progress));
         assert_eq!(store.counts(Owner(1000)), Ok(vec![("suspended", 1), ("transient_error", 1)]));
+        // Version 1 kept no record of the key.
+        let key = SealingKey { id: KeyId([1, 2, 3, 4, 5, 6, 7, 8]), source: KeySource::KeyFile };
+        assert_eq!(store.sealing_key(), Ok((version > 1).then_some(key)));
     }
 }
 

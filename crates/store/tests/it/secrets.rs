@@ -5,7 +5,9 @@ use std::path::Path;
 
 use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::job::{Job, Revision, State};
-use bits_core::ports::{Batch, CredentialChange, JobChange, SealedCredential, Store};
+use bits_core::ports::{
+    Batch, CredentialChange, JobChange, KeyId, KeySource, SealedCredential, SealingKey, Store,
+};
 use bits_store::SqliteStore;
 
 use crate::sample::{a_job, commit_new};
@@ -15,13 +17,20 @@ const RECORD: &[u8] = b"the sealed record that is looked for in every file";
 #[test]
 fn a_removed_credential_is_in_no_file_any_more() {
     let remove = CredentialChange::Remove { target: AuthTarget::Server, scheme: AuthScheme::Basic };
-    let cancelled = Job { revision: Revision(2), state: State::Cancelled, ..a_job(1) };
+    let ended = |state| Batch {
+        jobs: vec![JobChange {
+            job: Job { revision: Revision(2), state, ..a_job(1) },
+            was: Some(Revision(1)),
+        }],
+        ..Batch::default()
+    };
     let credentials = |change| Batch { credentials: vec![(a_job(1).id, change)], ..Batch::default() };
     for last in [
         credentials(remove),
         credentials(CredentialChange::RemoveAll),
         credentials(set(b"another")),
-        Batch { jobs: vec![JobChange { job: cancelled, was: Some(Revision(1)) }], ..Batch::default() },
+        ended(State::Cancelled),
+        ended(State::Acknowledged),
     ] {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("jobs.db");
@@ -32,6 +41,19 @@ fn a_removed_credential_is_in_no_file_any_more() {
         store.commit(&last).expect("a commit");
         assert!(!is_in_a_file(folder.path()), "after {last:?}");
     }
+}
+
+#[test]
+fn what_the_old_key_has_sealed_is_in_no_file_after_a_change_of_the_key() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut store = SqliteStore::open(&folder.path().join("jobs.db")).expect("a store").store;
+    commit_new(&mut store, &a_job(1));
+    let batch = Batch { credentials: vec![(a_job(1).id, set(RECORD))], ..Batch::default() };
+    store.commit(&batch).expect("a commit");
+    assert!(is_in_a_file(folder.path()));
+    let key = SealingKey { id: KeyId([1; 8]), source: KeySource::KeyFile };
+    store.rekey(key, &mut |_, _, _| Ok(b"sealed anew".to_vec())).expect("changed");
+    assert!(!is_in_a_file(folder.path()));
 }
 
 #[test]

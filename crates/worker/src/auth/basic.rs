@@ -26,10 +26,15 @@ pub(super) fn header(user: &str, password: &str) -> Result<Zeroizing<String>, Fa
     pair.push(':');
     pair.push_str(password);
 
-    let mut header = Zeroizing::new(String::with_capacity("Basic ".len() + pair.len().div_ceil(3) * 4));
-    header.push_str("Basic ");
-    STANDARD.encode_string(pair.as_bytes(), &mut header);
-    Ok(header)
+    const NAME: &str = "Basic ";
+    // Straight into its place: what encodes to a string does so by way of a buffer on the stack,
+    // where it stays.
+    let mut header = Zeroizing::new(vec![0; NAME.len() + pair.len().div_ceil(3) * 4]);
+    let (name, encoded) = header.split_at_mut(NAME.len());
+    name.copy_from_slice(NAME.as_bytes());
+    STANDARD.encode_slice(pair.as_bytes(), encoded).expect("there is room for four bytes for each three");
+    let header = String::from_utf8(std::mem::take(&mut *header)).expect("base64 is text");
+    Ok(Zeroizing::new(header))
 }
 
 /// Whether `target` lies in the folder of `accepted`, or deeper: there the same secret is expected

@@ -1,12 +1,15 @@
 //! Asks one thing after the other, proves who asks, and keeps the connection.
 
 use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 
 use bits_core::credentials::{AuthTarget, Credential};
 use bits_core::error::{Challenge, Code, ErrorContext, JobError};
 use bits_core::remote_name::RemoteName;
 use bits_core::transfer::{Fetch, ResponseHead, TransportError};
+use bits_platform::hardening::wipe_stack;
 
 use super::body::Body;
 use super::connection::Connection;
@@ -64,6 +67,7 @@ impl Client {
             let authorization = match self.authenticator(fetch) {
                 Some(authenticator) => {
                     let due = authenticator.authorization("GET", fetch.remote_name.request_target());
+                    wipe_stack();
                     due.map_err(|failure| self.not_authenticated(fetch, failure))?
                 }
                 None => None,
@@ -139,7 +143,7 @@ impl Client {
         let Some(authenticator) = self.authenticator(fetch) else {
             return Err(FetchError::NotAuthenticated(Box::new(foreign_question(&fetch.remote_name))));
         };
-        match authenticator.challenged(&challenges).await {
+        match wiping_stack(authenticator.challenged(&challenges)).await {
             // Whether its connection could be kept is seen when it is asked for.
             Ok(_) => Ok(()),
             Err(failure) => Err(self.not_authenticated(fetch, failure)),
@@ -216,6 +220,18 @@ fn foreign_question(name: &RemoteName) -> JobError {
         challenge: None,
         retry_after_seconds: None,
     }
+}
+
+/// Does `work`, which computes with secrets, and leaves nothing of it on the stack of any thread it
+/// was on.
+async fn wiping_stack<F: Future>(work: F) -> F::Output {
+    let mut work = pin!(work);
+    let polled = poll_fn(|context| {
+        let polled = work.as_mut().poll(context);
+        wipe_stack();
+        polled
+    });
+    polled.await
 }
 
 fn duplicate(credential: &Credential) -> Credential {

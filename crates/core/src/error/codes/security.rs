@@ -16,6 +16,9 @@ pub(super) const SECURITY: &[Row] = table! {
     0x0009_0314, SEC_I_COMPLETE_AND_CONTINUE, NotAnError:
         "The message is to be finished, then signing in goes on with the other side's answer.",
         "Nothing needs to be done.";
+    0x8009_000D, NTE_NO_KEY, Never:
+        "The key that credentials are sealed with is not there, or another one is in its place.",
+        "Put back the key that `bits service status` names, then run `bits service restart`.";
     0x8009_0300, SEC_E_INSUFFICIENT_MEMORY, ByTime:
         "There was not enough memory to sign in.",
         "Close what uses much memory, then run `bits resume JOB`.";
