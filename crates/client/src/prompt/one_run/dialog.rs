@@ -1,0 +1,116 @@
+//! A desktop's dialogs, through `zenity` (GTK) or `kdialog` (Qt).
+//!
+//! Their texts are more than text to them: escapes, shortcuts, markup. What is shown here is only
+//! ever text.
+
+use std::ffi::OsString;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use bits_platform::shown::shown;
+use bits_platform::terminal::NoAnswer;
+
+use super::{Asked, Asker, What};
+use crate::prompt::program::ANSWER_TIME_MAX;
+
+pub(in crate::prompt) struct Dialog {
+    pub(in crate::prompt) toolkit: Toolkit,
+    pub(in crate::prompt) program: OsString,
+}
+
+/// Whose dialogs they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::prompt) enum Toolkit {
+    Zenity,
+    Kdialog,
+}
+
+impl Asker for Dialog {
+    const CANNOT_RUN: &'static str = "the program for dialogs cannot be run";
+    const TIME_MAX: Duration = ANSWER_TIME_MAX;
+
+    fn command(&self, asked: &Asked<'_>) -> Command {
+        let mut command = Command::new(&self.program);
+        command.stderr(Stdio::piped());
+        command.args(match self.toolkit {
+            Toolkit::Zenity => zenity(asked),
+            Toolkit::Kdialog => kdialog(asked),
+        });
+        // What zenity's exit status says can be set from outside.
+        ZENITY_STATUSES.iter().for_each(|name| {
+            command.env_remove(name);
+        });
+        command
+    }
+
+    fn verdict(&self, status: ExitStatus, complaint: &str) -> Result<bool, NoAnswer> {
+        match (self.toolkit, status.code()) {
+            (_, Some(0)) => Ok(true),
+            // Of a display that is named and not there, GTK's status is the same as of a cancel.
+            (_, Some(1)) if complaint.contains("cannot open display") => Err(NO_DISPLAY),
+            (_, Some(1)) => Ok(false),
+            (Toolkit::Kdialog, Some(2)) => Err(NoAnswer::Cancelled),
+            (Toolkit::Zenity, Some(5)) => Err(NoAnswer::TimedOut),
+            _ => Err(NO_DISPLAY),
+        }
+    }
+
+    fn asks_for_secrets_only(&self) -> bool {
+        false
+    }
+}
+
+const NO_DISPLAY: NoAnswer = NoAnswer::Unavailable("no dialog can be shown on the display");
+const TITLE: &str = "--title=OpenBITS";
+const ZENITY_STATUSES: [&str; 6] =
+    ["ZENITY_OK", "ZENITY_CANCEL", "ZENITY_ESC", "ZENITY_EXTRA", "ZENITY_ERROR", "ZENITY_TIMEOUT"];
+
+fn zenity(asked: &Asked<'_>) -> Vec<String> {
+    let text = asked.in_lines(true);
+    let mut arguments = vec![TITLE.to_owned(), format!("--timeout={}", asked.seconds)];
+    match asked.what {
+        What::Name(question) => {
+            let offered = shown(question.offered.unwrap_or_default());
+            arguments.extend(["--entry".into(), format!("--entry-text={offered}")]);
+            arguments.push(format!("--text={}", plain_label(&text)));
+        }
+        What::Secret(_) => {
+            arguments.extend(["--entry".into(), "--hide-text".into()]);
+            arguments.push(format!("--text={}", plain_label(&text)));
+        }
+        What::Whether { preset, .. } => {
+            // Without markup the text is not looked into at all.
+            arguments.extend(["--question".into(), "--no-markup".into(), format!("--text={text}")]);
+            arguments.extend(["--ok-label=Yes".into(), "--cancel-label=No".into()]);
+            if !preset {
+                arguments.push("--default-cancel".into());
+            }
+        }
+    }
+    arguments
+}
+
+/// `text` for a label of zenity's, in which a backslash is an escape and an underline marks a key.
+fn plain_label(text: &str) -> String {
+    text.replace('\\', r"\\").replace('_', "__")
+}
+
+fn kdialog(asked: &Asked<'_>) -> Vec<String> {
+    let text = plain_qt(&asked.in_lines(true));
+    let mut arguments = vec![TITLE.to_owned()];
+    match asked.what {
+        What::Name(question) => {
+            let offered = shown(question.offered.unwrap_or_default());
+            arguments.extend([format!("--inputbox={text}"), "--".into(), offered]);
+        }
+        What::Secret(_) => arguments.push(format!("--password={text}")),
+        What::Whether { .. } => arguments.push(format!("--yesno={text}")),
+    }
+    arguments
+}
+
+/// `text` for kdialog, in which a backslash is an escape. What looks like markup is taken for it in
+/// some of its dialogs and an ampersand marks a key in others, so both become what looks the same.
+fn plain_qt(text: &str) -> String {
+    text.replace('\\', r"\\").replace('<', "‹").replace('>', "›").replace('&', "＆")
+}
