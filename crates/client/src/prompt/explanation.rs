@@ -70,11 +70,11 @@ impl Explanation {
         self.lines.iter().map(|line| line.text.as_str())
     }
 
-    /// All in one line, for places that have no more. The caller's texts have no mark there that
+    /// All in one line with single spaces, for places that have no more. The caller's texts have no mark there that
     /// would keep them apart, so they are left out.
     pub(super) fn in_one_line(&self) -> String {
         let lines = self.lines.iter().filter(|line| line.says != Says::Caller);
-        lines.map(|line| line.text.as_str()).collect::<Vec<_>>().join(" ")
+        lines.flat_map(|line| line.text.split_whitespace()).collect::<Vec<_>>().join(" ")
     }
 
     /// The lines that `room` has space for, where a character takes `space`. What we say has its
@@ -190,7 +190,7 @@ mod tests {
     fn in_one_line_there_is_nothing_of_the_caller_s() {
         assert_eq!(
             explanation().in_one_line(),
-            "OpenBITS asks for credentials. For:     server https://a.test (Basic) Realm:   \"ä%ä\""
+            "OpenBITS asks for credentials. For: server https://a.test (Basic) Realm: \"ä%ä\""
         );
     }
 }

@@ -31,8 +31,14 @@ pub(super) trait Asker {
     /// Whether the person accepted, or said no to a question that can be answered so. `complaint` is
     /// what the program wrote to its standard error, if `command` makes that a pipe.
     fn verdict(&self, status: ExitStatus, complaint: &str) -> Result<bool, NoAnswer>;
-    /// Whether it can ask for more than texts that are hidden.
-    fn asks_for_secrets_only(&self) -> bool;
+    /// Whether a verdict can be no: it has buttons for that.
+    fn can_ask_whether(&self) -> bool {
+        false
+    }
+    /// Whether a user name that is offered is taken without a question.
+    fn takes_offered_name(&self) -> bool {
+        false
+    }
 }
 
 /// One question.
@@ -140,13 +146,13 @@ impl<A: Asker> Place for AtAsker<A> {
     }
 
     fn ask_whether(&mut self, question: &str, preset: bool) -> Result<Option<bool>, NoAnswer> {
-        if self.asker.asks_for_secrets_only() {
+        if !self.asker.can_ask_whether() {
             return Ok(None);
         }
         Ok(Some(self.ask(What::Whether { question, preset })?.is_some()))
     }
 
     fn takes_offered_name(&self) -> bool {
-        self.asker.asks_for_secrets_only()
+        self.asker.takes_offered_name()
     }
 }

@@ -32,7 +32,8 @@ impl Asker for Askpass {
         Ok(status.success())
     }
 
-    fn asks_for_secrets_only(&self) -> bool {
+    /// Its one field hides what is typed.
+    fn takes_offered_name(&self) -> bool {
         true
     }
 }

@@ -55,8 +55,8 @@ impl Asker for Dialog {
         }
     }
 
-    fn asks_for_secrets_only(&self) -> bool {
-        false
+    fn can_ask_whether(&self) -> bool {
+        true
     }
 }
 
@@ -113,4 +113,40 @@ fn kdialog(asked: &Asked<'_>) -> Vec<String> {
 /// some of its dialogs and an ampersand marks a key in others, so both become what looks the same.
 fn plain_qt(text: &str) -> String {
     text.replace('\\', r"\\").replace('<', "‹").replace('>', "›").replace('&', "＆")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    #[test]
+    fn a_dialog_s_end_is_a_verdict() {
+        use Toolkit::{Kdialog, Zenity};
+        const SIGABRT: i32 = 6;
+        for (toolkit, status, complaint, expected) in [
+            (Zenity, 0, "a warning of GTK's", "Ok(true)"),
+            (Zenity, 1 << 8, "a warning of GTK's", "Ok(false)"),
+            (Zenity, 1 << 8, "Gtk-WARNING: cannot open display: :7", &format!("Err({NO_DISPLAY:?})")),
+            (Zenity, 5 << 8, "", "Err(TimedOut)"),
+            (Zenity, 255 << 8, "", &format!("Err({NO_DISPLAY:?})")),
+            (Kdialog, 0, "", "Ok(true)"),
+            (Kdialog, 1 << 8, "", "Ok(false)"),
+            (Kdialog, 2 << 8, "", "Err(Cancelled)"),
+            (Kdialog, 5 << 8, "", &format!("Err({NO_DISPLAY:?})")),
+            (Kdialog, SIGABRT, "could not connect to display", &format!("Err({NO_DISPLAY:?})")),
+        ] {
+            let dialog = Dialog { toolkit, program: "dialog".into() };
+            let verdict = dialog.verdict(ExitStatus::from_raw(status), complaint);
+            assert_eq!(format!("{verdict:?}"), expected, "{toolkit:?} {status}");
+        }
+    }
+
+    #[test]
+    fn texts_are_only_ever_text() {
+        let text = r"--a_b <b>bold</b> CORP\nina &amp; \";
+        assert_eq!(plain_label(text), r"--a__b <b>bold</b> CORP\\nina &amp; \\");
+        assert_eq!(plain_qt(text), r"--a_b ‹b›bold‹/b› CORP\\nina ＆amp; \\");
+    }
 }

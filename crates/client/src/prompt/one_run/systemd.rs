@@ -1,5 +1,5 @@
 //! systemd's password agents, through `systemd-ask-password`: whoever watches the machine's console,
-//! boot screen or desktop answers.
+//! boot screen or desktop answers. There are only texts to be asked for.
 //!
 //! The question reaches agents as one line of a file, so there is one line. Only the machine's
 //! administrator can ask.
@@ -43,8 +43,27 @@ impl Asker for SystemdAskPassword {
             _ => Err(NoAnswer::Unavailable("systemd-ask-password cannot ask here")),
         }
     }
+}
 
-    fn asks_for_secrets_only(&self) -> bool {
-        false
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    #[test]
+    fn what_systemd_ask_password_complains_of_is_a_verdict() {
+        let failed = ExitStatus::from_raw(1 << 8);
+        for (status, complaint, expected) in [
+            (ExitStatus::from_raw(0), "", "Ok(true)"),
+            (failed, "Failed to query password: Operation canceled\n", "Ok(false)"),
+            (failed, "Failed to query password: Timer expired\n", "Err(TimedOut)"),
+            (failed, "Failed to query password: Permission denied\n", "Err(Unavailable"),
+            (failed, "", "Err(Unavailable"),
+        ] {
+            let asker = SystemdAskPassword { program: "systemd-ask-password".into() };
+            let verdict = format!("{:?}", asker.verdict(status, complaint));
+            assert!(verdict.starts_with(expected), "{complaint}: {verdict}");
+        }
     }
 }
