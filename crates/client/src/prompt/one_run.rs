@@ -59,23 +59,26 @@ enum What<'a> {
 }
 
 impl Asked<'_> {
-    /// All that is to be shown, in lines, without control characters. A name that is offered is in
-    /// the question where it cannot be `prefilled`.
-    fn in_lines(&self, prefilled: bool) -> String {
-        let lines = self.explanation.lines().chain(self.fault).map(str::to_owned);
-        lines.chain([self.question(prefilled)]).collect::<Vec<_>>().join("\n")
-    }
-
-    /// The same for programs that have one line.
-    fn in_one_line(&self) -> String {
-        let explanation = self.explanation.in_one_line();
-        let lines = [Some(explanation.as_str()), self.fault].into_iter().flatten().map(str::to_owned);
-        lines.chain([self.question(false)]).collect::<Vec<_>>().join(" ")
-    }
-
-    fn question(&self, prefilled: bool) -> String {
+    /// All that is to be shown, in lines, without control characters, where an offered name stands in
+    /// the field already.
+    fn in_lines(&self) -> String {
         let question = match self.what {
-            What::Name(NameQuestion { offered: Some(_), .. }) if prefilled => "User name:".to_owned(),
+            What::Name(NameQuestion { offered: Some(_), .. }) => "User name:".to_owned(),
+            _ => self.question(),
+        };
+        let lines = self.explanation.lines().chain(self.fault).chain([question.as_str()]);
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// The same for programs that have one line, without the caller's texts.
+    fn in_one_line(&self) -> String {
+        let (explanation, question) = (self.explanation.in_one_line(), self.question());
+        let parts = [explanation.as_str()].into_iter().chain(self.fault).chain([question.as_str()]);
+        parts.collect::<Vec<_>>().join(" ")
+    }
+
+    fn question(&self) -> String {
+        let question = match self.what {
             What::Name(question) => question.to_string(),
             What::Secret(question) | What::Whether { question, .. } => question.to_owned(),
         };

@@ -24,7 +24,8 @@ impl Asker for Askpass {
     /// Its standard error is ours: what a script has to complain about is for its owner to see.
     fn command(&self, asked: &Asked<'_>) -> Command {
         let mut command = Command::new(&self.program);
-        command.arg(asked.in_lines(false));
+        // Some of them show one line only, or lose line ends.
+        command.arg(asked.in_one_line());
         command
     }
 

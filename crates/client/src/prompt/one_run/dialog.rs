@@ -66,7 +66,7 @@ const ZENITY_STATUSES: [&str; 6] =
     ["ZENITY_OK", "ZENITY_CANCEL", "ZENITY_ESC", "ZENITY_EXTRA", "ZENITY_ERROR", "ZENITY_TIMEOUT"];
 
 fn zenity(asked: &Asked<'_>) -> Vec<String> {
-    let text = asked.in_lines(true);
+    let text = asked.in_lines();
     let mut arguments = vec![TITLE.to_owned(), format!("--timeout={}", asked.seconds)];
     match asked.what {
         What::Name(question) => {
@@ -96,23 +96,25 @@ fn plain_label(text: &str) -> String {
 }
 
 fn kdialog(asked: &Asked<'_>) -> Vec<String> {
-    let text = plain_qt(&asked.in_lines(true));
     let mut arguments = vec![TITLE.to_owned()];
     match asked.what {
         What::Name(question) => {
             let offered = shown(question.offered.unwrap_or_default());
+            // In this one an ampersand marks a key.
+            let text = plain_qt(&asked.in_lines()).replace('&', "&&");
             arguments.extend([format!("--inputbox={text}"), "--".into(), offered]);
         }
-        What::Secret(_) => arguments.push(format!("--password={text}")),
-        What::Whether { .. } => arguments.push(format!("--yesno={text}")),
+        // This one loses line ends, and with them what keeps foreign lines apart from ours.
+        What::Secret(_) => arguments.push(format!("--password={}", plain_qt(&asked.in_one_line()))),
+        What::Whether { .. } => arguments.push(format!("--yesno={}", plain_qt(&asked.in_lines()))),
     }
     arguments
 }
 
 /// `text` for kdialog, in which a backslash is an escape. What looks like markup is taken for it in
-/// some of its dialogs and an ampersand marks a key in others, so both become what looks the same.
+/// some of its dialogs, so it becomes what looks nearly the same.
 fn plain_qt(text: &str) -> String {
-    text.replace('\\', r"\\").replace('<', "‹").replace('>', "›").replace('&', "＆")
+    text.replace('\\', r"\\").replace('<', "‹").replace('>', "›")
 }
 
 #[cfg(test)]
@@ -147,6 +149,6 @@ mod tests {
     fn texts_are_only_ever_text() {
         let text = r"--a_b <b>bold</b> CORP\nina &amp; \";
         assert_eq!(plain_label(text), r"--a__b <b>bold</b> CORP\\nina &amp; \\");
-        assert_eq!(plain_qt(text), r"--a_b ‹b›bold‹/b› CORP\\nina ＆amp; \\");
+        assert_eq!(plain_qt(text), r"--a_b ‹b›bold‹/b› CORP\\nina &amp; \\");
     }
 }

@@ -24,12 +24,7 @@ fn an_askpass_program_is_asked_for_user_name_and_password() {
     let outcome = outcome_without_terminal(test, &[("BITS_ASKPASS", &askpass.path())]);
     // Remembering is a question it cannot be asked.
     assert_eq!(outcome, "accepted: user anna@corp.example, domain , 7 characters ending in r2, save false");
-    let asked = "\
-OpenBITS asks for credentials.
-  | Sign in
-  | Target
-For:     server https://files.example.test (Negotiate)
-";
+    let asked = "OpenBITS asks for credentials. For: server https://files.example.test (Negotiate) ";
     assert_eq!(
         askpass.log(),
         format!(
