@@ -1,4 +1,5 @@
-//! Starting the service as a process of its own, and hearing whether it is ready.
+//! Starting the service as a process of its own, and hearing whether it is ready. And the other
+//! way of starting a program: one that must not outlive us.
 //!
 //! The two ends of one line: the service says on its standard output how its start went, the
 //! starter waits for that. Finding out whether a service runs already is for the caller.
@@ -132,6 +133,23 @@ pub fn is_running(pid: u32) -> bool {
     // The name of the program stands in brackets before the state, and may have brackets in it.
     let state = stat.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next());
     !matches!(state, Some('Z' | 'X'))
+}
+
+/// Lets the program that `command` starts be asked to end (SIGTERM) when the thread that starts it
+/// ends, in whatever way: the thread that starts it is to be the one that waits for it.
+pub fn end_with_its_starter(command: &mut Command) {
+    let starter = rustix::process::getpid();
+    let tie = move || {
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
+        // Who has ended before that line sends no signal any more.
+        match rustix::process::getppid() {
+            Some(parent) if parent == starter => Ok(()),
+            _ => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    };
+    // SAFETY: the closure runs between fork and exec and makes two system calls, nothing else: no
+    // memory is allocated and no lock taken.
+    unsafe { command.pre_exec(tie) };
 }
 
 impl StartReport {

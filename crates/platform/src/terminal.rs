@@ -8,6 +8,7 @@
 //! (none), and nothing can leave the terminal without echo. Signals from elsewhere are held back
 //! until the terminal is as it was.
 
+mod lent;
 mod settings;
 mod signals;
 mod typed;
@@ -24,6 +25,7 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 pub use crate::shown::shown;
+pub use lent::Lent;
 
 use settings::{Changed, Echo};
 use signals::HeldBack;

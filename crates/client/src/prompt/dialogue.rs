@@ -1,21 +1,52 @@
-//! What is said and asked, in which order, wherever it is asked.
+//! What is asked, in which order, wherever it is asked.
 //!
-//! How a question reaches the person is the channel's business.
+//! How a question reaches the person is the place's business; what is said before it is the
+//! explanation's.
 
-use bits_core::error::codes;
+use std::fmt;
+
 use bits_core::identity::{Identity, IdentityError, Package, TYPED_PASSWORD_UNITS_MAX, UserName};
 use bits_core::secret::Secret;
 use bits_platform::shown::shown;
 use bits_platform::terminal::NoAnswer;
 
+use super::explanation::Explanation;
 use super::typed_text::{composed, composed_secret};
 use super::{PromptError, PromptOutcome, PromptRequest};
 
 /// A place where a person can be asked. It shows no control characters of what it is given.
-pub(super) trait Channel {
-    fn tell(&mut self, line: &str) -> Result<(), NoAnswer>;
-    fn ask_line(&mut self, question: &str) -> Result<String, NoAnswer>;
+pub(super) trait Place {
+    /// What is to be shown before, or with, every question from here on.
+    fn explain(&mut self, explanation: &Explanation) -> Result<(), NoAnswer>;
+    /// Says why the answer before cannot be used; the same question comes again.
+    fn correct(&mut self, reason: &str) -> Result<(), NoAnswer>;
+    fn ask_name(&mut self, question: &NameQuestion<'_>) -> Result<String, NoAnswer>;
     fn ask_secret(&mut self, question: &str) -> Result<Secret, NoAnswer>;
+    /// Asks for yes or no, where `preset` is what an empty answer means. `None` where only texts can
+    /// be asked for.
+    fn ask_whether(&mut self, question: &str, preset: bool) -> Result<Option<bool>, NoAnswer>;
+    /// Whether a user name that is offered is taken without a question.
+    fn takes_offered_name(&self) -> bool {
+        false
+    }
+}
+
+/// The question for the user name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NameQuestion<'a> {
+    /// What an empty answer takes.
+    pub(super) offered: Option<&'a str>,
+    hint: &'static str,
+}
+
+impl fmt::Display for NameQuestion<'_> {
+    /// As a line that waits for its answer.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.offered {
+            Some(offered) => write!(f, "User name [{offered}]: "),
+            None => write!(f, "User name{}: ", self.hint),
+        }
+    }
 }
 
 /// Whether the question itself is in order.
@@ -40,17 +71,9 @@ pub(super) fn check(request: &PromptRequest) -> Result<(), PromptError> {
 }
 
 /// Holds the dialogue that a checked `request` is about.
-pub(super) fn hold(
-    request: &PromptRequest,
-    channel: &mut impl Channel,
-) -> Result<PromptOutcome, PromptError> {
-    let answers = explain(request, channel).map_err(Ended::Unanswered).and_then(|()| {
-        let (typed, name) = ask_user_name(request, channel)?;
-        let password = ask_password(&typed, channel)?;
-        Identity::from_user_name(name, password).map_err(Ended::Unusable)
-    });
-    match answers {
-        Ok(identity) => Ok(PromptOutcome::Accepted { identity, save: request.save.unwrap_or_default() }),
+pub(super) fn hold(request: &PromptRequest, place: &mut impl Place) -> Result<PromptOutcome, PromptError> {
+    match ask_all(request, place) {
+        Ok((identity, save)) => Ok(PromptOutcome::Accepted { identity, save }),
         Err(Ended::Unanswered(NoAnswer::Cancelled)) => Ok(PromptOutcome::Cancelled),
         Err(Ended::Unanswered(NoAnswer::TimedOut)) => Ok(PromptOutcome::TimedOut),
         Err(Ended::Unanswered(NoAnswer::Unavailable(reason))) => Ok(PromptOutcome::Unavailable { reason }),
@@ -59,64 +82,43 @@ pub(super) fn hold(
     }
 }
 
-/// Says who asks and why. Foreign texts come first and marked, so that none of them can be taken
-/// for the target below.
-fn explain(request: &PromptRequest, channel: &mut impl Channel) -> Result<(), NoAnswer> {
-    channel.tell("OpenBITS asks for credentials.")?;
-    for foreign in [&request.caption, &request.message].into_iter().flatten() {
-        for line in foreign.lines() {
-            channel.tell(&format!("{FOREIGN_MARK}{line}"))?;
-        }
-    }
-    channel.tell(&format!("For:     {} ({})", request.target, request.package.name()))?;
-    if let Some(realm) = &request.realm {
-        let beginning: String = realm.chars().take(REALM_SHOWN_MAX).collect();
-        channel.tell(&format!("Realm:   {:?}", shown(&beginning)))?;
-    }
-    if let Some(code) = request.refused {
-        let why = codes::describe(code).map(|known| format!("{} ", known.meaning)).unwrap_or_default();
-        channel.tell(&format!("Refused: {why}({}, {code})", code.name()))?;
-    }
-    match (request.unencrypted, danger(request.package)) {
-        (true, Some(danger)) => channel.tell(&format!("Warning: the connection is not encrypted; {danger}.")),
-        _ => Ok(()),
-    }
-}
-
-/// What can happen to credentials of `package` on a connection without TLS.
-fn danger(package: Package) -> Option<&'static str> {
-    match package {
-        Package::Basic => Some("anybody on the way can read the password"),
-        Package::Ntlm => Some("anybody on the way can use the sign-in and guess the password from it"),
-        Package::Negotiate | Package::Kerberos | Package::Digest => None,
-    }
+fn ask_all(request: &PromptRequest, place: &mut impl Place) -> Result<(Identity, bool), Ended> {
+    place.explain(&Explanation::of(request))?;
+    let (typed, name) = ask_user_name(request, place)?;
+    let password = ask_password(&typed, place)?;
+    let identity = Identity::from_user_name(name, password).map_err(Ended::Unusable)?;
+    let save = match request.save {
+        // Nothing is kept of somebody who could not be asked.
+        Some(preset) => place.ask_whether("Remember user name and password?", preset)?.unwrap_or(false),
+        None => false,
+    };
+    Ok((identity, save))
 }
 
 /// The name as typed, and its parts.
-fn ask_user_name(request: &PromptRequest, channel: &mut impl Channel) -> Result<(String, UserName), Ended> {
+fn ask_user_name(request: &PromptRequest, place: &mut impl Place) -> Result<(String, UserName), Ended> {
     let hint = match request.package {
         Package::Negotiate | Package::Kerberos | Package::Ntlm => " (DOMAIN\\user or user@realm)",
         Package::Digest | Package::Basic => "",
     };
-    let question = match &request.user_name {
-        Some(offered) => format!("User name [{offered}]: "),
-        None => format!("User name{hint}: "),
-    };
-    retried(channel, |channel| {
-        let answer = composed(channel.ask_line(&question)?.trim()).into_owned();
-        let typed = match (&request.user_name, answer.is_empty()) {
-            (Some(offered), true) => offered.clone(),
-            _ => answer,
+    let question = NameQuestion { offered: request.user_name.as_deref(), hint };
+    retried(place, |place| {
+        let typed = match question.offered {
+            Some(offered) if place.takes_offered_name() => offered.to_owned(),
+            offered => {
+                let answer = composed(place.ask_name(&question)?.trim()).into_owned();
+                if answer.is_empty() { offered.unwrap_or_default().to_owned() } else { answer }
+            }
         };
         let name = UserName::parse(&typed).map_err(Ended::Unusable)?;
         Ok((typed, name))
     })
 }
 
-fn ask_password(typed_name: &str, channel: &mut impl Channel) -> Result<Secret, Ended> {
+fn ask_password(typed_name: &str, place: &mut impl Place) -> Result<Secret, Ended> {
     let question = format!("Password for {typed_name}: ");
-    retried(channel, |channel| {
-        let password = composed_secret(channel.ask_secret(&question)?);
+    retried(place, |place| {
+        let password = composed_secret(place.ask_secret(&question)?);
         let units = password.expose().encode_utf16().count();
         if units > TYPED_PASSWORD_UNITS_MAX {
             let units_max = TYPED_PASSWORD_UNITS_MAX;
@@ -127,16 +129,13 @@ fn ask_password(typed_name: &str, channel: &mut impl Channel) -> Result<Secret, 
 }
 
 /// Asks until the answer can be used, saying each time why not, but not for ever.
-fn retried<C: Channel, T>(
-    channel: &mut C,
-    mut ask: impl FnMut(&mut C) -> Result<T, Ended>,
-) -> Result<T, Ended> {
+fn retried<P: Place, T>(place: &mut P, mut ask: impl FnMut(&mut P) -> Result<T, Ended>) -> Result<T, Ended> {
     let mut tries_left = TRIES_MAX;
     loop {
         tries_left -= 1;
-        match ask(channel) {
+        match ask(place) {
             Err(ended) if ended.can_be_mended() && tries_left > 0 => {
-                channel.tell(&format!("That cannot be used: {ended}."))?;
+                place.correct(&format!("That cannot be used: {ended}."))?;
             }
             outcome => return outcome,
         }
@@ -165,10 +164,6 @@ impl Ended {
     }
 }
 
-/// Characters of a realm that are shown. A server may send more; that is no reason not to ask.
-const REALM_SHOWN_MAX: usize = 256;
-/// What foreign lines begin with.
-const FOREIGN_MARK: &str = "  | ";
 /// How often one question is asked before it is given up.
 const TRIES_MAX: u32 = 3;
 

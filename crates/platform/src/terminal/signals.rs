@@ -65,7 +65,12 @@ impl Signals {
     /// Sends them to this process again, now that it can act on them. A stop signal returns when
     /// the process goes on.
     pub(super) fn deliver(self) {
-        for signal in SIGNALS.into_iter().filter(|signal| self.has(*signal)) {
+        self.deliver_all_but(NO_SIGNAL);
+    }
+
+    /// The same, but for one of them.
+    pub(super) fn deliver_all_but(self, kept: libc::c_int) {
+        for signal in SIGNALS.into_iter().filter(|signal| self.has(*signal) && *signal != kept) {
             // SAFETY: a call with a number; what a handler does then is its own affair, as ever.
             unsafe { libc::raise(signal) };
         }
@@ -94,6 +99,9 @@ const SIGNALS: [libc::c_int; 8] = [
     libc::SIGTTOU,
     libc::SIGCONT,
 ];
+
+/// The number that no signal has.
+const NO_SIGNAL: libc::c_int = 0;
 
 /// Who may hold signals back.
 static TURN: Mutex<()> = Mutex::new(());

@@ -249,3 +249,25 @@ fn a_program_without_a_terminal_cannot_ask() {
     let mut child = in_child("terminal::a_program_without_a_terminal_cannot_ask", None);
     assert_eq!(child.wait().unwrap().code(), Some(42));
 }
+
+#[test]
+fn a_terminal_that_was_lent_comes_back_as_it_was() {
+    let desk = Desk::new();
+    let terminal = desk.terminal();
+    let before = format!("{:?}", desk.settings());
+    for is_dropped in [false, true] {
+        let lent = terminal.lend().unwrap();
+        let mut settings = desk.settings();
+        settings.make_raw();
+        rustix::termios::tcsetattr(&desk.program, rustix::termios::OptionalActions::Now, &settings).unwrap();
+        assert_ne!(format!("{:?}", desk.settings()), before);
+        assert!(!lent.has_signal());
+        if is_dropped {
+            // As when a panic unwinds.
+            drop(lent);
+        } else {
+            assert!(!lent.take_back(), "no signal has come");
+        }
+        assert_eq!(format!("{:?}", desk.settings()), before);
+    }
+}

@@ -21,11 +21,13 @@ struct Script {
     answers: VecDeque<Does>,
     /// Everything that was shown, answers not included.
     shown: Vec<String>,
+    /// As an askpass program does.
+    asks_for_texts_only: bool,
 }
 
 impl Script {
     fn new(answers: &[Does]) -> Self {
-        Self { answers: answers.iter().copied().collect(), shown: Vec::new() }
+        Self { answers: answers.iter().copied().collect(), shown: Vec::new(), asks_for_texts_only: false }
     }
 
     fn answer(&mut self, question: &str) -> Result<String, NoAnswer> {
@@ -40,18 +42,37 @@ impl Script {
     }
 }
 
-impl Channel for Script {
-    fn tell(&mut self, line: &str) -> Result<(), NoAnswer> {
-        self.shown.push(shown(line));
+impl Place for Script {
+    fn explain(&mut self, explanation: &Explanation) -> Result<(), NoAnswer> {
+        self.shown.extend(explanation.lines().map(str::to_owned));
         Ok(())
     }
 
-    fn ask_line(&mut self, question: &str) -> Result<String, NoAnswer> {
-        self.answer(question)
+    fn correct(&mut self, reason: &str) -> Result<(), NoAnswer> {
+        self.shown.push(shown(reason));
+        Ok(())
+    }
+
+    fn ask_name(&mut self, question: &NameQuestion<'_>) -> Result<String, NoAnswer> {
+        self.answer(&question.to_string())
     }
 
     fn ask_secret(&mut self, question: &str) -> Result<Secret, NoAnswer> {
         self.answer(question).map(Secret::new)
+    }
+
+    fn ask_whether(&mut self, question: &str, preset: bool) -> Result<Option<bool>, NoAnswer> {
+        if self.asks_for_texts_only {
+            return Ok(None);
+        }
+        Ok(Some(match self.answer(question)?.as_str() {
+            "" => preset,
+            answer => answer == "y",
+        }))
+    }
+
+    fn takes_offered_name(&self) -> bool {
+        self.asks_for_texts_only
     }
 }
 
@@ -198,12 +219,33 @@ fn the_longest_password_that_can_be_typed_is_256_characters() {
 }
 
 #[test]
-fn the_save_answer_comes_back_as_it_was_given() {
-    for (given, expected) in [(None, false), (Some(false), false), (Some(true), true)] {
-        let asking = PromptRequest { save: given, ..request() };
-        let outcome = hold(&asking, &mut Script::new(&[Types("anna"), Types("x")])).unwrap();
-        assert!(matches!(outcome, PromptOutcome::Accepted { save, .. } if save == expected));
+fn whether_to_remember_is_asked_only_where_the_caller_wants_to_know() {
+    for (given, answer, expected) in [
+        (None, None, false),
+        (Some(false), Some(Types("")), false),
+        (Some(true), Some(Types("")), true),
+        (Some(false), Some(Types("y")), true),
+        (Some(true), Some(Types("n")), false),
+    ] {
+        let mut script = Script::new(&[Types("anna"), Types("x")]);
+        script.answers.extend(answer);
+        let outcome = hold(&PromptRequest { save: given, ..request() }, &mut script).unwrap();
+        assert!(matches!(outcome, PromptOutcome::Accepted { save, .. } if save == expected), "{given:?}");
+        assert!(script.answers.is_empty());
     }
+    let asking = PromptRequest { save: Some(true), ..request() };
+    let outcome = hold(&asking, &mut Script::new(&[Types("anna"), Types("x"), Cancels])).unwrap();
+    assert_eq!(outcome.code(), Code(1223));
+}
+
+#[test]
+fn a_place_for_texts_only_takes_the_offered_name_and_remembers_nothing() {
+    let offering = PromptRequest { user_name: Some("anna".into()), save: Some(true), ..request() };
+    let mut script = Script::new(&[Types("x")]);
+    script.asks_for_texts_only = true;
+    let outcome = hold(&offering, &mut script).unwrap();
+    let PromptOutcome::Accepted { identity, save: false } = outcome else { panic!("{outcome:?}") };
+    assert_eq!(identity.encode_as_strings().user.as_deref(), Some("anna"));
 }
 
 #[test]
