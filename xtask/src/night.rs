@@ -1,6 +1,7 @@
 //! `cargo xtask night`: what is worth running every night, and too long for every change.
 //!
-//! It only starts what exists elsewhere: a test of `e2e`, again and again, and the benchmarks.
+//! It only starts what exists elsewhere: a test of `e2e`, again and again, the fuzz targets, and the
+//! benchmarks.
 
 use std::ffi::OsStr;
 use std::process::{Command, ExitCode};
@@ -8,15 +9,16 @@ use std::process::{Command, ExitCode};
 use crate::root;
 
 const USAGE: &str = "\
-usage: cargo xtask night [kills] [benches]
+usage: cargo xtask night [kills] [fuzz] [benches]
 
 Runs what takes longer than a change should wait for; without a name, all of it:
 
   kills     ten times the end-to-end test that kills the service at random moments of a download,
             each time with other moments: 500 kills in all. It needs the servers to test against
+  fuzz      every fuzz target for five minutes. It needs a nightly Rust by rustup, and cargo-fuzz
   benches   the benchmarks, with optimised programs; they print numbers and judge nothing
 
-Fuzzing, simulation from seeds and load tests do not exist yet, so they are not run.
+Simulation from seeds and load tests do not exist yet, so they are not run.
 Exit code 0: all of it ran and passed; 1: something failed, and the rest was run; 2: usage.
 ";
 
@@ -24,11 +26,13 @@ Exit code 0: all of it ran and passed; 1: something failed, and the rest was run
 const KILL_ROUNDS: u32 = 10;
 /// What that test is found by, in the one test program of `e2e`.
 const KILL_TESTS: &str = "kills::";
+/// How long each fuzz target runs.
+const FUZZ_SECONDS: u32 = 300;
 
 /// Runs the parts that `names` names, or all.
 pub(crate) fn run(names: &[&str]) -> ExitCode {
     type Part = (&'static str, fn() -> Result<(), String>);
-    const PARTS: [Part; 2] = [("kills", kills), ("benches", benches)];
+    const PARTS: [Part; 3] = [("kills", kills), ("fuzz", fuzz), ("benches", benches)];
     if names.iter().any(|name| matches!(*name, "--help" | "-h")) {
         print!("{USAGE}");
         return ExitCode::SUCCESS;
@@ -76,6 +80,24 @@ fn kills() -> Result<(), String> {
     Ok(())
 }
 
+fn fuzz() -> Result<(), String> {
+    let folder = root().join("fuzz/fuzz_targets");
+    let entries = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut targets: Vec<_> =
+        entries.filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned())).collect();
+    targets.sort();
+    // All are run, as one that fails says nothing of the others.
+    let mut failures = Vec::new();
+    for target in targets {
+        let mut run = Command::new("rustup");
+        run.current_dir(root())
+            .args(["run", "nightly", "cargo", "fuzz", "run", &target, "--"])
+            .arg(format!("-max_total_time={FUZZ_SECONDS}"));
+        failures.extend(succeed(run).err());
+    }
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
+}
+
 fn benches() -> Result<(), String> {
     cargo(["build", "--release", "--bins"])?;
     cargo(["run", "--release", "-p", "bits-benches"])
@@ -93,7 +115,7 @@ fn command<const N: usize>(arguments: [&str; N]) -> Command {
 
 fn succeed(mut command: Command) -> Result<(), String> {
     let shown: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
-    let shown = shown.join(" ");
-    let status = command.status().map_err(|error| format!("cargo does not start: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("`cargo {shown}` ended with {status}")) }
+    let shown = format!("{} {}", command.get_program().to_string_lossy(), shown.join(" "));
+    let status = command.status().map_err(|error| format!("`{shown}` does not start: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("`{shown}` ended with {status}")) }
 }
