@@ -65,8 +65,8 @@ impl KeySeal {
         }
     }
 
-    /// The key of a store that has sealed secrets from before keys were put on record: they are
-    /// sealed with the key file, whatever else there is.
+    /// The key of a store that has no key on record, such as one from before they were: what it
+    /// has is sealed with the key file, whatever else there is.
     pub fn of_unrecorded(places: &KeyPlaces) -> Result<Self, KeyError> {
         KeyMaterial::read(&places.key_file).map(|key| Self::of_file(&places.key_file, key))
     }

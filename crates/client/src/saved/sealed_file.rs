@@ -17,7 +17,7 @@ use bits_core::units::Bytes;
 use bits_platform::caller::own_uid;
 use bits_platform::files::{Existing, Folder, Partial, Umask, partial_name};
 use bits_platform::paths::{Paths, ensure_private_folder};
-use bits_platform::seal::{KeyError, KeyFileSeal, SEALED_PLAIN_BYTES_MAX};
+use bits_platform::seal::{KeyError, KeyPlaces, KeySeal, SEALED_PLAIN_BYTES_MAX};
 use zeroize::Zeroizing;
 
 use super::{Answer, Name, SavedCredential, SavedEntry, SavedError, Store, Which};
@@ -63,25 +63,28 @@ impl SealedFile {
         self.file.symlink_metadata().is_ok()
     }
 
-    fn existing_key(&self) -> Result<KeyFileSeal, SavedError> {
-        KeyFileSeal::open_existing(&self.key).map_err(|error| match error {
+    /// The person's own key file and nothing else: what a service is given by its manager is not
+    /// theirs.
+    fn places(&self) -> KeyPlaces {
+        KeyPlaces { key_file: self.key.clone(), credentials_folder: None }
+    }
+
+    fn existing_key(&self) -> Result<KeySeal, SavedError> {
+        KeySeal::of_unrecorded(&self.places()).map_err(|error| match error {
             KeyError::Missing(key) => SavedError::KeyMissing { file: self.file.clone(), key },
             other => other.into(),
         })
     }
 
     /// Never a second key: it would open nothing of what is there.
-    fn key_made_if_new(&self) -> Result<KeyFileSeal, SavedError> {
+    fn key_made_if_new(&self) -> Result<KeySeal, SavedError> {
         if self.exists() {
             return self.existing_key();
         }
-        match KeyFileSeal::create(&self.key) {
-            Err(KeyError::Exists(_)) => self.existing_key(),
-            made => Ok(made?),
-        }
+        Ok(KeySeal::choose(&self.places())?)
     }
 
-    fn read_with(&self, seal: &KeyFileSeal) -> Result<Vec<SavedCredential>, SavedError> {
+    fn read_with(&self, seal: &KeySeal) -> Result<Vec<SavedCredential>, SavedError> {
         if !self.exists() {
             return Ok(Vec::new());
         }
@@ -108,7 +111,7 @@ impl SealedFile {
         Ok(content)
     }
 
-    fn write(&self, seal: &KeyFileSeal, credentials: &[SavedCredential]) -> Result<(), SavedError> {
+    fn write(&self, seal: &KeySeal, credentials: &[SavedCredential]) -> Result<(), SavedError> {
         let (Some(parent), Some(name)) = (self.file.parent(), self.file.file_name()) else {
             return Err(SavedError::NotAFile(self.file.clone()));
         };
