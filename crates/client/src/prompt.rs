@@ -14,7 +14,6 @@ mod explanation;
 mod one_run;
 pub mod password_sources;
 mod pinentry;
-mod program;
 mod surroundings;
 mod terminal;
 mod typed_text;

@@ -15,6 +15,7 @@ pub mod files;
 pub mod hardening;
 pub mod paths;
 pub mod process;
+pub mod program;
 pub mod seal;
 pub mod service;
 pub mod shown;

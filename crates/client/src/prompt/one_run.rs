@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::answer::first_line_of;
 use super::dialogue::{NameQuestion, Place};
 use super::explanation::Explanation;
-use super::program::{CannotRun, Finished, Program, deadline_of_program, seconds_left};
+use bits_platform::program::{CannotRun, Finished, Program, deadline_of_program, seconds_left};
 
 /// A program of this kind.
 pub(super) trait Asker {

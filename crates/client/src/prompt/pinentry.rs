@@ -17,10 +17,10 @@ use super::answer::text_of;
 use super::assuan::{self, ErrorCode, LINE_BYTES_MAX, Reply};
 use super::dialogue::{NameQuestion, Place};
 use super::explanation::{Explanation, cut};
-use super::program::{
+use super::terminal::AtTerminal;
+use bits_platform::program::{
     ANSWER_BYTES_MAX, ANSWER_TIME_MAX, Broken, CannotRun, Program, deadline_of_program, seconds_left,
 };
-use super::terminal::AtTerminal;
 
 pub(super) struct AtPinentry {
     program: OsString,

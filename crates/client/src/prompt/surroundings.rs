@@ -6,8 +6,8 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use bits_platform::program::{is_program, may_write};
 use bits_platform::terminal::Terminal;
-use rustix::fs::Access;
 
 use super::PromptError;
 use super::channel::{Channel, Facts, Require};
@@ -94,15 +94,10 @@ fn find(name: &str) -> Option<OsString> {
     candidates.map(|folder| folder.join(name)).find(|file| is_program(file)).map(PathBuf::into_os_string)
 }
 
-fn is_program(file: &Path) -> bool {
-    file.is_file() && rustix::fs::access(file, Access::EXEC_OK).is_ok()
-}
-
 /// Whether questions can be put to systemd's agents: systemd runs the machine (sd_booted(3)), and
 /// their folder is open to this process.
 fn can_ask_agents() -> bool {
-    Path::new("/run/systemd/system").is_dir()
-        && rustix::fs::access("/run/systemd/ask-password", Access::WRITE_OK).is_ok()
+    Path::new("/run/systemd/system").is_dir() && may_write(Path::new("/run/systemd/ask-password"))
 }
 
 /// How much of an unknown channel's name an error repeats; names of channels are short words.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bits_platform::terminal::NoAnswer;
 
 use super::{Asked, Asker};
-use crate::prompt::program::ANSWER_TIME_MAX;
+use bits_platform::program::ANSWER_TIME_MAX;
 
 pub(in crate::prompt) struct Askpass {
     pub(in crate::prompt) program: OsString,

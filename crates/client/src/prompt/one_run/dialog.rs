@@ -11,7 +11,7 @@ use bits_platform::shown::shown;
 use bits_platform::terminal::NoAnswer;
 
 use super::{Asked, Asker, What};
-use crate::prompt::program::ANSWER_TIME_MAX;
+use bits_platform::program::ANSWER_TIME_MAX;
 
 pub(in crate::prompt) struct Dialog {
     pub(in crate::prompt) toolkit: Toolkit,

@@ -6,21 +6,24 @@
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use bits_platform::process::end_with_its_starter;
-use bits_platform::terminal::{Lent, NoAnswer};
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::Access;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal};
 use zeroize::Zeroizing;
 
+use crate::process::end_with_its_starter;
+use crate::terminal::{Lent, NoAnswer};
+
 /// The longest answer, as BITS has it in characters (`credentials.md` §3.3).
-pub(super) const ANSWER_BYTES_MAX: usize = 64 << 10;
+pub const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// A program that runs. Dropping it ends it, and waits until it has ended.
-pub(super) struct Program<'a> {
+pub struct Program<'a> {
     child: Child,
     /// Readable when it has ended.
     end: OwnedFd,
@@ -34,16 +37,23 @@ pub(super) struct Program<'a> {
 }
 
 /// How a program ended, and what it has written.
-pub(super) struct Finished {
-    pub(super) status: ExitStatus,
-    pub(super) output: Zeroizing<Vec<u8>>,
+pub struct Finished {
+    pub status: ExitStatus,
+    pub output: Zeroizing<Vec<u8>>,
     /// The beginning of its standard error, unless that goes where ours goes.
-    pub(super) complaint: String,
+    pub complaint: String,
+}
+
+impl std::fmt::Debug for Finished {
+    /// Without the output: it may be a secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Finished").field("status", &self.status).finish_non_exhaustive()
+    }
 }
 
 /// Why nothing more comes of a program.
 #[derive(Debug)]
-pub(super) enum Broken {
+pub enum Broken {
     TimedOut,
     /// A signal came that was held back, see [`Lent`].
     Signal,
@@ -54,7 +64,7 @@ pub(super) enum Broken {
 
 impl<'a> Program<'a> {
     /// Starts what `command` names. It is killed when `deadline` is over, and with this thread.
-    pub(super) fn start(
+    pub fn start(
         mut command: Command,
         deadline: Instant,
         terminal: Option<&'a Lent<'a>>,
@@ -79,13 +89,13 @@ impl<'a> Program<'a> {
     }
 
     /// Sends `line`, which ends with its line end.
-    pub(super) fn send(&mut self, line: &str) -> Result<(), Broken> {
+    pub fn send(&mut self, line: &str) -> Result<(), Broken> {
         let input = self.input.as_mut().ok_or(Broken::Gone)?;
         input.write_all(line.as_bytes()).map_err(|_| Broken::Gone)
     }
 
     /// The next line of its output, of `bytes_max` at most, without its line end.
-    pub(super) fn read_line(&mut self, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>, Broken> {
+    pub fn read_line(&mut self, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>, Broken> {
         loop {
             if let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
                 let line = Zeroizing::new(self.unread[..end].to_vec());
@@ -105,7 +115,7 @@ impl<'a> Program<'a> {
     }
 
     /// Waits for its end, and reads what it writes until then.
-    pub(super) fn finish(mut self) -> Result<Finished, Broken> {
+    pub fn finish(mut self) -> Result<Finished, Broken> {
         // One more than there may be, to see that there is more.
         let mut output = Zeroizing::new(Vec::with_capacity(ANSWER_BYTES_MAX + 1));
         let mut complaint = Zeroizing::new(Vec::with_capacity(COMPLAINT_BYTES_MAX));
@@ -182,13 +192,23 @@ impl std::fmt::Debug for Program<'_> {
     }
 }
 
+/// Whether `file` is one that this process may run.
+pub fn is_program(file: &Path) -> bool {
+    file.is_file() && rustix::fs::access(file, Access::EXEC_OK).is_ok()
+}
+
+/// Whether this process may write to `path`, a file or a folder.
+pub fn may_write(path: &Path) -> bool {
+    rustix::fs::access(path, Access::WRITE_OK).is_ok()
+}
+
 /// The program cannot be run at all.
 #[derive(Debug)]
-pub(super) struct CannotRun;
+pub struct CannotRun;
 
 impl Broken {
     /// What it means for a question, where a program that breaks off has `reason` said of it.
-    pub(super) fn as_no_answer(&self, reason: &'static str) -> NoAnswer {
+    pub fn as_no_answer(&self, reason: &'static str) -> NoAnswer {
         match self {
             Self::TimedOut => NoAnswer::TimedOut,
             Self::Signal => NoAnswer::Cancelled,
@@ -201,18 +221,18 @@ impl Broken {
 /// Until when a program may run: a moment after the person's time is over, as it measures the time
 /// too and knows better how to end; and not for ever where the person has no limit, as its window
 /// may have got lost.
-pub(super) fn deadline_of_program(deadline: Option<Instant>, now: Instant) -> Instant {
+pub fn deadline_of_program(deadline: Option<Instant>, now: Instant) -> Instant {
     deadline.unwrap_or(now + ANSWER_TIME_MAX) + OVERTIME
 }
 
 /// The time that is left to the person, in the whole seconds that programs take, none of them 0.
-pub(super) fn seconds_left(deadline: Option<Instant>, now: Instant, at_most: Duration) -> u64 {
+pub fn seconds_left(deadline: Option<Instant>, now: Instant, at_most: Duration) -> u64 {
     let left = deadline.map_or(at_most, |deadline| deadline.saturating_duration_since(now).min(at_most));
     left.as_secs().max(1)
 }
 
 /// How long a person can take where there is no time limit.
-pub(super) const ANSWER_TIME_MAX: Duration = Duration::from_secs(600);
+pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(600);
 /// How long after its time a program is killed.
 const OVERTIME: Duration = Duration::from_secs(2);
 /// How long a program may take to end when it is asked to.
