@@ -261,6 +261,13 @@ impl Job {
             (_, FileTransferred(attempt)) if attempt == self.attempt && !self.state.is_final() => {
                 self.files_transferred += 1;
             }
+            // Files were added meanwhile, of which this attempt knew nothing.
+            (Connecting | Transferring, FilesTransferred(attempt))
+                if attempt == self.attempt && self.files_left() > 0 =>
+            {
+                self.enter(Queued);
+                self.error = None;
+            }
             (Connecting | Transferring, FilesTransferred(attempt)) if attempt == self.attempt => {
                 self.enter(Transferred);
                 self.error = None;

@@ -330,3 +330,27 @@ fn a_transferred_job_to_which_files_are_added_goes_on_when_resumed() {
     job.files_total += 1;
     check_scenario(job, "owner resumes -> queued");
 }
+
+#[test]
+fn a_job_to_which_files_are_added_while_it_transfers_goes_on_with_them() {
+    let mut job = check_scenario(
+        a_job(),
+        "
+        owner resumes       -> queued
+        queue grants        -> connecting; begin 1
+        worker connected 1  -> transferring
+        ",
+    );
+    job.files_total += 1;
+    check_scenario(
+        job,
+        "
+        worker file 1       -> .
+        worker done 1       -> queued
+        queue grants        -> connecting; begin 2
+        worker connected 2  -> transferring
+        worker file 2       -> .
+        worker done 2       -> transferred
+        ",
+    );
+}
