@@ -216,7 +216,13 @@ impl Job {
             }
 
             (_, Resume) if self.files_total == 0 => return Err(Refusal::Empty { id: self.id }),
-            (Suspended | TransientError { .. } | Error, Resume) => self.enter(Queued),
+            // The owner has acted: what was in vain before is no reason to give up at once.
+            (Suspended | Error, Resume) => {
+                self.failures_in_a_row = 0;
+                self.stalled_since = None;
+                self.enter(Queued);
+            }
+            (TransientError { .. }, Resume) => self.enter(Queued),
             (Transferred, Resume) if self.files_left() > 0 => self.enter(Queued),
             (Queued | Connecting | Transferring | Transferred, Resume) => {}
 
