@@ -30,9 +30,7 @@ pub enum Refusal {
     #[error("the password is longer than 65,536 characters")]
     PasswordTooLarge,
     /// A name or password that only Windows could resolve must not go to a server as if it were one.
-    #[error(
-        "this is a reference to credentials that Windows keeps; give user name and password themselves"
-    )]
+    #[error("this is a reference to credentials that Windows keeps; give user name and password themselves")]
     MarshalledReference,
     #[error("`{text}` is no authentication target; there are server and proxy")]
     InvalidAuthTarget { text: String },

@@ -1,6 +1,8 @@
 //! The parts of the service, put together for one user: one process, one worker in it, joined by
 //! channels.
 
+use std::io;
+use std::os::fd::BorrowedFd;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -17,7 +19,7 @@ use bits_core::access::{Audience, Caller};
 use bits_core::job::Owner;
 use bits_core::ports::StoreError;
 use bits_core::time::Timestamp;
-use bits_platform::caller::{own_uid, user_name};
+use bits_platform::caller::{caller_of, own_uid, user_name};
 use bits_platform::endpoint::{self, BindError, LockError, ServiceLock, SocketFile};
 use bits_platform::paths::{Paths, PathsError, PrivateFolderError, ensure_private_folder};
 use bits_platform::seal::{KeyError, KeyFileSeal};
@@ -63,7 +65,7 @@ pub(crate) enum StartError {
     #[error(transparent)]
     Worker(#[from] bits_worker::run::SetupError),
     #[error("{doing} failed: {source}")]
-    System { doing: &'static str, source: std::io::Error },
+    System { doing: &'static str, source: io::Error },
 }
 
 /// A service that is ready to run.
@@ -189,6 +191,11 @@ impl Door {
     }
 }
 
+/// Who is at the other end of `socket`, as the kernel says.
+fn identify(socket: BorrowedFd<'_>) -> io::Result<Caller> {
+    caller_of(socket).map(|caller| Caller { uid: caller.uid })
+}
+
 async fn serve(
     api: Arc<Api>,
     doors: Vec<Door>,
@@ -201,7 +208,8 @@ async fn serve(
     let open = |door: Door| {
         let socket = Socket(door.file.path().display().to_string());
         let router = http::router(Arc::clone(&api));
-        tokio::spawn(http::serve(door.listener, socket, router, Arc::clone(&connections), stopping.clone()));
+        let connections = Arc::clone(&connections);
+        tokio::spawn(http::serve(door.listener, socket, router, connections, identify, stopping.clone()));
         door.file
     };
     let mut files: Vec<SocketFile> = doors.into_iter().map(open).collect();

@@ -1,6 +1,7 @@
 //! The door: accepts connections, asks the kernel who is there, and serves them with limits.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -21,6 +22,9 @@ const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const PAUSE_AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
 /// Bytes of one request's head.
 const REQUEST_HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// Asks the kernel who is at the other end of a connection; handed in, as it differs by system.
+pub type Identify = fn(BorrowedFd<'_>) -> io::Result<Caller>;
 
 /// How many connections there are and have been: tells when nobody is there any more.
 #[derive(Debug)]
@@ -70,6 +74,7 @@ pub async fn serve(
     socket: Socket,
     router: Router,
     connections: Arc<Connections>,
+    identify: Identify,
     mut stopping: watch::Receiver<bool>,
 ) {
     loop {
@@ -78,7 +83,7 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
             () = told(&mut stopping) => return,
         };
-        match accepted.and_then(|(stream, _)| Ok((caller_of(&stream)?, stream))) {
+        match accepted.and_then(|(stream, _)| Ok((identify(stream.as_fd())?, stream))) {
             Ok((caller, stream)) => {
                 place.forget();
                 let router = router.clone().layer(Extension(caller)).layer(Extension(socket.clone()));
@@ -101,11 +106,6 @@ pub async fn serve(
             }
         }
     }
-}
-
-/// Who is at the other end, as the kernel knows since the connection was made.
-fn caller_of(stream: &UnixStream) -> io::Result<Caller> {
-    Ok(Caller { uid: stream.peer_cred()?.uid() })
 }
 
 /// Waits until it is said that the service stops, or nobody is left who could say it.
