@@ -60,7 +60,7 @@ pub(super) fn take_user_info(get: &Get, orders: &mut [Order], output: &Output) -
         return Ok(FromUrls::Left);
     }
     let mut taken: Option<(RemoteName, UserInfo)> = None;
-    for order in orders {
+    for order in &mut *orders {
         let (remote, Some(user_info)) = RemoteName::parse(&order.url).map_err(DestinationError::from)? else {
             continue;
         };
@@ -77,7 +77,12 @@ pub(super) fn take_user_info(get: &Get, orders: &mut [Order], output: &Output) -
         }
         order.url = order.remote.as_str().to_owned();
     }
-    let (_, UserInfo { user, password }) = taken.expect("at least one has some");
+    let (server, UserInfo { user, password }) = taken.expect("at least one has some");
+    if orders.iter().any(|order| !order.remote.same_origin(&server)) {
+        return usage(
+            "the user in a URL is for its server, and there are others; make a job for each server",
+        );
+    }
     Ok(FromUrls::Taken(SetCredentials { user, password: Password(password) }))
 }
 
