@@ -74,7 +74,9 @@ fn explain(request: &PromptRequest, channel: &mut impl Channel) -> Result<(), No
         channel.tell(&format!("Realm:   {:?}", shown(&beginning)))?;
     }
     if let Some(code) = request.refused {
-        let why = codes::describe(code).map(|known| format!("{} ", known.meaning)).unwrap_or_default();
+        let meaning = || codes::describe(code).map(|known| known.meaning.into_owned());
+        let why = request.refused_because.as_deref().map(shown);
+        let why = why.or_else(meaning).map(|why| format!("{why} ")).unwrap_or_default();
         channel.tell(&format!("Refused: {why}({}, {code})", code.name()))?;
     }
     match (request.unencrypted, danger(request.package)) {

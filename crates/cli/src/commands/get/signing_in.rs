@@ -145,8 +145,9 @@ impl<'a> SigningIn<'a> {
         if self.questions >= QUESTIONS_MAX {
             return Ok(Next::GiveUp(format!("what was typed was refused {QUESTIONS_MAX} times")));
         }
-        let code = job.error.as_ref().and_then(|error| number(&error.code));
-        let mut request = sign_in::question_after(challenge, remote, self.scheme, code);
+        let refused =
+            job.error.as_ref().and_then(|error| Some((number(&error.code)?, error.message.as_str())));
+        let mut request = sign_in::question_after(challenge, remote, self.scheme, refused);
         request.user_name = self.user.clone();
         self.questions += 1;
         match sign_in::ask(request).await? {
