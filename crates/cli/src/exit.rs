@@ -11,7 +11,7 @@ use bits_core::error::Code;
 
 use crate::destination::DestinationError;
 use crate::output::Output;
-use crate::output::words::{advice, error_in_words, short_id};
+use crate::output::words::{advice, error_in_words, short_id, shortened};
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
@@ -150,9 +150,9 @@ impl Failure {
             Self::Usage(sentence) => told(USAGE, sentence.clone()),
             Self::UsageNear { sentence, nearest } => Telling {
                 hint: nearest.as_ref().map(|word| format!("did you mean `{word}`?")),
-                ..told(USAGE, sentence.clone())
+                ..told(USAGE, coded(sentence, Code::INVALID_ARGUMENT))
             },
-            Self::Destination(error) => told(USAGE, error.to_string()),
+            Self::Destination(error) => told(USAGE, coded(&error.to_string(), error.code())),
             Self::PasswordSource(error) => told(USAGE, coded(&error.to_string(), error.code())),
             Self::Client(error) => client(error),
             Self::LostSight { error, id } => Telling {
@@ -254,8 +254,17 @@ fn client(error: &Error) -> Telling {
     }
 }
 
+/// Whether the person has named a socket instead of letting it be found.
+fn socket_is_named() -> bool {
+    std::env::var_os("BITS_SOCKET").is_some_and(|named| !named.is_empty())
+}
+
 fn hint_to_reach(reason: &Unreachable) -> Option<String> {
     match reason {
+        Unreachable::NotRunning { .. } if socket_is_named() => Some(
+            "BITS_SOCKET names the socket, and then nothing is started: start what listens there, or unset it"
+                .to_owned(),
+        ),
         Unreachable::NotRunning { .. } => Some("start it: bits service start".to_owned()),
         Unreachable::NoProgram => Some("install `bitsd` beside `bits`, or build it: cargo build".to_owned()),
         Unreachable::StartFailed { .. } | Unreachable::Start(_) => {
@@ -279,7 +288,7 @@ fn hint_to_refusal(code: Code) -> Option<String> {
 
 fn job_failed(job: &Job, hint: Option<&str>, cancelled: bool) -> Telling {
     let sentence = job.error.as_ref().map_or("the job has met an error".to_owned(), error_in_words);
-    let known = hint.map(str::to_owned).or_else(|| job.error.as_ref().and_then(advice));
+    let known = hint.map(str::to_owned).or_else(|| advice(job));
     let then = match cancelled {
         true => "the job is cancelled".to_owned(),
         false => format!(
@@ -299,7 +308,7 @@ fn job_failed(job: &Job, hint: Option<&str>, cancelled: bool) -> Telling {
 }
 
 fn come_back(jobs: &[String]) -> String {
-    let jobs = jobs.join(" ");
+    let jobs = jobs.iter().map(|id| shortened(id)).collect::<Vec<_>>().join(" ");
     format!("come back: bits watch {jobs} · end it: bits cancel {jobs}")
 }
 

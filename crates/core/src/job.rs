@@ -57,7 +57,20 @@ pub enum State {
 }
 
 impl State {
-    /// The word for programs.
+    /// The words for all states.
+    pub const NAMES: [&'static str; 9] = [
+        "queued",
+        "connecting",
+        "transferring",
+        "suspended",
+        "error",
+        "transient_error",
+        "transferred",
+        "acknowledged",
+        "cancelled",
+    ];
+
+    /// The word for programs; one of [`State::NAMES`].
     pub fn name(self) -> &'static str {
         match self {
             Self::Queued => "queued",
