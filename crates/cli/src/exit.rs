@@ -131,6 +131,8 @@ impl Failure {
     /// Says it now; the command goes on with something else. Returns the exit code.
     pub(crate) fn tell(&self, output: &Output) -> u8 {
         let Telling { code, error, notice, hint } = self.telling();
+        // A hint beside a notice that is not said would hang in the air.
+        let hint = hint.filter(|_| error.is_some() || !output.is_quiet());
         if let Some(sentence) = error {
             output.error(&sentence);
         }
@@ -288,7 +290,10 @@ fn hint_to_refusal(code: Code) -> Option<String> {
 
 fn job_failed(job: &Job, hint: Option<&str>, cancelled: bool) -> Telling {
     let sentence = job.error.as_ref().map_or("the job has met an error".to_owned(), error_in_words);
-    let known = hint.map(str::to_owned).or_else(|| advice(job));
+    // What is advised for a job that stays is of no use for one that is gone.
+    let known = hint
+        .map(str::to_owned)
+        .or_else(|| advice(job).filter(|known| !cancelled || !known.contains(short_id(job))));
     let then = match cancelled {
         true => "the job is cancelled".to_owned(),
         false => format!(
@@ -387,5 +392,9 @@ mod tests {
         assert!(error.contains("EncodeSample") && error.contains("0x80190194"), "{error}");
         assert!(telling.hint.expect("a hint").contains("bits resume 8e2d0a1b"));
         assert_eq!(failure(Some("do this"), true).hint.as_deref(), Some("do this (the job is cancelled)"));
+        let refused = Job { error: Some(an_error("0x8019019C", false)), ..a_job("error") };
+        assert!(advice(&refused).is_some_and(|known| known.contains("bits resume 8e2d0a1b")));
+        let telling = Failure::JobFailed { job: Box::new(refused), hint: None, cancelled: true }.telling();
+        assert_eq!(telling.hint.as_deref(), Some("the job is cancelled"));
     }
 }

@@ -3,7 +3,7 @@
 //! Pure: the time and the zone are arguments.
 
 use bits_client::api::file::File;
-use bits_client::api::job::{Job, JobError, Progress};
+use bits_client::api::job::{Challenge, Job, JobError, Progress};
 use bits_core::credentials::AuthScheme;
 use bits_core::error::Code;
 use bits_core::error::codes;
@@ -131,18 +131,21 @@ pub(crate) fn error_in_words(error: &JobError) -> String {
 /// What is known to help against the error of `job`.
 pub(crate) fn advice(job: &Job) -> Option<String> {
     let error = job.error.as_ref()?;
-    let basic_alone = error.challenge.as_ref().is_some_and(|challenge| {
+    let code = Code(u32::from_str_radix(error.code.strip_prefix("0x")?, 16).ok()?);
+    let basic_alone = |challenge: &Challenge| {
         !challenge.refused && challenge.schemes.iter().map(String::as_str).eq([AuthScheme::Basic.name()])
-    });
-    let known = if basic_alone {
-        BASIC_ALONE.into()
-    } else {
-        let code = u32::from_str_radix(error.code.strip_prefix("0x")?, 16).ok()?;
-        codes::describe(Code(code))?.advice
+    };
+    let known = match &error.challenge {
+        Some(challenge) if basic_alone(challenge) => BASIC_ALONE.into(),
+        None if code == Code::HTTP_UNAUTHORIZED => NOT_THE_SECRET.into(),
+        _ => codes::describe(code)?.advice,
     };
     Some(known.replace("JOB", short_id(job)))
 }
 
+/// Nobody asks for other credentials: an account is locked, or a server set up in another way.
+const NOT_THE_SECRET: &str =
+    "Other credentials would not help; have that put right, then run `bits resume JOB`.";
 /// Where nothing but Basic is offered, naming it is the leave to use it without TLS.
 const BASIC_ALONE: &str = "Run `bits credentials set JOB --scheme basic --prompt`, then `bits resume JOB`; \
      without https everybody on the way can read the password.";
@@ -197,7 +200,7 @@ fn file_in_words(file: &File) -> [String; 2] {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use bits_client::api::job::{Challenge, CredentialPresent, Owner, Times, Wait};
+    use bits_client::api::job::{CredentialPresent, Owner, Times, Wait};
 
     pub(crate) fn a_job(state: &str) -> Job {
         Job {
@@ -339,16 +342,21 @@ EncodeSample
         assert_eq!(advice(&failed(an_error("a later form", false))), None);
 
         let mut unknown = an_error("0x80190191", false);
-        let known = advice(&failed(unknown.clone())).expect("401 is known");
-        assert!(known.starts_with("Run `bits credentials set 8e2d0a1b --prompt`"), "{known}");
-        unknown.challenge = Some(Challenge {
-            target: "server".to_owned(),
-            host: "h".to_owned(),
-            realm: None,
-            schemes: vec!["basic".to_owned()],
-            refused: false,
-        });
-        let known = advice(&failed(unknown)).expect("401 is known");
-        assert!(known.starts_with("Run `bits credentials set 8e2d0a1b --scheme basic"), "{known}");
+        for (challenge, expected) in [
+            (None, "Other credentials would not help"),
+            (Some(("negotiate", true)), "Run `bits credentials set 8e2d0a1b --prompt`"),
+            (Some(("basic", true)), "Run `bits credentials set 8e2d0a1b --prompt`"),
+            (Some(("basic", false)), "Run `bits credentials set 8e2d0a1b --scheme basic --prompt`"),
+        ] {
+            unknown.challenge = challenge.map(|(scheme, refused)| Challenge {
+                target: "server".to_owned(),
+                host: "h".to_owned(),
+                realm: None,
+                schemes: vec![scheme.to_owned()],
+                refused,
+            });
+            let known = advice(&failed(unknown.clone())).expect("401 is known");
+            assert!(known.starts_with(expected), "{known}");
+        }
     }
 }
