@@ -16,7 +16,7 @@ use std::time::Duration;
 use bits_core::access::Caller;
 use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{File, FileIndex};
-use bits_core::job::{self, Attempt, Environment, Job, JobId, Owner};
+use bits_core::job::{self, Attempt, Environment, Job, JobId, Owner, State};
 use bits_core::ports::{RekeyError, SealedCredential, Store, StoreError};
 use bits_core::queue::{self, Answer, Decision, Effect, JobView, Limits, Queue, Report, Ticket};
 use bits_core::refusal::Refusal;
@@ -524,7 +524,9 @@ impl<'a> Engine<'a> {
 }
 
 fn log_change(job: &Job) {
-    let error = job.error.as_ref().filter(|_| !job.state.is_final());
+    // The error stays with the job when it is tried again; it is no news then.
+    let is_met = matches!(job.state, State::Error | State::TransientError { .. });
+    let error = job.error.as_ref().filter(|_| is_met);
     match error {
         Some(error) => tracing::info!(
             job = %job.id, state = job.state.name(), attempt = job.attempt.0, revision = job.revision.0,

@@ -33,7 +33,7 @@ use crate::workers::Workers;
 
 use answer::{Refused, json, refused_as};
 
-pub use listener::{Connections, serve};
+pub use listener::{Connections, Identify, serve};
 
 /// What the service says of itself, apart from its jobs.
 #[derive(Debug, Clone)]
@@ -106,7 +106,7 @@ async fn hang_up(mut response: Response) -> Response {
 async fn admit(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     for name in [header::ORIGIN, header::REFERER] {
         if request.headers().contains_key(&name) {
-            let wrong = format!("has a {name} header: this socket is not for web pages");
+            let wrong = format!("has the header `{name}`: this socket is not for web pages");
             let refusal = Refusal::invalid("the request", wrong);
             return refused_as(StatusCode::FORBIDDEN, &refusal);
         }
@@ -182,7 +182,7 @@ async fn stop(State(api): State<Arc<Api>>) -> StatusCode {
 }
 
 async fn nothing_here(request: Request) -> Response {
-    let refusal = Refusal::NotFound { what: request.uri().path().to_owned() };
+    let refusal = Refusal::invalid(format!("`{}`", request.uri().path()), "is no address of this API");
     refused_as(StatusCode::NOT_FOUND, &refusal)
 }
 

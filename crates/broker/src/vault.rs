@@ -5,8 +5,9 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use bits_core::credentials::{AuthScheme, AuthTarget, Credential, PASSWORD_UNITS_MAX, USER_NAME_UNITS_MAX};
+use bits_core::credentials::{AuthScheme, AuthTarget, Credential};
 use bits_core::error::{Code, ErrorContext, JobError};
+use bits_core::identity::check_job_credential;
 use bits_core::job::{JobId, Owner};
 use bits_core::ports::{KeyChange, KeyStanding, Seal, SealError, SealedCredential, SealingKey};
 use bits_core::refusal::Refusal;
@@ -96,8 +97,8 @@ impl Vault {
     /// Seals `new` for `job` of `owner`: one record a scheme.
     ///
     /// # Errors
-    /// [`Refusal::UserNameTooLarge`], [`Refusal::PasswordTooLarge`],
-    /// [`Refusal::InvalidArgument`] for an empty user name, [`Refusal::NoKey`].
+    /// Those of [`check_job_credential`], [`Refusal::InvalidArgument`] for an empty user name,
+    /// [`Refusal::NoKey`].
     pub fn seal(
         &self,
         job: JobId,
@@ -192,13 +193,7 @@ impl Rotation {
 }
 
 fn check(new: &NewCredential<'_>) -> Result<(), Refusal> {
-    let units = new.user.encode_utf16().count();
-    if units > USER_NAME_UNITS_MAX {
-        return Err(Refusal::UserNameTooLarge { units });
-    }
-    if new.password.expose().encode_utf16().count() > PASSWORD_UNITS_MAX {
-        return Err(Refusal::PasswordTooLarge);
-    }
+    check_job_credential(new.user, new.password)?;
     if new.user.is_empty() {
         return Err(Refusal::invalid(
             "the user name",
@@ -363,14 +358,17 @@ mod tests {
     }
 
     #[test]
-    fn names_and_passwords_have_the_limits_of_bits() {
+    fn what_a_job_cannot_take_as_credentials_is_refused() {
         let vault = Vault::new(Arc::new(Turned));
         let (long, fits) = ("x".repeat(65_537), "x".repeat(65_536));
         let (long, fits) = (Secret::new(long), Secret::new(fits));
+        let reference = Secret::new("@@DAbc".to_owned());
         for (user, password, expected) in [
             ("u".repeat(300), &fits, None),
             ("u".repeat(301), &fits, Some(Code::USER_NAME_TOO_LARGE)),
             ("u".to_owned(), &long, Some(Code::PASSWORD_TOO_LARGE)),
+            ("u".to_owned(), &reference, Some(Code::UNKNOWN_CREDENTIALS)),
+            ("@@BAbc".to_owned(), &fits, Some(Code::UNKNOWN_CREDENTIALS)),
             (String::new(), &fits, Some(Code::INVALID_ARGUMENT)),
             ("a\nb".to_owned(), &fits, Some(Code::INVALID_ARGUMENT)),
         ] {

@@ -111,7 +111,7 @@ pub(crate) struct Get {
     #[arg(long, value_name = "SCHEME", value_parser = scheme)]
     pub(crate) auth: Option<AuthScheme>,
     /// Stop waiting after so many seconds; the job goes on
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) max_time: Option<u64>,
     /// Cancel the job when it ends in an error
     #[arg(long)]
@@ -151,6 +151,7 @@ pub(crate) struct Secret {
 
 #[derive(Debug, Args)]
 pub(crate) struct Create {
+    /// What to call it
     pub(crate) name: String,
     /// The kind of job
     #[arg(long = "type", value_name = "TYPE", default_value = "download")]
@@ -170,7 +171,9 @@ pub(crate) enum JobType {
 
 #[derive(Debug, Args)]
 pub(crate) struct Add {
+    /// Its id, the beginning of one, or its name
     pub(crate) job: String,
+    /// Where the file comes from, by http or https
     pub(crate) url: String,
     /// The file it becomes
     pub(crate) path: PathBuf,
@@ -192,6 +195,7 @@ pub(crate) enum Credentials {
 
 #[derive(Debug, Args)]
 pub(crate) struct SetCredentials {
+    /// Its id, the beginning of one, or its name
     pub(crate) job: String,
     /// Who may ask for them: server or proxy
     #[arg(long, default_value = "server", value_parser = target)]
@@ -212,6 +216,7 @@ pub(crate) struct SetCredentials {
 
 #[derive(Debug, Args)]
 pub(crate) struct RemoveCredentials {
+    /// Its id, the beginning of one, or its name
     pub(crate) job: String,
     /// Whose they are: server or proxy
     #[arg(long, default_value = "server", value_parser = target)]
@@ -223,6 +228,7 @@ pub(crate) struct RemoveCredentials {
 
 #[derive(Debug, Args)]
 pub(crate) struct Jobs {
+    /// Their ids, the beginnings of them, or their names
     #[arg(value_name = "JOB", required = true)]
     pub(crate) jobs: Vec<String>,
 }
@@ -236,17 +242,20 @@ pub(crate) struct List {
 
 #[derive(Debug, Args)]
 pub(crate) struct Show {
+    /// Its id, the beginning of one, or its name
     pub(crate) job: String,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Watch {
+    /// Their ids, the beginnings of them, or their names
     #[arg(value_name = "JOB")]
     pub(crate) jobs: Vec<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Set {
+    /// Its id, the beginning of one, or its name
     pub(crate) job: String,
     /// Such as priority=low; the keys are priority, description, display-name,
     /// minimum-retry-delay, no-progress-timeout and complete-when-done
@@ -293,6 +302,11 @@ pub(crate) enum Service {
 #[derive(Debug, Args)]
 pub(crate) struct Completions {
     pub(crate) shell: Shell,
+}
+
+fn seconds(text: &str) -> Result<u64, String> {
+    let seconds = text.parse().ok().filter(|seconds| *seconds > 0);
+    seconds.ok_or_else(|| "it is a whole number of seconds, at least 1".to_owned())
 }
 
 fn priority(text: &str) -> Result<Priority, String> {

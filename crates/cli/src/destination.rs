@@ -8,6 +8,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use bits_core::error::Code;
 use bits_core::remote_name::{RemoteName, RemoteNameError};
 
 use crate::url_list::{self, ListLine};
@@ -76,6 +77,28 @@ pub(crate) enum DestinationError {
     ListAndUrls,
     #[error("there is no URL in the list")]
     EmptyList,
+}
+
+impl DestinationError {
+    /// The number by which programs know it.
+    pub(crate) fn code(&self) -> Code {
+        match self {
+            Self::NoSuchFolder(_) | Self::NotAFolder(_) | Self::ListNeedsFolder(_) | Self::NoHere => {
+                Code::PATH_NOT_FOUND
+            }
+            Self::Line { error, .. } => error.code(),
+            Self::NoUrl
+            | Self::RemoteName(_)
+            | Self::UrlIsNoText(_)
+            | Self::PathIsNoText(_)
+            | Self::Empty
+            | Self::Dash
+            | Self::NoName(_)
+            | Self::Twice { .. }
+            | Self::ListAndUrls
+            | Self::EmptyList => Code::INVALID_ARGUMENT,
+        }
+    }
 }
 
 /// The orders of `get URL… [DEST]`.
@@ -258,7 +281,10 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_refused_with_the_reason() {
         for (operands, expected) in [
-            (&["no url"][..], "`no url` is not a URL: relative URL without a base"),
+            (
+                &["no url"][..],
+                "`no url` is not a URL (relative URL without a base); write http:// or https://, a host and a path",
+            ),
             (&["http://h/f", ""], "the destination is empty; leave it out, or give a file or folder"),
             (
                 &["http://h/f", "-"],
@@ -305,7 +331,11 @@ mod tests {
         for (list, operands, expected) in [
             ("http://h/f\nhttp://h/g my g\n", &[][..], "/home/anna/f /home/anna/my g"),
             ("http://h/f\nhttp://h/g /tmp/x\n", &["docs"], "/home/anna/docs/f /tmp/x"),
-            ("# all\n\nh/f\n", &[], "line 3: `h/f` is not a URL: relative URL without a base"),
+            (
+                "# all\n\nh/f\n",
+                &[],
+                "line 3: `h/f` is not a URL (relative URL without a base); write http:// or https://, a host and a path",
+            ),
             (
                 "http://h/f",
                 &["http://h/g"],

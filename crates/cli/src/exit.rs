@@ -11,7 +11,7 @@ use bits_core::error::Code;
 
 use crate::destination::DestinationError;
 use crate::output::Output;
-use crate::output::words::{advice, error_in_words, short_id};
+use crate::output::words::{advice, error_in_words, short_id, shortened};
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
@@ -131,6 +131,8 @@ impl Failure {
     /// Says it now; the command goes on with something else. Returns the exit code.
     pub(crate) fn tell(&self, output: &Output) -> u8 {
         let Telling { code, error, notice, hint } = self.telling();
+        // A hint beside a notice that is not said would hang in the air.
+        let hint = hint.filter(|_| error.is_some() || !output.is_quiet());
         if let Some(sentence) = error {
             output.error(&sentence);
         }
@@ -150,9 +152,9 @@ impl Failure {
             Self::Usage(sentence) => told(USAGE, sentence.clone()),
             Self::UsageNear { sentence, nearest } => Telling {
                 hint: nearest.as_ref().map(|word| format!("did you mean `{word}`?")),
-                ..told(USAGE, sentence.clone())
+                ..told(USAGE, coded(sentence, Code::INVALID_ARGUMENT))
             },
-            Self::Destination(error) => told(USAGE, error.to_string()),
+            Self::Destination(error) => told(USAGE, coded(&error.to_string(), error.code())),
             Self::PasswordSource(error) => told(USAGE, coded(&error.to_string(), error.code())),
             Self::Client(error) => client(error),
             Self::LostSight { error, id } => Telling {
@@ -254,8 +256,17 @@ fn client(error: &Error) -> Telling {
     }
 }
 
+/// Whether the person has named a socket instead of letting it be found.
+fn socket_is_named() -> bool {
+    std::env::var_os("BITS_SOCKET").is_some_and(|named| !named.is_empty())
+}
+
 fn hint_to_reach(reason: &Unreachable) -> Option<String> {
     match reason {
+        Unreachable::NotRunning { .. } if socket_is_named() => Some(
+            "BITS_SOCKET names the socket, and then nothing is started: start what listens there, or unset it"
+                .to_owned(),
+        ),
         Unreachable::NotRunning { .. } => Some("start it: bits service start".to_owned()),
         Unreachable::NoProgram => Some("install `bitsd` beside `bits`, or build it: cargo build".to_owned()),
         Unreachable::StartFailed { .. } | Unreachable::Start(_) => {
@@ -279,7 +290,10 @@ fn hint_to_refusal(code: Code) -> Option<String> {
 
 fn job_failed(job: &Job, hint: Option<&str>, cancelled: bool) -> Telling {
     let sentence = job.error.as_ref().map_or("the job has met an error".to_owned(), error_in_words);
-    let known = hint.map(str::to_owned).or_else(|| job.error.as_ref().and_then(advice));
+    // What is advised for a job that stays is of no use for one that is gone.
+    let known = hint
+        .map(str::to_owned)
+        .or_else(|| advice(job).filter(|known| !cancelled || !known.contains(short_id(job))));
     let then = match cancelled {
         true => "the job is cancelled".to_owned(),
         false => format!(
@@ -299,7 +313,7 @@ fn job_failed(job: &Job, hint: Option<&str>, cancelled: bool) -> Telling {
 }
 
 fn come_back(jobs: &[String]) -> String {
-    let jobs = jobs.join(" ");
+    let jobs = jobs.iter().map(|id| shortened(id)).collect::<Vec<_>>().join(" ");
     format!("come back: bits watch {jobs} · end it: bits cancel {jobs}")
 }
 
@@ -378,5 +392,9 @@ mod tests {
         assert!(error.contains("EncodeSample") && error.contains("0x80190194"), "{error}");
         assert!(telling.hint.expect("a hint").contains("bits resume 8e2d0a1b"));
         assert_eq!(failure(Some("do this"), true).hint.as_deref(), Some("do this (the job is cancelled)"));
+        let refused = Job { error: Some(an_error("0x8019019C", false)), ..a_job("error") };
+        assert!(advice(&refused).is_some_and(|known| known.contains("bits resume 8e2d0a1b")));
+        let telling = Failure::JobFailed { job: Box::new(refused), hint: None, cancelled: true }.telling();
+        assert_eq!(telling.hint.as_deref(), Some("the job is cancelled"));
     }
 }

@@ -66,6 +66,10 @@ impl Output {
         self.verbose
     }
 
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     pub(crate) fn progress_form(&self) -> ProgressForm {
         self.progress
     }

@@ -84,7 +84,7 @@ pub(crate) fn question_after(
     challenge: &Challenge,
     remote: &RemoteName,
     scheme: Option<AuthScheme>,
-    refused: Option<Code>,
+    refused: Option<(Code, &str)>,
 ) -> PromptRequest {
     let offered = AuthScheme::BY_PREFERENCE
         .into_iter()
@@ -98,7 +98,10 @@ pub(crate) fn question_after(
     let mut request = PromptRequest::new(target, package(scheme.or(offered)));
     request.unencrypted = !(is_the_server && remote.is_tls());
     request.realm = challenge.realm.clone();
-    request.refused = refused.filter(|_| challenge.refused);
+    if let Some((code, sentence)) = refused.filter(|_| challenge.refused) {
+        request.refused = Some(code);
+        request.refused_because = Some(sentence.to_owned());
+    }
     request
 }
 
@@ -156,11 +159,12 @@ mod tests {
             ("elsewhere.test", "server elsewhere.test", true),
         ] {
             let asked = challenge(host, &["basic", "negotiate"]);
-            let request = question_after(&asked, &https, None, Some(Code::HTTP_UNAUTHORIZED));
+            let request = question_after(&asked, &https, None, Some((Code::HTTP_UNAUTHORIZED, "no")));
             assert_eq!((request.target.as_str(), request.unencrypted), (expected, unencrypted));
             assert_eq!(request.package, Package::Negotiate);
             assert_eq!(request.realm.as_deref(), Some("the office"));
             assert_eq!(request.refused, Some(Code::HTTP_UNAUTHORIZED));
+            assert_eq!(request.refused_because.as_deref(), Some("no"));
         }
         let request = question(&remote("http://files.test/f"), Some(AuthScheme::Ntlm));
         assert_eq!(request.target, "server http://files.test");

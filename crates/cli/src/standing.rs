@@ -16,25 +16,12 @@ pub(crate) enum Standing {
     Cancelled,
 }
 
-/// The states there are, by the API's words.
-pub(crate) const STATES: [&str; 9] = [
-    "queued",
-    "connecting",
-    "transferring",
-    "suspended",
-    "error",
-    "transient_error",
-    "transferred",
-    "acknowledged",
-    "cancelled",
-];
-
 impl Standing {
     /// Where `job` stands. A state of a later version counts as moving: whoever waits goes on.
     pub(crate) fn of(job: &Job) -> Self {
         match job.state.as_str() {
-            // The service is about to complete it.
-            "transferred" if job.complete_when_done => Self::Moving,
+            // The service is about to complete it, unless files were added that have not come.
+            "transferred" if job.complete_when_done && !lacks_files(job) => Self::Moving,
             "transferred" => Self::Transferred,
             "acknowledged" => Self::Acknowledged,
             "error" => Self::Failed,
@@ -49,20 +36,28 @@ impl Standing {
     }
 }
 
+/// Whether files were added to a job that had transferred all it had.
+pub(crate) fn lacks_files(job: &Job) -> bool {
+    job.progress.files_transferred < job.progress.files_total
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::output::words::tests::a_job;
+    use bits_core::job::State;
 
     #[test]
     fn every_state_says_whether_to_go_on_waiting() {
-        let standings = STATES.map(|state| Standing::of(&a_job(state)));
+        let standings = State::NAMES.map(|state| Standing::of(&a_job(state)));
         use Standing::*;
         assert_eq!(
             standings,
             [Moving, Moving, Moving, Suspended, Failed, Moving, Transferred, Acknowledged, Cancelled]
         );
-        let completed_by_itself = Job { complete_when_done: true, ..a_job("transferred") };
+        let mut completed_by_itself = Job { complete_when_done: true, ..a_job("transferred") };
+        assert_eq!(Standing::of(&completed_by_itself), Transferred, "a file has not come");
+        completed_by_itself.progress.files_transferred = 1;
         assert_eq!(Standing::of(&completed_by_itself), Moving);
         assert_eq!(Standing::of(&a_job("frozen")), Moving);
     }

@@ -54,6 +54,8 @@ pub struct PromptRequest {
     pub message: Option<String>,
     /// Why it is asked again: the code in which the credentials before ended.
     pub refused: Option<Code>,
+    /// The same in a sentence, as the job's error has it; without one the code is put into words.
+    pub refused_because: Option<String>,
     /// The user name to offer, which an empty answer takes.
     pub user_name: Option<String>,
     /// Whether the person is asked to have the answer remembered, and what an answer without a
@@ -78,6 +80,7 @@ impl PromptRequest {
             caption: None,
             message: None,
             refused: None,
+            refused_because: None,
             user_name: None,
             save: None,
             channel: None,

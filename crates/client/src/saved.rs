@@ -18,6 +18,7 @@ use bits_core::credentials::AuthScheme;
 use bits_core::error::Code;
 use bits_core::identity::{IdentityError, UserName, check_job_credential};
 use bits_core::ports::SealError;
+use bits_core::refusal::Refusal;
 use bits_core::secret::Secret;
 use bits_platform::files::{FileError, FinalizeError, PartialError};
 use bits_platform::paths::{Paths, PrivateFolderError};
@@ -263,6 +264,9 @@ pub enum SavedError {
     Name(#[from] NameFault),
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// What no job could take is not kept either.
+    #[error(transparent)]
+    Credential(#[from] Refusal),
 
     #[error(
         "there is no Secret Service to save credentials in: {reason}. {STORE_VARIABLE}=file keeps them in a sealed file"
@@ -317,6 +321,7 @@ impl SavedError {
         match self {
             Self::NoSuchStore { .. } | Self::Name(_) => Code::INVALID_ARGUMENT,
             Self::Identity(error) => error.code(),
+            Self::Credential(refusal) => refusal.code(),
             // What Windows answers where no session keeps credentials.
             Self::NotBuiltIn | Self::NoSecretService { .. } | Self::NoKeyring => Code::NO_SUCH_LOGON_SESSION,
             Self::Locked | Self::OpenToOthers { .. } => Code::ACCESS_DENIED,

@@ -53,6 +53,7 @@ pub use user_name::{AccountNameFault, UserName, qualified_user_name};
 
 use crate::credentials::{PASSWORD_UNITS_MAX, USER_NAME_UNITS_MAX};
 use crate::error::Code;
+use crate::refusal::Refusal;
 use crate::secret::Secret;
 
 /// Characters a user name may have where it is typed, in UTF-16 units: 256, a separator, 256
@@ -164,7 +165,7 @@ impl EncodedStrings {
 /// A marshalled reference (`@@B…` a certificate, `@@D…` a protected password) must never go to a
 /// server as if it were a name or a password (`credentials.md` §1.6). A password that only begins
 /// like one, such as `@@Dog!`, is a password.
-pub fn check_job_credential(user_name: &str, password: &Secret) -> Result<(), IdentityError> {
+pub fn check_job_credential(user_name: &str, password: &Secret) -> Result<(), Refusal> {
     let refers = |text: &str| {
         matches!(
             CredentialReference::parse(text),
@@ -172,13 +173,14 @@ pub fn check_job_credential(user_name: &str, password: &Secret) -> Result<(), Id
         )
     };
     if refers(user_name) || refers(password.expose()) {
-        return Err(IdentityError::MarshalledReference);
+        return Err(Refusal::MarshalledReference);
     }
-    if units(user_name) > USER_NAME_UNITS_MAX {
-        return Err(IdentityError::UserNameTooLarge);
+    let user_units = units(user_name);
+    if user_units > USER_NAME_UNITS_MAX {
+        return Err(Refusal::UserNameTooLarge { units: user_units });
     }
     if units(password.expose()) > PASSWORD_UNITS_MAX {
-        return Err(IdentityError::PasswordTooLarge);
+        return Err(Refusal::PasswordTooLarge);
     }
     Ok(())
 }
@@ -193,14 +195,8 @@ pub enum IdentityError {
     AccountName(AccountNameFault),
     #[error("the {what} is longer than {units_max} characters")]
     TooLong { what: &'static str, units_max: usize },
-    #[error("the user name is longer than a job's may be, which is {USER_NAME_UNITS_MAX} characters")]
-    UserNameTooLarge,
-    #[error("the password is longer than a job's may be, which is {PASSWORD_UNITS_MAX} characters")]
-    PasswordTooLarge,
     #[error("there is no package {name:?}; use Negotiate, Kerberos, NTLM, Digest or Basic")]
     NoSuchPackage { name: String },
-    #[error("this is a reference to credentials that Windows keeps; give user name and password themselves")]
-    MarshalledReference,
     #[error("the {what} has a NUL character in it")]
     HasNul { what: &'static str },
     /// To be said after "the bytes are no marshalled identity:".
@@ -227,10 +223,7 @@ impl IdentityError {
             Self::NothingGiven => Code::INVALID_TOKEN,
             Self::AccountName(_) => Code::INVALID_ACCOUNT_NAME,
             Self::TooLong { .. } => Code::INSUFFICIENT_BUFFER,
-            Self::UserNameTooLarge => Code::USER_NAME_TOO_LARGE,
-            Self::PasswordTooLarge => Code::PASSWORD_TOO_LARGE,
             Self::NoSuchPackage { .. } => Code::NO_SUCH_PACKAGE,
-            Self::MarshalledReference => Code::UNKNOWN_CREDENTIALS,
             Self::HasNul { .. } | Self::NoTargetHost => Code::SECURITY_INVALID_PARAMETER,
             Self::Malformed(_) => Code::INVALID_TOKEN,
             Self::Encrypted => Code::STATUS_INVALID_PARAMETER,

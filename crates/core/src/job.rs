@@ -57,7 +57,20 @@ pub enum State {
 }
 
 impl State {
-    /// The word for programs.
+    /// The words for all states.
+    pub const NAMES: [&'static str; 9] = [
+        "queued",
+        "connecting",
+        "transferring",
+        "suspended",
+        "error",
+        "transient_error",
+        "transferred",
+        "acknowledged",
+        "cancelled",
+    ];
+
+    /// The word for programs; one of [`State::NAMES`].
     pub fn name(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -216,7 +229,13 @@ impl Job {
             }
 
             (_, Resume) if self.files_total == 0 => return Err(Refusal::Empty { id: self.id }),
-            (Suspended | TransientError { .. } | Error, Resume) => self.enter(Queued),
+            // The owner has acted: what was in vain before is no reason to give up at once.
+            (Suspended | Error, Resume) => {
+                self.failures_in_a_row = 0;
+                self.stalled_since = None;
+                self.enter(Queued);
+            }
+            (TransientError { .. }, Resume) => self.enter(Queued),
             (Transferred, Resume) if self.files_left() > 0 => self.enter(Queued),
             (Queued | Connecting | Transferring | Transferred, Resume) => {}
 
@@ -260,6 +279,13 @@ impl Job {
             }
             (_, FileTransferred(attempt)) if attempt == self.attempt && !self.state.is_final() => {
                 self.files_transferred += 1;
+            }
+            // Files were added meanwhile, of which this attempt knew nothing.
+            (Connecting | Transferring, FilesTransferred(attempt))
+                if attempt == self.attempt && self.files_left() > 0 =>
+            {
+                self.enter(Queued);
+                self.error = None;
             }
             (Connecting | Transferring, FilesTransferred(attempt)) if attempt == self.attempt => {
                 self.enter(Transferred);

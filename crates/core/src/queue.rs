@@ -242,7 +242,7 @@ impl Queue {
         if job.state == State::Cancelled && job.discard_pending {
             decision.effect(Effect::Job { job: job.id, effect: job::Effect::DiscardFiles });
         }
-        if job.state == State::Transferred && job.properties.complete_when_done {
+        if completes_by_itself(&job) {
             self.start_finalizing(job.id, None, decision);
         }
         self.schedule.set(job.id, Slot::of(&job, now));
@@ -405,7 +405,7 @@ impl Queue {
                     job.properties.set(change)?;
                 }
                 job.times.modified = now;
-                if job.state == State::Transferred && job.properties.complete_when_done {
+                if completes_by_itself(&job) {
                     self.start_finalizing(id, None, decision);
                 }
                 self.put(job, now, decision);
@@ -453,7 +453,10 @@ impl Queue {
                 }
             }
             Report::FileTransferred { attempt, file, size } => {
-                if attempt == job.attempt && !job.state.is_final() {
+                // The worker that puts files in place has been told which ones are whole; one that
+                // becomes so after that is deleted with the parts, and must not count.
+                let is_counted = !self.finalizing.contains_key(&id);
+                if attempt == job.attempt && !job.state.is_final() && is_counted {
                     decision.file(id, FileChange::Transferred { index: file, size });
                     self.live.remove(&id);
                     self.observe(Some(job), Event::FileTransferred(attempt), now, decision);
@@ -615,6 +618,12 @@ fn changeable(job: &Job) -> Result<(), Refusal> {
         return Err(Refusal::InvalidState { id: job.id, state: job.state });
     }
     Ok(())
+}
+
+/// Whether the service is to complete `job` now. Not when files were added to it that have not come:
+/// they would be lost.
+fn completes_by_itself(job: &Job) -> bool {
+    job.state == State::Transferred && job.properties.complete_when_done && job.files_left() == 0
 }
 
 fn without(mut effects: Vec<job::Effect>, unwanted: job::Effect) -> Vec<job::Effect> {

@@ -29,6 +29,9 @@ pub enum Refusal {
     UserNameTooLarge { units: usize },
     #[error("the password is longer than 65,536 characters")]
     PasswordTooLarge,
+    /// A name or password that only Windows could resolve must not go to a server as if it were one.
+    #[error("this is a reference to credentials that Windows keeps; give user name and password themselves")]
+    MarshalledReference,
     #[error("`{text}` is no authentication target; there are server and proxy")]
     InvalidAuthTarget { text: String },
     #[error("`{text}` is no authentication scheme; there are basic, digest, ntlm and negotiate")]
@@ -72,6 +75,7 @@ impl Refusal {
             Self::StringTooLong { .. } => Code::STRING_TOO_LONG,
             Self::UserNameTooLarge { .. } => Code::USER_NAME_TOO_LARGE,
             Self::PasswordTooLarge => Code::PASSWORD_TOO_LARGE,
+            Self::MarshalledReference => Code::UNKNOWN_CREDENTIALS,
             Self::InvalidAuthTarget { .. } => Code::INVALID_AUTH_TARGET,
             Self::InvalidAuthScheme { .. } => Code::INVALID_AUTH_SCHEME,
             Self::RevisionMismatch { .. } => Code::REVISION_MISMATCH,

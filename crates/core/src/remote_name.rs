@@ -41,7 +41,7 @@ pub struct UserInfo {
 pub enum RemoteNameError {
     #[error("the URL is {bytes} bytes long; {REMOTE_NAME_BYTES_MAX} are the most")]
     TooLong { bytes: usize },
-    #[error("`{text}` is not a URL: {reason}")]
+    #[error("`{text}` is not a URL ({reason}); write http:// or https://, a host and a path")]
     NotAUrl { text: String, reason: String },
     #[error("`{scheme}:` is not served; a remote name begins with http:// or https://")]
     Scheme { scheme: String },
@@ -159,13 +159,13 @@ fn take_user_info(url: &mut Url) -> Result<Option<UserInfo>, RemoteNameError> {
     Ok(Some(UserInfo { user, password: Secret::new(password) }))
 }
 
-/// `text` without what stands between `//` and the last `@` before the path, for error messages.
+/// `text` without what may be user information, for error messages. It is no URL, so nobody knows
+/// where that would end: a password that was not encoded may have `/`, `?` or `#` in it, and there
+/// may be another number of slashes before it. All goes that stands before the last `@`.
 fn without_user_info(text: &str) -> String {
     const SHOWN_MAX: usize = 200;
-    let start = text.find("//").map_or(0, |at| at + 2);
-    let end = text[start..].find(['/', '?', '#']).map_or(text.len(), |at| start + at);
-    let shown: String = match text[start..end].rfind('@') {
-        Some(at) => [&text[..start], &text[start + at + 1..]].concat(),
+    let shown: String = match text.rfind('@') {
+        Some(at) => ["…", &text[at..]].concat(),
         None => text.into(),
     };
     match shown.char_indices().nth(SHOWN_MAX) {
@@ -207,8 +207,19 @@ mod tests {
 
     #[test]
     fn an_error_never_repeats_user_info() {
-        let error = RemoteName::parse("http://alice:hunter2@[::/x").expect_err("not a URL");
-        assert!(!error.to_string().contains("hunter2"), "{error}");
+        for text in [
+            "http://alice:hunter2@[::/x",
+            "http://alice:hunter2/or/3@h.test/x",
+            "http://alice:hunter2#3@h.test/x",
+            "http:/alice:hunter2@[::/x",
+            "https:///alice:hunter2@[::/x",
+            r"http:\\alice:hunter2@[::\x",
+            "alice:hunter2@h.test/x",
+            "alice:hunter2@h.test/x@y",
+        ] {
+            let Err(error) = RemoteName::parse(text) else { panic!("{text} is no URL") };
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+        }
     }
 
     #[test]

@@ -49,7 +49,19 @@ pub(crate) fn begin(path: &Path, level: Level, also_stderr: bool) -> Result<(), 
     let to_terminal = also_stderr
         .then(|| tracing_subscriber::fmt::layer().with_writer(io::stderr).with_filter(filter_fn(ours)));
     tracing_subscriber::registry().with(to_file).with(to_terminal).try_init()?;
+    log_panics();
     Ok(())
+}
+
+/// Has the log say where a mistake of ours was met. Not what it was: the text of a panic can have a
+/// piece of any text in it, a password among them; that goes to standard error alone.
+fn log_panics() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "a mistake of ours: please report it");
+        before(panic);
+    }));
 }
 
 /// The file that is written, and how long it is.
@@ -154,5 +166,21 @@ mod tests {
             .collect();
         names.sort();
         assert_eq!(names, ["bitsd.log", "bitsd.log.1", "bitsd.log.2", "bitsd.log.3"]);
+    }
+
+    #[test]
+    fn the_log_says_where_a_panic_was_and_not_what_it_said() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("bitsd.log");
+        let log = Log(Mutex::new(RotatedFile::open(&path).expect("a log")));
+        let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(log);
+        let subscriber = tracing_subscriber::registry().with(layer);
+        log_panics();
+        let ended = std::thread::spawn(move || {
+            tracing::subscriber::with_default(subscriber, || panic!("hunter2"));
+        });
+        assert!(ended.join().is_err());
+        let text = std::fs::read_to_string(&path).expect("a log");
+        assert!(text.contains("crates/daemon/src/log.rs:") && !text.contains("hunter2"), "{text}");
     }
 }

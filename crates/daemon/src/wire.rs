@@ -1,6 +1,8 @@
 //! The parts of the service, put together for one user: one process, one worker in it, joined by
 //! channels.
 
+use std::io;
+use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,8 +19,9 @@ use bits_broker::workers::Workers;
 use bits_core::access::{Audience, Caller};
 use bits_core::job::Owner;
 use bits_core::ports::{RekeyError, StoreError};
+use bits_core::refusal::Refusal;
 use bits_core::time::Timestamp;
-use bits_platform::caller::{own_uid, user_name};
+use bits_platform::caller::{caller_of, own_uid, user_name};
 use bits_platform::endpoint::{self, BindError, LockError, ServiceLock, SocketFile};
 use bits_platform::paths::{Paths, PathsError, PrivateFolderError, ensure_private_folder};
 use bits_platform::seal::{KeyError, KeyPlaces};
@@ -66,8 +69,10 @@ pub(crate) enum StartError {
     Bind(#[from] BindError),
     #[error(transparent)]
     Worker(#[from] bits_worker::run::SetupError),
+    #[error("the engine has ended; that is a mistake of ours, and the log may say more")]
+    Engine,
     #[error("{doing} failed: {source}")]
-    System { doing: &'static str, source: std::io::Error },
+    System { doing: &'static str, source: io::Error },
 }
 
 /// A service that is ready to run.
@@ -75,7 +80,7 @@ pub(crate) struct Service {
     runtime: Runtime,
     api: Arc<Api>,
     doors: Vec<Door>,
-    engine: thread::JoinHandle<()>,
+    engine: thread::JoinHandle<Result<(), StoreError>>,
     idle_exit: Option<Duration>,
     owner: Owner,
     lock: ServiceLock,
@@ -85,6 +90,16 @@ pub(crate) struct Service {
 struct Door {
     listener: UnixListener,
     file: SocketFile,
+}
+
+/// Stops the service when the engine is gone, however that came: without it nothing can be
+/// answered, and a service that only says so keeps a better one from being started.
+struct Bell(Arc<Notify>);
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 /// The system's clock.
@@ -139,17 +154,26 @@ impl Service {
         let workers = Workers::new(broker_end, inputs);
         let mut effects = Effects::new(&handle, workers.clone(), vault.clone());
         let limits = settings.limits();
+        let stop = Arc::new(Notify::new());
+        let bell = Bell(Arc::clone(&stop));
         let engine = thread::Builder::new()
             .name("engine".to_owned())
             .spawn(move || {
+                let _rings_at_the_end = bell;
                 let ended = engine::run(&received, &mut store, &SystemClock, &mut effects, limits);
                 // Nobody can ask any more before those who asked are let go.
                 drop(received);
-                if let Err(error) = ended {
-                    tracing::error!(%error, "the engine has ended");
-                }
+                ended
             })
             .map_err(system("starting the engine"))?;
+        // It has taken over the queue when it answers; one that could not has a reason.
+        let answer = runtime.block_on(handle.query(Caller { uid: owner.0 }, Query::Counts));
+        if let Err(Refusal::Stopping) = answer {
+            return Err(match engine.join() {
+                Ok(Err(error)) => error.into(),
+                Ok(Ok(())) | Err(_) => StartError::Engine,
+            });
+        }
 
         let doors = paths.sockets().iter().map(|path| Door::open(path, &lock)).collect::<Result<_, _>>()?;
         drop(entered);
@@ -168,7 +192,7 @@ impl Service {
             },
             settings: settings.listed(),
             user_name,
-            stop: Arc::new(Notify::new()),
+            stop,
         });
         tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "the service is ready");
         let idle_exit = Some(settings.seconds("idle_exit")).filter(|limit| !limit.is_zero());
@@ -180,9 +204,17 @@ impl Service {
         let Self { runtime, api, doors, engine, idle_exit, owner, lock } = self;
         let code = runtime.block_on(serve(Arc::clone(&api), doors, idle_exit, owner, &lock));
         api.engine.shut_down();
-        if engine.join().is_err() {
-            tracing::error!("the engine has panicked");
-        }
+        let code = match engine.join() {
+            Ok(Ok(())) => code,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the engine has ended");
+                ExitCode::FAILURE
+            }
+            Err(_) => {
+                tracing::error!("the engine has panicked");
+                ExitCode::FAILURE
+            }
+        };
         runtime.shutdown_timeout(PATIENCE_WITH_CONNECTIONS);
         tracing::info!("the service has stopped");
         code
@@ -198,6 +230,11 @@ impl Door {
     }
 }
 
+/// Who is at the other end of `socket`, as the kernel says.
+fn identify(socket: BorrowedFd<'_>) -> io::Result<Caller> {
+    caller_of(socket).map(|caller| Caller { uid: caller.uid })
+}
+
 async fn serve(
     api: Arc<Api>,
     doors: Vec<Door>,
@@ -210,7 +247,8 @@ async fn serve(
     let open = |door: Door| {
         let socket = Socket(door.file.path().display().to_string());
         let router = http::router(Arc::clone(&api));
-        tokio::spawn(http::serve(door.listener, socket, router, Arc::clone(&connections), stopping.clone()));
+        let connections = Arc::clone(&connections);
+        tokio::spawn(http::serve(door.listener, socket, router, connections, identify, stopping.clone()));
         door.file
     };
     let mut files: Vec<SocketFile> = doors.into_iter().map(open).collect();
@@ -225,8 +263,14 @@ async fn serve(
     loop {
         tokio::select! {
             () = api.stop.notified() => break,
-            _ = terminated.recv() => break,
-            _ = interrupted.recv() => break,
+            _ = terminated.recv() => {
+                tracing::info!("told to stop by SIGTERM");
+                break;
+            }
+            _ = interrupted.recv() => {
+                tracing::info!("told to stop by SIGINT");
+                break;
+            }
             _ = housekeeping.tick() => {
                 for file in &mut files {
                     if !file.is_ours() {
@@ -294,5 +338,37 @@ fn worker_settings(settings: &Settings) -> bits_worker::run::Settings {
         idle_timeout: settings.seconds("idle_timeout"),
         extra_ca: settings.extra_ca(),
         user_agent: settings.user_agent(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bits_core::job::{Job, JobId, Properties, State};
+    use bits_core::ports::{Batch, JobChange, Store};
+
+    #[test]
+    fn a_service_whose_engine_cannot_take_over_the_queue_says_why_and_does_not_start() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let environment = |name: &str| match name {
+            "XDG_STATE_HOME" | "XDG_CONFIG_HOME" | "HOME" => Some(folder.path().into()),
+            _ => None,
+        };
+        let paths = Paths::of_user(&environment).expect("paths");
+        ensure_private_folder(&paths.state_folder).expect("a private folder");
+        let mut store = SqliteStore::open(&paths.database()).expect("a store").store;
+        let properties = Properties::named("a job".to_owned()).expect("a name");
+        let mut job = Job::new(JobId([1; 16]), Owner(own_uid()), properties, Timestamp(0));
+        job.state = State::Queued;
+        let jobs = vec![JobChange { job, was: None }];
+        store.commit(&Batch { jobs, ..Batch::default() }).expect("committed");
+        drop(store);
+        let database = rusqlite::Connection::open(paths.database()).expect("a database");
+        database.execute("UPDATE jobs SET priority = 99", []).expect("changed");
+        drop(database);
+
+        let error = Service::start(&environment, &[], false).err().expect("it cannot start");
+        assert!(matches!(error, StartError::Store(StoreError::Corrupt { .. })), "{error}");
+        assert!(paths.sockets().iter().all(|socket| !socket.exists()), "nobody is let in");
     }
 }

@@ -40,6 +40,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::StringTooLong { .. }
         | Refusal::UserNameTooLarge { .. }
         | Refusal::PasswordTooLarge
+        | Refusal::MarshalledReference
         | Refusal::InvalidAuthTarget { .. }
         | Refusal::InvalidAuthScheme { .. }
         | Refusal::Destination { .. } => StatusCode::BAD_REQUEST,

@@ -73,7 +73,15 @@ pub(super) async fn add(
     }
     let mut credentials = Vec::new();
     let same_key = api.vault.same_key().await;
-    if let Some((_, UserInfo { user, password })) = &signed_in {
+    if let Some((name, UserInfo { user, password })) = &signed_in {
+        if let Some(other) = files.iter().find(|file| !file.remote_name.same_origin(name)) {
+            let wrong = format!(
+                "is for {}, and would be shown to {} too; make a job for each server",
+                name.authority(),
+                other.remote_name.authority()
+            );
+            return Err(Refusal::invalid("the user name in a URL", wrong).into());
+        }
         let new = NewCredential { target: AuthTarget::Server, scheme: None, user, password };
         credentials = api.vault.seal(job, Owner(caller.uid), &new)?;
     }

@@ -28,18 +28,6 @@ use super::{Api, finished};
 
 /// Jobs in a page when nobody says how many.
 pub(super) const PAGE_DEFAULT: usize = 100;
-/// What a live job's state may be called in a list query.
-const STATES: [&str; 9] = [
-    "queued",
-    "connecting",
-    "transferring",
-    "suspended",
-    "error",
-    "transient_error",
-    "transferred",
-    "acknowledged",
-    "cancelled",
-];
 
 pub(super) async fn create(
     State(api): State<Arc<Api>>,
@@ -70,10 +58,10 @@ pub(super) async fn list(
 ) -> Result<Response, Refused> {
     let state = match asked.state {
         None => None,
-        Some(text) => Some(*STATES.iter().find(|state| **state == text).ok_or_else(|| {
+        Some(text) => Some(*job::State::NAMES.iter().find(|state| **state == text).ok_or_else(|| {
             Refusal::invalid(
                 format!("the state `{text}`"),
-                format!("is none; there are {}", STATES.join(", ")),
+                format!("is none; there are {}", job::State::NAMES.join(", ")),
             )
         })?),
     };

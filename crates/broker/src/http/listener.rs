@@ -1,6 +1,7 @@
 //! The door: accepts connections, asks the kernel who is there, and serves them with limits.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -21,6 +22,9 @@ const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const PAUSE_AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
 /// Bytes of one request's head.
 const REQUEST_HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// Asks the kernel who is at the other end of a connection; handed in, as it differs by system.
+pub type Identify = fn(BorrowedFd<'_>) -> io::Result<Caller>;
 
 /// How many connections there are and have been: tells when nobody is there any more.
 #[derive(Debug)]
@@ -63,6 +67,27 @@ impl Connections {
     }
 }
 
+/// One connection, as long as it is there: also when a handler of it panics it gives its place back.
+struct Open(Arc<Connections>);
+
+impl Open {
+    /// Counts a connection whose place has been taken.
+    fn count(connections: Arc<Connections>) -> Self {
+        connections.open.fetch_add(1, Ordering::Relaxed);
+        connections.served.fetch_add(1, Ordering::Relaxed);
+        Self(connections)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.places.add_permits(1);
+        if self.0.open.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.all_gone.notify_waiters();
+        }
+    }
+}
+
 /// Serves `router` at `listener`, until `stopping` says so. Connections that are busy then end
 /// after the answer they are at.
 pub async fn serve(
@@ -70,6 +95,7 @@ pub async fn serve(
     socket: Socket,
     router: Router,
     connections: Arc<Connections>,
+    identify: Identify,
     mut stopping: watch::Receiver<bool>,
 ) {
     loop {
@@ -78,20 +104,15 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
             () = told(&mut stopping) => return,
         };
-        match accepted.and_then(|(stream, _)| Ok((caller_of(&stream)?, stream))) {
+        match accepted.and_then(|(stream, _)| Ok((identify(stream.as_fd())?, stream))) {
             Ok((caller, stream)) => {
                 place.forget();
                 let router = router.clone().layer(Extension(caller)).layer(Extension(socket.clone()));
-                let connections = Arc::clone(&connections);
-                connections.open.fetch_add(1, Ordering::Relaxed);
-                connections.served.fetch_add(1, Ordering::Relaxed);
+                let open = Open::count(Arc::clone(&connections));
                 let stopping = stopping.clone();
                 tokio::spawn(async move {
                     serve_one(stream, router, stopping).await;
-                    connections.places.add_permits(1);
-                    if connections.open.fetch_sub(1, Ordering::Relaxed) == 1 {
-                        connections.all_gone.notify_waiters();
-                    }
+                    drop(open);
                 });
             }
             // Who cannot be known is not served, and a door that is jammed for a moment is not left.
@@ -101,11 +122,6 @@ pub async fn serve(
             }
         }
     }
-}
-
-/// Who is at the other end, as the kernel knows since the connection was made.
-fn caller_of(stream: &UnixStream) -> io::Result<Caller> {
-    Ok(Caller { uid: stream.peer_cred()?.uid() })
 }
 
 /// Waits until it is said that the service stops, or nobody is left who could say it.
@@ -129,5 +145,35 @@ async fn serve_one(stream: UnixStream, router: Router, mut stopping: watch::Rece
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection broke");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[tokio::test]
+    async fn a_connection_whose_handler_panics_gives_its_place_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("socket");
+        let listener = UnixListener::bind(&path).expect("a socket");
+        let router = Router::new().route("/", get(|| async { panic!("a mistake") as &str }));
+        let connections = Arc::new(Connections::new(1));
+        let (_stop, stopping) = watch::channel(false);
+        let socket = Socket(path.display().to_string());
+        let identify: Identify = |_| Ok(Caller { uid: 0 });
+        tokio::spawn(serve(listener, socket, router, Arc::clone(&connections), identify, stopping));
+        // The second one waits for the place of the first.
+        for _ in 0..2 {
+            let mut stream = UnixStream::connect(&path).await.expect("connected");
+            stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
+            let mut answer = Vec::new();
+            let _ = stream.read_to_end(&mut answer).await;
+            assert!(answer.is_empty(), "nothing can be said");
+        }
+        connections.all_gone().await;
+        assert_eq!((connections.open(), connections.served()), (0, 2));
     }
 }

@@ -143,6 +143,18 @@ async fn what_is_wrong_is_named_and_changes_nothing() {
             "8e2d0a1b",
         ),
         (Method::GET, "/v1/jobs/x", json!({}), 400, "0x80070057", "`x`"),
+        (Method::GET, "/v1/nothing", json!({}), 404, "0x80070057", "`/v1/nothing` is no address"),
+        (
+            Method::POST,
+            &format!("{path}/files"),
+            json!({ "files": [
+                { "remote_name": "http://anna:hunter2@one.test/f", "local_name": "/tmp/f" },
+                { "remote_name": "http://two.test/g", "local_name": "/tmp/g" },
+            ] }),
+            400,
+            "0x80070057",
+            "is for one.test, and would be shown to two.test too",
+        ),
     ] {
         let answer = world.ask(method.clone(), path, Some(body)).await;
         assert_eq!(

@@ -3,6 +3,7 @@
 use std::pin::pin;
 
 use bits_client::api::job::{Job, ListQuery};
+use bits_core::job::State;
 use futures_util::TryStreamExt;
 
 use super::Context;
@@ -10,7 +11,7 @@ use crate::arguments::List;
 use crate::exit::Failure;
 use crate::nearest::nearest;
 use crate::output::{table, words};
-use crate::standing::{STATES, Standing};
+use crate::standing::Standing;
 
 pub(super) async fn run(list: List, context: &Context<'_>) -> Result<(), Failure> {
     let output = context.output;
@@ -46,12 +47,12 @@ pub(super) async fn run(list: List, context: &Context<'_>) -> Result<(), Failure
 /// The state that a person means, by the API's word.
 fn known_state(typed: String) -> Result<String, Failure> {
     let word = typed.to_lowercase().replace([' ', '-'], "_");
-    if STATES.contains(&word.as_str()) {
+    if State::NAMES.contains(&word.as_str()) {
         return Ok(word);
     }
     Err(Failure::UsageNear {
-        sentence: format!("there is no state `{typed}`; there are {}", STATES.join(", ")),
-        nearest: nearest(&word, STATES).map(str::to_owned),
+        sentence: format!("there is no state `{typed}`; there are {}", State::NAMES.join(", ")),
+        nearest: nearest(&word, State::NAMES).map(str::to_owned),
     })
 }
 

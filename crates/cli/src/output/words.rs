@@ -3,13 +3,14 @@
 //! Pure: the time and the zone are arguments.
 
 use bits_client::api::file::File;
-use bits_client::api::job::{Job, JobError, Progress};
+use bits_client::api::job::{Challenge, Job, JobError, Progress};
+use bits_core::credentials::AuthScheme;
 use bits_core::error::Code;
 use bits_core::error::codes;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::units::{bytes, counted, duration, local_time, seconds_until};
-use crate::standing::Standing;
+use crate::standing::{Standing, lacks_files};
 
 /// Files that `show` names when it is not asked for all.
 pub(crate) const FILES_SHOWN: usize = 20;
@@ -67,9 +68,12 @@ pub(crate) fn what_now(job: &Job, now: Timestamp) -> Vec<String> {
         Standing::Suspended => vec!["It is suspended.".to_owned(), format!("Let it run: bits resume {id}")],
         Standing::Failed => {
             let mut lines = vec!["It has met an error that waiting does not cure.".to_owned()];
-            lines.extend(job.error.as_ref().and_then(advice));
-            lines.push(format!("Then: bits resume {id}"));
+            lines.extend(advice(job));
+            lines.push(format!("Try again: bits resume {id} · end it: bits cancel {id}"));
             lines
+        }
+        Standing::Transferred if lacks_files(job) => {
+            vec!["Files were added that have not come.".to_owned(), format!("Fetch them: bits resume {id}")]
         }
         Standing::Transferred => vec![
             "All files are here, under temporary names.".to_owned(),
@@ -128,11 +132,27 @@ pub(crate) fn error_in_words(error: &JobError) -> String {
     format!("{} ({}, {}, {context})", error.message, error.name, error.code)
 }
 
-/// What is known to help against `error`.
-pub(crate) fn advice(error: &JobError) -> Option<String> {
-    let code = u32::from_str_radix(error.code.strip_prefix("0x")?, 16).ok()?;
-    codes::describe(Code(code)).map(|description| description.advice.into_owned())
+/// What is known to help against the error of `job`.
+pub(crate) fn advice(job: &Job) -> Option<String> {
+    let error = job.error.as_ref()?;
+    let code = Code(u32::from_str_radix(error.code.strip_prefix("0x")?, 16).ok()?);
+    let basic_alone = |challenge: &Challenge| {
+        !challenge.refused && challenge.schemes.iter().map(String::as_str).eq([AuthScheme::Basic.name()])
+    };
+    let known = match &error.challenge {
+        Some(challenge) if basic_alone(challenge) => BASIC_ALONE.into(),
+        None if code == Code::HTTP_UNAUTHORIZED => NOT_THE_SECRET.into(),
+        _ => codes::describe(code)?.advice,
+    };
+    Some(known.replace("JOB", short_id(job)))
 }
+
+/// Nobody asks for other credentials: an account is locked, or a server set up in another way.
+const NOT_THE_SECRET: &str =
+    "Other credentials would not help; have that put right, then run `bits resume JOB`.";
+/// Where nothing but Basic is offered, naming it is the leave to use it without TLS.
+const BASIC_ALONE: &str = "Run `bits credentials set JOB --scheme basic --prompt`, then `bits resume JOB`; \
+     without https everybody on the way can read the password.";
 
 /// `4.0 KiB of 1.0 MiB, 0 of 1 file`.
 pub(crate) fn progress(progress: &Progress) -> String {
@@ -147,9 +167,14 @@ pub(crate) fn progress(progress: &Progress) -> String {
     format!("{size}, {files_transferred} of {}", counted(files_total.into(), "file"))
 }
 
-/// Enough of an id to type.
+/// Enough of a job's id to type.
 pub(crate) fn short_id(job: &Job) -> &str {
-    job.id.get(..8).unwrap_or(&job.id)
+    shortened(&job.id)
+}
+
+/// Enough of an id to type.
+pub(crate) fn shortened(id: &str) -> &str {
+    id.get(..8).unwrap_or(id)
 }
 
 fn completes(job: &Job) -> &'static str {
@@ -284,14 +309,19 @@ EncodeSample
     #[test]
     fn a_job_that_does_not_move_says_what_would_make_it() {
         let empty = Progress { files_total: 0, ..a_job("").progress };
+        let whole = Progress { files_transferred: 1, ..a_job("").progress };
         let turn = |ahead| Wait { reason: "turn".to_owned(), until: None, ahead };
         for (job, expected) in [
             (Job { progress: empty, ..a_job("suspended") }, "Add one: bits add 8e2d0a1b URL PATH"),
             (a_job("suspended"), "Let it run: bits resume 8e2d0a1b"),
-            (a_job("transferred"), "Put them in their places: bits complete 8e2d0a1b"),
+            (a_job("transferred"), "Fetch them: bits resume 8e2d0a1b"),
+            (
+                Job { progress: whole, ..a_job("transferred") },
+                "Put them in their places: bits complete 8e2d0a1b",
+            ),
             (
                 Job { error: Some(an_error("0x80190194", false)), ..a_job("error") },
-                "Then: bits resume 8e2d0a1b",
+                "Try again: bits resume 8e2d0a1b · end it: bits cancel 8e2d0a1b",
             ),
             (
                 Job { wait: Some(turn(Some(2))), ..a_job("queued") },
@@ -313,11 +343,28 @@ EncodeSample
 
     #[test]
     fn an_error_comes_with_what_is_known_to_help() {
-        let known = advice(&an_error("0x80190194", false)).expect("404 is known");
-        assert!(
-            what_now(&Job { error: Some(an_error("0x80190194", false)), ..a_job("error") }, now())
-                .contains(&known)
-        );
-        assert_eq!(advice(&an_error("a later form", false)), None);
+        let failed = |error| Job { error: Some(error), ..a_job("error") };
+        let not_found = failed(an_error("0x80190194", false));
+        let known = advice(&not_found).expect("404 is known");
+        assert!(what_now(&not_found, now()).contains(&known));
+        assert_eq!(advice(&failed(an_error("a later form", false))), None);
+
+        let mut unknown = an_error("0x80190191", false);
+        for (challenge, expected) in [
+            (None, "Other credentials would not help"),
+            (Some(("negotiate", true)), "Run `bits credentials set 8e2d0a1b --prompt`"),
+            (Some(("basic", true)), "Run `bits credentials set 8e2d0a1b --prompt`"),
+            (Some(("basic", false)), "Run `bits credentials set 8e2d0a1b --scheme basic --prompt`"),
+        ] {
+            unknown.challenge = challenge.map(|(scheme, refused)| Challenge {
+                target: "server".to_owned(),
+                host: "h".to_owned(),
+                realm: None,
+                schemes: vec![scheme.to_owned()],
+                refused,
+            });
+            let known = advice(&failed(unknown.clone())).expect("401 is known");
+            assert!(known.starts_with(expected), "{known}");
+        }
     }
 }

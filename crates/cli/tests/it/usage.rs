@@ -10,20 +10,26 @@ fn what_cannot_be_meant_is_refused_with_the_reason() {
     let place = Place::new();
     std::fs::write(place.path().join("list"), "http://h/a\nnot-a-url\n").expect("a file");
     for (words, expected) in [
-        (&["get", "no url"][..], "error: `no url` is not a URL: relative URL without a base\n"),
+        (
+            &["get", "no url"][..],
+            "error: `no url` is not a URL (relative URL without a base); write http:// or https://, a host and a path (E_INVALIDARG, 0x80070057)\n",
+        ),
         (
             &["get", "ftp://h/f"],
-            "error: `ftp:` is not served; a remote name begins with http:// or https://\n",
+            "error: `ftp:` is not served; a remote name begins with http:// or https:// (E_INVALIDARG, 0x80070057)\n",
         ),
         (
             &["get", "http://h/"],
-            "error: the end of http://h/ is no name for a file; say which file it becomes, after the URL\n",
+            "error: the end of http://h/ is no name for a file; say which file it becomes, after the URL (E_INVALIDARG, 0x80070057)\n",
         ),
         (
             &["get", "http://h/f", "http://h/g", "nowhere"],
-            "error: several URLs need a folder, and nowhere is none; make it, or add --create-dirs\n",
+            "error: several URLs need a folder, and nowhere is none; make it, or add --create-dirs (ERROR_PATH_NOT_FOUND, 0x80070003)\n",
         ),
-        (&["get", "-i", "list"], "error: line 2: `not-a-url` is not a URL: relative URL without a base\n"),
+        (
+            &["get", "-i", "list"],
+            "error: line 2: `not-a-url` is not a URL (relative URL without a base); write http:// or https://, a host and a path (E_INVALIDARG, 0x80070057)\n",
+        ),
         (&["get", "-i", "none"], "error: the list none: No such file or directory (os error 2)\n"),
         (
             &["get", "-i", "-", "--user", "anna", "--password-stdin"],
@@ -39,15 +45,15 @@ fn what_cannot_be_meant_is_refused_with_the_reason() {
         ),
         (
             &["add", "8e2d", "file:///etc/passwd", "x"],
-            "error: `file:` is not served; a remote name begins with http:// or https://\n",
+            "error: `file:` is not served; a remote name begins with http:// or https:// (E_INVALIDARG, 0x80070057)\n",
         ),
         (
             &["set", "8e2d", "priorty=low"],
-            "error: there is no property `priorty`; there are priority, description, display-name, minimum-retry-delay, no-progress-timeout, complete-when-done\nhint: did you mean `priority`?\n",
+            "error: there is no property `priorty`; there are priority, description, display-name, minimum-retry-delay, no-progress-timeout, complete-when-done (E_INVALIDARG, 0x80070057)\nhint: did you mean `priority`?\n",
         ),
         (
             &["list", "--state", "eror"],
-            "error: there is no state `eror`; there are queued, connecting, transferring, suspended, error, transient_error, transferred, acknowledged, cancelled\nhint: did you mean `error`?\n",
+            "error: there is no state `eror`; there are queued, connecting, transferring, suspended, error, transient_error, transferred, acknowledged, cancelled (E_INVALIDARG, 0x80070057)\nhint: did you mean `error`?\n",
         ),
         (
             &["error", "0xNO"],
@@ -132,5 +138,8 @@ fn a_list_can_be_read_from_standard_input() {
     drop(stdin);
     let output = child.wait_with_output().expect("it ends");
     let stderr = String::from_utf8(output.stderr).expect("text");
-    assert_eq!(stderr, "error: line 3: `bad` is not a URL: relative URL without a base\n");
+    assert_eq!(
+        stderr,
+        "error: line 3: `bad` is not a URL (relative URL without a base); write http:// or https://, a host and a path (E_INVALIDARG, 0x80070057)\n"
+    );
 }

@@ -47,7 +47,8 @@ impl Explanation {
             explanation.add(Says::Server, &format!("Realm:   {:?}", shown(&beginning)));
         }
         if let Some(code) = request.refused {
-            explanation.add(Says::We, &format!("Refused: {}", in_words(code)));
+            explanation
+                .add(Says::We, &format!("Refused: {}", in_words(code, request.refused_because.as_deref())));
         }
         if let (true, Some(danger)) = (request.unencrypted, danger(request.package)) {
             explanation.add(Says::We, &format!("Warning: the connection is not encrypted; {danger}."));
@@ -118,9 +119,11 @@ pub(super) fn cut(text: &str, room: usize, space: impl Fn(char) -> usize) -> Str
     kept
 }
 
-fn in_words(code: Code) -> String {
-    let meaning = codes::describe(code).map(|known| format!("{} ", known.meaning)).unwrap_or_default();
-    format!("{meaning}({}, {code})", code.name())
+/// The code in words: what is known of this refusal, else what the code means in general.
+fn in_words(code: Code, because: Option<&str>) -> String {
+    let meaning = || codes::describe(code).map(|known| known.meaning.into_owned());
+    let why = because.map(shown).or_else(meaning).map(|why| format!("{why} ")).unwrap_or_default();
+    format!("{why}({}, {code})", code.name())
 }
 
 /// What can happen to credentials of `package` on a connection without TLS.

@@ -179,7 +179,7 @@ fn a_job_takes_no_more_than_the_limits_and_no_references() {
     ];
     for (user, password, code) in scenarios {
         let outcome = check_job_credential(&user, &Secret::new(password));
-        assert_eq!(outcome.err().map(|error| error.code()), code.map(Code), "{user:.8}");
+        assert_eq!(outcome.err().map(|refusal| refusal.code()), code.map(Code), "{user:.8}");
     }
 }
 

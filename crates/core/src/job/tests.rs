@@ -185,6 +185,25 @@ fn a_job_that_finds_no_progress_for_too_long_is_given_up() {
 }
 
 #[test]
+fn a_job_that_was_given_up_has_all_its_patience_again_when_resumed() {
+    let mut job = a_job();
+    job.properties.no_progress_timeout = Duration::from_secs(3);
+    check_scenario(
+        job,
+        "
+        owner resumes       -> queued
+        queue grants        -> connecting; begin 1
+        worker lost 1       -> transient_error
+        clock 3             -> error
+        owner resumes       -> queued
+        queue grants        -> connecting; begin 2
+        worker lost 2       -> transient_error
+        clock 1             -> queued
+        ",
+    );
+}
+
+#[test]
 fn a_retry_delay_beyond_the_no_progress_timeout_makes_the_first_error_fatal() {
     let mut job = a_job();
     job.properties.minimum_retry_delay = Some(Duration::from_secs(600));
@@ -329,4 +348,28 @@ fn a_transferred_job_to_which_files_are_added_goes_on_when_resumed() {
     );
     job.files_total += 1;
     check_scenario(job, "owner resumes -> queued");
+}
+
+#[test]
+fn a_job_to_which_files_are_added_while_it_transfers_goes_on_with_them() {
+    let mut job = check_scenario(
+        a_job(),
+        "
+        owner resumes       -> queued
+        queue grants        -> connecting; begin 1
+        worker connected 1  -> transferring
+        ",
+    );
+    job.files_total += 1;
+    check_scenario(
+        job,
+        "
+        worker file 1       -> .
+        worker done 1       -> queued
+        queue grants        -> connecting; begin 2
+        worker connected 2  -> transferring
+        worker file 2       -> .
+        worker done 2       -> transferred
+        ",
+    );
 }

@@ -250,6 +250,45 @@ fn complete_is_answered_when_the_files_are_in_place() {
 }
 
 #[test]
+fn a_file_that_becomes_whole_while_files_are_put_in_place_does_not_count() {
+    let mut world = World::new(Limits::default());
+    let job = world.add_job(1, Priority::Normal);
+    world.command(job, Command::Resume).expect("resumed");
+    world.grant();
+    let attempt = world.written[&job].attempt;
+    world.report(job, Report::Connected { attempt });
+    let complete = world.request(ANNA, Request::Command { job, command: Command::Complete });
+    let completing = Ticket(world.tickets);
+    world.turn(complete);
+    // The attempt has not heard of its end yet, and the worker was told to delete this file's part.
+    let mut decision = Decision::default();
+    let report = Report::FileTransferred { attempt, file: FileIndex(0), size: Bytes(3) };
+    world.take_in(Input::Report { job, report }, &mut decision);
+    assert_eq!(decision.batch().files, []);
+    world.write(decision);
+    let effects = world.report(job, Report::Finalized { files: Vec::new(), error: None });
+    assert_eq!(answer_to(completing, effects), Some(Ok(Answer::Completed { job, partial: true })));
+    assert_eq!(world.written[&job].files_transferred, 0);
+}
+
+#[test]
+fn a_job_does_not_complete_by_itself_while_files_that_were_added_have_not_come() {
+    let mut world = World::new(Limits::default());
+    let job = world.transferred(1);
+    let files = vec![a_file()];
+    world.ask(ANNA, Request::AddFiles { job, files, credentials: Vec::new() }).expect("added");
+    let changes = vec![PropertyChange::CompleteWhenDone(true)];
+    world.ask(ANNA, Request::SetProperties { job, expected: None, changes }).expect("set");
+    let mut decision = Decision::default();
+    let adopted = world.written[&job].clone();
+    Queue::new(Limits::default()).adopt(adopted, world.now, &mut decision);
+    assert_eq!(decision.into_effects().0, []);
+    assert_eq!(world.state(job), "transferred");
+    world.command(job, Command::Resume).expect("resumed");
+    assert_eq!(world.grant(), [job]);
+}
+
+#[test]
 fn what_is_asked_while_files_are_put_in_place_waits_for_the_outcome() {
     let mut world = World::new(Limits::default());
     let job = world.transferred(1);

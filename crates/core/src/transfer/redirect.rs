@@ -38,6 +38,9 @@ pub(super) fn target(from: &RemoteName, head: &ResponseHead, followed: u32) -> R
             "{} redirects to a `{scheme}:` address, which is refused; only http and https are followed",
             shown(from)
         ),
+        RemoteNameError::NotAUrl { text, reason } => {
+            format!("{} redirects to `{text}`, which is not a URL ({reason})", shown(from))
+        }
         other => format!("{} redirects to an address that is none: {other}", shown(from)),
     })?;
     if from.is_tls() && !to.is_tls() {

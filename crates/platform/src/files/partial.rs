@@ -151,11 +151,6 @@ impl Partial {
         self.identity
     }
 
-    /// The open file, for those who read it back.
-    pub fn file(&self) -> &File {
-        &self.file
-    }
-
     /// How long it is now.
     pub fn len(&self) -> Result<Bytes, FileError> {
         self.file.metadata().map(|metadata| Bytes(metadata.size())).map_err(self.failed("look at"))
@@ -228,18 +223,6 @@ impl Partial {
                 Err(FinalizeError::Destination(DestinationError::IsFolder(path())))
             }
             Err(errno) => Err(PartialError::from(FileError::new("finish", &path(), errno)).into()),
-        }
-    }
-
-    /// Removes it. What has taken its name meanwhile stays.
-    pub fn discard(self) -> Result<(), PartialError> {
-        match self.check_name() {
-            Ok(()) | Err(PartialError::Foreign { why: ForeignPartial::HasOtherNames, .. }) => {
-                self.folder.remove(&self.name).map_err(|errno| self.failed("remove")(errno.into()).into())
-            }
-            Err(PartialError::Foreign { .. }) => Ok(()),
-            Err(PartialError::File(error)) if error.kind == super::FileErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
         }
     }
 

@@ -51,9 +51,9 @@ pub enum OpenError {
     InUse { path: PathBuf },
     #[error("no log can be kept beside {}; is the folder on a local disk?", path.display())]
     NoLog { path: PathBuf },
-    #[error("{} could not be {doing}", path.display())]
+    #[error("{} could not be {doing}: {source}", path.display())]
     Io { doing: &'static str, path: PathBuf, source: io::Error },
-    #[error("{} could not be {doing}", path.display())]
+    #[error("{} could not be {doing}: {source}", path.display())]
     Sqlite { doing: &'static str, path: PathBuf, source: rusqlite::Error },
     #[error("{} is damaged again as soon as it is made: {reason}", path.display())]
     DamagedAgain { path: PathBuf, reason: String },

@@ -7,13 +7,9 @@
 use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::error::Code;
 
-const HTTP_401: Code = Code(0x8019_0191);
 const HTTP_407: Code = Code(0x8019_0197);
-const SEC_E_UNKNOWN_CREDENTIALS: Code = Code(0x8009_030D);
 const SEC_E_NO_AUTHENTICATING_AUTHORITY: Code = Code(0x8009_0311);
 const SEC_E_TIME_SKEW: Code = Code(0x8009_0324);
-const SEC_E_MUTUAL_AUTH_FAILED: Code = Code(0x8009_0363);
-const CONNECTION_ABORTED: Code = Code(0x8007_2EFE);
 
 /// The kinds of failure that call for different answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,9 +61,9 @@ impl FailureClass {
         match self {
             Self::NoAuthority | Self::NoKdcKnown => SEC_E_NO_AUTHENTICATING_AUTHORITY,
             Self::Skew => SEC_E_TIME_SKEW,
-            Self::Peer => SEC_E_MUTUAL_AUTH_FAILED,
-            Self::Transport => CONNECTION_ABORTED,
-            Self::Credential => SEC_E_UNKNOWN_CREDENTIALS,
+            Self::Peer => Code::MUTUAL_AUTH_FAILED,
+            Self::Transport => Code::CONNECTION_ABORTED,
+            Self::Credential => Code::UNKNOWN_CREDENTIALS,
             Self::Secret
             | Self::Expired
             | Self::Account
@@ -76,7 +72,7 @@ impl FailureClass {
             | Self::Config
             | Self::NotSpoken
             | Self::NoCandidate => match target {
-                AuthTarget::Server => HTTP_401,
+                AuthTarget::Server => Code::HTTP_UNAUTHORIZED,
                 AuthTarget::Proxy => HTTP_407,
             },
         }

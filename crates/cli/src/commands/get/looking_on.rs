@@ -16,6 +16,7 @@ use super::signing_in::{Next, SigningIn};
 use crate::exit::Failure;
 use crate::following::Teller;
 use crate::output::Output;
+use crate::output::words::shortened;
 use crate::session::Session;
 use crate::standing::Standing;
 
@@ -112,7 +113,7 @@ async fn until_rest(
     let id = id.to_string();
     loop {
         let event = events.next().await;
-        match event.map_err(|error| Failure::LostSight { error, id: id.clone() })? {
+        match event.map_err(|error| Failure::LostSight { error, id: shortened(&id).to_owned() })? {
             Event::Job(job) if job.id == id && job.revision >= from_revision => {
                 teller.job(&job);
                 if Standing::of(&job) != Standing::Moving {

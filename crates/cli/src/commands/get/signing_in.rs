@@ -60,7 +60,7 @@ pub(super) fn take_user_info(get: &Get, orders: &mut [Order], output: &Output) -
         return Ok(FromUrls::Left);
     }
     let mut taken: Option<(RemoteName, UserInfo)> = None;
-    for order in orders {
+    for order in &mut *orders {
         let (remote, Some(user_info)) = RemoteName::parse(&order.url).map_err(DestinationError::from)? else {
             continue;
         };
@@ -77,7 +77,12 @@ pub(super) fn take_user_info(get: &Get, orders: &mut [Order], output: &Output) -
         }
         order.url = order.remote.as_str().to_owned();
     }
-    let (_, UserInfo { user, password }) = taken.expect("at least one has some");
+    let (server, UserInfo { user, password }) = taken.expect("at least one has some");
+    if orders.iter().any(|order| !order.remote.same_origin(&server)) {
+        return usage(
+            "the user in a URL is for its server, and there are others; make a job for each server",
+        );
+    }
     Ok(FromUrls::Taken(SetCredentials { user, password: Password(password) }))
 }
 
@@ -140,8 +145,9 @@ impl<'a> SigningIn<'a> {
         if self.questions >= QUESTIONS_MAX {
             return Ok(Next::GiveUp(format!("what was typed was refused {QUESTIONS_MAX} times")));
         }
-        let code = job.error.as_ref().and_then(|error| number(&error.code));
-        let mut request = sign_in::question_after(challenge, remote, self.scheme, code);
+        let refused =
+            job.error.as_ref().and_then(|error| Some((number(&error.code)?, error.message.as_str())));
+        let mut request = sign_in::question_after(challenge, remote, self.scheme, refused);
         request.user_name = self.user.clone();
         self.questions += 1;
         match sign_in::ask(request).await? {

@@ -155,6 +155,12 @@ fn the_reason_for_asking_again_is_said_in_words() {
     let (_, seen) = accepted(&again, &[Types("anna"), Types("x")]);
     let line = "Refused: User name or password was refused. (SEC_E_LOGON_DENIED, 0x8009030C)";
     assert!(seen.iter().any(|shown| shown == line), "{seen:?}");
+
+    let because = Some("the KDC\nof realm EXAMPLE.TEST refused the password".to_owned());
+    let (_, seen) =
+        accepted(&PromptRequest { refused_because: because, ..again }, &[Types("anna"), Types("x")]);
+    let line = "Refused: the KDC of realm EXAMPLE.TEST refused the password (SEC_E_LOGON_DENIED, 0x8009030C)";
+    assert!(seen.iter().any(|shown| shown == line), "{seen:?}");
 }
 
 #[test]

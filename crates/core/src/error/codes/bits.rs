@@ -73,7 +73,7 @@ pub(super) const BITS: &[Row] = table! {
         "Use an address that names a plain file, or ask the server's administrator why Content-Length is missing.";
     0x8020_0012, BG_E_INSUFFICIENT_HTTP_SUPPORT, Never:
         "The server, or a proxy before it, does not speak HTTP/1.1 well enough.",
-        "Try the job with another proxy or none (`bits set JOB proxy=…`), or use another server.";
+        "Use another server, or another way to this one.";
     0x8020_0013, BG_E_INSUFFICIENT_RANGE_SUPPORT, Never:
         "The server, a proxy or a filter in between did not honour a request for a part of the file.",
         "Ask for the whole file instead of ranges, or use another server or proxy.";
@@ -154,7 +154,7 @@ pub(super) const BITS: &[Row] = table! {
         "Wait for the interval to end, or ask whoever administers this machine.";
     0x8020_003F, BG_E_INVALID_PROXY_INFO, Never:
         "The proxy settings cannot be understood.",
-        "Correct them with `bits set JOB proxy=…`, then run `bits resume JOB`.";
+        "Make the job anew without them; proxies cannot be set yet.";
     0x8020_0040, BG_E_INVALID_CREDENTIALS, Never:
         "The job's credentials are malformed, or the stored ones could not be opened.",
         "Set them again with `bits credentials set JOB --prompt`, then run `bits resume JOB`.";

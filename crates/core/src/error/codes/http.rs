@@ -4,6 +4,7 @@
 //! words of its own below.
 
 use super::{Heals, Row, table};
+use crate::transfer::status_is_transient;
 use Heals::{ByTime, Never};
 
 /// `0x8019_0000`, the facility of HTTP statuses.
@@ -18,12 +19,7 @@ pub(super) fn status(code: u32) -> Option<u16> {
 
 /// Whether a job that met this status may try again by itself (`bits.md` §5.2).
 pub(super) fn heals(status: u16) -> Heals {
-    match status {
-        300..=305 | 307 => Never,
-        408 | 409 => ByTime,
-        400..=499 | 501 | 505 => Never,
-        _ => ByTime,
-    }
+    if status_is_transient(status) { ByTime } else { Never }
 }
 
 /// Ascending by status. Those that BITS has no constant for, but people meet, are here too.
@@ -45,7 +41,7 @@ pub(super) const HTTP: &[Row] = table! {
         "Wait for the next attempt.";
     203, BG_E_HTTP_ERROR_203, ByTime:
         "A proxy answered with a changed copy (203) of the file.",
-        "Try another proxy or none with `bits set JOB proxy=…`.";
+        "Try another way to the network, without that proxy.";
     204, BG_E_HTTP_ERROR_204, ByTime:
         "The server answered without any content (204).",
         "Check that the address names a file.";
@@ -69,19 +65,19 @@ pub(super) const HTTP: &[Row] = table! {
         "Open the address in a browser and use the one it ends at.";
     304, BG_E_HTTP_ERROR_304, Never:
         "The server said that nothing has changed (304), though it was not asked that.",
-        "Remove custom headers with conditions from the job, then run `bits resume JOB`.";
+        "Run `bits resume JOB` once; if it comes back, tell the server's administrator.";
     305, BG_E_HTTP_ERROR_305, Never:
         "The server wants to be reached by a proxy that it names (305).",
-        "Set that proxy with `bits set JOB proxy=…` if you trust it, then run `bits resume JOB`.";
+        "Ask for an address that needs no proxy; none can be set yet.";
     307, BG_E_HTTP_ERROR_307, Never:
         "The file is elsewhere for now (307), and that address was not followed.",
         "Open the address in a browser and use the one it ends at.";
-    308, BG_E_HTTP_ERROR_308, ByTime:
+    308, BG_E_HTTP_ERROR_308, Never:
         "The file has moved for good (308), and the new address was not followed.",
         "Open the address in a browser and use the one it ends at.";
     400, BG_E_HTTP_ERROR_400, Never:
         "The server could not make sense of the request (400).",
-        "Check the address and the custom headers of the job.";
+        "Check the address, letter by letter.";
     401, BG_E_HTTP_ERROR_401, Never:
         "The server wants to know who you are (401), and has no or the wrong credentials.",
         "Run `bits credentials set JOB --prompt`, then `bits resume JOB`.";
@@ -99,7 +95,7 @@ pub(super) const HTTP: &[Row] = table! {
         "Check that the address names a file, or, for an upload, a place that takes uploads.";
     406, BG_E_HTTP_ERROR_406, Never:
         "The server has the file in no form that was asked for (406).",
-        "Take Accept headers out of the job's custom headers.";
+        "Look at the address in a browser.";
     407, BG_E_HTTP_ERROR_407, Never:
         "The proxy wants to know who you are (407), and has no or the wrong credentials.",
         "Run `bits credentials set JOB --target proxy --prompt`, then `bits resume JOB`.";
@@ -126,19 +122,19 @@ pub(super) const HTTP: &[Row] = table! {
         "Use a shorter address.";
     415, BG_E_HTTP_ERROR_415, Never:
         "The server does not take this type of content (415).",
-        "Check the Content-Type among the job's custom headers.";
+        "Use another address or server; a download sends no content.";
     416, BG_E_HTTP_ERROR_416, Never:
         "The part that was asked for lies outside the file (416).",
         "Check the ranges; if you gave none, the file has become shorter and needs a new job.";
     417, BG_E_HTTP_ERROR_417, Never:
         "The server does not meet an expectation of the request (417).",
-        "Take Expect headers out of the job's custom headers.";
+        "Use another server or proxy; the service asks for nothing special.";
     423, BG_E_HTTP_ERROR_423, Never:
         "The file is locked on the server (423).",
         "Run `bits resume JOB` when whoever works on it has finished.";
-    429, BG_E_HTTP_ERROR_429, Never:
+    429, BG_E_HTTP_ERROR_429, ByTime:
         "The server was asked too often (429).",
-        "Wait a while, then run `bits resume JOB`.";
+        "Wait for the next attempt, which comes when the server has said, if it has.";
     449, BG_E_HTTP_ERROR_449, Never:
         "The server wants something done first and the request repeated (449).",
         "Look at the address in a browser to see what it wants.";

@@ -123,7 +123,7 @@ pub(super) const SYSTEM: &[Row] = table! {
         "`bits show JOB` tells which; it must be put right on the server or in this machine's trust store.";
     12180, ERROR_WINHTTP_AUTODETECTION_FAILED, ByTime:
         "The proxy could not be found automatically.",
-        "Name the proxy with `bits set JOB proxy=…`.";
+        "Use another way to the network; a proxy cannot be named yet.";
     12186, ERROR_WINHTTP_CLIENT_CERT_NO_ACCESS_PRIVATE_KEY, Never:
         "The key of the client certificate cannot be read.",
         "Check who may read the key's file.";

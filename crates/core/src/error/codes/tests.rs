@@ -74,6 +74,7 @@ fn advice_names_only_commands_that_exist() {
         for quoted in row.advice.split("`bits ").skip(1) {
             let command = quoted.split([' ', '`']).next().unwrap();
             assert!(COMMANDS.contains(&command), "{}: there is no `bits {command}`", row.name);
+            assert!(!quoted.contains("proxy="), "{}: no proxy can be set yet", row.name);
         }
     }
 }
@@ -81,11 +82,11 @@ fn advice_names_only_commands_that_exist() {
 #[test]
 fn whether_a_status_heals_follows_the_table_of_http_codes() {
     const FATAL: [u16; 29] = [
-        300, 301, 302, 303, 304, 305, 307, 400, 401, 402, 403, 404, 405, 406, 407, 410, 411, 412, 413, 414,
-        415, 416, 417, 449, 429, 451, 501, 505, 418,
+        300, 301, 302, 303, 304, 305, 307, 308, 400, 401, 402, 403, 404, 405, 406, 407, 410, 411, 412, 413,
+        414, 415, 416, 417, 449, 451, 501, 505, 418,
     ];
     const TRANSIENT: [u16; 18] =
-        [100, 101, 200, 201, 202, 203, 204, 205, 206, 308, 408, 409, 500, 502, 503, 504, 511, 599];
+        [100, 101, 200, 201, 202, 203, 204, 205, 206, 408, 409, 429, 500, 502, 503, 504, 511, 599];
     for status in FATAL {
         assert_eq!(describe(Code::http(status)).unwrap().heals, Heals::Never, "{status}");
     }
