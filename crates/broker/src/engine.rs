@@ -206,11 +206,7 @@ impl<'a> Engine<'a> {
 
     fn receive(&mut self, inputs: &Receiver<Input>) -> Received {
         let mut batch: Vec<Input> = Vec::new();
-        let first = match self.until_next_wake() {
-            Some(timeout) => inputs.recv_timeout(timeout),
-            None => inputs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        };
-        match first {
+        match inputs.recv_timeout(self.until_next_wake()) {
             Ok(first) => batch.push(first),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Received::Shutdown,
@@ -222,16 +218,16 @@ impl<'a> Engine<'a> {
         Received::Batch(batch)
     }
 
-    fn until_next_wake(&self) -> Option<Duration> {
+    fn until_next_wake(&self) -> Duration {
         let now = self.clock.now();
         let wake = if let Some(until) = self.paused_until {
             until
         } else if !self.backlog.is_empty() || self.queue.next_runnable().is_some() {
-            return Some(Duration::ZERO);
+            return Duration::ZERO;
         } else {
             self.queue.next_wake().map_or(self.forget_at, |wake| wake.min(self.forget_at))
         };
-        Some(wake.since(now))
+        wake.since(now)
     }
 
     fn decide(&mut self, batch: Vec<Input>) -> Turn {
@@ -332,17 +328,22 @@ impl<'a> Engine<'a> {
     }
 
     fn act(&mut self, turn: Turn) {
-        let changed = turn.decision.changed();
-        for id in &changed {
-            if let Some(job) = turn.decision.job(*id) {
-                log_change(job);
-            }
-        }
+        let changed: Vec<Job> = turn.decision.changed().cloned().collect();
+        changed.iter().for_each(log_change);
         let (effects, again) = turn.decision.into_effects();
         self.backlog.extend(again);
         self.run_effects(effects);
-        for id in turn.shown.into_iter().chain(changed).collect::<BTreeSet<_>>() {
-            self.tell_watchers(id);
+        let mut shown = turn.shown;
+        for job in changed {
+            shown.remove(&job.id);
+            self.tell_watchers(job);
+        }
+        for id in shown {
+            match self.store.job(id) {
+                Ok(Some(job)) => self.tell_watchers(job),
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, job = %id, "watchers could not be told"),
+            }
         }
         for query in turn.queries {
             self.answer_query(query);
@@ -500,17 +501,17 @@ impl<'a> Engine<'a> {
         Ok(Some(self.queue.view(job, progress)))
     }
 
-    fn tell_watchers(&mut self, id: JobId) {
-        match self.store.job(id) {
-            Ok(Some(job)) if self.effects.is_watched(job.owner, id) => match self.store.progress(id) {
-                Ok(progress) => {
-                    let owner = job.owner;
-                    let view = self.queue.view(job, progress);
-                    self.effects.notify(owner, id, Notification::Job(Box::new(view)));
-                }
-                Err(error) => tracing::warn!(%error, job = %id, "watchers could not be told"),
-            },
-            Ok(_) => {}
+    /// Shows `job`, as it is written, to whoever watches it.
+    fn tell_watchers(&mut self, job: Job) {
+        let (owner, id) = (job.owner, job.id);
+        if !self.effects.is_watched(owner, id) {
+            return;
+        }
+        match self.store.progress(id) {
+            Ok(progress) => {
+                let view = self.queue.view(job, progress);
+                self.effects.notify(owner, id, Notification::Job(Box::new(view)));
+            }
             Err(error) => tracing::warn!(%error, job = %id, "watchers could not be told"),
         }
     }

@@ -95,7 +95,7 @@ pub enum Request {
     RemoveCredentials {
         job: JobId,
         target: AuthTarget,
-        scheme: AuthScheme,
+        schemes: Vec<AuthScheme>,
     },
 }
 
@@ -419,9 +419,11 @@ impl Queue {
                 job.times.modified = now;
                 self.put(job, now, decision);
             }
-            Request::RemoveCredentials { target, scheme, .. } => {
+            Request::RemoveCredentials { target, schemes, .. } => {
                 changeable(&job)?;
-                decision.credential(id, CredentialChange::Remove { target, scheme });
+                for scheme in schemes {
+                    decision.credential(id, CredentialChange::Remove { target, scheme });
+                }
                 job.times.modified = now;
                 self.put(job, now, decision);
             }

@@ -73,8 +73,7 @@ impl Worker {
     /// # Errors
     /// [`SetupError`].
     pub fn new(settings: Settings) -> Result<Self, SetupError> {
-        let boot = bits_platform::boot::BootId::current().map_err(SetupError::Boot)?;
-        Self::in_boot(settings, boot_id(&boot))
+        Self::in_boot(settings, bits_platform::boot::current().map_err(SetupError::Boot)?)
     }
 
     /// A worker that takes this for the boot of the machine.
@@ -118,12 +117,6 @@ impl Worker {
             desk.ended(ended);
         }
     }
-}
-
-/// Hexadecimal digits and hyphens, as the kernel writes them.
-fn boot_id(boot: &bits_platform::boot::BootId) -> BootId {
-    let digits: String = boot.as_str().chars().filter(char::is_ascii_hexdigit).collect();
-    BootId(u128::from_str_radix(&digits, 16).expect("a boot id has 32 digits").to_be_bytes())
 }
 
 /// What a job waits for.

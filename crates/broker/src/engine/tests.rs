@@ -340,7 +340,7 @@ fn without_the_key_a_job_with_credentials_waits_says_so_and_begins_after_a_start
     world.end();
     let mut world = World::with_or_without_key(Arc::clone(&world.store), false);
     let remove =
-        Request::RemoveCredentials { job: JOB, target: AuthTarget::Server, scheme: AuthScheme::Basic };
+        Request::RemoveCredentials { job: JOB, target: AuthTarget::Server, schemes: vec![AuthScheme::Basic] };
     world.ask(remove).expect("removed");
     world.until(|done| matches!(done, Done::Began(Attempt(2), _)));
 }

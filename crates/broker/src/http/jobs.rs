@@ -199,11 +199,8 @@ pub(super) async fn remove_credentials(
     let engine::Response::JobWithCredentials { credentials, .. } = answer else {
         unreachable!("a job is answered with a job")
     };
-    let mut removed = false;
-    for scheme in schemes {
-        removed |= credentials.iter().any(|there| there.target == target && there.scheme == scheme);
-        api.engine.request(caller, Request::RemoveCredentials { job, target, scheme }).await?;
-    }
+    let removed = credentials.iter().any(|there| there.target == target && schemes.contains(&there.scheme));
+    api.engine.request(caller, Request::RemoveCredentials { job, target, schemes }).await?;
     Ok(json(StatusCode::OK, &Removed { removed }))
 }
 

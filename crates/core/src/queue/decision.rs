@@ -78,8 +78,8 @@ impl Decision {
     }
 
     /// The jobs that are changed.
-    pub fn changed(&self) -> Vec<JobId> {
-        self.jobs.iter().filter(|(_, touched)| touched.changed).map(|(id, _)| *id).collect()
+    pub fn changed(&self) -> impl Iterator<Item = &Job> {
+        self.jobs.values().filter(|touched| touched.changed).map(|touched| &touched.job)
     }
 
     /// What is to be done once the batch is committed, and what then is to be taken in again.

@@ -203,7 +203,7 @@ fn a_final_job_refuses_every_change() {
         Request::SetProperties { job, expected: None, changes: Vec::new() },
         Request::AddFiles { job, files: vec![a_file()], credentials: Vec::new() },
         Request::SetCredentials { job, credentials: Vec::new() },
-        Request::RemoveCredentials { job, target: AuthTarget::Server, scheme: AuthScheme::Basic },
+        Request::RemoveCredentials { job, target: AuthTarget::Server, schemes: vec![AuthScheme::Basic] },
     ] {
         let refusal = world.ask(ANNA, request).expect_err("refused");
         assert_eq!(refusal.code(), Code::INVALID_STATE);
@@ -461,7 +461,11 @@ fn a_job_that_is_held_is_passed_over_and_says_why_until_somebody_does_something_
     for request in [
         Request::Command { job: first, command: Command::Resume },
         Request::SetCredentials { job: first, credentials: Vec::new() },
-        Request::RemoveCredentials { job: first, target: AuthTarget::Server, scheme: AuthScheme::Basic },
+        Request::RemoveCredentials {
+            job: first,
+            target: AuthTarget::Server,
+            schemes: vec![AuthScheme::Basic],
+        },
     ] {
         world.turn(Input::Hold { job: first });
         assert_eq!(world.queue.next_runnable(), None);
