@@ -122,11 +122,21 @@ impl EffectRunner for Effects {
     }
 
     fn begin(&mut self, assignment: SealedAssignment) -> Result<(), JobError> {
-        let SealedAssignment { job, owner, attempt, files, credentials, secret_refused, environment } =
+        let SealedAssignment { job, owner, attempt, files, credentials, secret_refused, http, environment } =
             assignment;
         let credentials = credentials.iter().map(|sealed| self.vault.open(job, owner, sealed));
         let credentials = credentials.collect::<Result<Vec<_>, _>>()?;
-        let assignment = Assignment { job, attempt, files, credentials, secret_refused, environment };
+        let assignment = Assignment {
+            job,
+            attempt,
+            files,
+            credentials,
+            secret_refused,
+            http,
+            secret_headers: Vec::new(),
+            certificate_passphrase: None,
+            environment,
+        };
         self.workers.tell(ToWorker::Begin(Box::new(assignment)));
         Ok(())
     }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use bits_core::access::Caller;
 use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{File, FileIndex};
+use bits_core::http_options::HttpOptions;
 use bits_core::job::{self, Attempt, Environment, Job, JobId, Owner, State};
 use bits_core::ports::{RekeyError, SealedCredential, Store, StoreError};
 use bits_core::queue::{self, Answer, Decision, Effect, JobView, Limits, Queue, Report, Ticket};
@@ -85,6 +86,7 @@ pub struct SealedAssignment {
     pub credentials: Vec<SealedCredential>,
     /// Whether they, or one of them, were refused before and are not new.
     pub secret_refused: bool,
+    pub http: HttpOptions,
     pub environment: Environment,
 }
 
@@ -428,6 +430,7 @@ impl<'a> Engine<'a> {
                     files,
                     credentials: self.store.credentials(id)?,
                     secret_refused: job.secret_refused(),
+                    http: job.properties.http,
                     environment: job.properties.environment,
                 };
                 if let Err(error) = self.effects.begin(assignment) {

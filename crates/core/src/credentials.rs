@@ -4,6 +4,7 @@
 
 use alloc::string::String;
 
+use crate::http_options::HeaderName;
 use crate::secret::Secret;
 
 /// Who asks for credentials. `BG_AUTH_TARGET`, numbers of `bits.md` §2.4.
@@ -73,6 +74,14 @@ impl AuthTarget {
 pub const USER_NAME_UNITS_MAX: usize = 300;
 /// Characters a password may have, in UTF-16 units (`bits.md` §4).
 pub const PASSWORD_UNITS_MAX: usize = 65_536;
+
+/// A header whose value is a secret, such as `Authorization`, opened for one attempt. It goes to the
+/// origin of the file's own URL and to no other.
+#[derive(Debug)]
+pub struct SecretHeader {
+    pub name: HeaderName,
+    pub value: Secret,
+}
 
 /// One explicit credential, opened for one attempt. The user name is as typed: `DOMAIN\user`,
 /// `user@realm` or bare.

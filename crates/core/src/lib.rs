@@ -11,6 +11,7 @@ pub mod access;
 pub mod credentials;
 pub mod error;
 pub mod file;
+pub mod http_options;
 pub mod identity;
 pub mod job;
 pub mod ports;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::error::{Challenge, Code, ErrorContext, JobError};
 use bits_core::file::{BootId, File, FileIndex, LocalName, Stage, Validator};
+use bits_core::http_options::HttpOptions;
 use bits_core::job::{
     Attempt, Environment, Job, JobId, Owner, Priority, Progress, Properties, Revision, State, Times,
 };
@@ -67,7 +68,12 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
             minimum_retry_delay: columns.amount_if_any()?.map(Duration::from_millis),
             no_progress_timeout: Duration::from_millis(columns.amount()?),
             complete_when_done: columns.next()?,
-            environment: Environment { krb5_config: columns.next()?, umask: columns.next()? },
+            http: HttpOptions::default(),
+            environment: Environment {
+                krb5_config: columns.next()?,
+                umask: columns.next()?,
+                ..Environment::default()
+            },
         },
         files_total: columns.next()?,
         files_transferred: columns.next()?,
@@ -110,7 +116,8 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         minimum_retry_delay,
         no_progress_timeout,
         complete_when_done,
-        environment: Environment { krb5_config, umask },
+        http: _,
+        environment: Environment { krb5_config, umask, .. },
     } = properties;
     let Times { created, modified, transfer_completed } = times;
     let retry_at = match state {

@@ -3,11 +3,13 @@
 //! In user mode both are one process and the messages go through channels; the messages are the
 //! same wherever the worker runs. Nothing is decided here.
 
-use bits_core::credentials::Credential;
+use bits_core::credentials::{Credential, SecretHeader};
 use bits_core::error::Code;
 use bits_core::file::{File, FileIndex, LocalName};
+use bits_core::http_options::HttpOptions;
 use bits_core::job::{Attempt, Environment, JobId};
 use bits_core::queue::Report;
+use bits_core::secret::Secret;
 use tokio::sync::mpsc;
 
 /// What the broker tells a worker. Messages about one job are carried out one after the other.
@@ -57,6 +59,11 @@ pub struct Assignment {
     pub credentials: Vec<Credential>,
     /// Whether they, or one of them, were refused before and are not new.
     pub secret_refused: bool,
+    pub http: HttpOptions,
+    /// Opened for this attempt alone.
+    pub secret_headers: Vec<SecretHeader>,
+    /// Opens the key of the client certificate; opened for this attempt alone.
+    pub certificate_passphrase: Option<Secret>,
     pub environment: Environment,
 }
 

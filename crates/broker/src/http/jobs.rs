@@ -243,7 +243,7 @@ fn environment(body: Environment) -> Result<job::Environment, Refusal> {
     {
         return Err(Refusal::invalid("KRB5_CONFIG", "is no list of paths"));
     }
-    Ok(job::Environment { krb5_config: body.krb5_config, umask: body.umask })
+    Ok(job::Environment { krb5_config: body.krb5_config, umask: body.umask, ..job::Environment::default() })
 }
 
 /// Bytes of a list of configuration files; more is a mistake.

@@ -5,6 +5,7 @@
 use alloc::string::String;
 use core::time::Duration;
 
+use crate::http_options::{HttpOptions, ProxyEnvironment};
 use crate::refusal::Refusal;
 
 /// `BG_JOB_PRIORITY`, `bits.md` §2.1; foreground comes first.
@@ -41,6 +42,9 @@ impl Priority {
 pub struct Environment {
     /// Where the Kerberos configuration is (`KRB5_CONFIG`); the system's when absent.
     pub krb5_config: Option<String>,
+    /// Where the owner's tickets are (`KRB5CCNAME`); the system's usual place when absent.
+    pub krb5_ccname: Option<String>,
+    pub proxies: ProxyEnvironment,
     /// The permission bits a new file must not have (the caller's umask).
     pub umask: Option<u32>,
 }
@@ -58,6 +62,7 @@ pub struct Properties {
     pub no_progress_timeout: Duration,
     /// Whether the service completes the job by itself as soon as all files are whole.
     pub complete_when_done: bool,
+    pub http: HttpOptions,
     pub environment: Environment,
 }
 
@@ -100,6 +105,7 @@ impl Properties {
             minimum_retry_delay: None,
             no_progress_timeout: NO_PROGRESS_TIMEOUT,
             complete_when_done: false,
+            http: HttpOptions::default(),
             environment: Environment::default(),
         };
         properties.set(PropertyChange::DisplayName(display_name))?;

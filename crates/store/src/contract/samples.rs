@@ -5,6 +5,7 @@ use std::time::Duration;
 use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::error::{Challenge, Code, ErrorContext, JobError};
 use bits_core::file::{BootId, File, FileIndex, LocalName, Stage, Validator};
+use bits_core::http_options::HttpOptions;
 use bits_core::job::{Attempt, Environment, Job, JobId, Owner, Priority, Properties, Revision, State, Times};
 use bits_core::ports::SealedCredential;
 use bits_core::remote_name::RemoteName;
@@ -53,7 +54,12 @@ pub(super) fn full_job(number: u8) -> Job {
             minimum_retry_delay: Some(Duration::from_millis(5_001)),
             no_progress_timeout: Duration::from_millis(3),
             complete_when_done: true,
-            environment: Environment { krb5_config: Some("/etc/krb5 b.conf".into()), umask: Some(0o077) },
+            http: HttpOptions::default(),
+            environment: Environment {
+                krb5_config: Some("/etc/krb5 b.conf".into()),
+                umask: Some(0o077),
+                ..Environment::default()
+            },
         },
         files_total: u32::MAX,
         files_transferred: u32::MAX - 1,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::error::{Challenge, Code, ErrorContext, JobError};
 use bits_core::file::{BootId, File, FileIndex, LocalName, Stage, Validator};
+use bits_core::http_options::HttpOptions;
 use bits_core::job::{
     Attempt, Environment, Job, JobId, Owner, Priority, Progress, Properties, Revision, State, Times,
 };
@@ -92,7 +93,12 @@ fn waiting_to_be_tried_again() -> Job {
             minimum_retry_delay: Some(Duration::from_secs(600)),
             no_progress_timeout: Duration::from_secs(1_209_600),
             complete_when_done: true,
-            environment: Environment { krb5_config: Some("/etc/krb5.conf".into()), umask: Some(0o027) },
+            http: HttpOptions::default(),
+            environment: Environment {
+                krb5_config: Some("/etc/krb5.conf".into()),
+                umask: Some(0o027),
+                ..Environment::default()
+            },
         },
         files_total: 2,
         files_transferred: 1,

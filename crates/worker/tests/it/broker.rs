@@ -6,6 +6,7 @@ use std::time::Duration;
 use bits_core::credentials::Credential;
 use bits_core::error::JobError;
 use bits_core::file::{BootId, File, FileIndex, LocalName, Stage};
+use bits_core::http_options::HttpOptions;
 use bits_core::job::{Attempt, Environment, JobId};
 use bits_core::queue::Report;
 use bits_core::remote_name::RemoteName;
@@ -91,6 +92,9 @@ impl Broker {
             files: self.files.clone(),
             credentials,
             secret_refused: false,
+            http: HttpOptions::default(),
+            secret_headers: Vec::new(),
+            certificate_passphrase: None,
             environment: Environment::default(),
         })));
     }
