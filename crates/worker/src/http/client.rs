@@ -101,8 +101,7 @@ impl Client {
             let body = Body::new(connection, &parsed, self.settings.timeouts.read_idle);
             let asks = |party: &&Party| party.names().status == parsed.head.status;
             if let Some(proxy) = proxy.as_ref().filter(asks) {
-                self.keep(body).await;
-                self.proofs.challenged(proxy, &parsed.head).await?;
+                self.challenged(proxy, &parsed.head, body).await?;
                 asking = Some(proxy.clone());
                 continue;
             }
@@ -112,8 +111,7 @@ impl Client {
             }
             match &server {
                 Some(server) if asks(&server) => {
-                    self.keep(body).await;
-                    self.proofs.challenged(server, &parsed.head).await?;
+                    self.challenged(server, &parsed.head, body).await?;
                     asking = Some(server.clone());
                     continue;
                 }
@@ -136,6 +134,16 @@ impl Client {
         let mut notes = std::mem::take(&mut self.notes);
         notes.append(&mut self.proofs.notes());
         notes
+    }
+
+    /// `party` wants to know who asks. The connection is kept meanwhile, as the next message may have
+    /// to go over it.
+    async fn challenged(&mut self, party: &Party, head: &ResponseHead, body: Body) -> Result<(), FetchError> {
+        self.keep(body).await;
+        if !self.proofs.challenged(party, head).await? {
+            self.kept = None;
+        }
+        Ok(())
     }
 
     /// The server that `fetch` asks, if it may learn from us who asks.

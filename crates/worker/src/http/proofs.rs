@@ -113,12 +113,19 @@ impl Proofs {
         due.map_err(|failure| refused(party, failure))
     }
 
-    /// `head` says that `party` wants to know who asks.
-    pub(super) async fn challenged(&mut self, party: &Party, head: &ResponseHead) -> Result<(), FetchError> {
+    /// `head` says that `party` wants to know who asks. Says whether the connection of the answer is
+    /// good for the next request: a proxy's that began to be authenticated in another way is not, as
+    /// some proxies take a second scheme on one connection for an attack.
+    pub(super) async fn challenged(
+        &mut self,
+        party: &Party,
+        head: &ResponseHead,
+    ) -> Result<bool, FetchError> {
         let challenges: Vec<_> = head.fields_called(party.names().challenge).collect();
-        match wiping_stack(self.of(party).challenged(&challenges)).await {
-            // Whether its connection could be kept is seen when it is asked for.
-            Ok(_) => Ok(()),
+        let authenticator = self.of(party);
+        let is_touchy = matches!(party, Party::Proxy(_)) && authenticator.is_connection_bound();
+        match wiping_stack(authenticator.challenged(&challenges)).await {
+            Ok(next) => Ok(next.same_connection || !is_touchy),
             Err(failure) => Err(refused(party, failure)),
         }
     }

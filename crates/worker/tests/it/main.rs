@@ -2,6 +2,7 @@
 //! one side, raw bytes on the other.
 #![allow(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
+mod binding;
 mod broker;
 mod closing;
 mod downloads;

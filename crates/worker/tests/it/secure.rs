@@ -12,7 +12,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::broker::Broker;
 use crate::origin::{Origin, Step, answer};
 
-fn certificate(name: &str) -> PathBuf {
+pub(crate) fn certificate(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/certificates").join(name)
 }
 

@@ -108,7 +108,9 @@ impl Client {
             };
             if parsed.head.status == party.names().status {
                 kept = Body::new(connection, &parsed, timeouts.read_idle).into_connection().await;
-                self.proofs.challenged(&party, &parsed.head).await?;
+                if !self.proofs.challenged(&party, &parsed.head).await? {
+                    kept = None;
+                }
                 continue;
             }
             self.proofs.accepted(&party, &parsed.head)?;
