@@ -42,6 +42,8 @@ impl Code {
     pub const ACCESS_DENIED: Self = Self(0x8007_0005);
     pub const FILE_NOT_FOUND: Self = Self(0x8007_0002);
     pub const PATH_NOT_FOUND: Self = Self(0x8007_0003);
+    /// `ERROR_INVALID_PASSWORD`: the passphrase of a client certificate's key.
+    pub const WRONG_PASSPHRASE: Self = Self(0x8007_0056);
     pub const INVALID_ARGUMENT: Self = Self(0x8007_0057);
     pub const DISK_FULL: Self = Self(0x8007_0070);
     pub const FILE_EXISTS: Self = Self(0x8007_0050);
@@ -53,10 +55,17 @@ impl Code {
     pub const NAME_NOT_RESOLVED: Self = Self(0x8007_2EE7);
     pub const CANNOT_CONNECT: Self = Self(0x8007_2EFD);
     pub const CONNECTION_ABORTED: Self = Self(0x8007_2EFE);
+    pub const CLIENT_CERTIFICATE_NEEDED: Self = Self(0x8007_2F0C);
+    /// Whether a certificate was revoked could not be found out.
+    pub const REVOCATION_UNKNOWN: Self = Self(0x8007_2F19);
     pub const PROXY_AUTODETECT_FAILED: Self = Self(0x8007_2F94);
+    /// The client certificate's key cannot be read or used.
+    pub const CLIENT_KEY_UNUSABLE: Self = Self(0x8007_2F9A);
     pub const HTTP_UNAUTHORIZED: Self = Self(0x8019_0191);
     /// The key that seals credentials is not there, or is not the one on record (`NTE_NO_KEY`).
     pub const NO_KEY: Self = Self(0x8009_000D);
+    /// `CRYPT_E_NOT_FOUND`: no client certificate as it was asked for.
+    pub const CERTIFICATE_NOT_FOUND: Self = Self(0x8009_2004);
     pub const NOT_SUPPORTED: Self = Self(0x8007_0032);
     pub const MUTUAL_AUTH_FAILED: Self = Self(0x8009_0363);
     /// `SEC_E_INVALID_TOKEN`: an identity was made of nothing.

@@ -148,6 +148,10 @@ impl Settings {
         Some(self.text("extra_ca")).filter(|text| !text.is_empty()).map(PathBuf::from)
     }
 
+    pub(crate) fn crl(&self) -> Option<PathBuf> {
+        Some(self.text("crl")).filter(|text| !text.is_empty()).map(PathBuf::from)
+    }
+
     pub(crate) fn user_agent(&self) -> String {
         self.text("user_agent").to_owned()
     }

@@ -337,6 +337,7 @@ fn worker_settings(settings: &Settings) -> bits_worker::run::Settings {
         response_timeout: settings.seconds("response_timeout"),
         idle_timeout: settings.seconds("idle_timeout"),
         extra_ca: settings.extra_ca(),
+        crl: settings.crl(),
         user_agent: settings.user_agent(),
         proxies: settings.proxies(),
     }

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{KerberosEnvironment, Policy, ServiceName};
-use crate::http::{AttemptIdentity, Client, HttpSettings, OwnersWords, TlsTrust};
+use crate::http::{AttemptIdentity, Client, HttpSettings, OwnersWords, Pool, TlsOptions, TlsTrust};
 use crate::link::{Assignment, FromWorker};
 use crate::sink::Sink;
 use crate::transfer::download;
@@ -28,6 +28,7 @@ pub(crate) struct Surroundings {
     pub(crate) boot: BootId,
     pub(crate) http: Arc<HttpSettings>,
     pub(crate) trust: Arc<TlsTrust>,
+    pub(crate) pool: Pool,
     /// The proxies of the settings.
     pub(crate) proxies: ProxyEnvironment,
 }
@@ -35,6 +36,7 @@ pub(crate) struct Surroundings {
 /// Carries out `assignment`.
 pub(crate) async fn carry_out(assignment: Assignment, around: Surroundings, mut line: Line) {
     let attempt = assignment.attempt;
+    let redirects = assignment.http.security;
     let (files, mut client) = match client(assignment, &around) {
         Ok(ready) => ready,
         Err(error) => {
@@ -49,6 +51,7 @@ pub(crate) async fn carry_out(assignment: Assignment, around: Surroundings, mut 
         let outcome = match Sink::open(line.job, file).await {
             Ok((sink, found)) => {
                 let plan = DownloadPlan::new(attempt, file, found, around.boot, line.now());
+                let plan = plan.with_redirects(redirects);
                 download(plan, file.index, &mut client, sink, &mut line).await
             }
             Err(error) => Outcome::Failed(error),
@@ -68,6 +71,11 @@ pub(crate) async fn carry_out(assignment: Assignment, around: Surroundings, mut 
 /// The HTTP of `assignment`, and its files.
 fn client(assignment: Assignment, around: &Surroundings) -> Result<(Vec<File>, Client), JobError> {
     let Assignment { files, credentials, secret_refused, http, secret_headers, environment, .. } = assignment;
+    let tls = TlsOptions {
+        flags: http.security,
+        certificate: http.client_certificate,
+        passphrase: assignment.certificate_passphrase,
+    };
     let proxies = ProxyRules::new(&http.proxy, &environment.proxies, &around.proxies)?;
     let krb5_config = environment.krb5_config.as_deref();
     let identity = AttemptIdentity {
@@ -83,7 +91,15 @@ fn client(assignment: Assignment, around: &Surroundings) -> Result<(Vec<File>, C
         service: http.service_name.as_deref().map(service_name).transpose()?,
     };
     let words = OwnersWords { method: http.method, headers: http.headers, secret_headers };
-    let client = Client::new(around.http.clone(), around.trust.clone(), proxies, words, identity);
+    let client = Client::new(
+        around.http.clone(),
+        around.trust.clone(),
+        around.pool.clone(),
+        tls,
+        proxies,
+        words,
+        identity,
+    );
     Ok((files, client))
 }
 

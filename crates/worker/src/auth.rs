@@ -17,7 +17,7 @@ mod basic;
 mod binding;
 mod challenge;
 mod classify;
-mod der;
+pub(crate) mod der;
 mod digest;
 mod dns;
 #[cfg(any(test, fuzzing))]

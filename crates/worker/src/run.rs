@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::attempt::{Line, Surroundings, carry_out};
 use crate::closing;
-use crate::http::{HttpSettings, Timeouts, TlsTrust, UserAgent, UserAgentError};
+use crate::http::{HttpSettings, Pool, Timeouts, TlsTrust, UserAgent, UserAgentError};
 use crate::link::{
     Assignment, CheckOptions, CheckTicket, DestinationRefusal, FromWorker, ToWorker, WorkerEnd,
 };
@@ -37,6 +37,8 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// A PEM file with authorities to be trusted beside those of the system.
     pub extra_ca: Option<PathBuf>,
+    /// A file of lists of revoked certificates, PEM or DER, beside those that certificates name.
+    pub crl: Option<PathBuf>,
     /// What we call ourselves; when empty `OpenBITS/` and our version.
     pub user_agent: String,
     /// The proxies of jobs that name none and whose owner's environment names none.
@@ -50,6 +52,7 @@ impl Default for Settings {
             response_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(60),
             extra_ca: None,
+            crl: None,
             user_agent: String::new(),
             proxies: ProxyEnvironment::default(),
         }
@@ -98,7 +101,8 @@ impl Worker {
         let around = Surroundings {
             boot,
             http: Arc::new(HttpSettings { timeouts, user_agent }),
-            trust: Arc::new(TlsTrust::new(settings.extra_ca)),
+            trust: Arc::new(TlsTrust::new(settings.extra_ca, settings.crl)),
+            pool: Pool::default(),
             proxies: settings.proxies,
         };
         Ok(Self { around })

@@ -24,6 +24,7 @@ use super::head::{BodyLength, ResponseHead};
 use super::{redirect, validators};
 use crate::error::{Code, ErrorContext, JobError};
 use crate::file::{BootId, File, FileIndex, Validator};
+use crate::http_options::SecurityFlags;
 use crate::job::Attempt;
 use crate::queue::Report;
 use crate::remote_name::RemoteName;
@@ -48,6 +49,7 @@ pub struct DownloadPlan {
     /// Where redirects have led.
     target: RemoteName,
     redirects: u32,
+    redirect_policy: SecurityFlags,
 
     step: Step,
     /// The version whose bytes the partial file holds; none while it holds nothing of worth.
@@ -191,6 +193,7 @@ impl DownloadPlan {
             remote_name: file.remote_name.clone(),
             target: file.remote_name.clone(),
             redirects: 0,
+            redirect_policy: SecurityFlags::default(),
             step: Step::Ask,
             version,
             trimmed: false,
@@ -218,6 +221,13 @@ impl DownloadPlan {
             _ => {}
         }
         plan
+    }
+
+    /// Follows redirects as `policy` has it, of which nothing else is looked at.
+    #[must_use]
+    pub fn with_redirects(mut self, policy: SecurityFlags) -> Self {
+        self.redirect_policy = policy;
+        self
     }
 
     /// What is to be done at `now`.
@@ -466,7 +476,7 @@ impl DownloadPlan {
     }
 
     fn follow(&mut self, head: &ResponseHead) {
-        match redirect::target(&self.target, head, self.redirects) {
+        match redirect::target(&self.target, head, self.redirects, self.redirect_policy) {
             Ok(target) => {
                 self.redirects += 1;
                 self.target = target;

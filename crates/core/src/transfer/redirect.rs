@@ -5,6 +5,7 @@ use alloc::string::String;
 
 use super::error::shown;
 use super::head::ResponseHead;
+use crate::http_options::SecurityFlags;
 use crate::remote_name::{RemoteName, RemoteNameError};
 
 /// Redirects followed for one request; what most browsers and tools take. A loop ends here too.
@@ -15,11 +16,16 @@ pub(super) fn is_redirect(status: u16) -> bool {
     matches!(status, 301 | 302 | 303 | 307 | 308)
 }
 
-/// Where `head`, the answer from `from`, leads.
+/// Where `head`, the answer from `from`, leads, if `policy` lets one go there.
 ///
 /// # Errors
 /// A sentence for a person.
-pub(super) fn target(from: &RemoteName, head: &ResponseHead, followed: u32) -> Result<RemoteName, String> {
+pub(super) fn target(
+    from: &RemoteName,
+    head: &ResponseHead,
+    followed: u32,
+    policy: SecurityFlags,
+) -> Result<RemoteName, String> {
     if followed >= REDIRECTS_MAX {
         return Err(format!(
             "{} leads to yet another address after {REDIRECTS_MAX} redirects; the server sends in circles",
@@ -43,7 +49,14 @@ pub(super) fn target(from: &RemoteName, head: &ResponseHead, followed: u32) -> R
         }
         other => format!("{} redirects to an address that is none: {other}", shown(from)),
     })?;
-    if from.is_tls() && !to.is_tls() {
+    if policy.has(SecurityFlags::REDIRECT_DISALLOW) {
+        return Err(format!(
+            "{} redirects to {}, and the job is not to follow redirects; give that address if it is the one",
+            shown(from),
+            shown(&to)
+        ));
+    }
+    if from.is_tls() && !to.is_tls() && !policy.has(SecurityFlags::REDIRECT_HTTPS_TO_HTTP) {
         return Err(format!(
             "{} redirects from https to http ({}), which is refused; give that address if you trust it",
             shown(from),

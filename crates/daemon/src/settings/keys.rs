@@ -67,6 +67,13 @@ pub(crate) const KEYS: &[Key] = &[
     jobs("background_jobs_max", 4, "Jobs of high, normal and low priority that run at a time."),
     seconds("connect_timeout", 30, 1, "Seconds for one attempt to connect to a server."),
     Key {
+        name: "crl",
+        kind: Kind::Path,
+        expected: "an absolute path of a PEM or DER file, or empty",
+        meaning: "Lists of revoked certificates, for jobs that check revocation, beside those the certificates name.",
+        text: "",
+    },
+    Key {
         name: "extra_ca",
         kind: Kind::Path,
         expected: "an absolute path of a PEM file, or empty",

@@ -4,31 +4,31 @@
 
 /// One element: its tag octet and its contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Element<'a> {
-    pub(super) tag: u8,
-    pub(super) contents: &'a [u8],
+pub(crate) struct Element<'a> {
+    pub(crate) tag: u8,
+    pub(crate) contents: &'a [u8],
 }
 
-pub(super) const INTEGER: u8 = 0x02;
-pub(super) const OCTET_STRING: u8 = 0x04;
-pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
-pub(super) const ENUMERATED: u8 = 0x0A;
-pub(super) const GENERALIZED_TIME: u8 = 0x18;
-pub(super) const GENERAL_STRING: u8 = 0x1B;
-pub(super) const SEQUENCE: u8 = 0x30;
+pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const OCTET_STRING: u8 = 0x04;
+pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
+pub(crate) const ENUMERATED: u8 = 0x0A;
+pub(crate) const GENERALIZED_TIME: u8 = 0x18;
+pub(crate) const GENERAL_STRING: u8 = 0x1B;
+pub(crate) const SEQUENCE: u8 = 0x30;
 
 /// The tag of context-specific field `number`.
-pub(super) const fn field(number: u8) -> u8 {
+pub(crate) const fn field(number: u8) -> u8 {
     0xA0 | number
 }
 
 /// The tag of application type `number`.
-pub(super) const fn application(number: u8) -> u8 {
+pub(crate) const fn application(number: u8) -> u8 {
     0x60 | number
 }
 
 /// Reads the first element of `bytes`; what follows it is the second of the pair.
-pub(super) fn read(bytes: &[u8]) -> Option<(Element<'_>, &[u8])> {
+pub(crate) fn read(bytes: &[u8]) -> Option<(Element<'_>, &[u8])> {
     let (&tag, rest) = bytes.split_first()?;
     // Tags of several octets occur in nothing we read.
     if tag & 0x1F == 0x1F {
@@ -51,13 +51,13 @@ pub(super) fn read(bytes: &[u8]) -> Option<(Element<'_>, &[u8])> {
 }
 
 /// The contents of the first element of `bytes`, if it has `tag`.
-pub(super) fn open(bytes: &[u8], tag: u8) -> Option<&[u8]> {
+pub(crate) fn open(bytes: &[u8], tag: u8) -> Option<&[u8]> {
     let (element, _) = read(bytes)?;
     (element.tag == tag).then_some(element.contents)
 }
 
 /// The contents of the first element in the sequence `contents` that has `tag`.
-pub(super) fn find(mut contents: &[u8], tag: u8) -> Option<&[u8]> {
+pub(crate) fn find(mut contents: &[u8], tag: u8) -> Option<&[u8]> {
     while let Some((element, rest)) = read(contents) {
         if element.tag == tag {
             return Some(element.contents);
@@ -69,7 +69,7 @@ pub(super) fn find(mut contents: &[u8], tag: u8) -> Option<&[u8]> {
 
 /// The elements of the sequence `contents` with their contents replaced; nothing when it does not
 /// consist of whole elements, or one cannot be replaced.
-pub(super) fn map(
+pub(crate) fn map(
     mut contents: &[u8],
     mut replace: impl FnMut(Element<'_>) -> Option<Vec<u8>>,
 ) -> Option<Vec<u8>> {
@@ -83,7 +83,7 @@ pub(super) fn map(
 }
 
 /// The number in the contents of an INTEGER or ENUMERATED, if it is one from 0 to 2³¹−1.
-pub(super) fn number(contents: &[u8]) -> Option<u32> {
+pub(crate) fn number(contents: &[u8]) -> Option<u32> {
     if contents.is_empty() || contents.len() > 4 || contents[0] & 0x80 != 0 {
         return None;
     }
@@ -91,7 +91,7 @@ pub(super) fn number(contents: &[u8]) -> Option<u32> {
 }
 
 /// Puts `contents` into an element with `tag`.
-pub(super) fn wrap(tag: u8, contents: &[u8]) -> Vec<u8> {
+pub(crate) fn wrap(tag: u8, contents: &[u8]) -> Vec<u8> {
     let length = u32::try_from(contents.len()).expect("a token is far below 4 GiB");
     let mut bytes = vec![tag];
     if length < 0x80 {

@@ -1,6 +1,7 @@
 //! Asks one thing after the other, proves who asks, and keeps the connection.
 
 mod opening;
+mod revocation;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,10 +13,11 @@ use zeroize::Zeroizing;
 
 use super::body::Body;
 use super::connection::Connection;
+use super::pool::Pool;
 use super::proofs::{AttemptIdentity, Party, Proofs, endless_questions, question_without_answer};
 use super::request::{self, OwnersWords, Proved};
 use super::settings::HttpSettings;
-use super::tls::TlsTrust;
+use super::tls::{AttemptTls, CertificateAsked, Revocations, TlsOptions, TlsTrust, certificate_refused};
 
 /// Requests sent for one answer at most: the legs of each scheme to server and proxy, and one lost
 /// connection each.
@@ -24,11 +26,13 @@ const ROUNDS_MAX: u32 = 40;
 /// The HTTP of one attempt.
 pub(crate) struct Client {
     settings: Arc<HttpSettings>,
-    trust: Arc<TlsTrust>,
+    tls: AttemptTls,
+    revocations: Revocations,
     proxies: ProxyRules,
     words: OwnersWords,
     proofs: Proofs,
     kept: Option<Connection>,
+    pool: Pool,
     /// Proxies that could not be reached in this attempt; they are asked last.
     unreached: Vec<ProxyAddress>,
     notes: Vec<String>,
@@ -59,17 +63,21 @@ impl Client {
     pub(crate) fn new(
         settings: Arc<HttpSettings>,
         trust: Arc<TlsTrust>,
+        pool: Pool,
+        tls: TlsOptions,
         proxies: ProxyRules,
         words: OwnersWords,
         identity: AttemptIdentity,
     ) -> Self {
         Self {
             settings,
-            trust,
+            tls: AttemptTls::new(trust, tls),
+            revocations: Revocations::default(),
             proxies,
             words,
             proofs: Proofs::new(identity),
             kept: None,
+            pool,
             unreached: Vec::new(),
             notes: Vec::new(),
         }
@@ -83,8 +91,11 @@ impl Client {
             let mut connection = self.connection(fetch, server.as_ref()).await?;
             let proxy = connection.route().reader().cloned().map(Party::Proxy);
             let parties = || server.iter().chain(&proxy);
-            let request = self.request(fetch, server.as_ref(), proxy.as_ref()).await?;
+            let (request, is_anonymous) = self.request(fetch, server.as_ref(), proxy.as_ref()).await?;
+            connection.is_anonymous &= is_anonymous && self.tls.is_ordinary();
             let was_used = connection.is_used;
+            let asked = connection.certificate_asked;
+            let authority = connection.authority.clone();
             let parsed = match connection.exchange(&request, &self.settings.timeouts).await {
                 Ok(parsed) => parsed,
                 Err(failed) => {
@@ -95,9 +106,17 @@ impl Client {
                     if failed.nothing_came && (was_used || was_bound) {
                         continue;
                     }
+                    if failed.is_about_our_certificate && asked != CertificateAsked::No {
+                        let given = asked == CertificateAsked::Given;
+                        return Err(certificate_refused(&authority, given, &failed.error.message));
+                    }
                     return Err(FetchError::Transport(failed.error));
                 }
             };
+            if asked == CertificateAsked::InVain && matches!(parsed.head.status, 400 | 403) {
+                let said = format!("it answers {} without one", parsed.head.status);
+                return Err(certificate_refused(&authority, false, &said));
+            }
             let body = Body::new(connection, &parsed, self.settings.timeouts.read_idle);
             let asks = |party: &&Party| party.names().status == parsed.head.status;
             if let Some(proxy) = proxy.as_ref().filter(asks) {
@@ -126,7 +145,16 @@ impl Client {
 
     /// Keeps the connection of a body that is not wanted any more, when it is worth it.
     pub(crate) async fn keep(&mut self, body: Body) {
-        self.kept = body.into_connection().await;
+        let connection = body.into_connection().await;
+        self.put_by();
+        self.kept = connection;
+    }
+
+    /// Lets others have the kept connection, if they may.
+    fn put_by(&mut self) {
+        if let Some(kept) = self.kept.take() {
+            self.pool.put(kept);
+        }
     }
 
     /// Sentences for a person who wants to know more, since last asked.
@@ -152,12 +180,13 @@ impl Client {
         may.then(|| Party::Server(fetch.remote_name.clone()))
     }
 
+    /// The request for `fetch`, and whether nothing in it says who asks.
     async fn request(
         &mut self,
         fetch: &Fetch,
         server: Option<&Party>,
         proxy: Option<&Party>,
-    ) -> Result<Zeroizing<String>, FetchError> {
+    ) -> Result<(Zeroizing<String>, bool), FetchError> {
         let method = self.words.method.as_str();
         let name = &fetch.remote_name;
         let mut proved = Proved::default();
@@ -171,7 +200,9 @@ impl Client {
                 name.as_str()
             }
         };
-        Ok(request::for_file(fetch, target, &self.words, &proved, &self.settings.user_agent))
+        let is_anonymous = proved.is_nothing() && !self.words.tell_secrets(fetch);
+        let request = request::for_file(fetch, target, &self.words, &proved, &self.settings.user_agent);
+        Ok((request, is_anonymous))
     }
 
     /// A server asks who it is speaking to and is not to learn it from us.
@@ -185,6 +216,12 @@ impl Client {
                  its URL alone"
             )
         })
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.put_by();
     }
 }
 

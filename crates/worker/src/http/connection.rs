@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use bits_core::proxy::ProxyAddress;
 use bits_core::remote_name::RemoteName;
 use bits_core::transfer::{TransportError, TransportFault};
+use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -15,6 +16,7 @@ use tokio_rustls::client::TlsStream;
 use super::head::{self, HEAD_BYTES_MAX, ParsedHead};
 use super::route::{Place, Route};
 use super::settings::Timeouts;
+use super::tls::{self, CertificateAsked};
 
 /// Interim answers (1xx) taken before the final one; a server sends one, or two.
 const INTERIM_MAX: u32 = 8;
@@ -33,7 +35,15 @@ impl Stream {
     pub(super) fn certificate(&self) -> Option<&[u8]> {
         match self {
             Self::Plain(_) => None,
-            Self::Tls(tls) => tls.get_ref().1.peer_certificates()?.first().map(|shown| shown.as_ref()),
+            Self::Tls(_) => self.certificates().first().map(|shown| shown.as_ref()),
+        }
+    }
+
+    /// All that it has shown, its own first.
+    fn certificates(&self) -> &[CertificateDer<'static>] {
+        match self {
+            Self::Plain(_) => &[],
+            Self::Tls(tls) => tls.get_ref().1.peer_certificates().unwrap_or_default(),
         }
     }
 
@@ -53,8 +63,12 @@ pub(super) struct Connection {
     pub(super) ahead: Ahead,
     /// Who is at the other end, for messages.
     pub(super) authority: String,
-    origin: RemoteName,
+    pub(super) origin: RemoteName,
     route: Route,
+    /// What became of the server's asking for a certificate.
+    pub(super) certificate_asked: CertificateAsked,
+    /// Whether nobody has proved or shown over it who asks, so that it may be lent.
+    pub(super) is_anonymous: bool,
     /// Whether it has carried an answer before.
     pub(super) is_used: bool,
 }
@@ -91,6 +105,8 @@ pub(super) struct ExchangeError {
     pub(super) error: TransportError,
     /// Nothing came, as when a kept connection had been closed meanwhile.
     pub(super) nothing_came: bool,
+    /// Whether the other side said that it does not go on with the certificate it was shown.
+    pub(super) is_about_our_certificate: bool,
 }
 
 impl Connection {
@@ -101,6 +117,8 @@ impl Connection {
             authority: route.shown(name),
             origin: name.clone(),
             route,
+            certificate_asked: CertificateAsked::No,
+            is_anonymous: true,
             is_used: false,
         }
     }
@@ -122,6 +140,11 @@ impl Connection {
     /// What the other side has shown as its own certificate, in DER.
     pub(super) fn certificate(&self) -> Option<&[u8]> {
         self.stream.as_ref().and_then(Stream::certificate)
+    }
+
+    /// All certificates that the other side has shown, its own first.
+    pub(super) fn certificates(&self) -> &[CertificateDer<'static>] {
+        self.stream.as_ref().map_or(&[], Stream::certificates)
     }
 
     pub(super) fn stream(&mut self) -> &mut Stream {
@@ -152,6 +175,11 @@ impl Connection {
         self.origin.same_origin(name)
     }
 
+    /// The same, and by which way.
+    pub(super) fn leads_as(&self, name: &RemoteName, route: &Route) -> bool {
+        self.leads_to(name) && self.route == *route
+    }
+
     /// The connection, if the server has neither closed it nor said anything since its answer.
     pub(super) fn if_quiet(self) -> Option<Self> {
         let mut byte = [0];
@@ -169,6 +197,7 @@ impl Connection {
         timeouts: &Timeouts,
     ) -> Result<ParsedHead, ExchangeError> {
         let mut nothing_came = true;
+        let mut is_about_our_certificate = false;
         let exchange = async {
             self.stream().write_all(request.as_bytes()).await?;
             self.stream().flush().await?;
@@ -179,7 +208,10 @@ impl Connection {
                 self.is_used = true;
                 return Ok(head);
             }
-            Ok(Err(HeadError::Io(error))) => self.broken(&error),
+            Ok(Err(HeadError::Io(error))) => {
+                is_about_our_certificate = tls::is_about_our_certificate(&error);
+                self.broken(&error)
+            }
             Ok(Err(HeadError::Invalid(why))) => TransportError {
                 fault: TransportFault::InvalidAnswer,
                 message: format!("{} {why}", self.authority),
@@ -189,7 +221,7 @@ impl Connection {
                 message: format!("{} took the request and did not answer in time", self.authority),
             },
         };
-        Err(ExchangeError { error, nothing_came })
+        Err(ExchangeError { error, nothing_came, is_about_our_certificate })
     }
 
     /// What a connection error means.

@@ -28,6 +28,11 @@ impl OwnersWords {
         self.secret_headers.iter().any(|header| header.name.as_str().eq_ignore_ascii_case("authorization"))
     }
 
+    /// Whether a secret of the owner's goes along with `fetch`.
+    pub(super) fn tell_secrets(&self, fetch: &Fetch) -> bool {
+        fetch.with_credentials && !self.secret_headers.is_empty()
+    }
+
     fn said(&self, name: &str) -> bool {
         let is_it = |known: &str| known.eq_ignore_ascii_case(name);
         self.headers.iter().any(|header| is_it(header.name().as_str()))
@@ -39,6 +44,12 @@ impl OwnersWords {
 pub(super) struct Proved {
     pub(super) to_server: Option<Authorization>,
     pub(super) to_proxy: Option<Authorization>,
+}
+
+impl Proved {
+    pub(super) fn is_nothing(&self) -> bool {
+        self.to_server.is_none() && self.to_proxy.is_none()
+    }
 }
 
 /// The request for `fetch`; `target` is path and query, or the whole URL for a proxy that reads it.

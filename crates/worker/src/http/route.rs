@@ -43,13 +43,6 @@ pub(super) enum Place<'a> {
 }
 
 impl Place<'_> {
-    pub(super) fn is_tls(&self) -> bool {
-        match self {
-            Self::Server(name) => name.is_tls(),
-            Self::Proxy(proxy) => proxy.is_tls(),
-        }
-    }
-
     pub(super) fn host(&self) -> &str {
         match self {
             Self::Server(name) => name.host(),

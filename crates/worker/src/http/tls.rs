@@ -1,26 +1,85 @@
-//! Whom we believe, and what it means when we do not.
+//! Whom we believe over TLS, and how we show who we are.
 //!
-//! The authorities are those of the system, and those of one more file if it is named. Client
-//! certificates and revocation lists are not served yet.
+//! The authorities are those of the system, and those of one more file if it is named; a job may
+//! forgive certificates what is wrong with them, have revocations checked, and bring a certificate of
+//! its own. All that is for servers: a proxy that is spoken to over TLS is believed as ever and is
+//! shown nothing.
 
+mod client_certificate;
+mod exceptions;
+mod fault;
+mod revocation;
+mod x509;
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bits_core::transfer::TransportFault;
+use bits_core::http_options::{ClientCertificate, SecurityFlags};
+use bits_core::secret::Secret;
+use rustls::client::ResolvesClientCert;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{CertificateError, ClientConfig};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use self::client_certificate::CertificateError;
+use self::exceptions::ForgivingVerifier;
+use super::client::FetchError;
 use super::connection::Stream;
+use super::settings::Timeouts;
+
+pub(super) use self::fault::{certificate_refused, is_about_our_certificate};
+pub(super) use self::revocation::Revocations;
 
 /// Whom to believe. Read from the system when it is first needed.
 #[derive(Debug)]
 pub(crate) struct TlsTrust {
     extra_ca: Option<PathBuf>,
+    /// Lists of revoked certificates, beside those that certificates name.
+    crl: Option<PathBuf>,
     config: Mutex<Option<Arc<ClientConfig>>>,
+    roots: Mutex<Option<Arc<RootCertStore>>>,
+    /// Hosts that have asked for a certificate and got none: a session that is taken up again does
+    /// not ask again.
+    asking: Mutex<VecDeque<String>>,
+}
+
+/// Hosts remembered to have asked for a certificate.
+const ASKING_MAX: usize = 64;
+
+/// What a job says of its TLS.
+#[derive(Debug, Default)]
+pub(crate) struct TlsOptions {
+    pub(crate) flags: SecurityFlags,
+    pub(crate) certificate: Option<ClientCertificate>,
+    pub(crate) passphrase: Option<Secret>,
+}
+
+/// The TLS of one attempt.
+#[derive(Debug)]
+pub(super) struct AttemptTls {
+    pub(super) trust: Arc<TlsTrust>,
+    options: TlsOptions,
+    /// Made when it is first needed.
+    config: Option<Arc<ClientConfig>>,
+}
+
+/// What became of asking for a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum CertificateAsked {
+    #[default]
+    No,
+    /// And the job has none.
+    InVain,
+    Given,
 }
 
 /// Why there is no TLS.
@@ -33,53 +92,239 @@ pub(super) enum TlsError {
     #[error("`{0}` is no name a certificate could be for")]
     ServerName(String),
     #[error(transparent)]
-    Handshake(#[from] std::io::Error),
+    ClientCertificate(#[from] CertificateError),
+    #[error("{0}")]
+    Revocation(String),
+    #[error(transparent)]
+    Handshake(#[from] io::Error),
+}
+
+tokio::task_local! {
+    /// Whether the handshake that goes on in this task has asked for a certificate.
+    static ASKED: Cell<bool>;
+}
+
+/// Answers a server that asks for a certificate.
+#[derive(Debug)]
+struct OurCertificate(Option<Arc<CertifiedKey>>);
+
+impl ResolvesClientCert for OurCertificate {
+    fn resolve(&self, _hints: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        // Where nobody wants to know there is no cell.
+        let _ = ASKED.try_with(|asked| asked.set(true));
+        self.0.clone()
+    }
+
+    fn has_certs(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+impl AttemptTls {
+    pub(super) fn new(trust: Arc<TlsTrust>, options: TlsOptions) -> Self {
+        Self { trust, options, config: None }
+    }
+
+    pub(super) fn checks_revocation(&self) -> bool {
+        self.options.flags.has(SecurityFlags::CHECK_REVOCATION)
+    }
+
+    /// Whether a server may learn from a certificate who asks.
+    pub(super) fn has_certificate(&self) -> bool {
+        self.options.certificate.is_some()
+    }
+
+    /// Whether all connections of all jobs that say so are alike.
+    pub(super) fn is_ordinary(&self) -> bool {
+        self.options.flags.mask() & CONNECTION_FLAGS == 0 && !self.has_certificate()
+    }
+
+    /// Agrees on TLS with `host`, which a sentence calls `shown`, at the other end of `stream`.
+    pub(super) async fn secure(
+        &mut self,
+        host: &str,
+        shown: &str,
+        stream: Stream,
+        timeouts: &Timeouts,
+    ) -> Result<(Stream, CertificateAsked), FetchError> {
+        let config = self.config().map_err(|error| fault::fault_of(&error, shown))?;
+        let (secured, asked) =
+            ASKED.scope(Cell::new(false), handshake(config, host, shown, stream, timeouts)).await;
+        let asked = match (asked || self.trust.is_asking(host), self.has_certificate()) {
+            (false, _) => CertificateAsked::No,
+            (true, true) => CertificateAsked::Given,
+            (true, false) => {
+                self.trust.remember_asking(host);
+                CertificateAsked::InVain
+            }
+        };
+        match secured {
+            Ok(stream) => Ok((stream, asked)),
+            Err(TlsError::Handshake(io))
+                if asked != CertificateAsked::No && is_about_our_certificate(&io) =>
+            {
+                Err(certificate_refused(shown, asked == CertificateAsked::Given, &io.to_string()))
+            }
+            Err(error) => Err(fault::fault_of(&error, shown)),
+        }
+    }
+
+    fn config(&mut self) -> Result<Arc<ClientConfig>, TlsError> {
+        if let Some(config) = &self.config {
+            return Ok(config.clone());
+        }
+        let flags = self.options.flags;
+        let config = if !ForgivingVerifier::is_needed(flags) && self.options.certificate.is_none() {
+            self.trust.config()?
+        } else {
+            let certificate = self.options.certificate.as_ref();
+            let passphrase = self.options.passphrase.take();
+            let certificate =
+                certificate.map(|which| client_certificate::load(which, passphrase.as_ref())).transpose()?;
+            let verifier: Arc<dyn ServerCertVerifier> = match ForgivingVerifier::is_needed(flags) {
+                true => Arc::new(ForgivingVerifier::new(flags, self.trust.roots()?, provider())),
+                false => self.trust.verifier()?,
+            };
+            Arc::new(config(verifier, certificate.map(Arc::new))?)
+        };
+        Ok(self.config.insert(config).clone())
+    }
+}
+
+/// Flags by which a connection is another one than without them.
+const CONNECTION_FLAGS: u32 = 0x001f;
+
+async fn handshake(
+    config: Arc<ClientConfig>,
+    host: &str,
+    shown: &str,
+    stream: Stream,
+    timeouts: &Timeouts,
+) -> (Result<Stream, TlsError>, bool) {
+    let secured = match timeout(timeouts.connect, connect(config, host, stream)).await {
+        Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(stream))),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(TlsError::Handshake(io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("{shown} took the connection and did not agree on TLS in time"),
+        ))),
+    };
+    (secured, ASKED.try_with(Cell::get).unwrap_or(false))
+}
+
+async fn connect(
+    config: Arc<ClientConfig>,
+    host: &str,
+    stream: Stream,
+) -> Result<TlsStream<Stream>, TlsError> {
+    let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
+        .map_err(|_| TlsError::ServerName(host.to_owned()))?;
+    Ok(TlsConnector::from(config).connect(name, stream).await?)
 }
 
 impl TlsTrust {
-    pub(crate) fn new(extra_ca: Option<PathBuf>) -> Self {
-        Self { extra_ca, config: Mutex::new(None) }
+    pub(crate) fn new(extra_ca: Option<PathBuf>, crl: Option<PathBuf>) -> Self {
+        Self { extra_ca, crl, config: Mutex::default(), roots: Mutex::default(), asking: Mutex::default() }
     }
 
-    /// Agrees with `host` on how to be secure over `stream`.
-    pub(super) async fn secure(&self, host: &str, stream: Stream) -> Result<TlsStream<Stream>, TlsError> {
-        let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
-            .map_err(|_| TlsError::ServerName(host.to_owned()))?;
-        let connector = TlsConnector::from(self.config()?);
-        Ok(connector.connect(name, stream).await?)
+    /// Agrees on TLS with the proxy `host`.
+    pub(super) async fn secure_proxy(
+        &self,
+        host: &str,
+        shown: &str,
+        stream: Stream,
+        timeouts: &Timeouts,
+    ) -> Result<Stream, FetchError> {
+        let config = self.config().map_err(|error| fault::fault_of(&error, shown))?;
+        let (secured, _) = handshake(config, host, shown, stream, timeouts).await;
+        secured.map_err(|error| fault::fault_of(&error, shown))
     }
 
-    /// The same for all connections. What failed is tried again for the next one.
+    /// The same for all connections of ordinary jobs. What failed is tried again for the next one.
     fn config(&self) -> Result<Arc<ClientConfig>, TlsError> {
         let mut known = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(config) = &*known {
             return Ok(config.clone());
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let made = config(self.verifier()?, None)?;
+        Ok(known.insert(Arc::new(made)).clone())
+    }
+
+    fn verifier(&self) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
         let extra = self.extra_ca.as_deref().map_or(Ok(Vec::new()), read_authorities)?;
-        let verifier =
-            Verifier::new_with_extra_roots(extra, provider.clone()).map_err(TlsError::Authorities)?;
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(TlsError::Authorities)?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(known.insert(Arc::new(config)).clone())
+        let verifier = Verifier::new_with_extra_roots(extra, provider()).map_err(TlsError::Authorities)?;
+        Ok(Arc::new(verifier))
+    }
+
+    /// The authorities, for checks that the system's verifier does not do.
+    fn roots(&self) -> Result<Arc<RootCertStore>, TlsError> {
+        let mut known = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(roots) = &*known {
+            return Ok(roots.clone());
+        }
+        let mut roots = RootCertStore::empty();
+        // As the system's verifier does, what cannot be read or parsed is passed over.
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        for extra in self.extra_ca.as_deref().map_or(Ok(Vec::new()), read_authorities)? {
+            roots.add(extra).map_err(TlsError::Authorities)?;
+        }
+        Ok(known.insert(Arc::new(roots)).clone())
+    }
+
+    /// The lists of the file that the settings name.
+    fn own_lists(&self) -> Result<Vec<Vec<u8>>, TlsError> {
+        let Some(path) = &self.crl else { return Ok(Vec::new()) };
+        let failed = |reason: String| {
+            TlsError::Revocation(format!("the list in {} cannot be read: {reason}", path.display()))
+        };
+        let bytes = read_limited(path).map_err(failed)?;
+        if bytes.first() == Some(&0x30) {
+            return Ok(vec![bytes]);
+        }
+        let lists: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(&bytes).collect();
+        let lists = lists.map_err(|error| failed(error.to_string()))?;
+        Ok(lists.into_iter().map(|list| list.to_vec()).collect())
+    }
+
+    fn is_asking(&self, host: &str) -> bool {
+        self.asking.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|known| known == host)
+    }
+
+    fn remember_asking(&self, host: &str) {
+        let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        if !asking.iter().any(|known| known == host) {
+            if asking.len() == ASKING_MAX {
+                asking.pop_front();
+            }
+            asking.push_back(host.to_owned());
+        }
     }
 }
 
-/// Bytes a file of authorities may have; the system's own has a quarter of a million.
-const AUTHORITIES_BYTES_MAX: u64 = 16 * 1024 * 1024;
+fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn config(
+    verifier: Arc<dyn ServerCertVerifier>,
+    certificate: Option<Arc<CertifiedKey>>,
+) -> Result<ClientConfig, TlsError> {
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Authorities)?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_client_cert_resolver(Arc::new(OurCertificate(certificate)));
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// Bytes a file of authorities or revocations may have; the system's own has a quarter of a million.
+const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 fn read_authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let failed = |reason: String| TlsError::ExtraAuthorities { path: path.into(), reason };
-    let size = std::fs::metadata(path).map_err(|error| failed(error.to_string()))?.len();
-    if size > AUTHORITIES_BYTES_MAX {
-        return Err(failed("the file is too large".to_owned()));
-    }
-    let pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    let pem = read_limited(path).map_err(failed)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match found {
         Ok(found) if found.is_empty() => Err(failed("no certificate is in it".to_owned())),
@@ -88,46 +333,10 @@ fn read_authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsErro
     }
 }
 
-/// What a failed handshake with `authority` means, with a sentence for a person.
-pub(super) fn fault_of(error: &TlsError, authority: &str) -> (TransportFault, String) {
-    let TlsError::Handshake(io) = error else {
-        return (TransportFault::Tls, format!("TLS with {authority} is not possible: {error}"));
-    };
-    let Some(error) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
-        return (
-            TransportFault::Aborted,
-            format!("the connection to {authority} broke while TLS was agreed on: {io}"),
-        );
-    };
-    let rustls::Error::InvalidCertificate(why) = error else {
-        return (TransportFault::Tls, format!("TLS with {authority} is not possible: {error}"));
-    };
-    use CertificateError as E;
-    match why {
-        E::Expired | E::ExpiredContext { .. } => (
-            TransportFault::CertificateDate,
-            format!(
-                "the certificate of {authority} has expired; if it has not, look at this machine's clock"
-            ),
-        ),
-        E::NotValidYet | E::NotValidYetContext { .. } => (
-            TransportFault::CertificateDate,
-            format!("the certificate of {authority} is not valid yet; look at this machine's clock"),
-        ),
-        E::NotValidForName | E::NotValidForNameContext { .. } => (
-            TransportFault::CertificateHostName,
-            format!("the certificate that {authority} shows is for other names"),
-        ),
-        E::UnknownIssuer => (
-            TransportFault::UnknownAuthority,
-            format!(
-                "nobody this machine trusts stands for the certificate of {authority}; if you trust its \
-                 authority, add that to the certificates of the system"
-            ),
-        ),
-        E::Revoked => {
-            (TransportFault::CertificateRevoked, format!("the certificate of {authority} has been revoked"))
-        }
-        other => (TransportFault::Tls, format!("the certificate of {authority} is not accepted: {other}")),
+fn read_limited(path: &Path) -> Result<Vec<u8>, String> {
+    let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if size > FILE_BYTES_MAX {
+        return Err("the file is too large".to_owned());
     }
+    std::fs::read(path).map_err(|error| error.to_string())
 }

@@ -233,11 +233,13 @@ impl Broker {
     }
 
     pub(crate) fn partial_path(&self, index: u32) -> PathBuf {
-        let name = bits_platform::files::partial_name(
-            std::ffi::OsStr::new(&index.to_string()),
-            &self.job.to_string(),
-            index,
-        );
+        self.partial_of(&index.to_string(), index)
+    }
+
+    /// The partial file number `index` of a destination called `name`.
+    pub(crate) fn partial_of(&self, name: &str, index: u32) -> PathBuf {
+        let name =
+            bits_platform::files::partial_name(std::ffi::OsStr::new(name), &self.job.to_string(), index);
         self.folder.path().join(name)
     }
 

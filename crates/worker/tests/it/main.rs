@@ -4,12 +4,15 @@
 
 mod binding;
 mod broker;
+mod client_certificates;
 mod closing;
 mod downloads;
+mod exceptions;
 mod files;
 mod framing;
 mod headers;
 mod large;
+mod lending;
 mod origin;
 mod proxies;
 mod secure;

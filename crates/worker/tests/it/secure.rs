@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bits_core::error::Code;
+use bits_core::http_options::SecurityFlags;
 use bits_worker::run::Settings;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::TlsAcceptor;
 
 use crate::broker::Broker;
@@ -17,13 +20,22 @@ pub(crate) fn certificate(name: &str) -> PathBuf {
 }
 
 pub(crate) async fn secure_origin(script: Vec<Vec<Step>>, shown: &str) -> Origin {
+    secure_origin_with(script, shown, WebPkiClientVerifier::no_client_auth()).await
+}
+
+/// The same with something to say to its clients' certificates.
+pub(crate) async fn secure_origin_with(
+    script: Vec<Vec<Step>>,
+    shown: &str,
+    clients: Arc<dyn ClientCertVerifier>,
+) -> Origin {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let chain = vec![CertificateDer::from_pem_file(certificate(shown)).unwrap()];
     let key = PrivateKeyDer::from_pem_file(certificate("server.key")).unwrap();
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients)
         .with_single_cert(chain, key)
         .unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
@@ -90,6 +102,45 @@ async fn a_server_that_does_not_speak_tls_is_a_fatal_error() {
     });
     let error = Broker::new(&[format!("https://127.0.0.1:{port}/a")]).run().await.error();
     assert_eq!((error.code, error.transient), (Code(0x8007_2F8F), false), "{}", error.message);
+}
+
+#[tokio::test]
+async fn redirects_are_followed_as_the_job_has_it() {
+    const DISALLOW: u32 = SecurityFlags::REDIRECT_DISALLOW;
+    const DOWN: u32 = SecurityFlags::REDIRECT_HTTPS_TO_HTTP;
+    for (from_tls, mask, is_followed) in [
+        (false, 0, true),
+        (false, DISALLOW, false),
+        (true, 0, false),
+        (true, DOWN, true),
+        (true, DOWN | DISALLOW, false),
+    ] {
+        let to = Origin::start(vec![vec![answer("200 OK", b"there")]]).await;
+        let redirect = vec![vec![answer(&format!("302 Found\r\nLocation: {}", to.url("/b")), b"")]];
+        let (origin, from) = if from_tls {
+            let origin = secure_origin(redirect, "server.pem").await;
+            let from = url("localhost", &origin);
+            (origin, from)
+        } else {
+            let origin = Origin::start(redirect).await;
+            let from = origin.url("/a");
+            (origin, from)
+        };
+        let mut broker = Broker::with(&[from], trusting());
+        broker.http.security = SecurityFlags::from_mask(mask).unwrap();
+        broker.secret_headers = vec![("Authorization", "Bearer 123")];
+        let ended = broker.run().await;
+        assert_eq!(to.requests().len(), usize::from(is_followed), "{mask:#x}");
+        assert_eq!(to.asked("Authorization").into_iter().flatten().count(), 0);
+        assert_eq!(origin.asked("Authorization"), [Some("Bearer 123".to_owned())]);
+        if is_followed {
+            ended.ok();
+        } else {
+            let error = ended.error();
+            assert_eq!((error.code, error.transient), (Code::http(302), false), "{}", error.message);
+            assert!(error.message.contains(&to.url("/b")), "{}", error.message);
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The security packages' codes: `SEC_*`, `0x8009_03xx`, and the `NTSTATUS` values that logons
+//! The security packages' codes: `SEC_*`, `0x8009_03xx`, those of certificates, `CRYPT_*`, `0x8009_2xxx`, and the `NTSTATUS` values that logons
 //! fail with (`credentials.md` §1.8).
 //!
 //! Only words: which of them a failed attempt ends in is for whoever speaks the scheme to say.
@@ -100,6 +100,9 @@ pub(super) const SECURITY: &[Row] = table! {
     0x8009_0363, SEC_E_MUTUAL_AUTH_FAILED, Never:
         "The server could not prove that it is the one it claims to be.",
         "Do not trust what this address sends until its administrator has explained it.";
+    0x8009_2004, CRYPT_E_NOT_FOUND, Never:
+        "There is no client certificate as it was named.",
+        "Check the fingerprint or the subject, and the folder; then run `bits resume JOB`.";
     0xC000_000D, STATUS_INVALID_PARAMETER, Never:
         "Something given with the request is not valid.",
         "The message that came with the code names what, and what would be right.";

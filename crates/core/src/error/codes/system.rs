@@ -37,6 +37,9 @@ pub(super) const SYSTEM: &[Row] = table! {
     80, ERROR_FILE_EXISTS, Never:
         "There is a file of that name already, and it was not to be replaced.",
         "Move the existing file away or choose another name.";
+    86, ERROR_INVALID_PASSWORD, Never:
+        "The passphrase does not open the key of the client certificate, or there is none.",
+        "Give the passphrase again, then run `bits resume JOB`.";
     87, ERROR_INVALID_PARAMETER, Never:
         "Something given with the request is not valid.",
         "The message that came with the code names what, and what would be right.";
@@ -102,7 +105,7 @@ pub(super) const SYSTEM: &[Row] = table! {
         "Check the host in the address; it must be one that the certificate names.";
     12044, ERROR_WINHTTP_CLIENT_AUTH_CERT_NEEDED, Never:
         "The server wants a certificate from you.",
-        "Use an address that takes a user name and password instead.";
+        "Give the job a client certificate, then run `bits resume JOB`.";
     12045, ERROR_WINHTTP_SECURE_INVALID_CA, Never:
         "Nobody whom this machine trusts has signed the server's certificate.",
         "If the server is yours, add its CA to the system's trust store (`update-ca-certificates`).";

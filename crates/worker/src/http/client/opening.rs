@@ -11,10 +11,12 @@ use bits_core::transfer::{Fetch, ResponseHead, TransportError, TransportFault, s
 use super::{Client, FetchError};
 use crate::http::body::Body;
 use crate::http::connection::{Connection, Stream};
-use crate::http::dial::{dial, secure};
+use crate::http::dial::dial;
 use crate::http::proofs::{Party, endless_questions};
 use crate::http::request;
 use crate::http::route::{Place, Route};
+use crate::http::settings::Timeouts;
+use crate::http::tls::TlsTrust;
 
 /// Requests sent for one tunnel at most: the legs of each scheme, and one lost connection each.
 const TUNNEL_ROUNDS_MAX: u32 = 20;
@@ -27,11 +29,19 @@ impl Client {
         server: Option<&Party>,
     ) -> Result<Connection, FetchError> {
         let name = &fetch.remote_name;
-        let kept = self.kept.take().filter(|kept| kept.leads_to(name));
-        if let Some(connection) = kept.and_then(Connection::if_quiet) {
+        if self.kept.as_ref().is_some_and(|kept| !kept.leads_to(name)) {
+            self.put_by();
+        }
+        if let Some(connection) = self.kept.take().and_then(Connection::if_quiet) {
             return Ok(connection);
         }
-        let connection = self.open(name).await?;
+        let connection = match self.lent(name) {
+            Some(connection) => connection,
+            None => self.open(name).await?,
+        };
+        if name.is_tls() && self.tls.checks_revocation() {
+            self.check_revocation(&connection).await?;
+        }
         // What a proxy that reads along has shown says nothing about the server.
         let certificate = match connection.route() {
             Route::Direct | Route::Tunnelled(_) => connection.certificate(),
@@ -46,28 +56,65 @@ impl Client {
         Ok(connection)
     }
 
-    async fn open(&mut self, name: &RemoteName) -> Result<Connection, FetchError> {
-        let mut proxies: Vec<_> = self.proxies.proxies_for(name).into_iter().cloned().collect();
-        if proxies.is_empty() {
-            let stream = dial(Place::Server(name), &self.settings.timeouts, &self.trust).await?;
-            return Ok(Connection::new(stream, name, Route::Direct));
+    /// A connection that another job, or this one, has left for others.
+    fn lent(&self, name: &RemoteName) -> Option<Connection> {
+        if name.is_tls() && !self.tls.is_ordinary() {
+            return None;
         }
+        let route = match (self.proxies_in_order(name).into_iter().next(), name.is_tls()) {
+            (None, _) => Route::Direct,
+            (Some(proxy), true) => Route::Tunnelled(proxy),
+            (Some(proxy), false) => Route::Forwarded(proxy),
+        };
+        self.pool.take(name, &route)
+    }
+
+    fn proxies_in_order(&self, name: &RemoteName) -> Vec<ProxyAddress> {
+        let mut proxies: Vec<_> = self.proxies.proxies_for(name).into_iter().cloned().collect();
         proxies.sort_by_key(|proxy| self.unreached.contains(proxy));
+        proxies
+    }
+
+    /// A new connection to where the server of `name` is reached.
+    pub(super) async fn open(&mut self, name: &RemoteName) -> Result<Connection, FetchError> {
+        let proxies = self.proxies_in_order(name);
+        if proxies.is_empty() {
+            let stream = dial(Place::Server(name), &self.settings.timeouts).await?;
+            return self.secured(stream, name, Route::Direct).await;
+        }
         let mut failed = None;
         for proxy in proxies {
-            match dial(Place::Proxy(&proxy), &self.settings.timeouts, &self.trust).await {
+            match reach(&proxy, &self.settings.timeouts, &self.tls.trust).await {
                 Ok(stream) if name.is_tls() => return self.tunnel(stream, proxy, name).await,
                 Ok(stream) => return Ok(Connection::new(stream, name, Route::Forwarded(proxy))),
                 Err(error) => {
                     self.unreached.retain(|known| *known != proxy);
                     self.unreached.push(proxy);
-                    if let Some(TransportError { message, .. }) = failed.replace(error) {
-                        self.notes.push(message);
+                    if let Some(before) = failed.replace(error) {
+                        self.notes.push(message_of(before));
                     }
                 }
             }
         }
-        Err(FetchError::Transport(failed.expect("there is a proxy")))
+        Err(failed.expect("there is a proxy"))
+    }
+
+    /// The connection to the server of `name` over `stream`, which leads there, and TLS if it is to be.
+    async fn secured(
+        &mut self,
+        stream: Stream,
+        name: &RemoteName,
+        route: Route,
+    ) -> Result<Connection, FetchError> {
+        if !name.is_tls() {
+            return Ok(Connection::new(stream, name, route));
+        }
+        let (shown, timeouts) = (route.shown(name), self.settings.timeouts);
+        let (stream, asked) = self.tls.secure(name.host(), &shown, stream, &timeouts).await?;
+        let mut connection = Connection::new(stream, name, route);
+        connection.certificate_asked = asked;
+        connection.is_anonymous = self.tls.is_ordinary();
+        Ok(connection)
     }
 
     /// Has `proxy`, at the other end of `stream`, pass bytes on to the server of `name`, and agrees
@@ -87,12 +134,13 @@ impl Client {
             let mut connection = match kept.take() {
                 Some(connection) => connection,
                 None => {
-                    let stream = dial(Place::Proxy(&proxy), &timeouts, &self.trust).await?;
+                    let stream = reach(&proxy, &timeouts, &self.tls.trust).await?;
                     self.proofs.connected(&party, stream.certificate())?;
                     Connection::to_proxy(stream, name, &proxy)
                 }
             };
             let authorization = self.proofs.authorization(&party, "CONNECT", &place).await?;
+            connection.is_anonymous &= authorization.is_none();
             let request = request::for_tunnel(&place, authorization.as_ref(), &self.settings.user_agent);
             let was_used = connection.is_used;
             let parsed = match connection.exchange(&request, &timeouts).await {
@@ -123,13 +171,29 @@ impl Client {
                     message: format!("the proxy {proxy} spoke into the tunnel to {place} that was just made"),
                 }));
             }
-            let route = Route::Tunnelled(proxy);
-            let stream =
-                secure(name.host(), &route.shown(name), connection.into_stream(), &timeouts, &self.trust)
-                    .await?;
-            return Ok(Connection::new(stream, name, route));
+            let is_anonymous = connection.is_anonymous;
+            let mut inner = self.secured(connection.into_stream(), name, Route::Tunnelled(proxy)).await?;
+            inner.is_anonymous &= is_anonymous;
+            return Ok(inner);
         }
         Err(endless_questions(&party))
+    }
+}
+
+/// A connection to `proxy`.
+async fn reach(proxy: &ProxyAddress, timeouts: &Timeouts, trust: &TlsTrust) -> Result<Stream, FetchError> {
+    let place = Place::Proxy(proxy);
+    let stream = dial(place, timeouts).await?;
+    match proxy.is_tls() {
+        true => trust.secure_proxy(proxy.host(), &place.to_string(), stream, timeouts).await,
+        false => Ok(stream),
+    }
+}
+
+fn message_of(error: FetchError) -> String {
+    match error {
+        FetchError::Transport(error) => error.message,
+        FetchError::Refused(error) => error.message,
     }
 }
 

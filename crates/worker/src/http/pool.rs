@@ -1,0 +1,97 @@
+//! Connections that wait for their next request, whichever job of the owner makes it.
+//!
+//! Only those are lent over which nobody has proved or shown who asks, neither to the server nor to a
+//! proxy, and which were made as every job makes them: a connection that carries one job's identity
+//! ends with that job. A worker serves one owner, so the pool does.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bits_core::remote_name::RemoteName;
+use tokio::time::{Instant, sleep_until};
+
+use super::connection::Connection;
+use super::route::Route;
+
+/// Connections that wait at a time; each is a file of the system's, here and at a server.
+const WAITING_MAX: usize = 32;
+/// Of those to one server: more would take part of what it has for others.
+const WAITING_AT_ONE_MAX: usize = 4;
+/// How long one waits. Many servers close theirs after a minute, some after five seconds; a
+/// connection that was closed is seen when it is taken.
+const IDLE_TIME: Duration = Duration::from_secs(30);
+
+/// Connections that wait.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Pool(Arc<Mutex<Waiting>>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    /// In the order they came.
+    connections: Vec<(Connection, Instant)>,
+    /// Whether somebody looks after the time.
+    is_watched: bool,
+}
+
+impl Pool {
+    /// Lets `connection` wait, if it may be lent.
+    pub(super) fn put(&self, connection: Connection) {
+        if !connection.is_anonymous {
+            return;
+        }
+        let mut waiting = self.lock();
+        let is_like = |other: &Connection| other.leads_as(&connection.origin, connection.route());
+        let alike = waiting.connections.iter().filter(|(other, _)| is_like(other)).count();
+        let oldest = match alike >= WAITING_AT_ONE_MAX {
+            true => waiting.connections.iter().position(|(other, _)| is_like(other)),
+            false => (waiting.connections.len() >= WAITING_MAX).then_some(0),
+        };
+        if let Some(oldest) = oldest {
+            waiting.connections.remove(oldest);
+        }
+        waiting.connections.push((connection, Instant::now() + IDLE_TIME));
+        if !waiting.is_watched {
+            waiting.is_watched = true;
+            let pool = self.clone();
+            tokio::spawn(async move { pool.watch().await });
+        }
+    }
+
+    /// A connection to the server of `name` by `route` over which nothing has come meanwhile; the
+    /// youngest, which is the likeliest to be open.
+    pub(super) fn take(&self, name: &RemoteName, route: &Route) -> Option<Connection> {
+        loop {
+            let taken = {
+                let mut waiting = self.lock();
+                let at = waiting.connections.iter().rposition(|(other, _)| other.leads_as(name, route))?;
+                waiting.connections.remove(at).0
+            };
+            if let Some(quiet) = taken.if_quiet() {
+                return Some(quiet);
+            }
+        }
+    }
+
+    /// Closes what has waited for too long, until nothing waits.
+    async fn watch(&self) {
+        loop {
+            let next = {
+                let mut waiting = self.lock();
+                let now = Instant::now();
+                waiting.connections.retain(|(_, until)| *until > now);
+                match waiting.connections.first() {
+                    Some((_, until)) => *until,
+                    None => {
+                        waiting.is_watched = false;
+                        return;
+                    }
+                }
+            };
+            sleep_until(next).await;
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

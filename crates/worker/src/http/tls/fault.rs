@@ -1,0 +1,123 @@
+//! What failed TLS means, with a sentence for a person.
+
+use bits_core::error::{Code, ErrorContext, JobError};
+use bits_core::transfer::{TransportError, TransportFault};
+use rustls::{AlertDescription, CertificateError};
+
+use super::TlsError;
+use crate::http::client::FetchError;
+
+/// What `error`, met with `authority`, means.
+pub(super) fn fault_of(error: &TlsError, authority: &str) -> FetchError {
+    let fault = |fault, message| FetchError::Transport(TransportError { fault, message });
+    let io = match error {
+        TlsError::Handshake(io) => io,
+        TlsError::ClientCertificate(error) => return refusal(error.code, error.to_string()),
+        TlsError::Revocation(reason) => {
+            return refusal(
+                Code::REVOCATION_UNKNOWN,
+                format!("whether the certificate of {authority} was revoked is not known: {reason}"),
+            );
+        }
+        _ => {
+            return fault(TransportFault::Tls, format!("TLS with {authority} is not possible: {error}"));
+        }
+    };
+    if io.kind() == std::io::ErrorKind::TimedOut {
+        return fault(TransportFault::TimedOut, io.to_string());
+    }
+    let Some(error) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
+        return fault(
+            TransportFault::Aborted,
+            format!("the connection to {authority} broke while TLS was agreed on: {io}"),
+        );
+    };
+    match error {
+        rustls::Error::InvalidCertificate(why) => {
+            let (kind, message) = certificate_fault(why, authority);
+            fault(kind, message)
+        }
+        _ => fault(TransportFault::Tls, format!("TLS with {authority} is not possible: {error}")),
+    }
+}
+
+fn certificate_fault(why: &CertificateError, authority: &str) -> (TransportFault, String) {
+    use CertificateError as E;
+    match why {
+        E::Expired | E::ExpiredContext { .. } => (
+            TransportFault::CertificateDate,
+            format!(
+                "the certificate of {authority} has expired; if it has not, look at this machine's clock"
+            ),
+        ),
+        E::NotValidYet | E::NotValidYetContext { .. } => (
+            TransportFault::CertificateDate,
+            format!("the certificate of {authority} is not valid yet; look at this machine's clock"),
+        ),
+        E::NotValidForName | E::NotValidForNameContext { .. } => (
+            TransportFault::CertificateHostName,
+            format!("the certificate that {authority} shows is for other names"),
+        ),
+        E::UnknownIssuer => (
+            TransportFault::UnknownAuthority,
+            format!(
+                "nobody this machine trusts stands for the certificate of {authority}; if you trust its \
+                 authority, add that to the certificates of the system"
+            ),
+        ),
+        E::Revoked => {
+            (TransportFault::CertificateRevoked, format!("the certificate of {authority} has been revoked"))
+        }
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => (
+            TransportFault::Tls,
+            format!("the certificate of {authority} is not accepted: it is not made for servers"),
+        ),
+        other => (TransportFault::Tls, format!("the certificate of {authority} is not accepted: {other}")),
+    }
+}
+
+/// Whether `error` is the other side's word that it does not go on, and about the certificate it was
+/// shown or not shown, as far as can be told.
+pub(in crate::http) fn is_about_our_certificate(error: &std::io::Error) -> bool {
+    use AlertDescription as A;
+    let error = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let Some(rustls::Error::AlertReceived(alert)) = error else { return false };
+    matches!(
+        alert,
+        A::CertificateRequired
+            | A::NoCertificate
+            | A::BadCertificate
+            | A::UnsupportedCertificate
+            | A::CertificateRevoked
+            | A::CertificateExpired
+            | A::CertificateUnknown
+            | A::UnknownCA
+            | A::AccessDenied
+            | A::HandshakeFailure
+    )
+}
+
+/// The server asked for a certificate and does not go on with what it got: `given`, or none.
+/// `said` is how it said so.
+pub(in crate::http) fn certificate_refused(authority: &str, given: bool, said: &str) -> FetchError {
+    if given {
+        let message = format!("{authority} does not accept the client certificate of the job ({said})");
+        return FetchError::Transport(TransportError { fault: TransportFault::Tls, message });
+    }
+    refusal(
+        Code::CLIENT_CERTIFICATE_NEEDED,
+        format!("{authority} wants a client certificate, and the job has none ({said})"),
+    )
+}
+
+fn refusal(code: Code, message: String) -> FetchError {
+    FetchError::Refused(Box::new(JobError {
+        code,
+        context: ErrorContext::GeneralTransport,
+        transient: false,
+        message,
+        file: None,
+        challenge: None,
+        retry_after_seconds: None,
+    }))
+}
