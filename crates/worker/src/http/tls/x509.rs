@@ -50,8 +50,9 @@ impl<'a> Certificate<'a> {
             rest = after;
             Some(element)
         };
-        // Number, algorithm, issuer.
-        (next()?, next()?, next()?);
+        for _ in ["number", "algorithm", "issuer"] {
+            next()?;
+        }
         let dates = next()?.contents;
         let subject = next()?.contents;
         let (not_before, dates) = der::read(dates)?;
