@@ -4,11 +4,12 @@ use bits_core::error::{self, Code};
 use bits_core::file::Stage;
 use bits_core::ports::{KeyStanding, SealedCredential};
 use bits_core::queue::{FileView, JobView, WaitReason};
+use bits_core::ranges::ByteRange;
 use bits_core::refusal::Refusal;
 use bits_core::time::Timestamp;
 
 use crate::about::Key;
-use crate::file::File;
+use crate::file::{File, FileError, Range};
 use crate::job::{Challenge, CredentialPresent, Job, JobError, Outcome, Owner, Progress, Times, Wait};
 use crate::problem::Problem;
 
@@ -29,6 +30,7 @@ pub fn job(view: &JobView, owner_name: Option<String>) -> Job {
             bytes_transferred: view.progress.bytes_transferred.0,
             files_total: view.progress.files_total,
             files_transferred: view.progress.files_transferred,
+            files_passed_over: job.files_passed_over,
         },
         times: Times {
             created: rfc3339(job.times.created),
@@ -41,6 +43,10 @@ pub fn job(view: &JobView, owner_name: Option<String>) -> Job {
         minimum_retry_delay: job.properties.minimum_retry_delay.map(|delay| delay.as_secs()),
         no_progress_timeout: job.properties.no_progress_timeout.as_secs(),
         complete_when_done: job.properties.complete_when_done,
+        keep_going: job.properties.transfer.keep_going,
+        dynamic_content: job.properties.transfer.dynamic_content,
+        high_performance: job.properties.transfer.high_performance,
+        max_download_size: job.properties.transfer.max_download_size.map(|size| size.0),
         credentials: None,
         files: None,
     }
@@ -55,7 +61,22 @@ pub fn file(view: &FileView) -> File {
         bytes_total: view.file.size.map(|bytes| bytes.0),
         bytes_transferred: view.transferred.0,
         completed: view.file.stage == Stage::Completed,
+        ranges: view.file.ranges.as_slice().iter().map(range).collect(),
+        checksum: view.file.checksum.as_ref().map(ToString::to_string),
+        checksum_served: view.file.served.checksum.as_ref().map(ToString::to_string),
+        resume_by: view.file.resume_by.name().to_owned(),
+        temporary_name: None,
+        http_response_headers: None,
+        error: view.file.error.as_ref().map(|error| FileError {
+            code: error.code.to_string(),
+            name: name(error.code),
+            message: error.message.clone(),
+        }),
     }
+}
+
+fn range(range: &ByteRange) -> Range {
+    Range { offset: range.offset.0, length: range.length.map(|length| length.0) }
 }
 
 /// That a credential is set, and no more.

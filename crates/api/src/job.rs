@@ -36,6 +36,18 @@ pub struct Job {
     pub no_progress_timeout: u64,
     /// Whether the service completes the job by itself.
     pub complete_when_done: bool,
+    /// Whether a file that fails is passed over, so that the others come.
+    #[serde(default)]
+    pub keep_going: bool,
+    /// Whether what the server sends is made for each request, so that nothing can be resumed.
+    #[serde(default)]
+    pub dynamic_content: bool,
+    /// Whether safety after a power cut is given up for speed.
+    #[serde(default)]
+    pub high_performance: bool,
+    /// Bytes that the job may download altogether; null: no limit.
+    #[serde(default)]
+    pub max_download_size: Option<u64>,
     /// Which credentials are set; what they are cannot be read. Only when one job is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<Vec<CredentialPresent>>,
@@ -63,6 +75,9 @@ pub struct Progress {
     pub bytes_transferred: u64,
     pub files_total: u32,
     pub files_transferred: u32,
+    /// How many have failed while the job kept going.
+    #[serde(default)]
+    pub files_passed_over: u32,
 }
 
 /// `BG_JOB_TIMES`, each RFC 3339 in UTC.
@@ -196,6 +211,17 @@ pub struct ChangeJob {
     pub no_progress_timeout: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub complete_when_done: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_going: Option<bool>,
+    /// Only before the job is resumed for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dynamic_content: Option<bool>,
+    /// Only before files are added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high_performance: Option<bool>,
+    /// Bytes, at least 1; only before the job is resumed for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_download_size: Option<u64>,
 }
 
 /// What of the caller's environment transfers need: the service was started from another one.

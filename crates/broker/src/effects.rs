@@ -122,8 +122,18 @@ impl EffectRunner for Effects {
     }
 
     fn begin(&mut self, assignment: SealedAssignment) -> Result<(), JobError> {
-        let SealedAssignment { job, owner, attempt, files, credentials, secret_refused, http, environment } =
-            assignment;
+        let SealedAssignment {
+            job,
+            owner,
+            attempt,
+            files,
+            credentials,
+            secret_refused,
+            http,
+            transfer,
+            downloaded,
+            environment,
+        } = assignment;
         let credentials = credentials.iter().map(|sealed| self.vault.open(job, owner, sealed));
         let credentials = credentials.collect::<Result<Vec<_>, _>>()?;
         let assignment = Assignment {
@@ -135,6 +145,8 @@ impl EffectRunner for Effects {
             http,
             secret_headers: Vec::new(),
             certificate_passphrase: None,
+            transfer,
+            downloaded,
             environment,
         };
         self.workers.tell(ToWorker::Begin(Box::new(assignment)));

@@ -22,6 +22,8 @@ use bits_core::ports::{RekeyError, SealedCredential, Store, StoreError};
 use bits_core::queue::{self, Answer, Decision, Effect, JobView, Limits, Queue, Report, Ticket};
 use bits_core::refusal::Refusal;
 use bits_core::time::Timestamp;
+use bits_core::transfer_options::TransferOptions;
+use bits_core::units::Bytes;
 
 use crate::vault::Rotation;
 
@@ -87,6 +89,9 @@ pub struct SealedAssignment {
     /// Whether they, or one of them, were refused before and are not new.
     pub secret_refused: bool,
     pub http: HttpOptions,
+    pub transfer: TransferOptions,
+    /// What the job has downloaded already.
+    pub downloaded: Bytes,
     pub environment: Environment,
 }
 
@@ -422,6 +427,8 @@ impl<'a> Engine<'a> {
             job::Effect::Begin(attempt) => {
                 let Some(job) = self.store.job(id)? else { return Ok(()) };
                 let mut files = self.all_files(id)?;
+                let whole = files.iter().filter(|file| file.stage != bits_core::file::Stage::Waiting);
+                let downloaded = whole.fold(Bytes::ZERO, |sum, file| sum.saturating_add(file.durable));
                 files.retain(|file| file.stage == bits_core::file::Stage::Waiting);
                 let assignment = SealedAssignment {
                     job: id,
@@ -431,6 +438,8 @@ impl<'a> Engine<'a> {
                     credentials: self.store.credentials(id)?,
                     secret_refused: job.secret_refused(),
                     http: job.properties.http,
+                    transfer: job.properties.transfer,
+                    downloaded,
                     environment: job.properties.environment,
                 };
                 if let Err(error) = self.effects.begin(assignment) {
@@ -466,7 +475,9 @@ impl<'a> Engine<'a> {
         };
         let report = match effect {
             job::Effect::Begin(attempt) => Report::Failed { attempt, error },
-            job::Effect::FinalizeFiles => Report::Finalized { files: Vec::new(), error: Some(error) },
+            job::Effect::FinalizeFiles => {
+                Report::Finalized { files: Vec::new(), lost: Vec::new(), error: Some(error) }
+            }
             job::Effect::DiscardFiles => Report::Discarded { leftover: Some(error.message) },
             job::Effect::Stop(_) | job::Effect::ForgetCredentials => return,
         };

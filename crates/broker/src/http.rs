@@ -80,6 +80,8 @@ pub fn router(api: Arc<Api>) -> Router {
         .merge(
             Router::new()
                 .route("/v1/jobs/{job}/files", get(files::list).post(files::add))
+                .route("/v1/jobs/{job}/files/{index}", get(files::one).patch(files::change))
+                .route("/v1/jobs/{job}/replace_remote_prefix", post(files::replace_remote_prefix))
                 .route(
                     "/v1/jobs/{job}/credentials/{target}/{scheme}",
                     put(jobs::set_credentials).delete(jobs::remove_credentials),

@@ -3,8 +3,11 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use bits_core::checksum::Checksum;
 use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::file::ResumeBy;
 use bits_core::job::Priority;
+use bits_core::ranges::ByteRange;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -122,6 +125,11 @@ pub(crate) struct Get {
     /// Make missing folders
     #[arg(long)]
     pub(crate) create_dirs: bool,
+    /// Go on with the other files when one fails
+    #[arg(long)]
+    pub(crate) keep_going: bool,
+    #[command(flatten)]
+    pub(crate) content: Content,
     /// Print the job's id and return at once
     #[arg(long, conflicts_with_all = ["max_time", "rm_on_error"])]
     pub(crate) detach: bool,
@@ -183,6 +191,23 @@ pub(crate) struct Add {
     /// Make missing folders
     #[arg(long)]
     pub(crate) create_dirs: bool,
+    /// Fetch only this part, written OFFSET:LENGTH or OFFSET:eof; several are put one after another
+    #[arg(long, value_name = "RANGE", value_parser = range)]
+    pub(crate) range: Vec<ByteRange>,
+    #[command(flatten)]
+    pub(crate) content: Content,
+}
+
+/// How it is known that a file is the right one.
+#[derive(Debug, Args)]
+pub(crate) struct Content {
+    /// What the file must sum up to, as sha256:HEX; also sha512, blake3 and md5
+    #[arg(long, value_name = "CHECKSUM", value_parser = checksum)]
+    pub(crate) checksum: Option<Checksum>,
+    /// How the rest of a file is known to be of the same one after an interruption: validator,
+    /// size-and-time or checksum
+    #[arg(long, value_name = "WAY", value_parser = resume_by)]
+    pub(crate) resume_by: Option<ResumeBy>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -258,7 +283,8 @@ pub(crate) struct Set {
     /// Its id, the beginning of one, or its name
     pub(crate) job: String,
     /// Such as priority=low; the keys are priority, description, display-name,
-    /// minimum-retry-delay, no-progress-timeout and complete-when-done
+    /// minimum-retry-delay, no-progress-timeout, complete-when-done, keep-going, dynamic-content,
+    /// high-performance and max-download-size
     #[arg(value_name = "KEY=VALUE", required = true)]
     pub(crate) changes: Vec<String>,
 }
@@ -311,6 +337,18 @@ fn seconds(text: &str) -> Result<u64, String> {
 
 fn priority(text: &str) -> Result<Priority, String> {
     Priority::named(text).ok_or_else(|| one_of(Priority::ALL.map(Priority::name)))
+}
+
+fn range(text: &str) -> Result<ByteRange, String> {
+    ByteRange::parse(text).map_err(|error| error.to_string())
+}
+
+fn checksum(text: &str) -> Result<Checksum, String> {
+    Checksum::parse(text).map_err(|error| format!("it {error}"))
+}
+
+fn resume_by(text: &str) -> Result<ResumeBy, String> {
+    ResumeBy::named(text).ok_or_else(|| one_of(["validator", "size-and-time", "checksum"]))
 }
 
 fn scheme(text: &str) -> Result<AuthScheme, String> {

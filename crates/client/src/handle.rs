@@ -66,11 +66,7 @@ impl JobHandle {
             operation: "add_files",
             reason: format!("the path {} is not text", local_name.display()),
         })?;
-        let file = AddFile {
-            remote_name: remote_name.to_owned(),
-            local_name: local_name.to_owned(),
-            no_clobber: false,
-        };
+        let file = AddFile::new(remote_name.to_owned(), local_name.to_owned());
         self.client.add_files(self.id, &AddFiles { files: vec![file], create_folders: false }).await
     }
 

@@ -13,8 +13,9 @@ use zeroize::Zeroizing;
 
 use crate::credentials::{AuthScheme, AuthTarget};
 use crate::error::Code;
-use crate::file::{BootId, File, FileIndex, Validator};
+use crate::file::{BootId, File, FileError, FileIndex, PartialId, Served, Validator};
 use crate::job::{Job, JobId, Owner, Progress, Revision};
+use crate::remote_name::RemoteName;
 use crate::time::Timestamp;
 use crate::units::Bytes;
 
@@ -136,7 +137,20 @@ pub enum FileChange {
         index: FileIndex,
         size: Option<Bytes>,
         validator: Validator,
+        served: Served,
         boot: BootId,
+        partial: PartialId,
+    },
+    /// What the server said when it went on with a version.
+    Headers {
+        index: FileIndex,
+        headers: String,
+    },
+    /// Where it is fetched from now on; `moved` when the version that is known is of another place.
+    RemoteName {
+        index: FileIndex,
+        remote_name: RemoteName,
+        moved: bool,
     },
     /// This much is on the disk for sure.
     Durable {
@@ -150,6 +164,17 @@ pub enum FileChange {
     },
     /// It is under its final name.
     Completed {
+        index: FileIndex,
+    },
+    /// It has failed, and the job keeps going.
+    PassedOver {
+        index: FileIndex,
+        error: FileError,
+    },
+    /// All files that were passed over are to be tried again.
+    TryAgain,
+    /// What there was of it is gone, or of no use: it begins anew.
+    Lost {
         index: FileIndex,
     },
 }

@@ -16,13 +16,15 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::access::{self, Caller};
+use crate::checksum::Checksum;
 use crate::credentials::{AuthScheme, AuthTarget};
-use crate::error::JobError;
-use crate::file::{BootId, File, FileIndex, LocalName, Validator};
+use crate::error::{Code, ErrorContext, JobError};
+use crate::file::{BootId, File, FileError, FileIndex, LocalName, PartialId, ResumeBy, Served, Validator};
 use crate::job::{
     self, Attempt, Command, Event, Job, JobId, Owner, Properties, PropertyChange, Revision, State,
 };
 use crate::ports::{CredentialChange, FileChange, SealedCredential};
+use crate::ranges::Ranges;
 use crate::refusal::Refusal;
 use crate::remote_name::RemoteName;
 use crate::time::Timestamp;
@@ -88,6 +90,18 @@ pub enum Request {
         job: JobId,
         command: Command,
     },
+    /// Other remote names for files that have not come (`SetRemoteName`, `ReplaceRemotePrefix`,
+    /// `bits.md` §1.5, §1.9). An attempt that is going on begins again.
+    SetRemoteNames {
+        job: JobId,
+        names: Vec<(FileIndex, RemoteName)>,
+    },
+    /// What the owner says of the content of a file that has come (`SetValidationState`).
+    SetValidation {
+        job: JobId,
+        file: FileIndex,
+        valid: bool,
+    },
     SetCredentials {
         job: JobId,
         credentials: Vec<SealedCredential>,
@@ -106,6 +120,8 @@ impl Request {
             Self::AddFiles { job, .. }
             | Self::SetProperties { job, .. }
             | Self::Command { job, .. }
+            | Self::SetRemoteNames { job, .. }
+            | Self::SetValidation { job, .. }
             | Self::SetCredentials { job, .. }
             | Self::RemoveCredentials { job, .. } => *job,
         }
@@ -118,6 +134,23 @@ pub struct NewFile {
     pub remote_name: RemoteName,
     pub local_name: LocalName,
     pub no_clobber: bool,
+    pub ranges: Ranges,
+    pub checksum: Option<Checksum>,
+    pub resume_by: ResumeBy,
+}
+
+impl NewFile {
+    /// All of a file, nothing else said of it.
+    pub fn new(remote_name: RemoteName, local_name: LocalName) -> Self {
+        Self {
+            remote_name,
+            local_name,
+            no_clobber: false,
+            ranges: Ranges::ALL,
+            checksum: None,
+            resume_by: ResumeBy::default(),
+        }
+    }
 }
 
 /// What a worker has to tell. It cannot be refused, but it can be too late.
@@ -135,7 +168,21 @@ pub enum Report {
         file: FileIndex,
         size: Option<Bytes>,
         validator: Validator,
+        served: Served,
         boot: BootId,
+        partial: PartialId,
+    },
+    /// The fields of an answer that goes on with a version.
+    Headers {
+        attempt: Attempt,
+        file: FileIndex,
+        headers: String,
+    },
+    /// Where a redirect has led, for a job that wants to know.
+    RemoteName {
+        attempt: Attempt,
+        file: FileIndex,
+        remote_name: RemoteName,
     },
     /// Bytes of the file that have come; shown, not written.
     Progress {
@@ -155,6 +202,12 @@ pub enum Report {
         file: FileIndex,
         size: Bytes,
     },
+    /// The file has failed; a job that keeps going goes on with the next one.
+    FilePassedOver {
+        attempt: Attempt,
+        file: FileIndex,
+        error: JobError,
+    },
     FilesTransferred {
         attempt: Attempt,
     },
@@ -170,6 +223,8 @@ pub enum Report {
     /// These files are under their final names; with an error, others are not.
     Finalized {
         files: Vec<FileIndex>,
+        /// Whole ones of which the partial file is gone, or not as it was.
+        lost: Vec<FileIndex>,
         error: Option<JobError>,
     },
     /// No partial file is left; else the sentence says what is.
@@ -365,6 +420,11 @@ impl Queue {
         match request {
             Request::Create { .. } => unreachable!("a job that exists is not created"),
             Request::Command { command, .. } => {
+                let is_at_rest = !job.state.is_final() && !job.state.is_running();
+                if command == Command::Resume && is_at_rest && job.files_passed_over > 0 {
+                    job.try_again();
+                    decision.file(id, FileChange::TryAgain);
+                }
                 let effects = job.apply(command, now)?;
                 match command {
                     Command::Complete => {
@@ -383,10 +443,20 @@ impl Queue {
             }
             Request::AddFiles { files, credentials, .. } => {
                 changeable(&job)?;
+                if job.properties.transfer.dynamic_content
+                    && let Some(file) = files.iter().find(|file| !file.ranges.is_all())
+                {
+                    let wrong = "can be fetched only as a whole: the job is for dynamic content";
+                    return Err(Refusal::invalid(file.remote_name.to_string(), wrong));
+                }
                 for file in files {
                     let index = FileIndex(job.files_total);
                     let mut added = File::new(index, file.remote_name, file.local_name);
                     added.no_clobber = file.no_clobber;
+                    added.size = file.ranges.size();
+                    added.ranges = file.ranges;
+                    added.checksum = file.checksum;
+                    added.resume_by = file.resume_by;
                     job.files_total += 1;
                     decision.file(id, FileChange::Add(added));
                 }
@@ -402,6 +472,7 @@ impl Queue {
                     return Err(Refusal::RevisionMismatch { id, is: job.revision, expected });
                 }
                 for change in changes {
+                    job.may_change(&change)?;
                     job.properties.set(change)?;
                 }
                 job.times.modified = now;
@@ -409,6 +480,31 @@ impl Queue {
                     self.start_finalizing(id, None, decision);
                 }
                 self.put(job, now, decision);
+            }
+            Request::SetRemoteNames { names, .. } => {
+                changeable(&job)?;
+                for (index, remote_name) in names {
+                    decision.file(id, FileChange::RemoteName { index, remote_name, moved: true });
+                }
+                let effects = job.restart(now);
+                self.settle(job, effects, now, decision);
+            }
+            Request::SetValidation { file, valid, .. } => {
+                changeable(&job)?;
+                if valid {
+                    return Ok(Some(Answer::Job(id)));
+                }
+                decision.file(id, FileChange::Lost { index: file });
+                let error = JobError {
+                    code: Code::VALIDATION_FAILED,
+                    context: ErrorContext::RemoteFile,
+                    transient: false,
+                    message: String::from("its owner has found the content of the file to be wrong"),
+                    file: Some(file),
+                    challenge: None,
+                    retry_after_seconds: None,
+                };
+                self.observe(Some(job), Event::FileRejected(error), now, decision);
             }
             Request::SetCredentials { credentials, .. } => {
                 changeable(&job)?;
@@ -436,11 +532,24 @@ impl Queue {
             Report::Connected { attempt } => {
                 self.observe(Some(job), Event::Connected(attempt), now, decision)
             }
-            Report::Version { attempt, file, size, validator, boot } => {
+            Report::Version { attempt, file, size, validator, served, boot, partial } => {
                 if attempt == job.attempt && !job.state.is_final() {
-                    decision.file(id, FileChange::Version { index: file, size, validator, boot });
+                    let change = FileChange::Version { index: file, size, validator, served, boot, partial };
+                    decision.file(id, change);
                     self.live.insert(id, Live { file, transferred: Bytes::ZERO, written: Bytes::ZERO });
                     decision.effect(Effect::Recorded { job: id, attempt, file });
+                    self.observe(Some(job), Event::FileBegun(attempt), now, decision);
+                }
+            }
+            Report::Headers { attempt, file, headers } => {
+                if attempt == job.attempt && !job.state.is_final() {
+                    decision.file(id, FileChange::Headers { index: file, headers });
+                    self.put(job, now, decision);
+                }
+            }
+            Report::RemoteName { attempt, file, remote_name } => {
+                if attempt == job.attempt && !job.state.is_final() {
+                    decision.file(id, FileChange::RemoteName { index: file, remote_name, moved: false });
                     self.put(job, now, decision);
                 }
             }
@@ -464,6 +573,14 @@ impl Queue {
                     self.observe(Some(job), Event::FileTransferred(attempt), now, decision);
                 }
             }
+            Report::FilePassedOver { attempt, file, error } => {
+                if attempt == job.attempt && !job.state.is_final() && !self.finalizing.contains_key(&id) {
+                    let passed_over = FileError { code: error.code, message: error.message.clone() };
+                    decision.file(id, FileChange::PassedOver { index: file, error: passed_over });
+                    self.live.remove(&id);
+                    self.observe(Some(job), Event::FilePassedOver(attempt, error), now, decision);
+                }
+            }
             Report::FilesTransferred { attempt } => {
                 self.observe(Some(job), Event::FilesTransferred(attempt), now, decision);
             }
@@ -475,7 +592,9 @@ impl Queue {
                     decision.effect(Effect::Note { job: id, text });
                 }
             }
-            Report::Finalized { files, error } => self.finalized(job, files, error, now, decision),
+            Report::Finalized { files, lost, error } => {
+                self.finalized(job, files, lost, error, now, decision);
+            }
             Report::Discarded { leftover } => {
                 decision.undo(Undo::Discarding(id, self.discarding.get(&id).cloned()));
                 for ticket in self.discarding.remove(&id).unwrap_or_default() {
@@ -492,8 +611,9 @@ impl Queue {
 
     fn finalized(
         &mut self,
-        job: Job,
+        mut job: Job,
         files: Vec<FileIndex>,
+        lost: Vec<FileIndex>,
         error: Option<JobError>,
         now: Timestamp,
         decision: &mut Decision,
@@ -501,6 +621,13 @@ impl Queue {
         let id = job.id;
         for index in files {
             decision.file(id, FileChange::Completed { index });
+        }
+        if !lost.is_empty() && !job.state.is_final() {
+            job.observe(Event::FilesLost(lost.len() as u32), now);
+            decision.put(job.clone());
+            for index in lost {
+                decision.file(id, FileChange::Lost { index });
+            }
         }
         decision.undo(Undo::Finalizing(id, self.finalizing.get(&id).cloned()));
         let closing = self.finalizing.remove(&id).unwrap_or_default();
@@ -625,7 +752,7 @@ fn changeable(job: &Job) -> Result<(), Refusal> {
 /// Whether the service is to complete `job` now. Not when files were added to it that have not come:
 /// they would be lost.
 fn completes_by_itself(job: &Job) -> bool {
-    job.state == State::Transferred && job.properties.complete_when_done && job.files_left() == 0
+    job.state == State::Transferred && job.properties.complete_when_done && job.files_to_come() == 0
 }
 
 fn without(mut effects: Vec<job::Effect>, unwanted: job::Effect) -> Vec<job::Effect> {

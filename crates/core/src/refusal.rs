@@ -4,6 +4,7 @@ use alloc::string::String;
 
 use crate::error::Code;
 use crate::job::{JobId, Revision, State};
+use crate::ranges::RangesError;
 
 /// Why a request was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +41,18 @@ pub enum Refusal {
     RevisionMismatch { id: JobId, is: Revision, expected: Revision },
     #[error("a job {id} exists already and belongs to somebody else")]
     IdTaken { id: JobId },
+    #[error("the {what} of the job {id} can be set only before it is resumed for the first time")]
+    ReadOnlyAfterResume { id: JobId, what: &'static str },
+    #[error("the {what} of the job {id} can be set only before files are added")]
+    ReadOnlyAfterAddFile { id: JobId, what: &'static str },
+    #[error("a job that may download nothing does nothing; max-download-size is at least 1")]
+    MaxDownloadSizeZero,
+    #[error("{0}")]
+    Ranges(RangesError),
+    #[error("the job {id} has no file {index}")]
+    NoSuchFile { id: JobId, index: u32 },
+    #[error("the file {index} of the job {id} has not come yet, so nothing can be said of its content")]
+    FilePending { id: JobId, index: u32 },
     /// The destination of a file cannot be used; said by who looked at it.
     #[error("{message}")]
     Destination { code: Code, message: String },
@@ -79,6 +92,15 @@ impl Refusal {
             Self::InvalidAuthTarget { .. } => Code::INVALID_AUTH_TARGET,
             Self::InvalidAuthScheme { .. } => Code::INVALID_AUTH_SCHEME,
             Self::RevisionMismatch { .. } => Code::REVISION_MISMATCH,
+            Self::ReadOnlyAfterResume { .. } => Code::READ_ONLY_PROPERTY_AFTER_RESUME,
+            Self::ReadOnlyAfterAddFile { .. } => Code::READ_ONLY_PROPERTY_AFTER_ADDFILE,
+            Self::MaxDownloadSizeZero => Code::MAX_DOWNLOAD_SIZE_INVALID_VALUE,
+            Self::Ranges(RangesError::Overlapping(..)) => Code::OVERLAPPING_RANGES,
+            Self::Ranges(RangesError::TooMany(_)) => Code::TOO_MANY_RANGES_IN_FILE,
+            Self::Ranges(RangesError::NotARange(_)) => Code::INVALID_ARGUMENT,
+            Self::Ranges(RangesError::Empty(_) | RangesError::TooFar(_)) => Code::INVALID_RANGE,
+            Self::NoSuchFile { .. } => Code::FILE_NOT_IN_JOB,
+            Self::FilePending { .. } => Code::PENDING,
             Self::Destination { code, .. }
             | Self::NotFinalized { code, .. }
             | Self::NotWritten { code, .. } => *code,

@@ -13,7 +13,7 @@ mod samples;
 
 use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::error::{Code, ErrorContext};
-use bits_core::file::{BootId, File, FileIndex, Stage, Validator};
+use bits_core::file::{BootId, File, FileError, FileIndex, PartialId, Served, Stage, Validator};
 use bits_core::job::{Job, JobId, Priority, Progress, Revision, State};
 use bits_core::ports::{
     Batch, CredentialChange, Cursor, FileChange, Filter, JobChange, Page, Store, StoreError,
@@ -191,33 +191,63 @@ fn a_file_changes_as_it_comes(store: &mut dyn Store) {
     let etag = Validator { etag: Some("\"1\"".into()), last_modified: None };
     let date = Validator { etag: None, last_modified: Some("today".into()) };
     let (boot, other_boot) = (BootId([1; 16]), BootId([2; 16]));
+    let partial = PartialId { device: 1, inode: u64::MAX };
+    let served = Served { checksum: Some(samples::checksum("sha256:", 64)), headers: "A: b\n".into() };
     let version = |size: Option<u64>, validator: &Validator, boot| FileChange::Version {
         index,
         size: size.map(Bytes),
         validator: validator.clone(),
+        served: served.clone(),
         boot,
+        partial,
     };
-    let first = File { size: Some(Bytes(10)), validator: Some(etag.clone()), boot: Some(boot), ..file(1) };
-    let second = File { size: None, validator: Some(date.clone()), boot: Some(other_boot), ..file(1) };
+    let begun = File { served: served.clone(), partial: Some(partial), ..file(1) };
+    let first =
+        File { size: Some(Bytes(10)), validator: Some(etag.clone()), boot: Some(boot), ..begun.clone() };
+    let second = File { size: None, validator: Some(date.clone()), boot: Some(other_boot), ..begun.clone() };
+    let elsewhere = File { remote_name: file(7).remote_name, moved: true, ..first.clone() };
+    let later = Served { headers: "E: f\n".into(), ..served.clone() };
+    let failed = FileError { code: Code::EMPTY, message: "it failed".into() };
     let whole = File {
         size: Some(Bytes(8)),
         validator: None,
         durable: Bytes(8),
         boot: Some(boot),
         stage: Stage::Transferred,
-        ..file(1)
+        ..File { remote_name: file(7).remote_name, ..begun }
     };
     for (change, expected) in [
         (version(Some(10), &etag, boot), first.clone()),
-        (FileChange::Durable { index, upto: Bytes(4) }, File { durable: Bytes(4), ..first }),
-        (version(None, &date, other_boot), second.clone()),
-        (FileChange::Durable { index, upto: Bytes(3) }, File { durable: Bytes(3), ..second }),
+        (FileChange::Durable { index, upto: Bytes(4) }, File { durable: Bytes(4), ..first.clone() }),
+        (
+            FileChange::Headers { index, headers: later.headers.clone() },
+            File { durable: Bytes(4), served: later.clone(), ..first },
+        ),
+        (
+            FileChange::RemoteName { index, remote_name: file(7).remote_name, moved: true },
+            File { durable: Bytes(4), served: later.clone(), ..elsewhere.clone() },
+        ),
+        (
+            FileChange::RemoteName { index, remote_name: file(7).remote_name, moved: false },
+            File { durable: Bytes(4), served: later, ..elsewhere },
+        ),
+        (version(None, &date, other_boot), File { remote_name: file(7).remote_name, ..second.clone() }),
+        (
+            FileChange::Durable { index, upto: Bytes(3) },
+            File { durable: Bytes(3), remote_name: file(7).remote_name, ..second },
+        ),
         (
             version(Some(9), &Validator::default(), boot),
             File { size: Some(Bytes(9)), durable: Bytes::ZERO, stage: Stage::Waiting, ..whole.clone() },
         ),
         (FileChange::Transferred { index, size: Bytes(8) }, whole.clone()),
+        (
+            FileChange::PassedOver { index, error: failed.clone() },
+            File { error: Some(failed), ..whole.clone() },
+        ),
+        (FileChange::TryAgain, whole.clone()),
         (FileChange::Completed { index }, File { stage: Stage::Completed, ..whole }),
+        (FileChange::Lost { index }, File { remote_name: file(7).remote_name, ..file(1) }),
     ] {
         change_file(store, id(1), change.clone());
         assert_eq!(store.files(id(1), FileIndex(0), 9), Ok(vec![file(0), expected]), "after {change:?}");
@@ -237,8 +267,15 @@ fn a_change_to_what_is_not_there_is_refused(store: &mut dyn Store) {
     add_with_files(store, &job(1), [file(0)]);
     let before = everything(store);
     let index = FileIndex(1);
-    let version =
-        FileChange::Version { index, size: None, validator: Validator::default(), boot: BootId([0; 16]) };
+    let version = FileChange::Version {
+        index,
+        size: None,
+        validator: Validator::default(),
+        served: Served::default(),
+        boot: BootId([0; 16]),
+        partial: PartialId { device: 0, inode: 0 },
+    };
+    let failed = FileError { code: Code::EMPTY, message: String::new() };
     for (job, change) in [
         (id(1), FileChange::Add(file(0))),
         (id(2), FileChange::Add(file(0))),
@@ -246,6 +283,10 @@ fn a_change_to_what_is_not_there_is_refused(store: &mut dyn Store) {
         (id(1), FileChange::Durable { index, upto: Bytes(1) }),
         (id(1), FileChange::Transferred { index, size: Bytes(1) }),
         (id(1), FileChange::Completed { index }),
+        (id(1), FileChange::Headers { index, headers: String::new() }),
+        (id(1), FileChange::RemoteName { index, remote_name: file(1).remote_name, moved: true }),
+        (id(1), FileChange::PassedOver { index, error: failed }),
+        (id(1), FileChange::Lost { index }),
         (id(2), FileChange::Completed { index: FileIndex(0) }),
     ] {
         let batch = Batch { files: vec![(job, change.clone())], ..Batch::default() };
@@ -314,7 +355,15 @@ fn progress_adds_up_the_files(store: &mut dyn Store) {
         change_file(store, id(1), FileChange::Add(added));
     }
     let (index, validator, boot) = (FileIndex(0), Validator::default(), BootId([0; 16]));
-    let version = |size| FileChange::Version { index, size, validator: validator.clone(), boot };
+    let partial = PartialId { device: 1, inode: 2 };
+    let version = |size| FileChange::Version {
+        index,
+        size,
+        validator: validator.clone(),
+        served: Served::default(),
+        boot,
+        partial,
+    };
     for (change, total, transferred, files_transferred) in [
         (version(None), None, 0x1_0000_0004, 1),
         (version(Some(MOST)), Some(0x8000_0001_0000_0007), 0x1_0000_0004, 1),

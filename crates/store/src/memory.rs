@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map;
 
 use bits_core::credentials::{AuthScheme, AuthTarget};
-use bits_core::file::{File, FileIndex, Stage};
+use bits_core::file::{File, FileIndex, Served, Stage};
 use bits_core::job::{Job, JobId, Owner, Progress, State};
 use bits_core::ports::{
     Batch, CredentialChange, Cursor, FileChange, Filter, ID_START_MIN, JobChange, Page, RekeyError, Rewrap,
@@ -256,19 +256,45 @@ impl Entry {
                 self.files.insert(file.index, File { validator, ..file.clone() });
                 return Ok(());
             }
+            FileChange::TryAgain => {
+                self.files.values_mut().for_each(|file| file.error = None);
+                return Ok(());
+            }
             FileChange::Version { index, .. }
+            | FileChange::Headers { index, .. }
+            | FileChange::RemoteName { index, .. }
+            | FileChange::PassedOver { index, .. }
+            | FileChange::Lost { index }
             | FileChange::Durable { index, .. }
             | FileChange::Transferred { index, .. }
             | FileChange::Completed { index } => *index,
         };
         let Some(file) = self.files.get_mut(&index) else { return Err(self.wrong(index, "is not there")) };
         match change.clone() {
-            FileChange::Add(_) => unreachable!("an added file is dealt with above"),
-            FileChange::Version { size, validator, boot, .. } => {
+            FileChange::Add(_) | FileChange::TryAgain => unreachable!("dealt with above"),
+            FileChange::Version { size, validator, served, boot, partial, .. } => {
                 file.size = size;
                 file.validator = some_validator(validator);
+                file.served = served;
                 file.boot = Some(boot);
+                file.partial = Some(partial);
+                file.moved = false;
                 file.durable = Bytes::ZERO;
+            }
+            FileChange::Headers { headers, .. } => file.served.headers = headers,
+            FileChange::RemoteName { remote_name, moved, .. } => {
+                file.remote_name = remote_name;
+                file.moved |= moved;
+            }
+            FileChange::PassedOver { error, .. } => file.error = Some(error),
+            FileChange::Lost { .. } => {
+                file.size = None;
+                file.validator = None;
+                file.served = Served::default();
+                file.boot = None;
+                file.partial = None;
+                file.durable = Bytes::ZERO;
+                file.stage = Stage::Waiting;
             }
             FileChange::Durable { upto, .. } => file.durable = file.durable.max(upto),
             FileChange::Transferred { size, .. } => {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use bits_core::credentials::{AuthScheme, AuthTarget};
-use bits_core::file::{BootId, LocalName, Validator};
+use bits_core::file::{BootId, LocalName, PartialId};
 use bits_core::job::{Command, Priority, Progress, Properties, PropertyChange, Revision, State};
 use bits_core::ports::{Batch, Cursor, Filter, Page, Rewrap, SealingKey, StateName};
 use bits_core::queue::{NewFile, Request};
@@ -234,11 +234,10 @@ impl World {
             properties.set(change).expect("a property");
         }
         self.ask(Request::Create { id: JOB, properties }).expect("created");
-        let file = NewFile {
-            remote_name: RemoteName::parse("http://h.test/f").expect("a name").0,
-            local_name: LocalName::parse("/tmp/f").expect("a name"),
-            no_clobber: false,
-        };
+        let file = NewFile::new(
+            RemoteName::parse("http://h.test/f").expect("a name").0,
+            LocalName::parse("/tmp/f").expect("a name"),
+        );
         let files = vec![file];
         self.ask(Request::AddFiles { job: JOB, files, credentials: Vec::new() }).expect("added");
         self
@@ -295,7 +294,9 @@ fn what_a_worker_reported_is_kept_until_it_can_be_written() {
     *world.is_full.lock().expect("the flag") = true;
     let (attempt, file) = (Attempt(1), FileIndex(0));
     let (size, boot) = (Some(Bytes(9)), BootId([0; 16]));
-    world.report(Report::Version { attempt, file, size, validator: Validator::default(), boot });
+    let (validator, served) = Default::default();
+    let partial = PartialId { device: 1, inode: 2 };
+    world.report(Report::Version { attempt, file, size, validator, served, boot, partial });
     // A refused request proves that the engine has tried to write.
     let change = vec![PropertyChange::Priority(Priority::High)];
     let change = Request::SetProperties { job: JOB, expected: None, changes: change };
@@ -357,7 +358,7 @@ fn what_was_decided_but_not_done_is_done_by_the_next_service() {
     world.until(|done| matches!(done, Done::Finalized));
     let mut world = world.start_again();
     world.until(|done| matches!(done, Done::Finalized));
-    world.report(Report::Finalized { files: vec![file], error: None });
+    world.report(Report::Finalized { files: vec![file], lost: Vec::new(), error: None });
     world.until(|done| matches!(done, Done::Committed));
     assert_eq!(world.job().state, State::Acknowledged);
 
@@ -382,7 +383,7 @@ fn a_suspended_job_stops_at_once_and_a_completed_one_refuses() {
     assert!(before.iter().any(|done| matches!(done, Done::Stopped(Attempt(1)))), "{before:?}");
     let ticket = world.send(Request::Command { job: JOB, command: Command::Complete });
     world.until(|done| matches!(done, Done::Finalized));
-    world.report(Report::Finalized { files: Vec::new(), error: None });
+    world.report(Report::Finalized { files: Vec::new(), lost: Vec::new(), error: None });
     let (_, answer) = world.until_answered(ticket);
     let Ok(Response::Job { outcome, .. }) = answer else { panic!("a job is the answer") };
     assert_eq!(outcome, Some(Code::PARTIAL_COMPLETE));

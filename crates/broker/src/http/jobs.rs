@@ -18,6 +18,7 @@ use bits_core::ports::{Cursor, Filter};
 use bits_core::queue::{JobView, Request};
 use bits_core::refusal::Refusal;
 use bits_core::time::Timestamp;
+use bits_core::units::Bytes;
 
 use crate::engine::{self, Query};
 use crate::vault::NewCredential;
@@ -152,12 +153,13 @@ async fn command(
     Ok(json(StatusCode::OK, &CommandAnswer { job: api.wire(&view), outcome }))
 }
 
-fn sentence(code: Code) -> &'static str {
+pub(super) fn sentence(code: Code) -> &'static str {
     match code {
         Code::PARTIAL_COMPLETE => "the files that were whole are in place; the others are gone",
         Code::UNABLE_TO_DELETE_FILES => {
             "the job is cancelled, but partial files of it could not be deleted; the log names them"
         }
+        Code::NOTHING_TO_DO => "no remote name begins so; nothing was changed",
         _ => "done",
     }
 }
@@ -231,6 +233,10 @@ fn changes(body: ChangeJob) -> Result<Vec<PropertyChange>, Refusal> {
             .map(|seconds| PropertyChange::NoProgressTimeout(Duration::from_secs(seconds))),
     );
     changes.extend(body.complete_when_done.map(PropertyChange::CompleteWhenDone));
+    changes.extend(body.keep_going.map(PropertyChange::KeepGoing));
+    changes.extend(body.dynamic_content.map(PropertyChange::DynamicContent));
+    changes.extend(body.high_performance.map(PropertyChange::HighPerformance));
+    changes.extend(body.max_download_size.map(|size| PropertyChange::MaxDownloadSize(Bytes(size))));
     Ok(changes)
 }
 

@@ -170,7 +170,7 @@ async fn play_the_worker(mut end: link::WorkerEnd) {
             }
             ToWorker::Finalize { job, files, .. } => {
                 let files = files.iter().map(|file| file.index).collect();
-                FromWorker::Report { job, report: Report::Finalized { files, error: None } }
+                FromWorker::Report { job, report: Report::Finalized { files, lost: Vec::new(), error: None } }
             }
             ToWorker::Discard { job, .. } => {
                 FromWorker::Report { job, report: Report::Discarded { leftover: None } }

@@ -20,13 +20,17 @@ pub(super) async fn run(set: Set, context: &Context<'_>) -> Result<(), Failure> 
     Ok(())
 }
 
-const KEYS: [&str; 6] = [
+const KEYS: [&str; 10] = [
     "priority",
     "description",
     "display-name",
     "minimum-retry-delay",
     "no-progress-timeout",
     "complete-when-done",
+    "keep-going",
+    "dynamic-content",
+    "high-performance",
+    "max-download-size",
 ];
 
 /// The change that `KEY=VALUE`s ask for.
@@ -48,6 +52,10 @@ fn parse(texts: &[String]) -> Result<ChangeJob, Failure> {
             "minimum-retry-delay" => change.minimum_retry_delay = Some(seconds(key, value)?),
             "no-progress-timeout" => change.no_progress_timeout = Some(seconds(key, value)?),
             "complete-when-done" => change.complete_when_done = Some(truth(key, value)?),
+            "keep-going" => change.keep_going = Some(truth(key, value)?),
+            "dynamic-content" => change.dynamic_content = Some(truth(key, value)?),
+            "high-performance" => change.high_performance = Some(truth(key, value)?),
+            "max-download-size" => change.max_download_size = Some(amount(key, value)?),
             _ => {
                 return Err(Failure::UsageNear {
                     sentence: format!("there is no property `{key}`; there are {}", KEYS.join(", ")),
@@ -73,6 +81,10 @@ fn seconds(key: &str, value: &str) -> Result<u64, Failure> {
     value.parse().map_err(|_| Failure::Usage(format!("{key}={value}: it is a whole number of seconds")))
 }
 
+fn amount(key: &str, value: &str) -> Result<u64, Failure> {
+    value.parse().map_err(|_| Failure::Usage(format!("{key}={value}: it is a whole number of bytes")))
+}
+
 fn truth(key: &str, value: &str) -> Result<bool, Failure> {
     match value.to_ascii_lowercase().as_str() {
         "true" | "on" | "yes" => Ok(true),
@@ -93,7 +105,10 @@ mod tests {
     fn every_property_can_be_set() {
         let texts = KEYS.map(|key| match key {
             "priority" => "priority=LOW".to_owned(),
-            "complete-when-done" => "complete-when-done=on".to_owned(),
+            "complete-when-done" | "keep-going" | "dynamic-content" | "high-performance" => {
+                format!("{key}=on")
+            }
+            "max-download-size" => "max-download-size=7".to_owned(),
             key if key.ends_with("y") || key.ends_with("t") => format!("{key}=7"),
             key => format!("{key}=a=b"),
         });
@@ -107,6 +122,10 @@ mod tests {
                 minimum_retry_delay: Some(7),
                 no_progress_timeout: Some(7),
                 complete_when_done: Some(true),
+                keep_going: Some(true),
+                dynamic_content: Some(true),
+                high_performance: Some(true),
+                max_download_size: Some(7),
             }
         );
     }

@@ -7,6 +7,8 @@ use core::time::Duration;
 
 use crate::http_options::{HttpOptions, ProxyEnvironment};
 use crate::refusal::Refusal;
+use crate::transfer_options::TransferOptions;
+use crate::units::Bytes;
 
 /// `BG_JOB_PRIORITY`, `bits.md` §2.1; foreground comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +65,7 @@ pub struct Properties {
     /// Whether the service completes the job by itself as soon as all files are whole.
     pub complete_when_done: bool,
     pub http: HttpOptions,
+    pub transfer: TransferOptions,
     pub environment: Environment,
 }
 
@@ -76,6 +79,11 @@ pub enum PropertyChange {
     MinimumRetryDelay(Option<Duration>),
     NoProgressTimeout(Duration),
     CompleteWhenDone(bool),
+    KeepGoing(bool),
+    DynamicContent(bool),
+    HighPerformance(bool),
+    /// The largest number there is means none.
+    MaxDownloadSize(Bytes),
 }
 
 /// UTF-16 units a display name may have (`bits.md` §4).
@@ -106,6 +114,7 @@ impl Properties {
             no_progress_timeout: NO_PROGRESS_TIMEOUT,
             complete_when_done: false,
             http: HttpOptions::default(),
+            transfer: TransferOptions::default(),
             environment: Environment::default(),
         };
         properties.set(PropertyChange::DisplayName(display_name))?;
@@ -133,6 +142,13 @@ impl Properties {
             }
             PropertyChange::NoProgressTimeout(timeout) => self.no_progress_timeout = timeout,
             PropertyChange::CompleteWhenDone(yes) => self.complete_when_done = yes,
+            PropertyChange::KeepGoing(yes) => self.transfer.keep_going = yes,
+            PropertyChange::DynamicContent(yes) => self.transfer.dynamic_content = yes,
+            PropertyChange::HighPerformance(yes) => self.transfer.high_performance = yes,
+            PropertyChange::MaxDownloadSize(Bytes::ZERO) => return Err(Refusal::MaxDownloadSizeZero),
+            PropertyChange::MaxDownloadSize(size) => {
+                self.transfer.max_download_size = (size != Bytes(u64::MAX)).then_some(size);
+            }
         }
         Ok(())
     }

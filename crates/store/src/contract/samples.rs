@@ -2,14 +2,19 @@
 
 use std::time::Duration;
 
+use bits_core::checksum::Checksum;
 use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::error::{Challenge, Code, ErrorContext, JobError};
-use bits_core::file::{BootId, File, FileIndex, LocalName, Stage, Validator};
+use bits_core::file::{
+    BootId, File, FileError, FileIndex, LocalName, PartialId, ResumeBy, Served, Stage, Validator,
+};
 use bits_core::http_options::HttpOptions;
 use bits_core::job::{Attempt, Environment, Job, JobId, Owner, Priority, Properties, Revision, State, Times};
 use bits_core::ports::SealedCredential;
+use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::remote_name::RemoteName;
 use bits_core::time::Timestamp;
+use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
 
 pub(super) const ALICE: Owner = Owner(1000);
@@ -55,6 +60,12 @@ pub(super) fn full_job(number: u8) -> Job {
             no_progress_timeout: Duration::from_millis(3),
             complete_when_done: true,
             http: HttpOptions::default(),
+            transfer: TransferOptions {
+                keep_going: true,
+                dynamic_content: true,
+                high_performance: true,
+                max_download_size: Some(Bytes(7)),
+            },
             environment: Environment {
                 krb5_config: Some("/etc/krb5 b.conf".into()),
                 umask: Some(0o077),
@@ -63,9 +74,12 @@ pub(super) fn full_job(number: u8) -> Job {
         },
         files_total: u32::MAX,
         files_transferred: u32::MAX - 1,
+        files_passed_over: u32::MAX - 2,
         error: Some(full_error()),
         error_count: 7,
         failures_in_a_row: 6,
+        same_failures: 5,
+        beginnings: 4,
         stalled_since: Some(Timestamp(1_700_000_000_000)),
         attempt: Attempt(u32::MAX),
         times: Times {
@@ -111,11 +125,27 @@ pub(super) fn full_file(index: u32) -> File {
             etag: Some("W/\"x\"".into()),
             last_modified: Some("Tue, 01 Jan 2030 00:00:00 GMT".into()),
         }),
+        ranges: ranges("5:10,900:eof,0:5"),
+        checksum: Some(checksum("sha512:", 128)),
+        resume_by: ResumeBy::Checksum,
+        moved: true,
+        served: Served { checksum: Some(checksum("md5:", 32)), headers: "A: b\nC: grüße\n".into() },
         durable: Bytes(i64::MAX.unsigned_abs() - 1),
         boot: Some(BootId([255; 16])),
+        partial: Some(PartialId { device: u64::MAX, inode: 1 << 63 }),
         stage: Stage::Completed,
+        error: Some(FileError { code: Code(u32::MAX), message: "it failed".into() }),
         ..file(index)
     }
+}
+
+pub(super) fn ranges(text: &str) -> Ranges {
+    let ranges = text.split(',').map(|range| ByteRange::parse(range).expect("a range")).collect();
+    Ranges::new(ranges).expect("ranges")
+}
+
+pub(super) fn checksum(name: &str, digits: usize) -> Checksum {
+    Checksum::parse(&[name, &"c".repeat(digits)].concat()).expect("a checksum")
 }
 
 pub(super) fn sealed(target: AuthTarget, scheme: AuthScheme, record: &[u8]) -> SealedCredential {

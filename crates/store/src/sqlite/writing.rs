@@ -13,8 +13,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Params, Transaction, TransactionBehavior, params, params_from_iter};
 
 use crate::rows::{
-    self, FILE_COLUMNS, JOB_COLUMNS, bytes, failed, file_values, job_values, scheme_number, stage_word,
-    target_number,
+    self, FILE_COLUMNS, JOB_COLUMNS, VERSION_COLUMNS, bytes, failed, file_values, job_values, scheme_number,
+    stage_word, target_number, version_values,
 };
 
 /// Final jobs that are dropped in one transaction, so that none grows without bound.
@@ -75,6 +75,13 @@ static INSERT_FILE: LazyLock<String> = LazyLock::new(|| {
     format!("INSERT INTO files ({FILE_COLUMNS}, job) VALUES ({places}, ?)")
 });
 
+static UPDATE_VERSION: LazyLock<String> = LazyLock::new(|| {
+    let places = places(3, VERSION_COLUMNS);
+    format!(
+        "UPDATE files SET ({VERSION_COLUMNS}) = ({places}), durable = 0, moved = 0 WHERE job = ?1 AND place = ?2"
+    )
+});
+
 /// Places for the values of `columns`, numbered from `first` on.
 fn places(first: usize, columns: &str) -> String {
     let numbered = columns.split(',').enumerate().map(|(at, _)| format!("?{}", first + at));
@@ -104,16 +111,37 @@ fn change_file(transaction: &Transaction<'_>, job: JobId, change: &FileChange) -
             execute(transaction, &INSERT_FILE, params_from_iter(values))?;
             return Ok(());
         }
-        FileChange::Version { index, size, validator, boot } => {
-            let sql = "UPDATE files SET size = ?3, etag = ?4, last_modified = ?5, boot = ?6, durable = 0 \
-                 WHERE job = ?1 AND place = ?2";
-            let size = size.map(bytes);
-            let changed = execute(
-                transaction,
-                sql,
-                params![job.0, index.0, size, validator.etag, validator.last_modified, boot.0],
-            )?;
-            (index, changed)
+        FileChange::Version { index, size, validator, served, boot, partial } => {
+            let mut values = vec![Value::Blob(job.0.to_vec()), index.0.into()];
+            values.extend(version_values(*size, validator, served, Some(*boot), Some(*partial)));
+            (index, execute(transaction, &UPDATE_VERSION, params_from_iter(values))?)
+        }
+        FileChange::Headers { index, headers } => {
+            let sql = "UPDATE files SET headers = ?3 WHERE job = ?1 AND place = ?2";
+            (index, execute(transaction, sql, params![job.0, index.0, headers])?)
+        }
+        FileChange::RemoteName { index, remote_name, moved } => {
+            let sql =
+                "UPDATE files SET remote_name = ?3, moved = max(moved, ?4) WHERE job = ?1 AND place = ?2";
+            (index, execute(transaction, sql, params![job.0, index.0, remote_name.as_str(), moved])?)
+        }
+        FileChange::PassedOver { index, error } => {
+            let sql = "UPDATE files SET error_code = ?3, error_message = ?4 WHERE job = ?1 AND place = ?2";
+            (index, execute(transaction, sql, params![job.0, index.0, error.code.0, error.message])?)
+        }
+        FileChange::TryAgain => {
+            let sql = "UPDATE files SET error_code = NULL, error_message = NULL \
+                 WHERE job = ?1 AND error_code IS NOT NULL";
+            execute(transaction, sql, params![job.0])?;
+            return Ok(());
+        }
+        FileChange::Lost { index } => {
+            let mut values = vec![Value::Blob(job.0.to_vec()), index.0.into()];
+            let (validator, served) = Default::default();
+            values.extend(version_values(None, &validator, &served, None, None));
+            execute(transaction, &UPDATE_VERSION, params_from_iter(values))?;
+            let sql = "UPDATE files SET stage = ?3 WHERE job = ?1 AND place = ?2";
+            (index, execute(transaction, sql, params![job.0, index.0, stage_word(Stage::Waiting)])?)
         }
         FileChange::Durable { index, upto } => {
             let sql = "UPDATE files SET durable = max(durable, ?3) WHERE job = ?1 AND place = ?2";

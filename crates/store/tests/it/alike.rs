@@ -4,7 +4,7 @@
 
 use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::error::{Code, ErrorContext, JobError};
-use bits_core::file::{BootId, File, FileIndex, Stage, Validator};
+use bits_core::file::{BootId, File, FileError, FileIndex, PartialId, Served, Stage, Validator};
 use bits_core::job::{Job, JobId, Owner, Priority, Revision, State};
 use bits_core::ports::{
     Batch, CredentialChange, FileChange, Filter, JobChange, SealedCredential, Store, StoreError,
@@ -175,7 +175,7 @@ fn some_file_change(chance: &mut Chance, there: u32, next: u32) -> FileChange {
         etag: chance.one_in(2).then(|| "\"e\"".into()),
         last_modified: chance.one_in(2).then(|| "today".into()),
     };
-    match chance.index(6) {
+    match chance.index(11) {
         0 | 1 => FileChange::Add(File {
             size: chance.one_in(2).then_some(size),
             validator: chance.one_in(2).then_some(validator),
@@ -185,10 +185,20 @@ fn some_file_change(chance: &mut Chance, there: u32, next: u32) -> FileChange {
         }),
         2 => {
             let size = chance.one_in(2).then_some(size);
-            FileChange::Version { index, size, validator, boot: BootId([there as u8; 16]) }
+            let served = Served { checksum: None, headers: "A: b\n".repeat(chance.index(2)) };
+            let boot = BootId([there as u8; 16]);
+            let partial = PartialId { device: u64::MAX, inode: there.into() };
+            FileChange::Version { index, size, validator, served, boot, partial }
         }
         3 => FileChange::Durable { index, upto: size },
         4 => FileChange::Transferred { index, size },
+        5 => FileChange::Headers { index, headers: "C: d\n".into() },
+        6 => FileChange::RemoteName { index, remote_name: a_file(next).remote_name, moved: chance.one_in(2) },
+        7 => {
+            FileChange::PassedOver { index, error: FileError { code: Code::EMPTY, message: "failed".into() } }
+        }
+        8 => FileChange::TryAgain,
+        9 => FileChange::Lost { index },
         _ => FileChange::Completed { index },
     }
 }

@@ -15,6 +15,7 @@ use bits_core::job::{
 use bits_core::ports::{KeyId, KeySource, SealedCredential, SealingKey, Store};
 use bits_core::remote_name::RemoteName;
 use bits_core::time::Timestamp;
+use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
 use bits_store::SqliteStore;
 use rusqlite::Connection;
@@ -94,6 +95,7 @@ fn waiting_to_be_tried_again() -> Job {
             no_progress_timeout: Duration::from_secs(1_209_600),
             complete_when_done: true,
             http: HttpOptions::default(),
+            transfer: TransferOptions::default(),
             environment: Environment {
                 krb5_config: Some("/etc/krb5.conf".into()),
                 umask: Some(0o027),
@@ -102,6 +104,7 @@ fn waiting_to_be_tried_again() -> Job {
         },
         files_total: 2,
         files_transferred: 1,
+        files_passed_over: 0,
         error: Some(JobError {
             code: Code::HTTP_UNAUTHORIZED,
             context: ErrorContext::RemoteFile,
@@ -119,6 +122,8 @@ fn waiting_to_be_tried_again() -> Job {
         }),
         error_count: 3,
         failures_in_a_row: 2,
+        same_failures: 0,
+        beginnings: 0,
         stalled_since: Some(Timestamp(1_760_000_050_000)),
         attempt: Attempt(4),
         times: Times {

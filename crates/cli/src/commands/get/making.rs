@@ -35,6 +35,7 @@ impl<'a> Making<'a> {
             description: get.description.clone(),
             priority: Some(get.priority.name().to_owned()),
             complete_when_done: Some(true),
+            keep_going: get.keep_going.then_some(true),
             ..ChangeJob::default()
         };
         let order = CreateJob { properties, ..new_job(name) };
@@ -63,9 +64,10 @@ impl<'a> Making<'a> {
         }
         for part in parts(orders) {
             let files = part.iter().map(|order| AddFile {
-                remote_name: order.url.clone(),
-                local_name: order.path.clone(),
                 no_clobber: get.no_clobber,
+                checksum: get.content.checksum.as_ref().map(ToString::to_string),
+                resume_by: get.content.resume_by.map(|by| by.name().to_owned()),
+                ..AddFile::new(order.url.clone(), order.path.clone())
             });
             let files = AddFiles { files: files.collect(), create_folders: get.create_dirs };
             client.add_files(id, &files).await?;
