@@ -33,6 +33,8 @@ impl Code {
     pub const EMPTY: Self = Self(0x8020_0003);
     pub const VOLUME_CHANGED: Self = Self(0x8020_000E);
     pub const INSUFFICIENT_RANGE_SUPPORT: Self = Self(0x8020_0013);
+    pub const PROXY_LIST_TOO_LARGE: Self = Self(0x8020_0018);
+    pub const PROXY_BYPASS_LIST_TOO_LARGE: Self = Self(0x8020_0019);
     pub const INVALID_SERVER_RESPONSE: Self = Self(0x8020_001B);
     pub const NO_PROGRESS: Self = Self(0x8020_0024);
     pub const FILE_NOT_IN_JOB: Self = Self(0x8020_0029);
@@ -50,7 +52,9 @@ impl Code {
     pub const INVALID_AUTH_TARGET: Self = Self(0x8020_0027);
     pub const INVALID_AUTH_SCHEME: Self = Self(0x8020_0028);
     pub const INVALID_CREDENTIALS: Self = Self(0x8020_0040);
+    pub const USE_STORED_CREDENTIALS_NOT_SUPPORTED: Self = Self(0x8020_0066);
     pub const DATABASE_CORRUPT: Self = Self(0x8020_006C);
+    pub const NOT_SUPPORTED_WITH_CUSTOM_HTTP_METHOD: Self = Self(0x8020_0071);
     pub const ACCESS_DENIED: Self = Self(0x8007_0005);
     pub const FILE_NOT_FOUND: Self = Self(0x8007_0002);
     pub const PATH_NOT_FOUND: Self = Self(0x8007_0003);
@@ -59,6 +63,7 @@ impl Code {
     pub const FILE_EXISTS: Self = Self(0x8007_0050);
     /// `ERROR_REVISION_MISMATCH`: the job has changed since it was read.
     pub const REVISION_MISMATCH: Self = Self(0x8007_051A);
+    pub const NOT_IMPLEMENTED: Self = Self(0x8000_4001);
     pub const UNSPECIFIED: Self = Self(0x8000_4005);
     pub const UNEXPECTED: Self = Self(0x8000_FFFF);
     /// `E_PENDING`: what is asked for is not there yet.

@@ -33,14 +33,19 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::InvalidState { .. }
         | Refusal::NotFinalized { .. }
         | Refusal::NoKey { .. }
+        | Refusal::KeyNotChanged { .. }
         | Refusal::ReadOnlyAfterResume { .. }
         | Refusal::ReadOnlyAfterAddFile { .. }
         | Refusal::FilePending { .. }
-        | Refusal::KeyNotChanged { .. } => StatusCode::CONFLICT,
+        | Refusal::NotWithCustomMethod { .. } => StatusCode::CONFLICT,
         Refusal::RevisionMismatch { .. } => StatusCode::PRECONDITION_FAILED,
         Refusal::InvalidArgument { .. }
         | Refusal::Ambiguous { .. }
         | Refusal::StringTooLong { .. }
+        | Refusal::ProxyListTooLarge { .. }
+        | Refusal::ProxyBypassListTooLarge { .. }
+        | Refusal::NotImplemented { .. }
+        | Refusal::StoredServerCredentials
         | Refusal::UserNameTooLarge { .. }
         | Refusal::PasswordTooLarge
         | Refusal::MarshalledReference

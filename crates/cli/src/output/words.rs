@@ -2,6 +2,8 @@
 //!
 //! Pure: the time and the zone are arguments.
 
+mod requests;
+
 use bits_client::api::file::File;
 use bits_client::api::job::{Challenge, Job, JobError, Progress};
 use bits_core::credentials::AuthScheme;
@@ -38,6 +40,9 @@ pub(crate) fn describe(job: &Job, files: &[File], now: Timestamp, zone: &TimeZon
     let options = options(job);
     if !options.is_empty() {
         field("options", options.join(", "));
+    }
+    for (name, value) in requests::fields(job) {
+        field(name, value);
     }
     if let Some(credentials) = &job.credentials {
         let set: Vec<String> =
@@ -248,6 +253,7 @@ fn file_in_words(file: &File) -> Vec<String> {
 pub(crate) mod tests {
     use super::*;
     use bits_client::api::file::{FileError, Range};
+    use bits_client::api::http_options::{ClientCertificate, Proxy};
     use bits_client::api::job::{CredentialPresent, Owner, Times, Wait};
 
     pub(crate) fn a_job(state: &str) -> Job {
@@ -282,6 +288,17 @@ pub(crate) mod tests {
             dynamic_content: false,
             high_performance: false,
             max_download_size: None,
+            http_method: "GET".to_owned(),
+            custom_headers: Some(Vec::new()),
+            custom_headers_write_only: false,
+            security_flags: 0,
+            client_certificate: ClientCertificate::None,
+            proxy: Proxy::default(),
+            use_stored_credentials: None,
+            no_ntlm: false,
+            service_name: None,
+            environment: None,
+            secret_headers: None,
             credentials: None,
             files: None,
         }

@@ -6,9 +6,10 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// What is done to come from each version to the next. The first begins with nothing.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../migrations/sqlite/0001.sql"),
     include_str!("../../migrations/sqlite/0002.sql"),
+    include_str!("../../migrations/sqlite/0003.sql"),
     include_str!("../../migrations/sqlite/0004.sql"),
 ];
 
