@@ -190,7 +190,7 @@ impl Source {
 }
 
 /// Bytes poured before the plan is asked again what is due.
-const POUR_BYTES: Bytes = Bytes(8 * 1024 * 1024);
+const POUR_BYTES: Bytes = Bytes(16 * 1024 * 1024);
 /// Time after which it is asked again, in case little comes.
 const POUR_TIME: Duration = Duration::from_millis(200);
 
@@ -246,16 +246,13 @@ impl Pipe {
         max: Option<Bytes>,
         wake: Option<Instant>,
     ) -> JoinHandle<(Box<Direct>, PourEnd)> {
-        let (partial, mut place) = self.sink.to_pour_into();
+        let (partial, place) = self.sink.to_pour_into();
         let max = max.unwrap_or(POUR_BYTES).min(POUR_BYTES);
         let soon = Instant::now() + POUR_TIME;
         let until = wake.map_or(soon, |wake| wake.min(soon)).into_std();
         spawn_blocking(move || {
-            let (count, why) = direct.pour(max.0, until, |bytes| {
-                partial.write_at(bytes, place)?;
-                place = place.saturating_add(Bytes(bytes.len() as u64));
-                Ok(())
-            });
+            let (count, why) =
+                direct.pour(max.0, place.0, until, |bytes, place| partial.write_block(bytes, Bytes(place)));
             (direct, (Bytes(count), why))
         })
     }
