@@ -86,6 +86,8 @@ pub struct SealedAssignment {
     pub credentials: Vec<SealedCredential>,
     /// Whether they, or one of them, were refused before and are not new.
     pub secret_refused: bool,
+    /// The file on which the last attempt failed, if it was one.
+    pub failed_file: Option<FileIndex>,
     pub http: HttpOptions,
     pub environment: Environment,
 }
@@ -430,6 +432,7 @@ impl<'a> Engine<'a> {
                     files,
                     credentials: self.store.credentials(id)?,
                     secret_refused: job.secret_refused(),
+                    failed_file: job.error.as_ref().and_then(|error| error.file),
                     http: job.properties.http,
                     environment: job.properties.environment,
                 };

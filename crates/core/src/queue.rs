@@ -155,6 +155,13 @@ pub enum Report {
         file: FileIndex,
         size: Bytes,
     },
+    /// Small files are whole, on the disk for sure, of which nothing was recorded before: none of
+    /// their bytes was written while a version was on record.
+    SmallFiles {
+        attempt: Attempt,
+        boot: BootId,
+        files: Vec<WholeFile>,
+    },
     FilesTransferred {
         attempt: Attempt,
     },
@@ -176,6 +183,14 @@ pub enum Report {
     Discarded {
         leftover: Option<String>,
     },
+}
+
+/// A file that has come as a whole, and its version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WholeFile {
+    pub file: FileIndex,
+    pub size: Bytes,
+    pub validator: Validator,
 }
 
 /// How a request ended well.
@@ -462,6 +477,18 @@ impl Queue {
                     decision.file(id, FileChange::Transferred { index: file, size });
                     self.live.remove(&id);
                     self.observe(Some(job), Event::FileTransferred(attempt), now, decision);
+                }
+            }
+            Report::SmallFiles { attempt, boot, files } => {
+                let is_counted = !self.finalizing.contains_key(&id);
+                if attempt == job.attempt && !job.state.is_final() && is_counted {
+                    let mut job = job;
+                    for WholeFile { file, size, validator } in files {
+                        decision.file(id, FileChange::Whole { index: file, size, validator, boot });
+                        job.observe(Event::FileTransferred(attempt), now);
+                    }
+                    job.observe(Event::Advanced(attempt), now);
+                    self.put(job, now, decision);
                 }
             }
             Report::FilesTransferred { attempt } => {

@@ -217,7 +217,17 @@ fn a_file_changes_as_it_comes(store: &mut dyn Store) {
             File { size: Some(Bytes(9)), durable: Bytes::ZERO, stage: Stage::Waiting, ..whole.clone() },
         ),
         (FileChange::Transferred { index, size: Bytes(8) }, whole.clone()),
-        (FileChange::Completed { index }, File { stage: Stage::Completed, ..whole }),
+        (FileChange::Completed { index }, File { stage: Stage::Completed, ..whole.clone() }),
+        (
+            FileChange::Whole { index, size: Bytes(7), validator: etag.clone(), boot: other_boot },
+            File {
+                size: Some(Bytes(7)),
+                validator: Some(etag.clone()),
+                durable: Bytes(7),
+                boot: Some(other_boot),
+                ..whole
+            },
+        ),
     ] {
         change_file(store, id(1), change.clone());
         assert_eq!(store.files(id(1), FileIndex(0), 9), Ok(vec![file(0), expected]), "after {change:?}");

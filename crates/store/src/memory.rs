@@ -259,6 +259,7 @@ impl Entry {
             FileChange::Version { index, .. }
             | FileChange::Durable { index, .. }
             | FileChange::Transferred { index, .. }
+            | FileChange::Whole { index, .. }
             | FileChange::Completed { index } => *index,
         };
         let Some(file) = self.files.get_mut(&index) else { return Err(self.wrong(index, "is not there")) };
@@ -273,6 +274,13 @@ impl Entry {
             FileChange::Durable { upto, .. } => file.durable = file.durable.max(upto),
             FileChange::Transferred { size, .. } => {
                 file.size = Some(size);
+                file.durable = size;
+                file.stage = Stage::Transferred;
+            }
+            FileChange::Whole { size, validator, boot, .. } => {
+                file.size = Some(size);
+                file.validator = some_validator(validator);
+                file.boot = Some(boot);
                 file.durable = size;
                 file.stage = Stage::Transferred;
             }

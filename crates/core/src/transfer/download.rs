@@ -9,6 +9,10 @@
 //!   another range, size or version is never content.
 //! - What is reported as durable has been synced before.
 //!
+//! A small file of which nothing is recorded may be gathered instead: all of it comes before any of
+//! it is written, and then it is reported with its version when it is on the disk for sure. A kill
+//! before that leaves a partial file without a version, of which nothing counts.
+//!
 //! Retrying after an error is the job's affair: the plan ends with the error, and the next attempt
 //! makes a new plan from what is recorded and what is on the disk.
 
@@ -25,7 +29,7 @@ use super::{redirect, validators};
 use crate::error::{Code, ErrorContext, JobError};
 use crate::file::{BootId, File, FileIndex, Validator};
 use crate::job::Attempt;
-use crate::queue::Report;
+use crate::queue::{Report, WholeFile};
 use crate::remote_name::RemoteName;
 use crate::time::Timestamp;
 use crate::units::Bytes;
@@ -62,6 +66,9 @@ pub struct DownloadPlan {
     synced: Bytes,
     /// Where the body that is coming must end, when that is known.
     body_end: Option<Bytes>,
+    /// Up to which size all of the file may come before any of it is written; none when a version
+    /// of it is recorded, which the partial file would not match for a moment.
+    gather_max: Option<Bytes>,
 
     /// Whether bytes were written that no sync covers yet.
     unsynced: bool,
@@ -100,6 +107,8 @@ enum Step {
     /// The version is reported and not yet recorded.
     Recording,
     Receiving,
+    /// Bytes come that are kept by whoever carries out the plan; none is written.
+    Gathering,
     /// All of it has come; what is left is to make it last.
     Whole,
     /// All of it is on the disk for sure.
@@ -175,6 +184,9 @@ pub enum BodyEnd {
 pub enum Outcome {
     /// The file is whole and on the disk for sure; that is reported.
     Transferred,
+    /// All of the file has come and none of it is written, nor is anything of it recorded. It is to
+    /// be written into an empty partial file and synced, and only then reported.
+    Gathered(WholeFile),
     Failed(JobError),
     Stopped,
 }
@@ -198,6 +210,7 @@ impl DownloadPlan {
             written: Bytes::ZERO,
             synced: Bytes::ZERO,
             body_end: None,
+            gather_max: None,
             unsynced: false,
             syncing: false,
             sync_failed: false,
@@ -220,6 +233,20 @@ impl DownloadPlan {
         plan
     }
 
+    /// Lets the plan end with [`Outcome::Gathered`] when the file has at most `max` bytes and nothing
+    /// of it is recorded. What breaks off then has left nothing to go on from: not for a file that
+    /// has just failed, or a line that breaks again and again would never carry it.
+    #[must_use]
+    pub fn gathering_up_to(mut self, max: Bytes) -> Self {
+        self.gather_max = self.version.is_none().then_some(max);
+        self
+    }
+
+    /// Whether the bytes that come are to be kept and not to be written.
+    pub fn is_gathering(&self) -> bool {
+        self.step == Step::Gathering
+    }
+
     /// What is to be done at `now`.
     pub fn next(&mut self, now: Timestamp) -> Next {
         if let Some(report) = self.reports.pop_front() {
@@ -238,6 +265,13 @@ impl DownloadPlan {
             Step::Asked | Step::Recording => Next::Wait,
             Step::Cut(_) => Next::Cut { to: self.written, size: self.size() },
             Step::Receiving => self.receive(now),
+            Step::Gathering => {
+                let end = self.body_end.expect("only what has a size is gathered");
+                if self.received == end {
+                    return Next::Done(self.gathered());
+                }
+                Next::Receive { max: Some(end.beyond(self.received)), wake: None }
+            }
             Step::Whole if self.is_busy() => Next::Wait,
             Step::Whole => self.sync(),
             Step::Lasting => {
@@ -323,7 +357,7 @@ impl DownloadPlan {
 
     /// `count` bytes of the body were taken; they are on their way into the partial file.
     pub fn received(&mut self, count: Bytes) {
-        assert_eq!(self.step, Step::Receiving, "bytes come when they may");
+        assert!(matches!(self.step, Step::Receiving | Step::Gathering), "bytes come when they may");
         self.received = self.received.saturating_add(count);
         assert!(self.body_end.is_none_or(|end| self.received <= end), "no more is taken than was asked for");
         self.settle_body();
@@ -338,7 +372,7 @@ impl DownloadPlan {
 
     /// The body ended in order.
     pub fn ended(&mut self, end: BodyEnd) {
-        if self.step != Step::Receiving {
+        if !matches!(self.step, Step::Receiving | Step::Gathering) {
             return;
         }
         match (self.body_end, end) {
@@ -422,7 +456,17 @@ impl DownloadPlan {
         self.goes_on_at(Bytes::ZERO, Bytes::ZERO);
         self.body_end = size;
         self.connected(now);
-        self.step = Step::Cut(After::ReportVersion);
+        let may_gather = size.zip(self.gather_max).is_some_and(|(size, max)| size <= max);
+        self.step = if may_gather { Step::Gathering } else { Step::Cut(After::ReportVersion) };
+    }
+
+    fn gathered(&self) -> Outcome {
+        let version = self.version.as_ref().expect("a version has come");
+        Outcome::Gathered(WholeFile {
+            file: self.file,
+            size: self.received,
+            validator: version.validator.clone(),
+        })
     }
 
     /// A part is coming, perhaps the one that was asked for.
@@ -510,7 +554,7 @@ impl DownloadPlan {
 
     /// Looks whether the body has come to its end, when that is known.
     fn settle_body(&mut self) {
-        if self.body_end != Some(self.received) {
+        if self.step == Step::Gathering || self.body_end != Some(self.received) {
             return;
         }
         let size = self.size();
@@ -536,7 +580,8 @@ impl DownloadPlan {
 
     /// Whether a write or a sync is under way.
     fn is_busy(&self) -> bool {
-        self.written < self.received || self.syncing
+        let is_writing = self.step != Step::Gathering && self.written < self.received;
+        is_writing || self.syncing
     }
 
     fn size(&self) -> Option<Bytes> {

@@ -124,6 +124,14 @@ fn change_file(transaction: &Transaction<'_>, job: JobId, change: &FileChange) -
             let stage = stage_word(Stage::Transferred);
             (index, execute(transaction, sql, params![job.0, index.0, bytes(*size), stage])?)
         }
+        FileChange::Whole { index, size, validator, boot } => {
+            let sql = "UPDATE files SET size = ?3, etag = ?4, last_modified = ?5, boot = ?6, durable = ?3, \
+                 stage = ?7 WHERE job = ?1 AND place = ?2";
+            let (size, stage) = (bytes(*size), stage_word(Stage::Transferred));
+            let (etag, last_modified) = (&validator.etag, &validator.last_modified);
+            let values = params![job.0, index.0, size, etag, last_modified, boot.0, stage];
+            (index, execute(transaction, sql, values)?)
+        }
         FileChange::Completed { index } => {
             let sql = "UPDATE files SET stage = ?3 WHERE job = ?1 AND place = ?2";
             (index, execute(transaction, sql, params![job.0, index.0, stage_word(Stage::Completed)])?)

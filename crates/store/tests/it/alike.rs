@@ -175,7 +175,7 @@ fn some_file_change(chance: &mut Chance, there: u32, next: u32) -> FileChange {
         etag: chance.one_in(2).then(|| "\"e\"".into()),
         last_modified: chance.one_in(2).then(|| "today".into()),
     };
-    match chance.index(6) {
+    match chance.index(7) {
         0 | 1 => FileChange::Add(File {
             size: chance.one_in(2).then_some(size),
             validator: chance.one_in(2).then_some(validator),
@@ -189,6 +189,7 @@ fn some_file_change(chance: &mut Chance, there: u32, next: u32) -> FileChange {
         }
         3 => FileChange::Durable { index, upto: size },
         4 => FileChange::Transferred { index, size },
+        5 => FileChange::Whole { index, size, validator, boot: BootId([there as u8; 16]) },
         _ => FileChange::Completed { index },
     }
 }
