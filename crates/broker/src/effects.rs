@@ -122,8 +122,17 @@ impl EffectRunner for Effects {
     }
 
     fn begin(&mut self, assignment: SealedAssignment) -> Result<(), JobError> {
-        let SealedAssignment { job, owner, attempt, files, credentials, secret_refused, http, environment } =
-            assignment;
+        let SealedAssignment {
+            job,
+            owner,
+            attempt,
+            files,
+            credentials,
+            secret_refused,
+            failed_file,
+            http,
+            environment,
+        } = assignment;
         let credentials = credentials.iter().map(|sealed| self.vault.open(job, owner, sealed));
         let credentials = credentials.collect::<Result<Vec<_>, _>>()?;
         let assignment = Assignment {
@@ -132,6 +141,7 @@ impl EffectRunner for Effects {
             files,
             credentials,
             secret_refused,
+            failed_file,
             http,
             secret_headers: Vec::new(),
             certificate_passphrase: None,

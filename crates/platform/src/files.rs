@@ -17,5 +17,8 @@ pub use destination::{Destination, DestinationError, MissingFolders};
 pub use error::{FileError, FileErrorKind};
 pub use folder::Folder;
 pub use identity::FileIdentity;
-pub use partial::{Existing, FinalizeError, ForeignPartial, Partial, PartialError, partial_name};
+pub use partial::{
+    ClosedPartial, Existing, FinalizeError, ForeignPartial, Partial, PartialError, PreparedPartial,
+    partial_name,
+};
 pub use umask::Umask;

@@ -1,7 +1,9 @@
-//! One attempt to transfer what is missing of a job: its files one after another.
+//! One attempt to transfer what is missing of a job: its files one after another, the small ones
+//! together.
 //!
 //! What comes of it is reported; whether and when there is another attempt is the broker's affair.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bits_core::error::{Code, ErrorContext, JobError};
@@ -12,11 +14,13 @@ use bits_core::proxy::ProxyRules;
 use bits_core::queue::Report;
 use bits_core::time::Timestamp;
 use bits_core::transfer::{DownloadPlan, Outcome};
+use bits_core::units::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{KerberosEnvironment, Policy, ServiceName};
+use crate::gathering::{Begun, Clients, Ended, Gatherer, gather};
 use crate::http::{AttemptIdentity, Client, HttpSettings, OwnersWords, TlsTrust};
 use crate::link::{Assignment, FromWorker};
 use crate::sink::Sink;
@@ -30,31 +34,57 @@ pub(crate) struct Surroundings {
     pub(crate) trust: Arc<TlsTrust>,
     /// The proxies of the settings.
     pub(crate) proxies: ProxyEnvironment,
+    /// The largest file that is gathered, if any is.
+    pub(crate) gathered_bytes_max: Option<Bytes>,
 }
 
 /// Carries out `assignment`.
 pub(crate) async fn carry_out(assignment: Assignment, around: Surroundings, mut line: Line) {
-    let attempt = assignment.attempt;
-    let (files, mut client) = match client(assignment, &around) {
+    let (attempt, failed_file) = (assignment.attempt, assignment.failed_file);
+    let (files, client) = match client(assignment, &around) {
         Ok(ready) => ready,
         Err(error) => {
             line.report(Report::Failed { attempt, error });
             return;
         }
     };
-    for file in files.iter().filter(|file| file.stage == Stage::Waiting) {
+    let mut clients = Clients::new(client);
+    let bytes_max = around.gathered_bytes_max;
+    let may_gather =
+        |file: &File| bytes_max.is_some() && file.validator.is_none() && Some(file.index) != failed_file;
+    let mut files: VecDeque<File> = files.into_iter().filter(|file| file.stage == Stage::Waiting).collect();
+    while let Some(first) = files.front() {
         if line.stop().is_cancelled() {
             return;
         }
-        let outcome = match Sink::open(line.job, file).await {
-            Ok((sink, found)) => {
-                let plan = DownloadPlan::new(attempt, file, found, around.boot, line.now());
-                download(plan, file.index, &mut client, sink, &mut line).await
+        let begun = if may_gather(first) {
+            let of = Gatherer {
+                job: line.job,
+                attempt,
+                boot: around.boot,
+                bytes_max: bytes_max.unwrap_or_default(),
+            };
+            match gather(&mut files, &mut clients, may_gather, of, &mut line).await {
+                Ended::Enough => continue,
+                Ended::Large(begun) => Ok(*begun),
+                Ended::Failed(error) => Err(Outcome::Failed(error)),
+                Ended::Stopped => Err(Outcome::Stopped),
             }
-            Err(error) => Outcome::Failed(error),
+        } else {
+            let file = files.pop_front().expect("there is a file");
+            Ok(Begun { client: clients.take(), file, plan: None, body: None })
+        };
+        let outcome = match begun {
+            Ok(begun) => {
+                let (client, outcome) = carry_on(begun, attempt, around.boot, &mut line).await;
+                clients.give_back(client);
+                outcome
+            }
+            Err(outcome) => outcome,
         };
         match outcome {
             Outcome::Transferred => {}
+            Outcome::Gathered(_) => unreachable!("only what is gathered is gathered"),
             Outcome::Stopped => return,
             Outcome::Failed(error) => {
                 line.report(Report::Failed { attempt, error });
@@ -63,6 +93,19 @@ pub(crate) async fn carry_out(assignment: Assignment, around: Surroundings, mut 
         }
     }
     line.report(Report::FilesTransferred { attempt });
+}
+
+/// Brings one file to its end.
+async fn carry_on(begun: Begun, attempt: Attempt, boot: BootId, line: &mut Line) -> (Client, Outcome) {
+    let Begun { mut client, file, plan, body } = begun;
+    let outcome = match Sink::open(line.job, &file).await {
+        Ok((sink, found)) => {
+            let plan = plan.unwrap_or_else(|| DownloadPlan::new(attempt, &file, found, boot, line.now()));
+            download(plan, file.index, &mut client, (sink, body), line).await
+        }
+        Err(error) => Outcome::Failed(error),
+    };
+    (client, outcome)
 }
 
 /// The HTTP of `assignment`, and its files.
@@ -108,7 +151,24 @@ pub(crate) struct Line {
     recorded: UnboundedReceiver<FileIndex>,
     stop: CancellationToken,
     is_connected: bool,
+    clock: Clock,
+}
+
+/// The time, by a clock that never jumps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
     started: (Timestamp, Instant),
+}
+
+impl Clock {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.started.0 + self.started.1.elapsed()
+    }
+
+    /// When it will be `at`.
+    fn instant(&self, at: Timestamp) -> Instant {
+        self.started.1 + at.since(self.started.0)
+    }
 }
 
 impl Line {
@@ -120,7 +180,15 @@ impl Line {
         stop: CancellationToken,
         now: Timestamp,
     ) -> Self {
-        Self { job, attempt, to_broker, recorded, stop, is_connected: false, started: (now, Instant::now()) }
+        Self {
+            job,
+            attempt,
+            to_broker,
+            recorded,
+            stop,
+            is_connected: false,
+            clock: Clock { started: (now, Instant::now()) },
+        }
     }
 
     pub(crate) fn report(&mut self, report: Report) {
@@ -151,11 +219,15 @@ impl Line {
 
     /// The time, by a clock that never jumps.
     pub(crate) fn now(&self) -> Timestamp {
-        self.started.0 + self.started.1.elapsed()
+        self.clock.now()
     }
 
     /// When it will be `at`.
     pub(crate) fn instant(&self, at: Timestamp) -> Instant {
-        self.started.1 + at.since(self.started.0)
+        self.clock.instant(at)
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
     }
 }

@@ -5,7 +5,10 @@
 
 mod attempt;
 pub mod auth;
+mod batch;
 mod closing;
+mod folders;
+mod gathering;
 mod http;
 pub mod link;
 mod local_file;

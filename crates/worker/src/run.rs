@@ -14,6 +14,7 @@ use bits_core::http_options::ProxyEnvironment;
 use bits_core::job::{Attempt, Environment, JobId};
 use bits_core::queue::Report;
 use bits_core::time::Timestamp;
+use bits_core::units::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -41,7 +42,13 @@ pub struct Settings {
     pub user_agent: String,
     /// The proxies of jobs that name none and whose owner's environment names none.
     pub proxies: ProxyEnvironment,
+    /// The largest file that comes into memory as a whole, to be stored together with others; none
+    /// when each is to be written as it comes.
+    pub gathered_bytes_max: Option<Bytes>,
 }
+
+/// What the system reads at once; larger files gain nothing by being gathered.
+const GATHERED_BYTES_MAX: Bytes = Bytes(64 * 1024);
 
 impl Default for Settings {
     fn default() -> Self {
@@ -52,6 +59,7 @@ impl Default for Settings {
             extra_ca: None,
             user_agent: String::new(),
             proxies: ProxyEnvironment::default(),
+            gathered_bytes_max: Some(GATHERED_BYTES_MAX),
         }
     }
 }
@@ -100,6 +108,7 @@ impl Worker {
             http: Arc::new(HttpSettings { timeouts, user_agent }),
             trust: Arc::new(TlsTrust::new(settings.extra_ca)),
             proxies: settings.proxies,
+            gathered_bytes_max: settings.gathered_bytes_max,
         };
         Ok(Self { around })
     }

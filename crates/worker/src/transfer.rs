@@ -19,15 +19,18 @@ use crate::attempt::Line;
 use crate::http::{Body, Client, Direct, FetchError, Interrupt, Poured, Received, Response};
 use crate::sink::{Buffer, Finished, Sink, returned};
 
-/// Carries out `plan` for the file number `file` to its end.
+/// Carries out `plan` for the file number `file` to its end. A body may be coming already.
 pub(crate) async fn download(
     mut plan: DownloadPlan,
     file: FileIndex,
     client: &mut Client,
-    sink: Sink,
+    (sink, body): (Sink, Option<Body>),
     line: &mut Line,
 ) -> Outcome {
     let mut pipe = Pipe::new(sink);
+    if let Some(body) = body {
+        pipe.source = Source::Body(Box::new(body));
+    }
     let stop = line.stop().clone();
     let mut stopped = false;
     loop {
@@ -337,7 +340,8 @@ async fn ask(pipe: &mut Pipe, client: &mut Client, fetch: &Fetch) -> Result<Resp
     client.fetch(fetch).await
 }
 
-async fn at(instant: Option<Instant>) {
+/// Waits until then, for ever without a time.
+pub(crate) async fn at(instant: Option<Instant>) {
     match instant {
         Some(instant) => sleep_until(instant).await,
         None => pending().await,

@@ -47,6 +47,24 @@ pub struct Partial {
     direct_failed: AtomicBool,
 }
 
+/// A partial file that can get its final name as soon as it is synced.
+#[derive(Debug)]
+pub struct PreparedPartial {
+    partial: Partial,
+    name: OsString,
+    existing: Existing,
+}
+
+/// The same, no longer held open.
+#[derive(Debug)]
+pub struct ClosedPartial {
+    folder: Arc<Folder>,
+    from: OsString,
+    identity: FileIdentity,
+    name: OsString,
+    existing: Existing,
+}
+
 /// Why a partial file could not be made, taken up or removed.
 #[derive(Debug, thiserror::Error)]
 pub enum PartialError {
@@ -248,6 +266,19 @@ impl Partial {
     /// A folder, symbolic link or device of that name is refused, and so is any file with
     /// [`Existing::Keep`].
     pub fn place(self, name: &OsStr, umask: Umask, existing: Existing) -> Result<(), FinalizeError> {
+        let prepared = self.prepare(name, umask, existing)?;
+        prepared.partial.sync()?;
+        prepared.place()
+    }
+
+    /// The first half of [`Partial::place`]: all but the renaming, and without the sync that has to
+    /// come in between.
+    pub fn prepare(
+        self,
+        name: &OsStr,
+        umask: Umask,
+        existing: Existing,
+    ) -> Result<PreparedPartial, FinalizeError> {
         let path = || self.folder.path().join(name);
         let mode = check_entry(&self.folder, name).map_err(FinalizeError::Destination)?;
         if mode.is_some() && existing == Existing::Keep {
@@ -255,31 +286,17 @@ impl Partial {
         }
         self.check_name()?;
         self.set_mode(mode.unwrap_or(umask.file_mode()))?;
-        self.file.sync_all().map_err(|error| PartialError::from(self.failed("sync")(error)))?;
+        Ok(PreparedPartial { partial: self, name: name.into(), existing })
+    }
 
-        let renamed = match existing {
-            Existing::Replace => self.folder.rename(&self.name, name),
-            Existing::Keep => self.folder.rename_no_replace(&self.name, name),
-        };
-        match renamed {
-            Ok(()) => Ok(()),
-            Err(Errno::EXIST) if existing == Existing::Keep => Err(FinalizeError::Exists(path())),
-            Err(Errno::ISDIR | Errno::NOTEMPTY | Errno::EXIST) => {
-                Err(FinalizeError::Destination(DestinationError::IsFolder(path())))
-            }
-            Err(errno) => Err(PartialError::from(FileError::new("finish", &path(), errno)).into()),
-        }
+    /// Returns when all of the file is on the disk, and what is known of it.
+    fn sync(&self) -> Result<(), PartialError> {
+        self.file.sync_all().map_err(|error| self.failed("sync")(error).into())
     }
 
     /// Whether the name still means this file.
     fn check_name(&self) -> Result<(), PartialError> {
-        let foreign = |why| Err(PartialError::Foreign { path: self.path(), why });
-        match self.folder.entry(&self.name)? {
-            None => Err(self.failed("find")(Errno::NOENT.into()).into()),
-            Some(entry) if entry.identity != self.identity => foreign(ForeignPartial::Replaced),
-            Some(entry) if !entry.has_one_name => foreign(ForeignPartial::HasOtherNames),
-            Some(_) => Ok(()),
-        }
+        check_name(&self.folder, &self.name, self.identity)
     }
 
     fn set_mode(&self, mode: u32) -> Result<(), PartialError> {
@@ -301,6 +318,58 @@ impl Partial {
 const DIRECT_ALIGNMENT: usize = 4096;
 /// A shorter write waits longer for the disk than a copy into the cache takes.
 const DIRECT_BYTES_MIN: usize = 1024 * 1024;
+impl PreparedPartial {
+    /// Lets the file go until it is placed, so that any number can be prepared.
+    pub fn close(self) -> ClosedPartial {
+        let Self { partial: Partial { folder, name: from, identity, .. }, name, existing } = self;
+        ClosedPartial { folder, from, identity, name, existing }
+    }
+
+    /// [`Partial::sync_data`], and what is known of the file with it.
+    pub fn sync(&self) -> Result<(), PartialError> {
+        self.partial.sync()
+    }
+
+    fn place(self) -> Result<(), FinalizeError> {
+        self.close().rename()
+    }
+}
+
+impl ClosedPartial {
+    /// The second half of [`Partial::place`]. The file must have been synced since it was prepared.
+    pub fn place(self) -> Result<(), FinalizeError> {
+        check_name(&self.folder, &self.from, self.identity)?;
+        self.rename()
+    }
+
+    fn rename(self) -> Result<(), FinalizeError> {
+        let path = || self.folder.path().join(&self.name);
+        let renamed = match self.existing {
+            Existing::Replace => self.folder.rename(&self.from, &self.name),
+            Existing::Keep => self.folder.rename_no_replace(&self.from, &self.name),
+        };
+        match renamed {
+            Ok(()) => Ok(()),
+            Err(Errno::EXIST) if self.existing == Existing::Keep => Err(FinalizeError::Exists(path())),
+            Err(Errno::ISDIR | Errno::NOTEMPTY | Errno::EXIST) => {
+                Err(FinalizeError::Destination(DestinationError::IsFolder(path())))
+            }
+            Err(errno) => Err(PartialError::from(FileError::new("finish", &path(), errno)).into()),
+        }
+    }
+}
+
+fn check_name(folder: &Folder, name: &OsStr, identity: FileIdentity) -> Result<(), PartialError> {
+    let path = || folder.path().join(name);
+    let foreign = |why| Err(PartialError::Foreign { path: path(), why });
+    match folder.entry(name)? {
+        None => Err(FileError::new("find", &path(), Errno::NOENT).into()),
+        Some(entry) if entry.identity != identity => foreign(ForeignPartial::Replaced),
+        Some(entry) if !entry.has_one_name => foreign(ForeignPartial::HasOtherNames),
+        Some(_) => Ok(()),
+    }
+}
+
 /// The shortest limit among file systems in use (eCryptfs); the name of a partial file may be cut.
 const PARTIAL_NAME_BYTES_MAX: usize = 143;
 /// Characters of the job's id: 32 random bits, in one folder and beside the name and the index.

@@ -26,7 +26,7 @@ pub(crate) struct Client {
     settings: Arc<HttpSettings>,
     trust: Arc<TlsTrust>,
     proxies: ProxyRules,
-    words: OwnersWords,
+    words: Arc<OwnersWords>,
     proofs: Proofs,
     kept: Option<Connection>,
     /// Proxies that could not be reached in this attempt; they are asked last.
@@ -67,10 +67,24 @@ impl Client {
             settings,
             trust,
             proxies,
-            words,
+            words: Arc::new(words),
             proofs: Proofs::new(identity),
             kept: None,
             unreached: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// One that asks for the same owner over a connection of its own.
+    pub(crate) fn another(&self) -> Self {
+        Self {
+            settings: self.settings.clone(),
+            trust: self.trust.clone(),
+            proxies: self.proxies.clone(),
+            words: self.words.clone(),
+            proofs: self.proofs.of_another_connection(),
+            kept: None,
+            unreached: self.unreached.clone(),
             notes: Vec::new(),
         }
     }

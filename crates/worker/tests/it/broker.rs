@@ -64,9 +64,16 @@ pub(crate) struct Broker {
     pub(crate) secret_headers: Vec<(&'static str, &'static str)>,
     pub(crate) certificate_passphrase: Option<&'static str>,
     pub(crate) folder: tempfile::TempDir,
+    /// The file on which the last attempt failed.
+    failed_file: Option<FileIndex>,
 }
 
 impl Broker {
+    /// As [`Broker::new`], with small files gathered, as everywhere but in the other tests.
+    pub(crate) fn gathering(urls: &[String]) -> Self {
+        Self::of(urls, Settings::default(), tempfile::tempdir().unwrap())
+    }
+
     /// A job with one file for each of `urls`: `0`, `1` and so on in a folder of its own.
     pub(crate) fn new(urls: &[String]) -> Self {
         Self::with(urls, Settings::default())
@@ -78,6 +85,11 @@ impl Broker {
     }
 
     pub(crate) fn within(urls: &[String], settings: Settings, folder: tempfile::TempDir) -> Self {
+        // Their scripts are small files that stand for large ones.
+        Self::of(urls, Settings { gathered_bytes_max: None, ..settings }, folder)
+    }
+
+    fn of(urls: &[String], settings: Settings, folder: tempfile::TempDir) -> Self {
         let files = urls.iter().enumerate().map(|(index, url)| {
             let path = folder.path().join(index.to_string());
             let local = LocalName::parse(path.to_str().unwrap()).unwrap();
@@ -97,6 +109,7 @@ impl Broker {
             secret_headers: Vec::new(),
             certificate_passphrase: None,
             folder,
+            failed_file: None,
         }
     }
 
@@ -113,6 +126,7 @@ impl Broker {
             files: self.files.clone(),
             credentials,
             secret_refused: false,
+            failed_file: self.failed_file,
             http: self.http.clone(),
             secret_headers: self.secret_headers.iter().map(secret_header).collect(),
             certificate_passphrase: self.certificate_passphrase.map(|text| Secret::new(text.to_owned())),
@@ -138,7 +152,10 @@ impl Broker {
             self.record(&report);
             match report {
                 Report::FilesTransferred { .. } => return Ended::Transferred,
-                Report::Failed { error, .. } => return Ended::Failed(error),
+                Report::Failed { error, .. } => {
+                    self.failed_file = error.file;
+                    return Ended::Failed(error);
+                }
                 _ => {}
             }
         }
@@ -169,6 +186,21 @@ impl Broker {
             Report::FileTransferred { file, size, .. } => {
                 self.files[file.0 as usize].size = Some(*size);
                 self.files[file.0 as usize].stage = Stage::Transferred;
+            }
+            Report::SmallFiles { files, boot, .. } => {
+                for whole in files {
+                    let record = &mut self.files[whole.file.0 as usize];
+                    assert_eq!(
+                        (&record.validator, record.stage),
+                        (&None, Stage::Waiting),
+                        "nothing is known"
+                    );
+                    record.size = Some(whole.size);
+                    record.validator = Some(whole.validator.clone());
+                    record.boot = Some(*boot);
+                    record.durable = whole.size;
+                    record.stage = Stage::Transferred;
+                }
             }
             Report::Note { text, .. } => self.notes.push(text.clone()),
             _ => {}

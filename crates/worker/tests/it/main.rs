@@ -8,6 +8,7 @@ mod closing;
 mod downloads;
 mod files;
 mod framing;
+mod gathering;
 mod headers;
 mod large;
 mod origin;
