@@ -88,6 +88,8 @@ pub struct SealedAssignment {
     pub secrets: Vec<SealedSecret>,
     /// Whether credentials among them were refused before and are not new.
     pub secret_refused: bool,
+    /// The file on which the last attempt failed, if it was one.
+    pub failed_file: Option<FileIndex>,
     pub http: HttpOptions,
     pub transfer: TransferOptions,
     /// What the job has downloaded already.
@@ -441,6 +443,7 @@ impl<'a> Engine<'a> {
                     files,
                     secrets: self.store.secrets(id)?,
                     secret_refused: job.secret_refused(),
+                    failed_file: job.error.as_ref().and_then(|error| error.file),
                     http: job.properties.http,
                     transfer: job.properties.transfer,
                     downloaded,

@@ -16,6 +16,7 @@ pub mod http_options;
 pub mod identity;
 pub mod job;
 pub mod ports;
+pub mod proxy;
 pub mod queue;
 pub mod ranges;
 pub mod refusal;

@@ -162,6 +162,14 @@ pub enum FileChange {
         index: FileIndex,
         size: Bytes,
     },
+    /// [`FileChange::Version`] and [`FileChange::Transferred`] at once.
+    Whole {
+        index: FileIndex,
+        size: Bytes,
+        validator: Validator,
+        served: Served,
+        boot: BootId,
+    },
     /// It is under its final name.
     Completed {
         index: FileIndex,

@@ -211,6 +211,13 @@ pub enum Report {
         file: FileIndex,
         error: JobError,
     },
+    /// Small files are whole, on the disk for sure, of which nothing was recorded before: none of
+    /// their bytes was written while a version was on record.
+    SmallFiles {
+        attempt: Attempt,
+        boot: BootId,
+        files: Vec<WholeFile>,
+    },
     FilesTransferred {
         attempt: Attempt,
     },
@@ -234,6 +241,15 @@ pub enum Report {
     Discarded {
         leftover: Option<String>,
     },
+}
+
+/// A file that has come as a whole, and its version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WholeFile {
+    pub file: FileIndex,
+    pub size: Bytes,
+    pub validator: Validator,
+    pub served: Served,
 }
 
 /// How a request ended well.
@@ -597,6 +613,18 @@ impl Queue {
                     decision.file(id, FileChange::PassedOver { index: file, error: passed_over });
                     self.live.remove(&id);
                     self.observe(Some(job), Event::FilePassedOver(attempt, error), now, decision);
+                }
+            }
+            Report::SmallFiles { attempt, boot, files } => {
+                let is_counted = !self.finalizing.contains_key(&id);
+                if attempt == job.attempt && !job.state.is_final() && is_counted {
+                    let mut job = job;
+                    for WholeFile { file, size, validator, served } in files {
+                        decision.file(id, FileChange::Whole { index: file, size, validator, served, boot });
+                        job.observe(Event::FileTransferred(attempt), now);
+                    }
+                    job.observe(Event::Advanced(attempt), now);
+                    self.put(job, now, decision);
                 }
             }
             Report::FilesTransferred { attempt } => {

@@ -253,7 +253,25 @@ fn a_file_changes_as_it_comes(store: &mut dyn Store) {
             File { error: Some(failed), ..whole.clone() },
         ),
         (FileChange::TryAgain, whole.clone()),
-        (FileChange::Completed { index }, File { stage: Stage::Completed, ..whole }),
+        (FileChange::Completed { index }, File { stage: Stage::Completed, ..whole.clone() }),
+        (
+            FileChange::Whole {
+                index,
+                size: Bytes(7),
+                validator: etag.clone(),
+                served: served.clone(),
+                boot: other_boot,
+            },
+            File {
+                size: Some(Bytes(7)),
+                validator: Some(etag.clone()),
+                durable: Bytes(7),
+                boot: Some(other_boot),
+                served: served.clone(),
+                partial: None,
+                ..whole
+            },
+        ),
         (FileChange::Lost { index }, File { remote_name: file(7).remote_name, ..file(1) }),
     ] {
         change_file(store, id(1), change.clone());

@@ -273,6 +273,7 @@ impl Entry {
             | FileChange::Lost { index }
             | FileChange::Durable { index, .. }
             | FileChange::Transferred { index, .. }
+            | FileChange::Whole { index, .. }
             | FileChange::Completed { index } => *index,
         };
         let Some(file) = self.files.get_mut(&index) else { return Err(self.wrong(index, "is not there")) };
@@ -305,6 +306,16 @@ impl Entry {
             FileChange::Durable { upto, .. } => file.durable = file.durable.max(upto),
             FileChange::Transferred { size, .. } => {
                 file.size = Some(size);
+                file.durable = size;
+                file.stage = Stage::Transferred;
+            }
+            FileChange::Whole { size, validator, served, boot, .. } => {
+                file.size = Some(size);
+                file.validator = some_validator(validator);
+                file.served = served;
+                file.partial = None;
+                file.moved = false;
+                file.boot = Some(boot);
                 file.durable = size;
                 file.stage = Stage::Transferred;
             }

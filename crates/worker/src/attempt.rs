@@ -1,12 +1,16 @@
-//! One attempt to transfer what is missing of a job: its files one after another.
+//! One attempt to transfer what is missing of a job: its files one after another, the small ones
+//! together.
 //!
 //! What comes of it is reported; whether and when there is another attempt is the broker's affair.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{BootId, File, FileIndex, Stage};
+use bits_core::http_options::ProxyEnvironment;
 use bits_core::job::{Attempt, JobId};
+use bits_core::proxy::ProxyRules;
 use bits_core::queue::Report;
 use bits_core::remote_name::RemoteName;
 use bits_core::time::Timestamp;
@@ -16,8 +20,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::{KerberosEnvironment, Policy};
-use crate::http::{AttemptIdentity, Client, HttpSettings, TlsTrust};
+use crate::auth::{KerberosEnvironment, Policy, ServiceName};
+use crate::gathering::{Begun, Clients, Ended, Gatherer, gather};
+use crate::http::{AttemptIdentity, Client, HttpSettings, OwnersWords, TlsTrust};
 use crate::link::{Assignment, FromWorker};
 use crate::local_file::QUOTA_EXCEEDED;
 use crate::sink::Sink;
@@ -29,66 +34,132 @@ pub(crate) struct Surroundings {
     pub(crate) boot: BootId,
     pub(crate) http: Arc<HttpSettings>,
     pub(crate) trust: Arc<TlsTrust>,
+    /// The proxies of the settings.
+    pub(crate) proxies: ProxyEnvironment,
+    /// The largest file that is gathered, if any is.
+    pub(crate) gathered_bytes_max: Option<Bytes>,
 }
 
 /// Carries out `assignment`.
 pub(crate) async fn carry_out(assignment: Assignment, around: Surroundings, mut line: Line) {
-    let krb5_config = assignment.environment.krb5_config.as_deref();
-    let identity = AttemptIdentity {
-        credentials: assignment.credentials,
-        kerberos: KerberosEnvironment::from_krb5_config(krb5_config.map(AsRef::as_ref)),
-        // A secret that was refused by a scheme that stood in for another is not tested again by
-        // a retry that nobody asked for: accounts get locked.
-        policy: Policy { fall_back: !assignment.secret_refused, ..Policy::default() },
+    let (attempt, failed_file) = (assignment.attempt, assignment.failed_file);
+    let (transfer, downloaded) = (assignment.transfer, assignment.downloaded);
+    let rules = rules(&assignment);
+    let (files, client) = match client(assignment, &around) {
+        Ok(ready) => ready,
+        Err(error) => {
+            line.report(Report::Failed { attempt, error });
+            return;
+        }
     };
-    let mut client = Client::new(around.http, around.trust, identity);
-    let attempt = assignment.attempt;
-    let transfer = assignment.transfer;
-    let rules = Rules {
-        redirects: assignment.http.security,
-        from_the_beginning: transfer.dynamic_content || !assignment.http.method.is_default(),
-        every_error_is_fatal: !assignment.http.method.is_default(),
-        syncs_at_the_end: transfer.high_performance,
-        bytes_max: None,
-    };
+    let mut clients = Clients::new(client);
     let mut passing = PassingOver { keeps_going: transfer.keep_going, ..PassingOver::default() };
-    let files = assignment.files.iter().filter(|file| file.stage == Stage::Waiting && file.error.is_none());
-    for file in files {
+    let bytes_max = around.gathered_bytes_max.filter(|_| transfer.max_download_size.is_none());
+    let may_gather = |file: &File| {
+        bytes_max.is_some()
+            && file.validator.is_none()
+            && Some(file.index) != failed_file
+            && file.ranges.is_all()
+            && file.checksum.is_none()
+            && file.remote_name.local_path().is_none()
+    };
+    let is_to_come = |file: &File| file.stage == Stage::Waiting && file.error.is_none();
+    let mut files: VecDeque<File> = files.into_iter().filter(is_to_come).collect();
+    while let Some(first) = files.front() {
         if line.stop().is_cancelled() {
             return;
         }
-        if passing.skips(file) {
+        if passing.skips(first) {
+            files.pop_front();
             continue;
         }
-        let downloaded = assignment.downloaded.saturating_add(line.transferred);
-        let bytes_max = transfer.max_download_size.map(|most| most.beyond(downloaded));
-        let outcome = match Sink::open(assignment.job, file, around.boot).await {
-            Ok((sink, found)) => {
-                let rules = Rules { bytes_max, ..rules.clone() };
-                let plan = DownloadPlan::new(attempt, file, rules, found, around.boot, line.now());
-                download(plan, file.index, &mut client, sink, &mut line).await
+        let begun = if may_gather(first) {
+            let of = Gatherer {
+                job: line.job,
+                attempt,
+                boot: around.boot,
+                rules,
+                bytes_max: bytes_max.unwrap_or_default(),
+            };
+            match gather(&mut files, &mut clients, may_gather, of, &mut line).await {
+                Ended::Enough => continue,
+                Ended::Large(begun) => Ok(*begun),
+                Ended::Failed(error) => Err(Outcome::Failed(error)),
+                Ended::Stopped => Err(Outcome::Stopped),
             }
-            Err(error) => Outcome::Failed(error),
+        } else {
+            let file = files.pop_front().expect("there is a file");
+            Ok(Begun { client: clients.take(), file, plan: None, body: None })
+        };
+        let (file, outcome) = match begun {
+            Ok(begun) => {
+                let file = begun.file.clone();
+                let left =
+                    transfer.max_download_size.map(|most| most.beyond(downloaded).beyond(line.transferred));
+                let rules = Rules { bytes_max: left, ..rules };
+                let (client, outcome) = carry_on(begun, rules, &around, &mut line).await;
+                clients.give_back(client);
+                (Some(file), outcome)
+            }
+            Err(outcome) => (None, outcome),
         };
         match outcome {
             Outcome::Transferred => {}
+            Outcome::Gathered(_) => unreachable!("only what is gathered is gathered"),
             Outcome::Stopped => return,
-            Outcome::Failed(error) => match passing.over(file, error) {
-                Passing::Over(error) => {
-                    line.report(Report::FilePassedOver { attempt, file: file.index, error });
+            Outcome::Failed(error) => {
+                // Of what was gathered, the one that failed waits with the others.
+                let file = file.or_else(|| {
+                    let at = files.iter().position(|file| Some(file.index) == error.file)?;
+                    files.remove(at)
+                });
+                let passed = match &file {
+                    Some(file) => passing.over(file, error),
+                    None => Passing::Not(error),
+                };
+                match (passed, file) {
+                    (Passing::Over(error), Some(file)) => {
+                        line.report(Report::FilePassedOver { attempt, file: file.index, error });
+                    }
+                    (Passing::Later, _) => {}
+                    (Passing::Not(error) | Passing::Over(error), _) => {
+                        line.report(Report::Failed { attempt, error });
+                        return;
+                    }
                 }
-                Passing::Later => {}
-                Passing::Not(error) => {
-                    line.report(Report::Failed { attempt, error });
-                    return;
-                }
-            },
+            }
         }
     }
     match passing.postponed {
         Some(error) => line.report(Report::Failed { attempt, error }),
         None => line.report(Report::FilesTransferred { attempt }),
     }
+}
+
+/// What holds for every file of the job.
+fn rules(assignment: &Assignment) -> Rules {
+    let is_usual = assignment.http.method.is_default();
+    Rules {
+        redirects: assignment.http.security,
+        from_the_beginning: assignment.transfer.dynamic_content || !is_usual,
+        every_error_is_fatal: !is_usual,
+        syncs_at_the_end: assignment.transfer.high_performance,
+        bytes_max: None,
+    }
+}
+
+/// Brings one file to its end.
+async fn carry_on(begun: Begun, rules: Rules, around: &Surroundings, line: &mut Line) -> (Client, Outcome) {
+    let Begun { mut client, file, plan, body } = begun;
+    let outcome = match Sink::open(line.job, &file, around.boot).await {
+        Ok((sink, found)) => {
+            let new = || DownloadPlan::new(line.attempt, &file, rules, found, around.boot, line.now());
+            let plan = plan.unwrap_or_else(new);
+            download(plan, file.index, &mut client, (sink, body), line).await
+        }
+        Err(error) => Outcome::Failed(error),
+    };
+    (client, outcome)
 }
 
 /// What is done about failures of single files.
@@ -139,6 +210,40 @@ impl PassingOver {
     }
 }
 
+/// The HTTP of `assignment`, and its files.
+fn client(assignment: Assignment, around: &Surroundings) -> Result<(Vec<File>, Client), JobError> {
+    let Assignment { files, credentials, secret_refused, http, secret_headers, environment, .. } = assignment;
+    let proxies = ProxyRules::new(&http.proxy, &environment.proxies, &around.proxies)?;
+    let krb5_config = environment.krb5_config.as_deref();
+    let identity = AttemptIdentity {
+        credentials,
+        kerberos: KerberosEnvironment::from_krb5_config(krb5_config.map(AsRef::as_ref)),
+        policy: Policy {
+            // A secret that was refused by a scheme that stood in for another is not tested again by
+            // a retry that nobody asked for: accounts get locked.
+            fall_back: !secret_refused,
+            ntlm: !http.no_ntlm,
+            ..Policy::default()
+        },
+        service: http.service_name.as_deref().map(service_name).transpose()?,
+    };
+    let words = OwnersWords { method: http.method, headers: http.headers, secret_headers };
+    let client = Client::new(around.http.clone(), around.trust.clone(), proxies, words, identity);
+    Ok((files, client))
+}
+
+fn service_name(text: &str) -> Result<ServiceName, JobError> {
+    text.parse().map_err(|error| JobError {
+        code: Code::SECURITY_INVALID_PARAMETER,
+        context: ErrorContext::GeneralTransport,
+        transient: false,
+        message: format!("`{text}` cannot be asked for at a KDC: {error}"),
+        file: None,
+        challenge: None,
+        retry_after_seconds: None,
+    })
+}
+
 /// An attempt's line to the broker, and its clock.
 #[derive(Debug)]
 pub(crate) struct Line {
@@ -148,9 +253,26 @@ pub(crate) struct Line {
     recorded: UnboundedReceiver<FileIndex>,
     stop: CancellationToken,
     is_connected: bool,
-    /// Bytes of the files that became whole in this attempt.
+    /// Bytes of the files that became whole in this attempt, but for those that were gathered.
     transferred: Bytes,
+    clock: Clock,
+}
+
+/// The time, by a clock that never jumps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
     started: (Timestamp, Instant),
+}
+
+impl Clock {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.started.0 + self.started.1.elapsed()
+    }
+
+    /// When it will be `at`.
+    fn instant(&self, at: Timestamp) -> Instant {
+        self.started.1 + at.since(self.started.0)
+    }
 }
 
 impl Line {
@@ -162,9 +284,16 @@ impl Line {
         stop: CancellationToken,
         now: Timestamp,
     ) -> Self {
-        let (is_connected, transferred) = (false, Bytes::ZERO);
-        let started = (now, Instant::now());
-        Self { job, attempt, to_broker, recorded, stop, is_connected, transferred, started }
+        Self {
+            job,
+            attempt,
+            to_broker,
+            recorded,
+            stop,
+            is_connected: false,
+            transferred: Bytes::ZERO,
+            clock: Clock { started: (now, Instant::now()) },
+        }
     }
 
     pub(crate) fn report(&mut self, report: Report) {
@@ -198,11 +327,15 @@ impl Line {
 
     /// The time, by a clock that never jumps.
     pub(crate) fn now(&self) -> Timestamp {
-        self.started.0 + self.started.1.elapsed()
+        self.clock.now()
     }
 
     /// When it will be `at`.
     pub(crate) fn instant(&self, at: Timestamp) -> Instant {
-        self.started.1 + at.since(self.started.0)
+        self.clock.instant(at)
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
     }
 }

@@ -5,9 +5,7 @@
 //! disk and the store asks again.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bits_core::error::{Code, JobError};
@@ -15,9 +13,12 @@ use bits_core::file::{File, FileIndex, LocalName, Stage};
 use bits_core::job::{Environment, JobId};
 use bits_core::transfer::last_modified;
 use bits_platform::files::{
-    Destination, Existing, FileErrorKind, Folder, MissingFolders, Partial, PartialError, Umask, partial_name,
+    ClosedPartial, Destination, Existing, FileErrorKind, MissingFolders, Partial, PartialError, Umask,
+    partial_name,
 };
 
+use crate::batch::{SYNCED_AS_ONE_MIN, sync_disk_once};
+use crate::folders::{Folders, parts};
 use crate::link::{CheckOptions, DestinationRefusal};
 use crate::local_file::LocalFault;
 use crate::sink::refuse_existing;
@@ -39,6 +40,8 @@ pub(crate) fn finalize(job: JobId, files: &[File], environment: &Environment) ->
     let mut folders = Folders::default();
     let mut placed: BTreeMap<PathBuf, Vec<FileIndex>> = BTreeMap::new();
     let mut finalized = Finalized::default();
+    let whole = files.iter().filter(|file| file.stage == Stage::Transferred).count();
+    let mut prepared = Vec::new();
     for file in files {
         match file.stage {
             Stage::Completed => {}
@@ -47,13 +50,30 @@ pub(crate) fn finalize(job: JobId, files: &[File], environment: &Environment) ->
                     tracing::warn!("{}", fault.message);
                 }
             }
-            Stage::Transferred => match place(job, file, umask, &mut folders) {
-                Ok(folder) => placed.entry(folder).or_default().push(file.index),
+            Stage::Transferred => match prepare(job, file, umask, &mut folders, whole >= SYNCED_AS_ONE_MIN) {
+                Ok((folder, Some(partial))) => prepared.push((file.index, folder, partial)),
+                Ok((folder, None)) => placed.entry(folder).or_default().push(file.index),
                 Err(NotPlaced { fault, lost }) => {
                     finalized.lost.extend(lost.then_some(file.index));
                     finalized.error.get_or_insert(fault.into_job_error(file.index));
                 }
             },
+        }
+    }
+    let mut synced_disks = Vec::new();
+    for (index, path, partial) in prepared {
+        let done = folders.open(&path).and_then(|folder| {
+            // Nothing gets its name before all that is known of it lasts.
+            if whole >= SYNCED_AS_ONE_MIN && folder.syncs_as_one() {
+                sync_disk_once(&folder, &mut synced_disks)?;
+            }
+            Ok(partial.place()?)
+        });
+        match done {
+            Ok(()) => placed.entry(path).or_default().push(index),
+            Err(fault) => {
+                finalized.error.get_or_insert(fault.into_job_error(index));
+            }
         }
     }
     // A name lasts only when its folder is synced, and one sync serves all of a folder.
@@ -89,7 +109,7 @@ pub(crate) fn check(names: &[LocalName], options: CheckOptions) -> Result<(), De
     for name in names {
         let destination = Destination::check(Path::new(name.as_str()), missing).map_err(LocalFault::from)?;
         if options.no_clobber {
-            refuse_existing(&destination)?;
+            refuse_existing(&destination.folder, &destination.name)?;
         }
     }
     Ok(())
@@ -108,8 +128,15 @@ impl<F: Into<LocalFault>> From<F> for NotPlaced {
     }
 }
 
-/// Gives one file its name; says in which folder that is.
-fn place(job: JobId, file: &File, umask: Umask, folders: &mut Folders) -> Result<PathBuf, NotPlaced> {
+/// Makes one file ready for its name; says in which folder that is. Without a file it has it already.
+/// It is synced unless that is done `as_one` with all others.
+fn prepare(
+    job: JobId,
+    file: &File,
+    umask: Umask,
+    folders: &mut Folders,
+    as_one: bool,
+) -> Result<(PathBuf, Option<ClosedPartial>), NotPlaced> {
     let (parent, name) = parts(&file.local_name);
     let folder = folders.open(parent)?;
     let existing = if file.no_clobber { Existing::Keep } else { Existing::Replace };
@@ -128,7 +155,11 @@ fn place(job: JobId, file: &File, umask: Umask, folders: &mut Folders) -> Result
             if let Some(modified) = last_modified(&file.served) {
                 partial.set_modified(Duration::from_millis(modified.0))?;
             }
-            partial.place(name, umask, existing)?;
+            let prepared = partial.prepare(name, umask, existing)?;
+            if !(as_one && folder.syncs_as_one()) {
+                prepared.sync()?;
+            }
+            Ok((parent.into(), Some(prepared.close())))
         }
         Err(PartialError::File(error)) if error.kind == FileErrorKind::NotFound => {
             // An earlier attempt got as far as the name, and was killed before that was recorded.
@@ -139,10 +170,10 @@ fn place(job: JobId, file: &File, umask: Umask, folders: &mut Folders) -> Result
                 let message = format!("{error}; resume the job to have it fetched again");
                 return Err(NotPlaced { fault: LocalFault::new(Code::FILE_NOT_FOUND, message), lost: true });
             }
+            Ok((parent.into(), None))
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => Err(error.into()),
     }
-    Ok(parent.into())
 }
 
 fn discard_one(job: JobId, file: &File, folders: &mut Folders) -> Result<(), LocalFault> {
@@ -155,25 +186,6 @@ fn discard_one(job: JobId, file: &File, folders: &mut Folders) -> Result<(), Loc
         Err(fault) if fault.code == Code::PATH_NOT_FOUND => Ok(()),
         Err(fault) => Err(fault),
     }
-}
-
-/// The folders that were opened, since most files of a job go into one.
-#[derive(Default)]
-struct Folders(Option<Arc<Folder>>);
-
-impl Folders {
-    fn open(&mut self, path: &Path) -> Result<Arc<Folder>, LocalFault> {
-        match &self.0 {
-            Some(folder) if folder.path() == path => Ok(folder.clone()),
-            _ => Ok(self.0.insert(Arc::new(Folder::open(path)?)).clone()),
-        }
-    }
-}
-
-fn parts(name: &LocalName) -> (&Path, &OsStr) {
-    let path = Path::new(name.as_str());
-    let parent = path.parent().expect("an absolute path that names a file has a folder");
-    (parent, path.file_name().expect("a local name names a file"))
 }
 
 fn umask(given: Option<u32>) -> Umask {

@@ -61,6 +61,8 @@ pub struct Assignment {
     pub credentials: Vec<Credential>,
     /// Whether they, or one of them, were refused before and are not new.
     pub secret_refused: bool,
+    /// The file on which the last attempt failed, if it was one.
+    pub failed_file: Option<FileIndex>,
     pub http: HttpOptions,
     /// Opened for this attempt alone.
     pub secret_headers: Vec<SecretHeader>,

@@ -6,14 +6,14 @@
 use std::path::Path;
 use std::time::Instant;
 
-use bits_core::error::{ErrorContext, JobError};
+use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::FileIndex;
 use bits_core::time::Timestamp;
 use bits_core::transfer::{
     BodyLength, RangeAsked, ResponseHead, TransportError, TransportFault, written_date,
 };
 use bits_core::units::Bytes;
-use bits_platform::files::{Source, SourceState};
+use bits_platform::files::{FileError, FileErrorKind, Source, SourceState};
 
 use crate::http::Poured;
 use crate::local_file::LocalFault;
@@ -41,12 +41,19 @@ pub(crate) fn answer(
     now: Timestamp,
     file: FileIndex,
 ) -> Result<(ResponseHead, LocalBody), JobError> {
-    let failed = |fault: LocalFault| JobError {
-        context: ErrorContext::RemoteFile,
-        ..fault.into_job_error(file)
+    let failed = |error: FileError| {
+        let code = match error.kind {
+            FileErrorKind::NotFound => Some(Code::FILE_NOT_FOUND),
+            FileErrorKind::NotAFolder => Some(Code::PATH_NOT_FOUND),
+            // A folder, or another thing that is no file.
+            FileErrorKind::Other(_) => Some(Code::ACCESS_DENIED),
+            _ => None,
+        };
+        let error = LocalFault::from(error).into_job_error(file);
+        JobError { context: ErrorContext::RemoteFile, code: code.unwrap_or(error.code), ..error }
     };
-    let source = Source::open(Path::new(path)).map_err(|error| failed(error.into()))?;
-    let state = source.state().map_err(|error| failed(error.into()))?;
+    let source = Source::open(Path::new(path)).map_err(failed)?;
+    let state = source.state().map_err(failed)?;
     let tag = tag(&state, now);
     let wanted = range.filter(|range| range.if_range.as_ref().is_none_or(|if_range| *if_range == tag));
     let (status, from, end) = match wanted {

@@ -10,9 +10,11 @@ use std::time::{Duration, SystemTime};
 
 use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{BootId, File, FileIndex, LocalName};
+use bits_core::http_options::ProxyEnvironment;
 use bits_core::job::{Attempt, Environment, JobId};
 use bits_core::queue::Report;
 use bits_core::time::Timestamp;
+use bits_core::units::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -38,7 +40,15 @@ pub struct Settings {
     pub extra_ca: Option<PathBuf>,
     /// What we call ourselves; when empty `OpenBITS/` and our version.
     pub user_agent: String,
+    /// The proxies of jobs that name none and whose owner's environment names none.
+    pub proxies: ProxyEnvironment,
+    /// The largest file that comes into memory as a whole, to be stored together with others; none
+    /// when each is to be written as it comes.
+    pub gathered_bytes_max: Option<Bytes>,
 }
+
+/// What the system reads at once; larger files gain nothing by being gathered.
+const GATHERED_BYTES_MAX: Bytes = Bytes(64 * 1024);
 
 impl Default for Settings {
     fn default() -> Self {
@@ -48,6 +58,8 @@ impl Default for Settings {
             idle_timeout: Duration::from_secs(60),
             extra_ca: None,
             user_agent: String::new(),
+            proxies: ProxyEnvironment::default(),
+            gathered_bytes_max: Some(GATHERED_BYTES_MAX),
         }
     }
 }
@@ -95,6 +107,8 @@ impl Worker {
             boot,
             http: Arc::new(HttpSettings { timeouts, user_agent }),
             trust: Arc::new(TlsTrust::new(settings.extra_ca)),
+            proxies: settings.proxies,
+            gathered_bytes_max: settings.gathered_bytes_max,
         };
         Ok(Self { around })
     }

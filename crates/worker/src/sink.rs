@@ -15,7 +15,7 @@ use bits_core::job::JobId;
 use bits_core::transfer::Found;
 use bits_core::units::Bytes;
 use bits_platform::files::{
-    Destination, FileError, FileErrorKind, MissingFolders, Partial, PartialError, partial_name,
+    Destination, FileError, FileErrorKind, Folder, MissingFolders, Partial, PartialError, partial_name,
 };
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
@@ -254,7 +254,7 @@ fn open(
         return Err(LocalFault::new(Code::VOLUME_CHANGED, message));
     }
     if no_clobber {
-        refuse_existing(&destination)?;
+        refuse_existing(&destination.folder, &destination.name)?;
     }
     let name = partial_name(&destination.name, &job.to_string(), index.0);
     match Partial::reopen(destination.folder.clone(), name) {
@@ -275,13 +275,13 @@ fn partial_id(partial: &Partial) -> Result<PartialId, FileError> {
     Ok(PartialId { device, inode: partial.identity().inode })
 }
 
-/// Fails when something has the name of `destination` already.
-pub(crate) fn refuse_existing(destination: &Destination) -> Result<(), LocalFault> {
-    let name: &OsStr = &destination.name;
-    match destination.folder.identity_of(name)? {
+/// Fails when something in `folder` is called `name` already.
+pub(crate) fn refuse_existing(folder: &Folder, name: &OsStr) -> Result<(), LocalFault> {
+    match folder.identity_of(name)? {
         None => Ok(()),
         Some(_) => {
-            let message = format!("{} exists and is not to be replaced", destination.path().display());
+            let path = folder.path().join(name);
+            let message = format!("{} exists and is not to be replaced", path.display());
             Err(LocalFault::new(Code::FILE_EXISTS, message))
         }
     }

@@ -18,7 +18,6 @@ use bits_core::ports::{Cursor, Filter};
 use bits_core::queue::{JobView, Request};
 use bits_core::refusal::Refusal;
 use bits_core::time::Timestamp;
-use bits_core::units::Bytes;
 
 use crate::engine::{self, Query};
 use crate::vault::{NewCredential, SameKey};

@@ -14,6 +14,7 @@ use bits_core::ports::SecretChange;
 use bits_core::refusal::Refusal;
 use bits_core::remote_name::UserInfo;
 use bits_core::secret::Secret;
+use bits_core::units::Bytes;
 
 use crate::vault::{NewCredential, Vault};
 

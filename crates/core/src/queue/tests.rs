@@ -578,7 +578,8 @@ fn some_properties_are_fixed_once_the_job_has_begun() {
     let mut world = World::new(Limits::default());
     let job = world.add_job(1, Priority::Normal);
     let mut set = |world: &mut World, change: PropertyChange| {
-        let request = Request::SetProperties { job, expected: None, changes: vec![change], secrets: Vec::new() };
+        let request =
+            Request::SetProperties { job, expected: None, changes: vec![change], secrets: Vec::new() };
         world.ask(ANNA, request).map(|_| ()).map_err(|refusal| refusal.code().0)
     };
     assert_eq!(set(&mut world, PropertyChange::HighPerformance(true)), Err(0x8020_0061));

@@ -11,6 +11,10 @@
 //! - What is reported as durable has been synced before.
 //! - A file of which a checksum is known is whole only when it has that checksum.
 //!
+//! A small file of which nothing is recorded may be gathered instead: all of it comes before any of
+//! it is written, and then it is reported with its version when it is on the disk for sure. A kill
+//! before that leaves a partial file without a version, of which nothing counts.
+//!
 //! Retrying after an error is the job's affair: the plan ends with the error, and the next attempt
 //! makes a new plan from what is recorded and what is on the disk.
 
@@ -28,7 +32,7 @@ use crate::error::{Code, ErrorContext, JobError};
 use crate::file::{BootId, File, FileIndex, PartialId, ResumeBy};
 use crate::http_options::SecurityFlags;
 use crate::job::Attempt;
-use crate::queue::Report;
+use crate::queue::{Report, WholeFile};
 use crate::ranges::Ranges;
 use crate::remote_name::RemoteName;
 use crate::time::Timestamp;
@@ -79,6 +83,9 @@ pub struct DownloadPlan {
     synced: Bytes,
     /// Where the body that is coming must end, when that is known.
     body_end: Option<Bytes>,
+    /// Up to which size all of the file may come before any of it is written; none when a version
+    /// of it is recorded, which the partial file would not match for a moment.
+    gather_max: Option<Bytes>,
 
     /// Whether bytes were written that no sync covers yet.
     unsynced: bool,
@@ -93,7 +100,7 @@ pub struct DownloadPlan {
 }
 
 /// What holds for every file of a job.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Rules {
     /// Which redirects are followed, and whether they are reported (`bits.md` §6.5).
     pub redirects: SecurityFlags,
@@ -127,6 +134,8 @@ enum Step {
     /// The version is reported and not yet recorded.
     Recording,
     Receiving,
+    /// Bytes come that are kept by whoever carries out the plan; none is written.
+    Gathering,
     /// All of it has come; its checksum is to be looked at.
     Whole,
     /// It is what it should be; what is left is to make it last.
@@ -222,6 +231,9 @@ pub enum BodyEnd {
 pub enum Outcome {
     /// The file is whole and on the disk for sure; that is reported.
     Transferred,
+    /// All of the file has come and none of it is written, nor is anything of it recorded. It is to
+    /// be written into an empty partial file and synced, and only then reported.
+    Gathered(WholeFile),
     Failed(JobError),
     Stopped,
 }
@@ -263,6 +275,7 @@ impl DownloadPlan {
             written: Bytes::ZERO,
             synced: Bytes::ZERO,
             body_end: None,
+            gather_max: None,
             unsynced: false,
             syncing: false,
             sync_failed: false,
@@ -281,6 +294,20 @@ impl DownloadPlan {
             plan.step = plan.behind_read_back(Then::Ask);
         }
         plan
+    }
+
+    /// Lets the plan end with [`Outcome::Gathered`] when the file has at most `max` bytes, nothing of
+    /// it is recorded, and there is no checksum to be looked at. What breaks off then has left nothing to go on from: not for a file that
+    /// has just failed, or a line that breaks again and again would never carry it.
+    #[must_use]
+    pub fn gathering_up_to(mut self, max: Bytes) -> Self {
+        self.gather_max = self.version.is_none().then_some(max);
+        self
+    }
+
+    /// Whether the bytes that come are to be kept and not to be written.
+    pub fn is_gathering(&self) -> bool {
+        self.step == Step::Gathering
     }
 
     /// What is to be done at `now`.
@@ -309,6 +336,13 @@ impl DownloadPlan {
                 Next::Cut { to: self.written, size: self.size(), sum }
             }
             Step::Receiving => self.receive(now),
+            Step::Gathering => {
+                let end = self.body_end.expect("only what has a size is gathered");
+                if self.received == end {
+                    return Next::Done(self.gathered());
+                }
+                Next::Receive { max: Some(end.beyond(self.received)), wake: None }
+            }
             Step::Whole | Step::Right if self.is_busy() => Next::Wait,
             Step::Whole if self.checksum().is_some() => Next::Sum,
             Step::Whole | Step::Right => self.sync(),
@@ -394,7 +428,7 @@ impl DownloadPlan {
 
     /// `count` bytes of the body were taken; they are on their way into the partial file.
     pub fn received(&mut self, count: Bytes) {
-        assert_eq!(self.step, Step::Receiving, "bytes come when they may");
+        assert!(matches!(self.step, Step::Receiving | Step::Gathering), "bytes come when they may");
         self.received = self.received.saturating_add(count);
         assert!(self.body_end.is_none_or(|end| self.received <= end), "no more is taken than was asked for");
         if self.rules.bytes_max.is_some_and(|most| self.received > most) {
@@ -412,7 +446,7 @@ impl DownloadPlan {
 
     /// The body ended in order.
     pub fn ended(&mut self, end: BodyEnd) {
-        if self.step != Step::Receiving {
+        if !matches!(self.step, Step::Receiving | Step::Gathering) {
             return;
         }
         match (self.body_end, end) {
@@ -475,6 +509,16 @@ impl DownloadPlan {
         self.given.as_ref().or_else(served)
     }
 
+    fn gathered(&self) -> Outcome {
+        let version = self.version.as_ref().expect("a version has come");
+        Outcome::Gathered(WholeFile {
+            file: self.file,
+            size: self.received,
+            validator: version.validator.clone(),
+            served: version.served.clone(),
+        })
+    }
+
     fn behind_read_back(&self, then: Then) -> Step {
         match self.checksum() {
             Some(_) if self.received > Bytes::ZERO => Step::ReadBack(then),
@@ -512,7 +556,7 @@ impl DownloadPlan {
 
     /// Looks whether the body has come to its end, when that is known.
     fn settle_body(&mut self) {
-        if self.body_end != Some(self.received) {
+        if self.step == Step::Gathering || self.body_end != Some(self.received) {
             return;
         }
         let size = self.size();
@@ -546,7 +590,8 @@ impl DownloadPlan {
 
     /// Whether a write or a sync is under way.
     fn is_busy(&self) -> bool {
-        self.written < self.received || self.syncing
+        let is_writing = self.step != Step::Gathering && self.written < self.received;
+        is_writing || self.syncing
     }
 
     fn size(&self) -> Option<Bytes> {

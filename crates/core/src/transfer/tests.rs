@@ -46,9 +46,22 @@ fn check_scenario(file: &File, found: Option<u64>, script: &str) {
 
 #[track_caller]
 fn check_ruled(file: &File, rules: &Rules, found: Option<u64>, script: &str) {
-    let mut now = Timestamp(1_000_000);
     let found = found.map(|length| Found { length: Bytes(length), partial: PARTIAL });
-    let mut plan = DownloadPlan::new(Attempt(1), file, rules.clone(), found, BOOT, now);
+    check_plan(DownloadPlan::new(Attempt(1), file, *rules, found, BOOT, BEGINNING), script);
+}
+
+/// The same for a plan that may gather files of up to ten bytes.
+#[track_caller]
+fn check_gathering(file: &File, script: &str) {
+    let plan = DownloadPlan::new(Attempt(1), file, Rules::default(), None, BOOT, BEGINNING);
+    check_plan(plan.gathering_up_to(Bytes(10)), script);
+}
+
+const BEGINNING: Timestamp = Timestamp(1_000_000);
+
+#[track_caller]
+fn check_plan(mut plan: DownloadPlan, script: &str) {
+    let mut now = BEGINNING;
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (action, expected) = line.split_once("->").expect("a line is `what happens -> what follows`");
         perform(&mut plan, action.trim(), &mut now);
@@ -148,6 +161,9 @@ fn words(next: &Next) -> String {
         Next::Report(report) => report_words(report),
         Next::Wait => "wait".to_owned(),
         Next::Done(Outcome::Transferred) => "done".to_owned(),
+        Next::Done(Outcome::Gathered(whole)) => {
+            format!("gathered {} {}", whole.size.0, whole.validator.etag.as_deref().unwrap_or("nothing"))
+        }
         Next::Done(Outcome::Stopped) => "stopped".to_owned(),
         Next::Done(Outcome::Failed(error)) => {
             assert_eq!(error.file, Some(FileIndex(3)), "an error names its file");
@@ -199,6 +215,58 @@ fn a_whole_file_is_asked_for_without_a_range_and_written_after_its_version_is_re
         synced 10                        -> whole 10; done
         ",
     );
+}
+
+#[test]
+fn a_small_file_is_gathered_and_nothing_of_it_is_reported_before_it_is_stored() {
+    check_gathering(
+        &new_file(),
+        "
+        begin                            -> get
+        answer 200 length 10; etag: \"a\" -> connected; receive 10
+        takes 6                          -> receive 4
+        takes 4                          -> gathered 10 \"a\"
+        ",
+    );
+    check_gathering(
+        &new_file(),
+        "
+        begin               -> get
+        answer 200 length 0 -> connected; gathered 0 nothing
+        ",
+    );
+}
+
+#[test]
+fn what_is_gathered_and_breaks_off_leaves_nothing_behind() {
+    for (event, end) in
+        [("closed", "transient 0x80072EFE"), ("lost", "transient 0x80072EFE"), ("stop", "stopped")]
+    {
+        check_gathering(
+            &new_file(),
+            &format!(
+                "
+                begin                -> get
+                answer 200 length 10 -> connected; receive 10
+                takes 6              -> receive 4
+                {event}              -> {end}
+                "
+            ),
+        );
+    }
+}
+
+#[test]
+fn what_is_large_or_of_unknown_size_or_on_record_already_is_not_gathered() {
+    for (answer, follows) in [
+        ("200 length 11", "connected; cut to 0"),
+        ("200 chunked", "note: begins anew; connected; cut to 0"),
+        ("200 close", "note: begins anew; connected; cut to 0"),
+    ] {
+        check_gathering(&new_file(), &format!("begin -> get\nanswer {answer} -> {follows}"));
+    }
+    let script = "begin -> get\nanswer 200 length 10; etag: \"a\" -> connected; cut to 0";
+    check_gathering(&begun(4, BOOT), script);
 }
 
 #[test]

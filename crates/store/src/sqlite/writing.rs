@@ -80,6 +80,12 @@ static UPDATE_VERSION: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
+static UPDATE_WHOLE: LazyLock<String> = LazyLock::new(|| {
+    let columns = format!("{VERSION_COLUMNS}, durable, stage");
+    let places = places(3, &columns);
+    format!("UPDATE files SET ({columns}) = ({places}), moved = 0 WHERE job = ?1 AND place = ?2")
+});
+
 /// Places for the values of `columns`, numbered from `first` on.
 fn places(first: usize, columns: &str) -> String {
     let numbered = columns.split(',').enumerate().map(|(at, _)| format!("?{}", first + at));
@@ -149,6 +155,12 @@ fn change_file(transaction: &Transaction<'_>, job: JobId, change: &FileChange) -
             let sql = "UPDATE files SET size = ?3, durable = ?3, stage = ?4 WHERE job = ?1 AND place = ?2";
             let stage = stage_word(Stage::Transferred);
             (index, execute(transaction, sql, params![job.0, index.0, bytes(*size), stage])?)
+        }
+        FileChange::Whole { index, size, validator, served, boot } => {
+            let mut values = vec![Value::Blob(job.0.to_vec()), index.0.into()];
+            values.extend(version_values(Some(*size), validator, served, Some(*boot), None));
+            values.extend([bytes(*size).into(), stage_word(Stage::Transferred).to_owned().into()]);
+            (index, execute(transaction, &UPDATE_WHOLE, params_from_iter(values))?)
         }
         FileChange::Completed { index } => {
             let sql = "UPDATE files SET stage = ?3 WHERE job = ?1 AND place = ?2";

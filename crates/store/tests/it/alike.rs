@@ -174,7 +174,7 @@ fn some_file_change(chance: &mut Chance, there: u32, next: u32) -> FileChange {
         etag: chance.one_in(2).then(|| "\"e\"".into()),
         last_modified: chance.one_in(2).then(|| "today".into()),
     };
-    match chance.index(11) {
+    match chance.index(12) {
         0 | 1 => FileChange::Add(File {
             size: chance.one_in(2).then_some(size),
             validator: chance.one_in(2).then_some(validator),
@@ -198,6 +198,13 @@ fn some_file_change(chance: &mut Chance, there: u32, next: u32) -> FileChange {
         }
         8 => FileChange::TryAgain,
         9 => FileChange::Lost { index },
+        10 => FileChange::Whole {
+            index,
+            size,
+            validator,
+            served: Served::default(),
+            boot: BootId([there as u8; 16]),
+        },
         _ => FileChange::Completed { index },
     }
 }

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bits_core::credentials::Credential;
+use bits_core::credentials::{Credential, SecretHeader};
 use bits_core::error::JobError;
 use bits_core::file::{BootId, File, FileIndex, LocalName, Stage};
-use bits_core::http_options::HttpOptions;
+use bits_core::http_options::{HeaderName, HttpOptions};
 use bits_core::job::{Attempt, Environment, JobId};
 use bits_core::queue::Report;
 use bits_core::remote_name::RemoteName;
+use bits_core::secret::Secret;
 use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
 use bits_worker::link::{
@@ -46,6 +47,10 @@ impl Ended {
     }
 }
 
+fn secret_header((name, value): &(&str, &str)) -> SecretHeader {
+    SecretHeader { name: HeaderName::parse(name).unwrap(), value: Secret::new((*value).to_owned()) }
+}
+
 /// One job, and a worker.
 #[derive(Debug)]
 pub(crate) struct Broker {
@@ -55,10 +60,22 @@ pub(crate) struct Broker {
     pub(crate) attempt: Attempt,
     pub(crate) transfer: TransferOptions,
     pub(crate) notes: Vec<String>,
+    /// How the owner has the requests made.
+    pub(crate) http: HttpOptions,
+    pub(crate) environment: Environment,
+    pub(crate) secret_headers: Vec<(&'static str, &'static str)>,
+    pub(crate) certificate_passphrase: Option<&'static str>,
     pub(crate) folder: tempfile::TempDir,
+    /// The file on which the last attempt failed.
+    failed_file: Option<FileIndex>,
 }
 
 impl Broker {
+    /// As [`Broker::new`], with small files gathered, as everywhere but in the other tests.
+    pub(crate) fn gathering(urls: &[String]) -> Self {
+        Self::of(urls, Settings::default(), tempfile::tempdir().unwrap())
+    }
+
     /// A job with one file for each of `urls`: `0`, `1` and so on in a folder of its own.
     pub(crate) fn new(urls: &[String]) -> Self {
         Self::with(urls, Settings::default())
@@ -70,6 +87,11 @@ impl Broker {
     }
 
     pub(crate) fn within(urls: &[String], settings: Settings, folder: tempfile::TempDir) -> Self {
+        // Their scripts are small files that stand for large ones.
+        Self::of(urls, Settings { gathered_bytes_max: None, ..settings }, folder)
+    }
+
+    fn of(urls: &[String], settings: Settings, folder: tempfile::TempDir) -> Self {
         let files = urls.iter().enumerate().map(|(index, url)| {
             let path = folder.path().join(index.to_string());
             let local = LocalName::parse(path.to_str().unwrap()).unwrap();
@@ -78,8 +100,20 @@ impl Broker {
         let files = files.collect();
         let (link, worker_end) = local();
         tokio::spawn(Worker::in_boot(settings, BOOT).unwrap().run(worker_end));
-        let transfer = TransferOptions::default();
-        Self { link, job: JobId([9; 16]), files, attempt: Attempt(0), transfer, notes: Vec::new(), folder }
+        Self {
+            link,
+            job: JobId([9; 16]),
+            files,
+            attempt: Attempt(0),
+            transfer: TransferOptions::default(),
+            notes: Vec::new(),
+            http: HttpOptions::default(),
+            environment: Environment::default(),
+            secret_headers: Vec::new(),
+            certificate_passphrase: None,
+            folder,
+            failed_file: None,
+        }
     }
 
     /// Begins an attempt.
@@ -95,13 +129,20 @@ impl Broker {
             files: self.files.clone(),
             credentials,
             secret_refused: false,
-            http: HttpOptions::default(),
-            secret_headers: Vec::new(),
-            certificate_passphrase: None,
+            failed_file: self.failed_file,
+            http: self.http.clone(),
+            secret_headers: self.secret_headers.iter().map(secret_header).collect(),
+            certificate_passphrase: self.certificate_passphrase.map(|text| Secret::new(text.to_owned())),
             transfer: self.transfer,
             downloaded: Bytes::ZERO,
-            environment: Environment::default(),
+            environment: self.environment.clone(),
         })));
+    }
+
+    /// The same with credentials.
+    pub(crate) async fn run_as(&mut self, credentials: Vec<Credential>) -> Ended {
+        self.begin_as(credentials);
+        self.until_ended().await
     }
 
     /// Begins an attempt and plays its broker to the end.
@@ -116,7 +157,10 @@ impl Broker {
             self.record(&report);
             match report {
                 Report::FilesTransferred { .. } => return Ended::Transferred,
-                Report::Failed { error, .. } => return Ended::Failed(error),
+                Report::Failed { error, .. } => {
+                    self.failed_file = error.file;
+                    return Ended::Failed(error);
+                }
                 _ => {}
             }
         }
@@ -150,6 +194,21 @@ impl Broker {
             Report::FileTransferred { file, size, .. } => {
                 self.files[file.0 as usize].size = Some(*size);
                 self.files[file.0 as usize].stage = Stage::Transferred;
+            }
+            Report::SmallFiles { files, boot, .. } => {
+                for whole in files {
+                    let record = &mut self.files[whole.file.0 as usize];
+                    assert_eq!(
+                        (&record.validator, record.stage),
+                        (&None, Stage::Waiting),
+                        "nothing is known"
+                    );
+                    record.size = Some(whole.size);
+                    record.validator = Some(whole.validator.clone());
+                    record.boot = Some(*boot);
+                    record.durable = whole.size;
+                    record.stage = Stage::Transferred;
+                }
             }
             Report::Note { text, .. } => self.notes.push(text.clone()),
             _ => {}

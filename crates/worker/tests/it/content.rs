@@ -213,3 +213,29 @@ async fn a_file_goes_on_at_another_server_when_size_and_time_are_equal() {
         (Some("bytes=2-"), None)
     );
 }
+
+#[tokio::test]
+async fn a_file_of_this_machine_is_copied_and_goes_on_where_it_was() {
+    let top = tempfile::tempdir().unwrap();
+    let path = top.path().join("ä file%20?");
+    let content: Vec<u8> = (0..9_000_000_u32).map(|at| (at % 251) as u8).collect();
+    std::fs::write(&path, &content).unwrap();
+    let old = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+    std::fs::File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
+    let url = RemoteName::parse(path.to_str().unwrap()).unwrap().0;
+    let mut broker = Broker::new(&[url.to_string()]);
+    broker.run().await.ok();
+    assert_eq!(broker.partial(0), content);
+    let (placed, error) = broker.finalize(0o022).await;
+    assert_eq!((placed, error), (vec![0], None));
+    assert_eq!(std::fs::metadata(broker.path(0)).unwrap().modified().unwrap(), old);
+
+    for (path, code) in
+        [(top.path().join("missing"), 0x8007_0002_u32), (top.path().to_path_buf(), 0x8007_0005)]
+    {
+        let url = RemoteName::parse(path.to_str().unwrap()).unwrap().0;
+        let error = Broker::new(&[url.to_string()]).run().await.error();
+        assert_eq!((error.code, error.transient), (Code(code), false), "{}", error.message);
+        assert_eq!(error.context, bits_core::error::ErrorContext::RemoteFile);
+    }
+}

@@ -2,14 +2,18 @@
 //! one side, raw bytes on the other.
 #![allow(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
+mod binding;
 mod broker;
 mod closing;
 mod content;
 mod downloads;
 mod files;
 mod framing;
+mod gathering;
+mod headers;
 mod large;
 mod origin;
+mod proxies;
 mod secure;
 mod stopping;
 mod third_party;

@@ -98,6 +98,10 @@ impl DownloadPlan {
     fn begin_whole(&mut self, head: &ResponseHead, now: Timestamp) {
         self.begin(Version::of_whole(head), head, now);
         self.body_end = self.size();
+        let may_gather = self.size().zip(self.gather_max).is_some_and(|(size, max)| size <= max);
+        if may_gather && self.ending.is_none() && self.checksum().is_none() {
+            self.step = Step::Gathering;
+        }
     }
 
     /// The first part of several is coming, or the only one.

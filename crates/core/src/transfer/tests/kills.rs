@@ -33,6 +33,9 @@ struct Remains {
     /// The partial file, and how long it surely is after a power cut.
     partial: Option<(Vec<u8>, usize)>,
     boot: BootId,
+    /// Whether the last attempt failed. What broke off while it was gathered has left nothing to go
+    /// on from, so it is not gathered again.
+    failed: bool,
 }
 
 impl Remains {
@@ -51,6 +54,15 @@ impl Remains {
                 let surely = self.partial.as_ref().map_or(0, |(_, surely)| *surely as u64);
                 assert!(upto.0 <= surely, "P2: durable {upto} where {surely} bytes are");
                 self.file.durable = *upto;
+            }
+            Report::SmallFiles { files, boot, .. } => {
+                let surely = self.partial.as_ref().map_or(0, |(_, surely)| *surely as u64);
+                assert_eq!(files[0].size.0, surely, "P2: whole and not on the disk");
+                self.file.size = Some(files[0].size);
+                self.file.validator = Some(files[0].validator.clone());
+                self.file.durable = files[0].size;
+                self.file.boot = Some(*boot);
+                self.file.stage = Stage::Transferred;
             }
             Report::FileTransferred { size, .. } => {
                 self.file.stage = Stage::Transferred;
@@ -89,7 +101,7 @@ impl Remains {
 }
 
 /// Runs one attempt for at most `steps` steps; says whether it came to an end by itself.
-fn attempt(remains: &mut Remains, server: Server, version: usize, steps: usize) -> bool {
+fn attempt(remains: &mut Remains, server: Server, version: usize, gathers: bool, steps: usize) -> bool {
     let (size, letter) = VERSIONS[version];
     let mut answers = 0;
     let day = 10 + version;
@@ -104,6 +116,10 @@ fn attempt(remains: &mut Remains, server: Server, version: usize, steps: usize) 
         .map(|(content, _)| Found { length: Bytes(content.len() as u64), partial: PARTIAL });
     let rules = Rules::default();
     let mut plan = DownloadPlan::new(Attempt(1), &remains.file, rules, found, remains.boot, Timestamp(0));
+    if gathers && !remains.failed {
+        plan = plan.gathering_up_to(Bytes(8));
+    }
+    let mut storing = None;
     let mut now = Timestamp(0);
     let mut left = 0;
     let mut sent = 0;
@@ -114,7 +130,15 @@ fn attempt(remains: &mut Remains, server: Server, version: usize, steps: usize) 
     for _ in 0..steps {
         remains.check();
         now = now + core::time::Duration::from_millis(900);
+        if let Some(stored) = storing.take() {
+            storing = store(remains, letter, stored);
+            if storing.is_none() {
+                return true;
+            }
+            continue;
+        }
         match plan.next(now) {
+            Next::Done(Outcome::Gathered(whole)) => storing = Some((Storing::Empty, whole)),
             Next::Fetch(fetch) => {
                 sent = 0;
                 answers += 1;
@@ -164,7 +188,7 @@ fn attempt(remains: &mut Remains, server: Server, version: usize, steps: usize) 
                     plan.failed(TransportError { fault: TransportFault::Aborted, message: String::new() });
                 } else {
                     plan.received(Bytes(count));
-                    unwritten += count;
+                    unwritten += if plan.is_gathering() { 0 } else { count };
                     left -= count;
                     sent += count;
                 }
@@ -202,10 +226,58 @@ fn attempt(remains: &mut Remains, server: Server, version: usize, steps: usize) 
                 let passed = &content[summed_from.len()..];
                 plan.summed(&sum_of(&[&summed_from, passed].concat()));
             }
-            Next::Done(_) => return true,
+            Next::Done(outcome) => {
+                remains.failed = matches!(outcome, Outcome::Failed(_));
+                return true;
+            }
         }
     }
     false
+}
+
+/// What is done with a file that was gathered, in steps between which a kill can come.
+#[derive(Debug, Clone, Copy)]
+enum Storing {
+    Empty,
+    WriteHalf,
+    WriteRest,
+    Sync,
+    Report,
+}
+
+/// Takes one step; says which is next.
+fn store(
+    remains: &mut Remains,
+    letter: u8,
+    (step, whole): (Storing, crate::queue::WholeFile),
+) -> Option<(Storing, crate::queue::WholeFile)> {
+    let size = whole.size.0 as usize;
+    let (content, surely) = remains.partial.get_or_insert_default();
+    let next = match step {
+        Storing::Empty => {
+            content.clear();
+            *surely = 0;
+            Storing::WriteHalf
+        }
+        Storing::WriteHalf => {
+            content.resize(size / 2, letter);
+            Storing::WriteRest
+        }
+        Storing::WriteRest => {
+            content.resize(size, letter);
+            Storing::Sync
+        }
+        Storing::Sync => {
+            *surely = content.len();
+            Storing::Report
+        }
+        Storing::Report => {
+            let boot = remains.boot;
+            remains.record(&Report::SmallFiles { attempt: Attempt(1), boot, files: vec![whole] });
+            return None;
+        }
+    };
+    Some((next, whole))
 }
 
 /// The checksum of a content of one letter; all others have another one, which is the same.
@@ -239,7 +311,7 @@ fn any_sequence_of_cuts_kills_changes_and_retries_ends_in_the_right_bytes_or_in_
         let given = (chance.below(2) == 0).then(|| chance.below(3) as usize);
         file.checksum = given.map(|version| sum(VERSIONS[version].1 as char));
         file.resume_by = ResumeBy::ALL[chance.below(3) as usize];
-        let mut remains = Remains { file, partial: None, boot: BOOT };
+        let mut remains = Remains { file, partial: None, boot: BOOT, failed: false };
         let mut spoils = false;
         for _ in 0..chance.below(8) {
             if remains.file.stage != Stage::Waiting {
@@ -248,7 +320,8 @@ fn any_sequence_of_cuts_kills_changes_and_retries_ends_in_the_right_bytes_or_in_
             let server = SERVERS[chance.below(8) as usize];
             spoils |= server == Spoils;
             let steps = chance.below(60) as usize;
-            attempt(&mut remains, server, chance.below(3) as usize, steps);
+            let gathers = chance.below(2) == 0;
+            attempt(&mut remains, server, chance.below(3) as usize, gathers, steps);
             match chance.below(6) {
                 0 => remains.lose_power(),
                 1 => remains.file.moved = remains.file.validator.is_some(),
@@ -292,13 +365,13 @@ fn wherever_it_is_killed_the_user_gets_one_version_of_the_file() {
     let servers =
         [Server::Honest, Server::IgnoresIfRange, Server::IgnoresRanges, Server::Breaks, Server::SendsLess];
     let mut resumed = 0;
-    for server in servers {
+    for (server, gathers) in servers.into_iter().flat_map(|server| [(server, false), (server, true)]) {
         for (first_kill, second_kill) in (0..STEPS_MAX).flat_map(|a| (0..STEPS_MAX).map(move |b| (a, b))) {
             for power in [[false, false], [true, false], [false, true], [true, true]] {
-                let mut remains = Remains { file: new_file(), partial: None, boot: BOOT };
+                let mut remains = Remains { file: new_file(), partial: None, boot: BOOT, failed: false };
                 for (version, kill) in [first_kill, second_kill].into_iter().enumerate() {
                     if remains.file.stage == Stage::Waiting {
-                        attempt(&mut remains, server, version, kill);
+                        attempt(&mut remains, server, version, gathers, kill);
                     }
                     if power[version] {
                         remains.lose_power();
@@ -309,7 +382,7 @@ fn wherever_it_is_killed_the_user_gets_one_version_of_the_file() {
                 for _ in 0..20 {
                     if remains.file.stage == Stage::Waiting {
                         resumed += usize::from(remains.file.durable > Bytes::ZERO);
-                        assert!(attempt(&mut remains, server, 2, 200), "it comes to an end");
+                        assert!(attempt(&mut remains, server, 2, gathers, 200), "it comes to an end");
                     }
                 }
                 let (content, _) = remains.partial.expect("there is a partial file");
