@@ -340,6 +340,7 @@ fn worker_settings(settings: &Settings) -> bits_worker::run::Settings {
         crl: settings.crl(),
         user_agent: settings.user_agent(),
         proxies: settings.proxies(),
+        ..bits_worker::run::Settings::default()
     }
 }
 

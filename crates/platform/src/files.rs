@@ -4,16 +4,23 @@
 //! user alone, and renamed when it is whole. Nothing here follows a symbolic link at either name,
 //! and what else has taken a name is left alone. Which bytes belong where is not known here.
 
+mod block;
 mod destination;
 mod error;
 mod folder;
 mod identity;
 mod partial;
+mod source;
 mod umask;
 
+pub use block::{BLOCK_BYTES, Block};
 pub use destination::{Destination, DestinationError, MissingFolders};
 pub use error::{FileError, FileErrorKind};
 pub use folder::Folder;
 pub use identity::FileIdentity;
-pub use partial::{Existing, FinalizeError, ForeignPartial, Partial, PartialError, partial_name};
+pub use partial::{
+    ClosedPartial, Existing, FinalizeError, ForeignPartial, Partial, PartialError, PreparedPartial,
+    partial_name,
+};
+pub use source::{Source, SourceState};
 pub use umask::Umask;

@@ -19,6 +19,7 @@ pub mod program;
 pub mod seal;
 pub mod service;
 pub mod shown;
+pub mod socket;
 pub mod terminal;
 
 #[cfg(test)]

@@ -5,17 +5,20 @@
 //! disk and the store asks again.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::time::Duration;
 
 use bits_core::error::{Code, JobError};
 use bits_core::file::{File, FileIndex, LocalName, Stage};
 use bits_core::job::{Environment, JobId};
+use bits_core::transfer::last_modified;
 use bits_platform::files::{
-    Destination, Existing, FileErrorKind, Folder, MissingFolders, Partial, PartialError, Umask, partial_name,
+    ClosedPartial, Destination, Existing, FileErrorKind, MissingFolders, Partial, PartialError, Umask,
+    partial_name,
 };
 
+use crate::batch::{SYNCED_AS_ONE_MIN, sync_disk_once};
+use crate::folders::{Folders, parts};
 use crate::link::{CheckOptions, DestinationRefusal};
 use crate::local_file::LocalFault;
 use crate::sink::refuse_existing;
@@ -25,7 +28,9 @@ use crate::sink::refuse_existing;
 pub(crate) struct Finalized {
     /// Under their final names, for good.
     pub(crate) files: Vec<FileIndex>,
-    /// Of the first file that is not.
+    /// Whole ones of which the partial file is gone, or not as it was: they are to be fetched again.
+    pub(crate) lost: Vec<FileIndex>,
+    /// Of the first file that is not under its name.
     pub(crate) error: Option<JobError>,
 }
 
@@ -35,6 +40,8 @@ pub(crate) fn finalize(job: JobId, files: &[File], environment: &Environment) ->
     let mut folders = Folders::default();
     let mut placed: BTreeMap<PathBuf, Vec<FileIndex>> = BTreeMap::new();
     let mut finalized = Finalized::default();
+    let whole = files.iter().filter(|file| file.stage == Stage::Transferred).count();
+    let mut prepared = Vec::new();
     for file in files {
         match file.stage {
             Stage::Completed => {}
@@ -43,12 +50,30 @@ pub(crate) fn finalize(job: JobId, files: &[File], environment: &Environment) ->
                     tracing::warn!("{}", fault.message);
                 }
             }
-            Stage::Transferred => match place(job, file, umask, &mut folders) {
-                Ok(folder) => placed.entry(folder).or_default().push(file.index),
-                Err(fault) => {
+            Stage::Transferred => match prepare(job, file, umask, &mut folders, whole >= SYNCED_AS_ONE_MIN) {
+                Ok((folder, Some(partial))) => prepared.push((file.index, folder, partial)),
+                Ok((folder, None)) => placed.entry(folder).or_default().push(file.index),
+                Err(NotPlaced { fault, lost }) => {
+                    finalized.lost.extend(lost.then_some(file.index));
                     finalized.error.get_or_insert(fault.into_job_error(file.index));
                 }
             },
+        }
+    }
+    let mut synced_disks = Vec::new();
+    for (index, path, partial) in prepared {
+        let done = folders.open(&path).and_then(|folder| {
+            // Nothing gets its name before all that is known of it lasts.
+            if whole >= SYNCED_AS_ONE_MIN && folder.syncs_as_one() {
+                sync_disk_once(&folder, &mut synced_disks)?;
+            }
+            Ok(partial.place()?)
+        });
+        match done {
+            Ok(()) => placed.entry(path).or_default().push(index),
+            Err(fault) => {
+                finalized.error.get_or_insert(fault.into_job_error(index));
+            }
         }
     }
     // A name lasts only when its folder is synced, and one sync serves all of a folder.
@@ -84,14 +109,34 @@ pub(crate) fn check(names: &[LocalName], options: CheckOptions) -> Result<(), De
     for name in names {
         let destination = Destination::check(Path::new(name.as_str()), missing).map_err(LocalFault::from)?;
         if options.no_clobber {
-            refuse_existing(&destination)?;
+            refuse_existing(&destination.folder, &destination.name)?;
         }
     }
     Ok(())
 }
 
-/// Gives one file its name; says in which folder that is.
-fn place(job: JobId, file: &File, umask: Umask, folders: &mut Folders) -> Result<PathBuf, LocalFault> {
+/// Why a file did not get its name.
+struct NotPlaced {
+    fault: LocalFault,
+    /// Whether what was to get it is not there any more.
+    lost: bool,
+}
+
+impl<F: Into<LocalFault>> From<F> for NotPlaced {
+    fn from(fault: F) -> Self {
+        Self { fault: fault.into(), lost: false }
+    }
+}
+
+/// Makes one file ready for its name; says in which folder that is. Without a file it has it already.
+/// It is synced unless that is done `as_one` with all others.
+fn prepare(
+    job: JobId,
+    file: &File,
+    umask: Umask,
+    folders: &mut Folders,
+    as_one: bool,
+) -> Result<(PathBuf, Option<ClosedPartial>), NotPlaced> {
     let (parent, name) = parts(&file.local_name);
     let folder = folders.open(parent)?;
     let existing = if file.no_clobber { Existing::Keep } else { Existing::Replace };
@@ -100,13 +145,21 @@ fn place(job: JobId, file: &File, umask: Umask, folders: &mut Folders) -> Result
             let length = partial.len()?;
             if file.size != Some(length) {
                 let message = format!(
-                    "{} is not as it was left: it has {length}, and the file has {}",
+                    "{} is not as it was left: it has {length}, and the file has {}; resume the job to have it \
+                     fetched again",
                     partial.path().display(),
                     file.size.unwrap_or_default()
                 );
-                return Err(LocalFault::new(Code::UNEXPECTED, message));
+                return Err(NotPlaced { fault: LocalFault::new(Code::UNEXPECTED, message), lost: true });
             }
-            partial.place(name, umask, existing)?;
+            if let Some(modified) = last_modified(&file.served) {
+                partial.set_modified(Duration::from_millis(modified.0))?;
+            }
+            let prepared = partial.prepare(name, umask, existing)?;
+            if !(as_one && folder.syncs_as_one()) {
+                prepared.sync()?;
+            }
+            Ok((parent.into(), Some(prepared.close())))
         }
         Err(PartialError::File(error)) if error.kind == FileErrorKind::NotFound => {
             // An earlier attempt got as far as the name, and was killed before that was recorded.
@@ -114,12 +167,13 @@ fn place(job: JobId, file: &File, umask: Umask, folders: &mut Folders) -> Result
             let is_there = std::fs::symlink_metadata(path)
                 .is_ok_and(|found| found.is_file() && Some(found.len()) == file.size.map(|size| size.0));
             if !is_there {
-                return Err(LocalFault { code: Code::FILE_NOT_FOUND, ..LocalFault::from(error) });
+                let message = format!("{error}; resume the job to have it fetched again");
+                return Err(NotPlaced { fault: LocalFault::new(Code::FILE_NOT_FOUND, message), lost: true });
             }
+            Ok((parent.into(), None))
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => Err(error.into()),
     }
-    Ok(parent.into())
 }
 
 fn discard_one(job: JobId, file: &File, folders: &mut Folders) -> Result<(), LocalFault> {
@@ -132,25 +186,6 @@ fn discard_one(job: JobId, file: &File, folders: &mut Folders) -> Result<(), Loc
         Err(fault) if fault.code == Code::PATH_NOT_FOUND => Ok(()),
         Err(fault) => Err(fault),
     }
-}
-
-/// The folders that were opened, since most files of a job go into one.
-#[derive(Default)]
-struct Folders(Option<Arc<Folder>>);
-
-impl Folders {
-    fn open(&mut self, path: &Path) -> Result<Arc<Folder>, LocalFault> {
-        match &self.0 {
-            Some(folder) if folder.path() == path => Ok(folder.clone()),
-            _ => Ok(self.0.insert(Arc::new(Folder::open(path)?)).clone()),
-        }
-    }
-}
-
-fn parts(name: &LocalName) -> (&Path, &OsStr) {
-    let path = Path::new(name.as_str());
-    let parent = path.parent().expect("an absolute path that names a file has a folder");
-    (parent, path.file_name().expect("a local name names a file"))
 }
 
 fn umask(given: Option<u32>) -> Umask {

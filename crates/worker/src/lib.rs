@@ -5,12 +5,17 @@
 
 mod attempt;
 pub mod auth;
+mod batch;
 mod closing;
+mod folders;
+mod gathering;
 mod http;
 pub mod link;
 mod local_file;
+mod local_source;
 pub mod run;
 mod sink;
+mod tally;
 mod transfer;
 
 pub use http::UserAgentError;

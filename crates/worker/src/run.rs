@@ -14,6 +14,7 @@ use bits_core::http_options::ProxyEnvironment;
 use bits_core::job::{Attempt, Environment, JobId};
 use bits_core::queue::Report;
 use bits_core::time::Timestamp;
+use bits_core::units::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -43,7 +44,13 @@ pub struct Settings {
     pub user_agent: String,
     /// The proxies of jobs that name none and whose owner's environment names none.
     pub proxies: ProxyEnvironment,
+    /// The largest file that comes into memory as a whole, to be stored together with others; none
+    /// when each is to be written as it comes.
+    pub gathered_bytes_max: Option<Bytes>,
 }
+
+/// What the system reads at once; larger files gain nothing by being gathered.
+const GATHERED_BYTES_MAX: Bytes = Bytes(64 * 1024);
 
 impl Default for Settings {
     fn default() -> Self {
@@ -55,6 +62,7 @@ impl Default for Settings {
             crl: None,
             user_agent: String::new(),
             proxies: ProxyEnvironment::default(),
+            gathered_bytes_max: Some(GATHERED_BYTES_MAX),
         }
     }
 }
@@ -104,6 +112,7 @@ impl Worker {
             trust: Arc::new(TlsTrust::new(settings.extra_ca, settings.crl)),
             pool: Pool::default(),
             proxies: settings.proxies,
+            gathered_bytes_max: settings.gathered_bytes_max,
         };
         Ok(Self { around })
     }
@@ -242,7 +251,7 @@ impl Desk {
             Order::Finalize { files, environment } => {
                 let work = async move {
                     let done = blocking(move || closing::finalize(job, &files, &environment)).await;
-                    let report = Report::Finalized { files: done.files, error: done.error };
+                    let report = Report::Finalized { files: done.files, lost: done.lost, error: done.error };
                     let _ = to_broker.send(FromWorker::Report { job, report });
                 };
                 (Purpose::Finalize(job), self.tasks.spawn(work))
@@ -304,7 +313,7 @@ impl Desk {
         let answer = match purpose {
             Purpose::Attempt(job, attempt) => report(job, Report::Failed { attempt, error }),
             Purpose::Finalize(job) => {
-                report(job, Report::Finalized { files: Vec::new(), error: Some(error) })
+                report(job, Report::Finalized { files: Vec::new(), lost: Vec::new(), error: Some(error) })
             }
             Purpose::Discard(job) => report(job, Report::Discarded { leftover: Some(MESSAGE.to_owned()) }),
             Purpose::Check(ticket) => FromWorker::Checked {

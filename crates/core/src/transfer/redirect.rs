@@ -16,7 +16,7 @@ pub(super) fn is_redirect(status: u16) -> bool {
     matches!(status, 301 | 302 | 303 | 307 | 308)
 }
 
-/// Where `head`, the answer from `from`, leads, if `policy` lets one go there.
+/// Where `head`, the answer from `from`, leads.
 ///
 /// # Errors
 /// A sentence for a person.
@@ -24,7 +24,7 @@ pub(super) fn target(
     from: &RemoteName,
     head: &ResponseHead,
     followed: u32,
-    policy: SecurityFlags,
+    flags: SecurityFlags,
 ) -> Result<RemoteName, String> {
     if followed >= REDIRECTS_MAX {
         return Err(format!(
@@ -49,14 +49,7 @@ pub(super) fn target(
         }
         other => format!("{} redirects to an address that is none: {other}", shown(from)),
     })?;
-    if policy.has(SecurityFlags::REDIRECT_DISALLOW) {
-        return Err(format!(
-            "{} redirects to {}, and the job is not to follow redirects; give that address if it is the one",
-            shown(from),
-            shown(&to)
-        ));
-    }
-    if from.is_tls() && !to.is_tls() && !policy.has(SecurityFlags::REDIRECT_HTTPS_TO_HTTP) {
+    if from.is_tls() && !to.is_tls() && !flags.has(SecurityFlags::REDIRECT_HTTPS_TO_HTTP) {
         return Err(format!(
             "{} redirects from https to http ({}), which is refused; give that address if you trust it",
             shown(from),

@@ -40,6 +40,29 @@ impl Folder {
         }
     }
 
+    /// Which folder it is.
+    pub fn identity(&self) -> Result<FileIdentity, FileError> {
+        FileIdentity::of_open(&self.fd)
+            .map_err(|errno| FileError::new("look at the folder", &self.path, errno))
+    }
+
+    /// Whether [`Folder::sync_file_system`] does here what it says: where it is known to. Network file
+    /// systems and those of FUSE may return before anything lasts.
+    pub fn syncs_as_one(&self) -> bool {
+        rustix::fs::fstatfs(&self.fd).is_ok_and(|about| SYNCED_AS_ONE.contains(&(about.f_type as u32)))
+    }
+
+    /// Makes all that was written so far on the file system of this folder last, files and names
+    /// alike: one call for any number of small files. A call for each of them costs many times more.
+    pub fn sync_file_system(&self) -> Result<(), FileError> {
+        rustix::fs::syncfs(&self.fd).map_err(|errno| FileError::new("sync the disk of", &self.path, errno))
+    }
+
+    /// Tells disks apart: the number of the one this folder is on; none when the system does not say.
+    pub fn disk(&self) -> Option<u64> {
+        FileIdentity::of_open(&self.fd).ok().map(|identity| identity.device)
+    }
+
     /// Which file has the name `name`, if any. A symbolic link is not followed.
     pub fn identity_of(&self, name: &OsStr) -> Result<Option<FileIdentity>, FileError> {
         Ok(self.entry(name)?.map(|entry| entry.identity))
@@ -125,6 +148,9 @@ impl AsFd for Folder {
         self.fd.as_fd()
     }
 }
+
+/// ext2 to 4, XFS, Btrfs, F2FS; and tmpfs, on which nothing lasts anyway.
+const SYNCED_AS_ONE: [u32; 5] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x0102_1994];
 
 type WayToRename = fn(&Folder, &OsStr, &OsStr) -> Result<(), Errno>;
 

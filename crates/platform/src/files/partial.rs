@@ -9,7 +9,9 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
 
 use bits_core::units::Bytes;
 use rustix::fs::{FallocateFlags, FileType, Mode, OFlags};
@@ -40,6 +42,28 @@ pub struct Partial {
     name: OsString,
     file: File,
     identity: FileIdentity,
+    /// The same file, open for direct writes; none where its file system has no such thing.
+    direct: OnceLock<Option<File>>,
+    /// Whether a direct write has failed, so that none is tried again.
+    direct_failed: AtomicBool,
+}
+
+/// A partial file that can get its final name as soon as it is synced.
+#[derive(Debug)]
+pub struct PreparedPartial {
+    partial: Partial,
+    name: OsString,
+    existing: Existing,
+}
+
+/// The same, no longer held open.
+#[derive(Debug)]
+pub struct ClosedPartial {
+    folder: Arc<Folder>,
+    from: OsString,
+    identity: FileIdentity,
+    name: OsString,
+    existing: Existing,
 }
 
 /// Why a partial file could not be made, taken up or removed.
@@ -131,7 +155,10 @@ impl Partial {
 
     fn of_open(folder: Arc<Folder>, name: OsString, file: File) -> Result<Self, PartialError> {
         match FileIdentity::of_open(&file) {
-            Ok(identity) => Ok(Self { folder, name, file, identity }),
+            Ok(identity) => {
+                let (direct, direct_failed) = (OnceLock::new(), AtomicBool::new(false));
+                Ok(Self { folder, name, file, identity, direct, direct_failed })
+            }
             Err(errno) => Err(FileError::new("look at", &folder.path().join(name), errno).into()),
         }
     }
@@ -179,9 +206,69 @@ impl Partial {
         self.file.write_all_at(bytes, place.0).map_err(self.failed("write"))
     }
 
+    /// Writes all of `bytes` at `place`, past the system's cache where that is possible: what is
+    /// large, begins on a page in the file, and lies in a [`Block`](super::Block) from its beginning.
+    /// As sure as [`Partial::write_at`], and at a fraction of its cost; nothing that others need is
+    /// pushed out of the cache. When it fails, a part may have been written.
+    pub fn write_block(&self, bytes: &[u8], place: Bytes) -> Result<(), FileError> {
+        let (pages, rest) = bytes.split_at(bytes.len() - bytes.len() % DIRECT_ALIGNMENT);
+        if self.write_direct(pages, place) {
+            return match rest {
+                [] => Ok(()),
+                rest => self.write_at(rest, place.saturating_add(Bytes(pages.len() as u64))),
+            };
+        }
+        self.write_at(bytes, place)
+    }
+
+    /// Whether `bytes` were written at `place` past the cache. If not, anything may be there.
+    fn write_direct(&self, bytes: &[u8], place: Bytes) -> bool {
+        let is_aligned = place.0.is_multiple_of(DIRECT_ALIGNMENT as u64)
+            && bytes.as_ptr().addr().is_multiple_of(DIRECT_ALIGNMENT);
+        if bytes.len() < DIRECT_BYTES_MIN || !is_aligned || self.direct_failed.load(Ordering::Relaxed) {
+            return false;
+        }
+        let Some(direct) = self.direct.get_or_init(|| self.open_direct()) else { return false };
+        // Whatever is wrong, the same bytes written through the cache succeed or say what it is.
+        let written = direct.write_all_at(bytes, place.0).is_ok();
+        self.direct_failed.store(!written, Ordering::Relaxed);
+        written
+    }
+
+    fn open_direct(&self) -> Option<File> {
+        let flags = OFlags::WRONLY | OFlags::DIRECT | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&self.folder, &self.name, flags, Mode::empty()).ok()?;
+        // Its name may mean another file by now.
+        let is_same = FileIdentity::of_open(&file).is_ok_and(|identity| identity == self.identity);
+        is_same.then(|| File::from(file))
+    }
+
     /// Cuts or extends it to `size` bytes.
     pub fn truncate(&self, size: Bytes) -> Result<(), FileError> {
         self.file.set_len(size.0).map_err(self.failed("change the length of"))
+    }
+
+    /// Reads from `place` until `bytes` is full or the file ends; says how much that was.
+    pub fn read_at(&self, bytes: &mut [u8], place: Bytes) -> Result<usize, FileError> {
+        let mut read = 0;
+        while read < bytes.len() {
+            match self.file.read_at(&mut bytes[read..], place.0 + read as u64) {
+                Ok(0) => break,
+                Ok(count) => read += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.failed("read")(error)),
+            }
+        }
+        Ok(read)
+    }
+
+    /// Says that the content was last changed so long after 1970. Where a file system keeps no such
+    /// times, nothing happens.
+    pub fn set_modified(&self, since_1970: Duration) -> Result<(), FileError> {
+        match self.file.set_modified(SystemTime::UNIX_EPOCH + since_1970) {
+            Err(error) if !keeps_no_times(&error) => Err(self.failed("set the time of")(error)),
+            _ => Ok(()),
+        }
     }
 
     /// Returns when all that was written is on the disk.
@@ -203,6 +290,19 @@ impl Partial {
     /// A folder, symbolic link or device of that name is refused, and so is any file with
     /// [`Existing::Keep`].
     pub fn place(self, name: &OsStr, umask: Umask, existing: Existing) -> Result<(), FinalizeError> {
+        let prepared = self.prepare(name, umask, existing)?;
+        prepared.partial.sync()?;
+        prepared.place()
+    }
+
+    /// The first half of [`Partial::place`]: all but the renaming, and without the sync that has to
+    /// come in between.
+    pub fn prepare(
+        self,
+        name: &OsStr,
+        umask: Umask,
+        existing: Existing,
+    ) -> Result<PreparedPartial, FinalizeError> {
         let path = || self.folder.path().join(name);
         let mode = check_entry(&self.folder, name).map_err(FinalizeError::Destination)?;
         if mode.is_some() && existing == Existing::Keep {
@@ -210,31 +310,17 @@ impl Partial {
         }
         self.check_name()?;
         self.set_mode(mode.unwrap_or(umask.file_mode()))?;
-        self.file.sync_all().map_err(|error| PartialError::from(self.failed("sync")(error)))?;
+        Ok(PreparedPartial { partial: self, name: name.into(), existing })
+    }
 
-        let renamed = match existing {
-            Existing::Replace => self.folder.rename(&self.name, name),
-            Existing::Keep => self.folder.rename_no_replace(&self.name, name),
-        };
-        match renamed {
-            Ok(()) => Ok(()),
-            Err(Errno::EXIST) if existing == Existing::Keep => Err(FinalizeError::Exists(path())),
-            Err(Errno::ISDIR | Errno::NOTEMPTY | Errno::EXIST) => {
-                Err(FinalizeError::Destination(DestinationError::IsFolder(path())))
-            }
-            Err(errno) => Err(PartialError::from(FileError::new("finish", &path(), errno)).into()),
-        }
+    /// Returns when all of the file is on the disk, and what is known of it.
+    fn sync(&self) -> Result<(), PartialError> {
+        self.file.sync_all().map_err(|error| self.failed("sync")(error).into())
     }
 
     /// Whether the name still means this file.
     fn check_name(&self) -> Result<(), PartialError> {
-        let foreign = |why| Err(PartialError::Foreign { path: self.path(), why });
-        match self.folder.entry(&self.name)? {
-            None => Err(self.failed("find")(Errno::NOENT.into()).into()),
-            Some(entry) if entry.identity != self.identity => foreign(ForeignPartial::Replaced),
-            Some(entry) if !entry.has_one_name => foreign(ForeignPartial::HasOtherNames),
-            Some(_) => Ok(()),
-        }
+        check_name(&self.folder, &self.name, self.identity)
     }
 
     fn set_mode(&self, mode: u32) -> Result<(), PartialError> {
@@ -250,6 +336,69 @@ impl Partial {
         let path = self.path();
         move |source| FileError::new(action, &path, source)
     }
+}
+
+/// What direct writes are aligned to: no disk in use has larger sectors.
+const DIRECT_ALIGNMENT: usize = 4096;
+/// A shorter write waits longer for the disk than a copy into the cache takes.
+const DIRECT_BYTES_MIN: usize = 1024 * 1024;
+impl PreparedPartial {
+    /// Lets the file go until it is placed, so that any number can be prepared.
+    pub fn close(self) -> ClosedPartial {
+        let Self { partial: Partial { folder, name: from, identity, .. }, name, existing } = self;
+        ClosedPartial { folder, from, identity, name, existing }
+    }
+
+    /// [`Partial::sync_data`], and what is known of the file with it.
+    pub fn sync(&self) -> Result<(), PartialError> {
+        self.partial.sync()
+    }
+
+    fn place(self) -> Result<(), FinalizeError> {
+        self.close().rename()
+    }
+}
+
+impl ClosedPartial {
+    /// The second half of [`Partial::place`]. The file must have been synced since it was prepared.
+    pub fn place(self) -> Result<(), FinalizeError> {
+        check_name(&self.folder, &self.from, self.identity)?;
+        self.rename()
+    }
+
+    fn rename(self) -> Result<(), FinalizeError> {
+        let path = || self.folder.path().join(&self.name);
+        let renamed = match self.existing {
+            Existing::Replace => self.folder.rename(&self.from, &self.name),
+            Existing::Keep => self.folder.rename_no_replace(&self.from, &self.name),
+        };
+        match renamed {
+            Ok(()) => Ok(()),
+            Err(Errno::EXIST) if self.existing == Existing::Keep => Err(FinalizeError::Exists(path())),
+            Err(Errno::ISDIR | Errno::NOTEMPTY | Errno::EXIST) => {
+                Err(FinalizeError::Destination(DestinationError::IsFolder(path())))
+            }
+            Err(errno) => Err(PartialError::from(FileError::new("finish", &path(), errno)).into()),
+        }
+    }
+}
+
+fn check_name(folder: &Folder, name: &OsStr, identity: FileIdentity) -> Result<(), PartialError> {
+    let path = || folder.path().join(name);
+    let foreign = |why| Err(PartialError::Foreign { path: path(), why });
+    match folder.entry(name)? {
+        None => Err(FileError::new("find", &path(), Errno::NOENT).into()),
+        Some(entry) if entry.identity != identity => foreign(ForeignPartial::Replaced),
+        Some(entry) if !entry.has_one_name => foreign(ForeignPartial::HasOtherNames),
+        Some(_) => Ok(()),
+    }
+}
+
+fn keeps_no_times(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput
+    )
 }
 
 /// The shortest limit among file systems in use (eCryptfs); the name of a partial file may be cut.

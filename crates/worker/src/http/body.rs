@@ -108,11 +108,14 @@ impl Body {
     pub(crate) fn into_direct(self) -> Result<Direct, TransportError> {
         let Framing::Exactly { left } = self.framing else { panic!("a direct body has a length") };
         let authority = self.connection.authority.clone();
-        let (connection, socket) = self.connection.without_socket().map_err(|error| TransportError {
+        let (keeps_connection, read_idle) = (self.keeps_connection, self.read_idle);
+        let direct = self.connection.without_socket().and_then(|(connection, socket)| {
+            Direct::new(connection, socket, left, keeps_connection, read_idle)
+        });
+        direct.map_err(|error| TransportError {
             fault: TransportFault::Aborted,
             message: format!("the connection to {authority} cannot be used: {error}"),
-        })?;
-        Ok(Direct::new(connection, socket, left, self.keeps_connection, self.read_idle))
+        })
     }
 
     pub(super) fn of_direct(

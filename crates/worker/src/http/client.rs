@@ -29,7 +29,7 @@ pub(crate) struct Client {
     tls: AttemptTls,
     revocations: Revocations,
     proxies: ProxyRules,
-    words: OwnersWords,
+    words: Arc<OwnersWords>,
     proofs: Proofs,
     kept: Option<Connection>,
     pool: Pool,
@@ -74,11 +74,27 @@ impl Client {
             tls: AttemptTls::new(trust, tls),
             revocations: Revocations::default(),
             proxies,
-            words,
+            words: Arc::new(words),
             proofs: Proofs::new(identity),
             kept: None,
             pool,
             unreached: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// One that asks for the same owner over a connection of its own.
+    pub(crate) fn another(&self) -> Self {
+        Self {
+            settings: self.settings.clone(),
+            tls: self.tls.clone(),
+            revocations: self.revocations.clone(),
+            proxies: self.proxies.clone(),
+            words: self.words.clone(),
+            proofs: self.proofs.of_another_connection(),
+            kept: None,
+            pool: self.pool.clone(),
+            unreached: self.unreached.clone(),
             notes: Vec::new(),
         }
     }

@@ -1,27 +1,34 @@
-//! The body of a plain answer of known length, read by a thread that does nothing else.
+//! The body of an answer of known length, read by a thread that does nothing else.
 //!
 //! One thread that reads and writes in turn costs half of what two do that hand buffers to each
-//! other, and the system's own buffer keeps the network busy meanwhile. This is where splice(2)
-//! would go.
+//! other, and the system's own buffer keeps the network busy meanwhile. Bytes are gathered into
+//! blocks that the disk can take as they are; what comes slowly is handed on before a block is full.
+//! How it is written is not known here.
 
-use std::io::{self, Read as _};
+use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use bits_core::transfer::{TransportError, TransportFault};
+use bits_platform::files::{BLOCK_BYTES, Block};
+use bits_platform::socket::receive_all;
 
 use super::body::Body;
 use super::connection::Connection;
 
-/// Bytes read at once: calls do not count any more, and the system takes no longer to fill it.
-const BUFFER_BYTES: usize = 1024 * 1024;
+/// How long bytes may wait for their block to become full.
+const GATHERING_TIME: Duration = Duration::from_millis(200);
 
 /// A body that leaves its socket to a thread.
 #[derive(Debug)]
 pub(crate) struct Direct {
     connection: Connection,
     socket: TcpStream,
-    buffer: Box<[u8]>,
+    block: Block,
+    /// Bytes in the block, and since when there are any.
+    gathered: usize,
+    gathering_since: Instant,
+    /// Bytes of the body that are not handed on.
     left: u64,
     keeps_connection: bool,
     read_idle: Duration,
@@ -57,9 +64,20 @@ impl Direct {
         left: u64,
         keeps_connection: bool,
         read_idle: Duration,
-    ) -> Self {
-        let buffer = vec![0; BUFFER_BYTES].into_boxed_slice();
-        Self { connection, socket, buffer, left, keeps_connection, read_idle, last_byte: Instant::now() }
+    ) -> io::Result<Self> {
+        let (block, now) = (Block::new()?, Instant::now());
+        let (gathered, gathering_since, last_byte) = (0, now, now);
+        Ok(Self {
+            connection,
+            socket,
+            block,
+            gathered,
+            gathering_since,
+            left,
+            keeps_connection,
+            read_idle,
+            last_byte,
+        })
     }
 
     /// The means to end [`Direct::pour`] from elsewhere.
@@ -71,62 +89,84 @@ impl Direct {
     }
 
     /// Blocks: gives what comes to `write`, up to `max` bytes or until `until`. Says how many bytes
-    /// were written, and why no more.
+    /// were written, and why no more. `place` is where the next byte belongs: blocks end where
+    /// multiples of their size do. Bytes of a block that is not full may be kept for the next time.
     pub(crate) fn pour<E>(
         &mut self,
         max: u64,
+        mut place: u64,
         until: Instant,
-        mut write: impl FnMut(&[u8]) -> Result<(), E>,
+        mut write: impl FnMut(&[u8], u64) -> Result<(), E>,
     ) -> (u64, Poured<E>) {
         let max = max.min(self.left);
         let before = self.left;
+        let mut why = None;
+        while why.is_none() && before - self.left < max {
+            let block_left = BLOCK_BYTES as u64 - place % BLOCK_BYTES as u64;
+            let wanted = block_left.min(max - (before - self.left)) as usize;
+            if self.gathered < wanted {
+                why = self.gather(wanted, until);
+            }
+            let is_due = match why {
+                None => self.gathered == wanted,
+                Some(Poured::Enough) => self.gathering_since.elapsed() >= GATHERING_TIME,
+                Some(_) => true,
+            };
+            if self.gathered == 0 || !is_due {
+                continue;
+            }
+            match write(&self.block[..self.gathered], place) {
+                Ok(()) => {
+                    place += self.gathered as u64;
+                    self.left -= self.gathered as u64;
+                    self.gathered = 0;
+                }
+                Err(error) => return (before - self.left, Poured::NotWritten(error)),
+            }
+            if Instant::now() >= until {
+                why.get_or_insert(Poured::Enough);
+            }
+        }
+        (before - self.left, why.unwrap_or(Poured::Enough))
+    }
+
+    /// Receives until the block has `wanted` bytes; else says why not.
+    fn gather<E>(&mut self, wanted: usize, until: Instant) -> Option<Poured<E>> {
         let patience = self.read_idle.saturating_sub(self.last_byte.elapsed());
         let wait = until.saturating_duration_since(Instant::now()).min(patience);
         // A timeout of zero would be none.
-        let mut why = match self.socket.set_read_timeout(Some(wait.max(Duration::from_millis(1)))) {
-            Ok(()) => Poured::Enough,
-            Err(error) => return (0, Poured::Broken(self.connection.broken(&error))),
-        };
-        while before - self.left < max {
-            let wanted = usize::try_from(max - (before - self.left)).unwrap_or(usize::MAX);
-            let wanted = wanted.min(self.buffer.len());
-            match self.socket.read(&mut self.buffer[..wanted]) {
-                Ok(0) => {
-                    why = Poured::Closed;
-                    break;
-                }
-                Ok(count) => {
-                    self.last_byte = Instant::now();
-                    if let Err(error) = write(&self.buffer[..count]) {
-                        why = Poured::NotWritten(error);
-                        break;
-                    }
-                    self.left -= count as u64;
-                    if self.last_byte >= until {
-                        break;
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                    if self.last_byte.elapsed() >= self.read_idle {
-                        why = Poured::Broken(TransportError {
-                            fault: TransportFault::TimedOut,
-                            message: format!("{} has stopped sending", self.connection.authority),
-                        });
-                    }
-                    break;
-                }
-                Err(error) => {
-                    why = Poured::Broken(self.connection.broken(&error));
-                    break;
-                }
-            }
+        if let Err(error) = self.socket.set_read_timeout(Some(wait.max(Duration::from_millis(1)))) {
+            return Some(Poured::Broken(self.connection.broken(&error)));
         }
-        (before - self.left, why)
+        match receive_all(&self.socket, &mut self.block[self.gathered..wanted]) {
+            Ok(0) => Some(Poured::Closed),
+            Ok(count) => {
+                self.last_byte = Instant::now();
+                if self.gathered == 0 {
+                    self.gathering_since = self.last_byte;
+                }
+                self.gathered += count;
+                (self.gathered < wanted && self.last_byte >= until).then_some(Poured::Enough)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                if self.last_byte.elapsed() < self.read_idle {
+                    return Some(Poured::Enough);
+                }
+                Some(Poured::Broken(TransportError {
+                    fault: TransportFault::TimedOut,
+                    message: format!("{} has stopped sending", self.connection.authority),
+                }))
+            }
+            Err(error) => Some(Poured::Broken(self.connection.broken(&error))),
+        }
     }
 
     /// The body again; `None` when the connection is of no more use.
     pub(crate) fn into_body(self) -> Option<Body> {
+        if self.gathered > 0 {
+            return None;
+        }
         self.socket.set_read_timeout(None).ok()?;
         let connection = self.connection.with_socket(self.socket).ok()?;
         Some(Body::of_direct(connection, self.left, self.keeps_connection, self.read_idle))

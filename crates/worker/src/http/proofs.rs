@@ -87,6 +87,17 @@ impl Proofs {
         Self { identity, known: Vec::new() }
     }
 
+    /// What the same identity proves on another connection.
+    pub(super) fn of_another_connection(&self) -> Self {
+        let AttemptIdentity { credentials, kerberos, policy, service } = &self.identity;
+        Self::new(AttemptIdentity {
+            credentials: credentials.iter().map(duplicate).collect(),
+            kerberos: kerberos.clone(),
+            policy: *policy,
+            service: service.clone(),
+        })
+    }
+
     /// A new connection to `party` stands; `certificate` is what it has shown, in DER.
     pub(super) fn connected(&mut self, party: &Party, certificate: Option<&[u8]>) -> Result<(), FetchError> {
         self.connection_lost(party)?;

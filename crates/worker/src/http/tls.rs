@@ -63,13 +63,13 @@ pub(crate) struct TlsOptions {
     pub(crate) passphrase: Option<Secret>,
 }
 
-/// The TLS of one attempt.
-#[derive(Debug)]
+/// The TLS of one attempt. All clones are one.
+#[derive(Debug, Clone)]
 pub(super) struct AttemptTls {
     pub(super) trust: Arc<TlsTrust>,
-    options: TlsOptions,
+    options: Arc<TlsOptions>,
     /// Made when it is first needed.
-    config: Option<Arc<ClientConfig>>,
+    config: Arc<Mutex<Option<Arc<ClientConfig>>>>,
 }
 
 /// What became of asking for a certificate.
@@ -122,7 +122,7 @@ impl ResolvesClientCert for OurCertificate {
 
 impl AttemptTls {
     pub(super) fn new(trust: Arc<TlsTrust>, options: TlsOptions) -> Self {
-        Self { trust, options, config: None }
+        Self { trust, options: Arc::new(options), config: Arc::default() }
     }
 
     pub(super) fn checks_revocation(&self) -> bool {
@@ -141,7 +141,7 @@ impl AttemptTls {
 
     /// Agrees on TLS with `host`, which a sentence calls `shown`, at the other end of `stream`.
     pub(super) async fn secure(
-        &mut self,
+        &self,
         host: &str,
         shown: &str,
         stream: Stream,
@@ -169,8 +169,9 @@ impl AttemptTls {
         }
     }
 
-    fn config(&mut self) -> Result<Arc<ClientConfig>, TlsError> {
-        if let Some(config) = &self.config {
+    fn config(&self) -> Result<Arc<ClientConfig>, TlsError> {
+        let mut known = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(config) = &*known {
             return Ok(config.clone());
         }
         let flags = self.options.flags;
@@ -178,16 +179,16 @@ impl AttemptTls {
             self.trust.config()?
         } else {
             let certificate = self.options.certificate.as_ref();
-            let passphrase = self.options.passphrase.take();
+            let passphrase = self.options.passphrase.as_ref();
             let certificate =
-                certificate.map(|which| client_certificate::load(which, passphrase.as_ref())).transpose()?;
+                certificate.map(|which| client_certificate::load(which, passphrase)).transpose()?;
             let verifier: Arc<dyn ServerCertVerifier> = match ForgivingVerifier::is_needed(flags) {
                 true => Arc::new(ForgivingVerifier::new(flags, self.trust.roots()?, provider())),
                 false => self.trust.verifier()?,
             };
             Arc::new(config(verifier, certificate.map(Arc::new))?)
         };
-        Ok(self.config.insert(config).clone())
+        Ok(known.insert(config).clone())
     }
 }
 

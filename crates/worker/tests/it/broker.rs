@@ -11,6 +11,7 @@ use bits_core::job::{Attempt, Environment, JobId};
 use bits_core::queue::Report;
 use bits_core::remote_name::RemoteName;
 use bits_core::secret::Secret;
+use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
 use bits_worker::link::{
     Assignment, BrokerEnd, CheckOptions, CheckTicket, DestinationRefusal, FromWorker, ToWorker, local,
@@ -57,6 +58,7 @@ pub(crate) struct Broker {
     pub(crate) job: JobId,
     pub(crate) files: Vec<File>,
     pub(crate) attempt: Attempt,
+    pub(crate) transfer: TransferOptions,
     pub(crate) notes: Vec<String>,
     /// How the owner has the requests made.
     pub(crate) http: HttpOptions,
@@ -64,9 +66,16 @@ pub(crate) struct Broker {
     pub(crate) secret_headers: Vec<(&'static str, &'static str)>,
     pub(crate) certificate_passphrase: Option<&'static str>,
     pub(crate) folder: tempfile::TempDir,
+    /// The file on which the last attempt failed.
+    failed_file: Option<FileIndex>,
 }
 
 impl Broker {
+    /// As [`Broker::new`], with small files gathered, as everywhere but in the other tests.
+    pub(crate) fn gathering(urls: &[String]) -> Self {
+        Self::of(urls, Settings::default(), tempfile::tempdir().unwrap())
+    }
+
     /// A job with one file for each of `urls`: `0`, `1` and so on in a folder of its own.
     pub(crate) fn new(urls: &[String]) -> Self {
         Self::with(urls, Settings::default())
@@ -78,6 +87,11 @@ impl Broker {
     }
 
     pub(crate) fn within(urls: &[String], settings: Settings, folder: tempfile::TempDir) -> Self {
+        // Their scripts are small files that stand for large ones.
+        Self::of(urls, Settings { gathered_bytes_max: None, ..settings }, folder)
+    }
+
+    fn of(urls: &[String], settings: Settings, folder: tempfile::TempDir) -> Self {
         let files = urls.iter().enumerate().map(|(index, url)| {
             let path = folder.path().join(index.to_string());
             let local = LocalName::parse(path.to_str().unwrap()).unwrap();
@@ -91,12 +105,14 @@ impl Broker {
             job: JobId([9; 16]),
             files,
             attempt: Attempt(0),
+            transfer: TransferOptions::default(),
             notes: Vec::new(),
             http: HttpOptions::default(),
             environment: Environment::default(),
             secret_headers: Vec::new(),
             certificate_passphrase: None,
             folder,
+            failed_file: None,
         }
     }
 
@@ -113,9 +129,12 @@ impl Broker {
             files: self.files.clone(),
             credentials,
             secret_refused: false,
+            failed_file: self.failed_file,
             http: self.http.clone(),
             secret_headers: self.secret_headers.iter().map(secret_header).collect(),
             certificate_passphrase: self.certificate_passphrase.map(|text| Secret::new(text.to_owned())),
+            transfer: self.transfer,
+            downloaded: Bytes::ZERO,
             environment: self.environment.clone(),
         })));
     }
@@ -138,7 +157,10 @@ impl Broker {
             self.record(&report);
             match report {
                 Report::FilesTransferred { .. } => return Ended::Transferred,
-                Report::Failed { error, .. } => return Ended::Failed(error),
+                Report::Failed { error, .. } => {
+                    self.failed_file = error.file;
+                    return Ended::Failed(error);
+                }
                 _ => {}
             }
         }
@@ -157,8 +179,11 @@ impl Broker {
     /// Records what a store would, and says so where the worker waits for it.
     pub(crate) fn record(&mut self, report: &Report) {
         match report {
-            Report::Version { file, size, validator, boot, .. } => {
+            Report::Version { file, size, validator, served, boot, partial, .. } => {
                 let record = &mut self.files[file.0 as usize];
+                record.served = served.clone();
+                record.partial = Some(*partial);
+                record.moved = false;
                 record.size = *size;
                 record.validator = Some(validator.clone());
                 record.durable = Bytes::ZERO;
@@ -169,6 +194,21 @@ impl Broker {
             Report::FileTransferred { file, size, .. } => {
                 self.files[file.0 as usize].size = Some(*size);
                 self.files[file.0 as usize].stage = Stage::Transferred;
+            }
+            Report::SmallFiles { files, boot, .. } => {
+                for whole in files {
+                    let record = &mut self.files[whole.file.0 as usize];
+                    assert_eq!(
+                        (&record.validator, record.stage),
+                        (&None, Stage::Waiting),
+                        "nothing is known"
+                    );
+                    record.size = Some(whole.size);
+                    record.validator = Some(whole.validator.clone());
+                    record.boot = Some(*boot);
+                    record.durable = whole.size;
+                    record.stage = Stage::Transferred;
+                }
             }
             Report::Note { text, .. } => self.notes.push(text.clone()),
             _ => {}
@@ -189,7 +229,7 @@ impl Broker {
         self.tell(ToWorker::Finalize { job: self.job, files: self.files.clone(), environment });
         loop {
             match self.report().await {
-                Report::Finalized { files, error } => {
+                Report::Finalized { files, error, .. } => {
                     for file in &files {
                         self.files[file.0 as usize].stage = Stage::Completed;
                     }

@@ -65,6 +65,22 @@ impl Origin {
         Self { port, requests }
     }
 
+    /// The same for many at once.
+    pub(crate) async fn start_parallel(script: Vec<Vec<Step>>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = requests.clone();
+        tokio::spawn(async move {
+            for steps in script {
+                let (stream, _) = listener.accept().await.unwrap();
+                let seen = seen.clone();
+                tokio::spawn(async move { serve(stream, steps, &seen).await });
+            }
+        });
+        Self { port, requests }
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }

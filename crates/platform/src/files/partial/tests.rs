@@ -72,6 +72,67 @@ fn a_partial_name_fits_every_file_system_and_has_no_half_characters() {
 }
 
 #[test]
+fn blocks_and_pieces_of_them_end_up_where_they_belong() {
+    let place = Place::new();
+    let partial = place.partial(b"");
+    let mut block = crate::files::Block::new().unwrap();
+    let length = block.len();
+    let mut expected = Vec::new();
+    // Whole, a long and a short end, and from where no page begins.
+    for (round, count) in [length, length - 1, 5000, 2 * DIRECT_BYTES_MIN, length].into_iter().enumerate() {
+        block.iter_mut().enumerate().for_each(|(at, byte)| *byte = (at + round) as u8 ^ (at >> 9) as u8);
+        partial.write_block(&block[..count], Bytes(expected.len() as u64)).unwrap();
+        expected.extend_from_slice(&block[..count]);
+        assert_eq!(partial.len().unwrap(), Bytes(expected.len() as u64));
+    }
+    assert!(std::fs::read(place.at(NAME)).unwrap() == expected);
+}
+
+#[test]
+fn a_direct_write_never_follows_a_name_to_another_file() {
+    let place = Place::new();
+    let partial = place.partial(b"");
+    std::fs::rename(place.at(NAME), place.at("moved")).unwrap();
+    std::fs::write(place.at(NAME), "foreign").unwrap();
+    let block = crate::files::Block::new().unwrap();
+    partial.write_block(&block, Bytes::ZERO).unwrap();
+    assert_eq!(std::fs::read(place.at(NAME)).unwrap(), b"foreign");
+    assert_eq!(std::fs::metadata(place.at("moved")).unwrap().len(), block.len() as u64);
+}
+
+#[test]
+fn many_files_are_prepared_synced_by_one_call_and_placed() {
+    let place = Place::new();
+    let prepare = |name: &str| {
+        let partial = Partial::create(place.folder.clone(), format!(".{name}").into()).unwrap();
+        partial.write_at(name.as_bytes(), Bytes::ZERO).unwrap();
+        partial.prepare(OsStr::new(name), Umask::USUAL, Existing::Replace).unwrap().close()
+    };
+    let prepared = ["a", "b", "c"].map(prepare);
+    assert_eq!(place.names(), [".a", ".b", ".c"], "nothing has its name before the sync");
+    assert!(place.folder.syncs_as_one(), "tests run on a disk of their own");
+    place.folder.sync_file_system().unwrap();
+    for partial in prepared {
+        partial.place().unwrap();
+    }
+    assert_eq!(place.names(), ["a", "b", "c"]);
+    assert_eq!(mode(&place.at("c")), 0o644);
+}
+
+#[test]
+fn what_has_taken_the_name_of_a_prepared_file_is_left_alone() {
+    let place = Place::new();
+    let prepared = place.partial(b"mine").prepare(OsStr::new("f"), Umask::USUAL, Existing::Replace);
+    let closed = prepared.unwrap().close();
+    std::fs::rename(place.at(NAME), place.at("moved")).unwrap();
+    std::fs::write(place.at(NAME), "foreign").unwrap();
+    let refused = closed.place().unwrap_err();
+    let why = PartialError::Foreign { path: place.at(NAME), why: ForeignPartial::Replaced };
+    assert_eq!(refused.to_string(), why.to_string());
+    assert_eq!(place.names(), [NAME, "moved"]);
+}
+
+#[test]
 fn a_file_is_seen_by_its_user_alone_until_it_is_whole() {
     let place = Place::new();
     let partial = place.partial(b"half");

@@ -22,10 +22,10 @@ const CHAIN_MAX: usize = 10;
 const LISTS_MAX: usize = 4;
 
 /// What is known of revocations in one attempt.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(in crate::http) struct Revocations {
     own_are_read: bool,
-    lists: Vec<CertRevocationList<'static>>,
+    lists: Vec<Arc<CertRevocationList<'static>>>,
     /// Where some of them came from.
     urls: Vec<String>,
 }
@@ -76,7 +76,7 @@ impl Revocations {
         let unknown = |why: &str| TlsError::Revocation(why.to_owned());
         let (end_entity, intermediates) =
             chain.split_first().ok_or_else(|| unknown("the server has shown no certificate"))?;
-        let lists: Vec<_> = self.lists.iter().collect();
+        let lists: Vec<_> = self.lists.iter().map(|list| &**list).collect();
         let options = RevocationOptionsBuilder::new(&lists)
             .map_err(|_| unknown("the certificate names no list of revoked ones, and the settings neither"))?
             .with_depth(RevocationCheckDepth::Chain)
@@ -106,7 +106,8 @@ impl Revocations {
     }
 }
 
-fn parse(list: &[u8]) -> Result<CertRevocationList<'static>, String> {
+fn parse(list: &[u8]) -> Result<Arc<CertRevocationList<'static>>, String> {
     let list = OwnedCertRevocationList::from_der(list);
-    list.map(CertRevocationList::Owned).map_err(|error| format!("the list cannot be read: {error}"))
+    list.map(|list| Arc::new(CertRevocationList::Owned(list)))
+        .map_err(|error| format!("the list cannot be read: {error}"))
 }

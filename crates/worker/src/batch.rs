@@ -1,0 +1,124 @@
+//! Small files that are written one after another and made to last together.
+//!
+//! One sync serves any number of them where the file system can do that; elsewhere, and when they are
+//! few, each is synced by itself. All of this may block. Nothing of these files is recorded before they are whole, which is
+//! why they may be written without more ado (`core::transfer`).
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bits_core::error::JobError;
+use bits_core::file::File;
+use bits_core::job::JobId;
+use bits_core::queue::WholeFile;
+use bits_core::units::Bytes;
+use bits_platform::files::{FileError, Folder, Partial, PartialError, partial_name};
+
+use crate::folders::{Folders, parts};
+use crate::local_file::LocalFault;
+use crate::sink::refuse_existing;
+
+/// Files from which on one sync of all of their disk is cheaper than one of each: it writes what others
+/// have left to write, too.
+pub(crate) const SYNCED_AS_ONE_MIN: usize = 16;
+
+/// A file all of which is in memory.
+#[derive(Debug)]
+pub(crate) struct Gathered {
+    pub(crate) file: File,
+    pub(crate) whole: WholeFile,
+    pub(crate) content: Vec<u8>,
+}
+
+/// Small files of one job on their way to the disk.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    job: JobId,
+    folders: Folders,
+    /// Written, and not yet certain to last.
+    written: Vec<WholeFile>,
+    /// Where these are, and what they still need.
+    touched: BTreeMap<PathBuf, (Arc<Folder>, Owed)>,
+}
+
+/// What it takes until the files of a folder last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owed {
+    /// The files are synced, and their names are not.
+    Names,
+    All,
+}
+
+impl Batch {
+    pub(crate) fn new(job: JobId) -> Self {
+        Self { job, folders: Folders::default(), written: Vec::new(), touched: BTreeMap::new() }
+    }
+
+    /// How many files wait for a sync.
+    pub(crate) fn unsynced(&self) -> usize {
+        self.written.len()
+    }
+
+    /// Writes `files` to their partial files. When one fails, those before it are written. With
+    /// `is_last`, a sync follows.
+    pub(crate) fn write(&mut self, files: Vec<Gathered>, is_last: bool) -> Result<(), JobError> {
+        let are_few = is_last && self.written.len() + files.len() < SYNCED_AS_ONE_MIN;
+        for Gathered { file, whole, content } in files {
+            self.write_one(&file, &content, are_few).map_err(|fault| fault.into_job_error(file.index))?;
+            self.written.push(whole);
+        }
+        Ok(())
+    }
+
+    /// Makes all that was written last; says what that is.
+    pub(crate) fn sync(&mut self) -> Result<Vec<WholeFile>, JobError> {
+        let Some(first) = self.written.first() else { return Ok(Vec::new()) };
+        let index = first.file;
+        let mut synced_disks = Vec::new();
+        for (folder, owed) in std::mem::take(&mut self.touched).into_values() {
+            let synced = match owed {
+                Owed::All => sync_disk_once(&folder, &mut synced_disks),
+                Owed::Names => folder.sync(),
+            };
+            synced.map_err(|error| LocalFault::from(error).into_job_error(index))?;
+        }
+        Ok(std::mem::take(&mut self.written))
+    }
+
+    fn write_one(&mut self, file: &File, content: &[u8], sync: bool) -> Result<(), LocalFault> {
+        let (parent, name) = parts(&file.local_name);
+        let folder = self.folders.open(parent)?;
+        if file.no_clobber {
+            refuse_existing(&folder, name)?;
+        }
+        let partial_name = partial_name(name, &self.job.to_string(), file.index.0);
+        let partial = match Partial::create(folder.clone(), partial_name.clone()) {
+            Err(PartialError::Exists(_)) => {
+                let partial = Partial::reopen(folder.clone(), partial_name)?;
+                partial.truncate(Bytes::ZERO)?;
+                partial
+            }
+            made => made?,
+        };
+        partial.write_at(content, Bytes::ZERO)?;
+        let (_, owed) = self.touched.entry(parent.into()).or_insert_with(|| {
+            let owed = if !sync && folder.syncs_as_one() { Owed::All } else { Owed::Names };
+            (folder, owed)
+        });
+        if *owed == Owed::Names {
+            partial.sync_data()?;
+        }
+        Ok(())
+    }
+}
+
+/// Syncs the disk of `folder`, unless it is one of `synced`.
+pub(crate) fn sync_disk_once(folder: &Folder, synced: &mut Vec<Option<u64>>) -> Result<(), FileError> {
+    let disk = folder.disk();
+    if disk.is_none() || !synced.contains(&disk) {
+        folder.sync_file_system()?;
+        synced.push(disk);
+    }
+    Ok(())
+}

@@ -1,0 +1,386 @@
+//! Many small files: fetched over several connections, stored together.
+//!
+//! A file that is small and of which nothing is recorded comes into memory as a whole; a batch of
+//! such files is written and synced by one thread while the next ones come, and reported by one
+//! message. What turns out not to be small is handed back, with the answer that has begun to come.
+//! More than one connection is used only after some small files have come over one, so that a few
+//! large files do not share the line, and a password that is wrong is not tried several times. Some
+//! servers serve one at a time, or forbid more: what fails over a further connection, or is not
+//! answered, is asked for over the first one.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::pending;
+
+use bits_core::error::JobError;
+use bits_core::file::{BootId, File, FileIndex};
+use bits_core::job::{Attempt, JobId};
+use bits_core::queue::{Report, WholeFile};
+use bits_core::transfer::{DownloadPlan, Next, Outcome, Rules};
+use bits_core::units::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{Duration, Instant};
+
+use crate::attempt::{Clock, Line};
+use crate::batch::{Batch, Gathered};
+use crate::http::{Body, Client, FetchError, Received, Response};
+use crate::sink::returned;
+use crate::transfer::at;
+
+/// Connections of one job to its servers at a time; what browsers allow themselves to one host is
+/// six, and several jobs may run.
+const CONNECTIONS_MAX: usize = 4;
+/// Small files that must have come in a row before more than one connection is used.
+const SMALL_FILES_BEFORE_MORE: usize = 8;
+/// How long a further connection may go without an answer when the others have nothing left to do.
+const PATIENCE_WITH_FURTHER: Duration = Duration::from_secs(2);
+/// Files that are handed to the writing thread at once, and the most of them in memory while it
+/// writes: 4 MiB, and twice that.
+const FILES_PER_WRITE: usize = 64;
+const GATHERED_FILES_MAX: usize = 2 * FILES_PER_WRITE;
+/// Files, and time, after which what was written is synced and reported: what a kill costs at most.
+const FILES_PER_SYNC: usize = 1024;
+const SYNC_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Why no more is gathered.
+pub(crate) enum Ended {
+    /// The files that were there are all whole, or the next one is not for gathering.
+    Enough,
+    /// A file is not small: here is what has come of it.
+    Large(Box<Begun>),
+    Failed(JobError),
+    Stopped,
+}
+
+/// A file that is not gathered, and how far it is.
+pub(crate) struct Begun {
+    pub(crate) client: Client,
+    pub(crate) file: File,
+    pub(crate) plan: Option<DownloadPlan>,
+    pub(crate) body: Option<Body>,
+}
+
+/// For what is gathered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gatherer {
+    pub(crate) job: JobId,
+    pub(crate) attempt: Attempt,
+    pub(crate) boot: BootId,
+    pub(crate) rules: Rules,
+    /// The largest file that is.
+    pub(crate) bytes_max: Bytes,
+}
+
+/// Whoever asks for files in one attempt, each over a connection of its own.
+pub(crate) struct Clients {
+    /// By which each knows what to say.
+    template: Client,
+    /// Those that are not in use.
+    idle: Vec<Client>,
+}
+
+impl Clients {
+    pub(crate) fn new(template: Client) -> Self {
+        Self { template, idle: Vec::new() }
+    }
+
+    /// One with a connection, if there is any.
+    pub(crate) fn take(&mut self) -> Client {
+        self.take_proven().unwrap_or_else(|| self.template.another())
+    }
+
+    /// One over which something has come.
+    fn take_proven(&mut self) -> Option<Client> {
+        self.idle.pop()
+    }
+
+    pub(crate) fn give_back(&mut self, client: Client) {
+        self.idle.push(client);
+    }
+}
+
+/// Fetches the files at the beginning of `files` while `may_gather` allows.
+pub(crate) async fn gather(
+    files: &mut VecDeque<File>,
+    clients: &mut Clients,
+    may_gather: impl Fn(&File) -> bool,
+    of: Gatherer,
+    line: &mut Line,
+) -> Ended {
+    let mut gathering = Gathering::new(clients, of, line);
+    let stop = line.stop().clone();
+    loop {
+        while gathering.wants_more() && files.front().is_some_and(&may_gather) {
+            gathering.begin(files.pop_front().expect("there is a file"));
+        }
+        gathering.store_what_is_due();
+        if gathering.is_at_rest() {
+            break;
+        }
+        let patience = gathering.patience_with_further(files);
+        tokio::select! {
+            biased;
+            () = stop.cancelled(), if gathering.ended.is_none() => gathering.end(Ended::Stopped, files),
+            () = at(patience) => gathering.give_up_further(files),
+            (batch, stored) = gathering.storing.ended() => {
+                gathering.batch = Some(batch);
+                gathering.take_in_stored(stored, files, line);
+            }
+            Some((client, found)) = gathering.lanes.next(), if !gathering.lanes.is_empty() => {
+                gathering.take_in(client, found, files, line);
+            }
+        }
+    }
+    gathering.ended.unwrap_or(Ended::Enough)
+}
+
+struct Gathering<'a> {
+    of: Gatherer,
+    clock: Clock,
+    clients: &'a mut Clients,
+    lanes: FuturesUnordered<BoxFuture<'static, (Client, Found)>>,
+    /// The files that are coming over them.
+    coming: BTreeMap<FileIndex, Coming>,
+    lanes_max: usize,
+    /// Small files that came so far.
+    came: usize,
+    /// When the last of them came.
+    last_came: Instant,
+    gathered: Vec<Gathered>,
+    /// At rest, or with the thread that stores.
+    batch: Option<Batch>,
+    storing: Storing,
+    last_sync: Instant,
+    ended: Option<Ended>,
+}
+
+/// A file that is asked for.
+struct Coming {
+    file: File,
+    /// Over a connection over which others have come.
+    is_proven: bool,
+}
+
+/// What came of one file.
+struct Found {
+    file: FileIndex,
+    reports: Vec<Report>,
+    notes: Vec<String>,
+    what: What,
+}
+
+enum What {
+    Small(WholeFile, Vec<u8>),
+    Large(Box<DownloadPlan>, Option<Body>),
+    Failed(JobError),
+}
+
+/// The thread that stores, while there is one.
+struct Storing(Option<JoinHandle<(Batch, Stored)>>);
+
+/// What lasts now, and what went wrong.
+type Stored = (Vec<WholeFile>, Option<JobError>);
+
+impl Storing {
+    /// Waits for it to end, for ever when there is none. May be given up and begun again.
+    async fn ended(&mut self) -> (Batch, Stored) {
+        let Some(storing) = &mut self.0 else { return pending().await };
+        let ended = returned(storing.await);
+        self.0 = None;
+        ended
+    }
+}
+
+impl<'a> Gathering<'a> {
+    fn new(clients: &'a mut Clients, of: Gatherer, line: &Line) -> Self {
+        Self {
+            of,
+            clock: line.clock(),
+            clients,
+            lanes: FuturesUnordered::new(),
+            coming: BTreeMap::new(),
+            lanes_max: CONNECTIONS_MAX,
+            came: 0,
+            last_came: Instant::now(),
+            gathered: Vec::new(),
+            batch: Some(Batch::new(of.job)),
+            storing: Storing(None),
+            last_sync: Instant::now(),
+            ended: None,
+        }
+    }
+
+    fn wants_more(&self) -> bool {
+        let lanes_max = if self.came < SMALL_FILES_BEFORE_MORE { 1 } else { self.lanes_max };
+        self.ended.is_none()
+            && self.lanes.len() < lanes_max
+            && self.gathered.len() + self.lanes.len() < GATHERED_FILES_MAX
+    }
+
+    fn begin(&mut self, file: File) {
+        let proven = self.clients.take_proven();
+        let is_proven = proven.is_some();
+        let client = proven.unwrap_or_else(|| self.clients.take());
+        let Gatherer { attempt, boot, rules, bytes_max, .. } = self.of;
+        let plan =
+            DownloadPlan::new(attempt, &file, rules, None, boot, self.clock.now()).gathering_up_to(bytes_max);
+        self.lanes.push(Box::pin(fetch(client, file.index, plan, self.clock)));
+        self.coming.insert(file.index, Coming { file, is_proven });
+    }
+
+    /// Takes in what came over one connection.
+    fn take_in(&mut self, client: Client, found: Found, files: &mut VecDeque<File>, line: &mut Line) {
+        let Coming { file, is_proven } = self.coming.remove(&found.file).expect("the file was coming");
+        found.reports.into_iter().for_each(|report| line.report(report));
+        found.notes.into_iter().for_each(|note| line.note(note));
+        match found.what {
+            What::Small(whole, content) => {
+                self.came += 1;
+                self.last_came = Instant::now();
+                self.clients.give_back(client);
+                self.gathered.push(Gathered { file, whole, content });
+            }
+            What::Large(plan, body) => {
+                self.end(Ended::Large(Box::new(Begun { client, file, plan: Some(*plan), body })), files);
+            }
+            What::Failed(error) if error.transient && !is_proven && self.came > 0 => {
+                files.push_front(file);
+                self.lanes_max = 1;
+            }
+            What::Failed(error) => {
+                files.push_front(file);
+                self.end(Ended::Failed(error), files);
+            }
+        }
+    }
+
+    fn take_in_stored(&mut self, (whole, error): Stored, files: &mut VecDeque<File>, line: &mut Line) {
+        if !whole.is_empty() {
+            line.report(Report::SmallFiles { attempt: self.of.attempt, boot: self.of.boot, files: whole });
+        }
+        if let Some(error) = error {
+            // What could not be stored is not tried again in this attempt.
+            self.gathered.clear();
+            self.batch = Some(Batch::new(self.of.job));
+            self.ended = None;
+            self.end(Ended::Failed(error), files);
+        }
+    }
+
+    /// Begins nothing more, and gives back what is only coming: it is asked for again.
+    fn end(&mut self, ended: Ended, files: &mut VecDeque<File>) {
+        self.take_back(files);
+        self.ended.get_or_insert(ended);
+    }
+
+    fn take_back(&mut self, files: &mut VecDeque<File>) {
+        self.lanes = FuturesUnordered::new();
+        for (_, coming) in std::mem::take(&mut self.coming).into_iter().rev() {
+            files.push_front(coming.file);
+        }
+    }
+
+    /// When the files that are still coming over further connections are to be asked for over the
+    /// first one; never while that is busy.
+    fn patience_with_further(&self, files: &VecDeque<File>) -> Option<Instant> {
+        let waits = files.is_empty()
+            && !self.clients.idle.is_empty()
+            && !self.coming.is_empty()
+            && self.coming.values().all(|coming| !coming.is_proven);
+        waits.then(|| self.last_came + PATIENCE_WITH_FURTHER)
+    }
+
+    fn give_up_further(&mut self, files: &mut VecDeque<File>) {
+        self.take_back(files);
+        self.lanes_max = 1;
+    }
+
+    fn store_what_is_due(&mut self) {
+        let is_last = self.lanes.is_empty();
+        let Some(batch) = &self.batch else { return };
+        let unsynced = batch.unsynced() + self.gathered.len();
+        let sync_is_due = is_last
+            || unsynced >= FILES_PER_SYNC
+            || (unsynced > 0 && self.last_sync.elapsed() >= SYNC_INTERVAL);
+        let is_due = self.gathered.len() >= FILES_PER_WRITE || (unsynced > 0 && sync_is_due);
+        if !is_due {
+            return;
+        }
+        let mut batch = self.batch.take().expect("it is at rest");
+        let files = std::mem::take(&mut self.gathered);
+        if sync_is_due {
+            self.last_sync = Instant::now();
+        }
+        self.storing = Storing(Some(spawn_blocking(move || {
+            let written = batch.write(files, sync_is_due);
+            // What was written before something went wrong is not to be fetched again.
+            let synced = if sync_is_due || written.is_err() { batch.sync() } else { Ok(Vec::new()) };
+            let stored = match (written, synced) {
+                (Ok(()), Ok(whole)) => (whole, None),
+                (Err(error), Ok(whole)) => (whole, Some(error)),
+                (_, Err(error)) => (Vec::new(), Some(error)),
+            };
+            (batch, stored)
+        })));
+    }
+
+    fn is_at_rest(&self) -> bool {
+        self.lanes.is_empty() && self.storing.0.is_none()
+    }
+}
+
+/// Fetches one file until it is in memory, or turns out not to be small.
+async fn fetch(mut client: Client, file: FileIndex, mut plan: DownloadPlan, clock: Clock) -> (Client, Found) {
+    let mut reports = Vec::new();
+    let mut content = Vec::new();
+    let mut filled = 0;
+    let mut body = None;
+    let what = loop {
+        match plan.next(clock.now()) {
+            Next::Report(report) => reports.push(report),
+            Next::Fetch(fetch) => {
+                if let Some(body) = body.take() {
+                    client.keep(body).await;
+                }
+                match client.fetch(&fetch).await {
+                    Ok(Response { head, body: coming }) => {
+                        body = Some(coming);
+                        plan.answered(&head, clock.now());
+                    }
+                    Err(FetchError::Transport(error)) => plan.failed(error),
+                    Err(FetchError::Refused(error)) => plan.refused(*error),
+                }
+            }
+            Next::Receive { max: Some(max), .. } if plan.is_gathering() => {
+                content.resize(filled + max.0 as usize, 0);
+                let coming = body.as_mut().expect("an answer has a body");
+                match coming.fill(&mut content[filled..]).await {
+                    Ok(Received::Bytes(count)) => {
+                        filled += count;
+                        plan.received(Bytes(count as u64));
+                    }
+                    Ok(Received::Ended(end)) => plan.ended(end),
+                    Err(error) => plan.failed(error),
+                }
+            }
+            Next::Done(Outcome::Gathered(whole)) => {
+                if let Some(body) = body.take() {
+                    client.keep(body).await;
+                }
+                break What::Small(whole, content);
+            }
+            Next::Done(Outcome::Failed(error)) => break What::Failed(error),
+            Next::Done(Outcome::Transferred | Outcome::Stopped)
+            | Next::Cut { .. }
+            | Next::ReadBack { .. }
+            | Next::Sum
+            | Next::Receive { .. }
+            | Next::Sync { .. }
+            | Next::Wait => break What::Large(Box::new(plan), body.take()),
+        }
+    };
+    let notes = client.notes();
+    (client, Found { file, reports, notes, what })
+}
