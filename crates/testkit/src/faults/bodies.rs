@@ -50,7 +50,7 @@ pub(super) const FAULTS: &[Fault] = &[
         path: "no-length",
         parameters: "",
         says: "The end of the body is told by the end of the connection alone.",
-        answer: |asked| honest(asked).without("Content-Length").with("Connection", "close").then(how(asked)),
+        answer: |asked| honest(asked).without("Content-Length").with("Connection", "close").then(Then::Close),
     },
     Fault {
         path: "chunked",
