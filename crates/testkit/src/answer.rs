@@ -95,6 +95,8 @@ pub(crate) struct Answer {
     pub(crate) line_end: &'static str,
     pub(crate) body: Vec<Piece>,
     pub(crate) then: Then,
+    /// What is waited between two pieces of a content.
+    pub(crate) pace: Duration,
     /// The content it claims to be of, whole or in part.
     pub(crate) content: Option<Content>,
 }
@@ -203,6 +205,7 @@ impl Answer {
             line_end: "\r\n",
             body: Vec::new(),
             then: Then::Keep,
+            pace: Duration::ZERO,
             content: None,
         }
     }

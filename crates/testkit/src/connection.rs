@@ -64,11 +64,11 @@ pub(crate) fn serve(
         let is_head = request.method == "HEAD";
         let answer = answer(request);
         for piece in &answer.before {
-            line.send(piece)?;
+            line.send(piece, answer.pace)?;
         }
         line.write(&answer.head_bytes())?;
         for piece in answer.body.iter().filter(|_| !is_head) {
-            line.send(piece)?;
+            line.send(piece, answer.pace)?;
         }
         if answer.then != Then::Keep {
             return line.end(answer.then);
@@ -119,12 +119,13 @@ impl Line<'_> {
         }
     }
 
-    fn send(&mut self, piece: &Piece) -> io::Result<()> {
+    fn send(&mut self, piece: &Piece, pace: Duration) -> io::Result<()> {
         match piece {
             Piece::Bytes(bytes) => self.write(bytes),
-            Piece::Content(content, range) => {
-                pieces(range.clone()).try_for_each(|part| self.write(&content.part(part)))
-            }
+            Piece::Content(content, range) => pieces(range.clone()).try_for_each(|part| {
+                self.write(&content.part(part))?;
+                self.pause(pace)
+            }),
             Piece::Again { bytes, times } => (0..*times).try_for_each(|_| self.write(bytes)),
             Piece::Slowly { bytes, at_once, every } => {
                 for part in bytes.chunks(*at_once) {

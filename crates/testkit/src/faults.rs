@@ -25,6 +25,7 @@ pub const COMMON_PARAMETERS: &[(&str, &str)] = &[
     ("cut=N", "the body of the first answer ends after N bytes, whatever else is wrong"),
     ("cuts=N", "that happens to the first N answers (1)"),
     ("how=HOW", "how connections end that are cut: fin, rst, or hang-up, which is fin without TLS's goodbye"),
+    ("pace=N", "N milliseconds pass between any two pieces of 64 KiB of the file"),
     ("digest=FIELD", "a digest goes along: repr-digest, sha-512, content-digest, digest or content-md5"),
     ("wrong=1", "that digest is of something else"),
 ];
@@ -69,6 +70,7 @@ pub(crate) fn answer(asked: &Asked) -> Answer {
     };
     let is_time = asked.before < asked.number("first", u64::MAX) && asked.before >= asked.number("from", 0);
     let mut answer = if is_time { (fault.answer)(asked) } else { honest(asked) };
+    answer.pace = asked.time("pace", 0);
     if let (Some(field), Some(content)) = (asked.text("digest"), answer.content) {
         answer = with_digest(answer, field, content, asked.text("wrong").is_some());
     }

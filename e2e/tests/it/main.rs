@@ -7,6 +7,7 @@ mod bad_input;
 mod harness;
 mod kills;
 mod life_of_get;
+mod lives;
 mod main_job;
 mod secrets;
 mod signing_in;
