@@ -12,7 +12,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use bits_e2e::Service;
-use bits_testkit::UnkindOrigin;
+use bits_testkit::{Certificate, UnkindOrigin};
 use serde_json::Value;
 
 use outcome::{Outcome, matches, table};
@@ -41,6 +41,30 @@ fn every_fault_ends_in_right_bytes_or_an_honest_error() {
         format!("{}: {:?} was expected: {outcome}", row.target, row.expected)
     };
     assert!(wrong.is_empty(), "{}", wrong.iter().map(told).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn what_a_server_does_between_two_files_of_a_job_spoils_neither() {
+    let origin = UnkindOrigin::start();
+    let service = Service::new();
+    let ca = service.file("ca.pem");
+    fs::write(&ca, origin.ca_pem()).expect("a world can be written to");
+    service.configure(&format!("extra_ca = \"{}\"\n", ca.display()));
+    for fault in
+        ["garbage-after", "closed-idle", "kind", "chunked", "http-1.0", "bare-lf", "length-and-chunks"]
+    {
+        let targets = ["one", "two", "three"].map(|name| format!("/{fault}/{name}?seed={}", name.len()));
+        for (folder, base) in [("plain", origin.url("")), ("tls", origin.tls_url(Certificate::Good, ""))] {
+            let folder = format!("{folder}-{fault}");
+            fs::create_dir(service.file(&folder)).expect("a world can be written to");
+            let urls = targets.iter().map(|target| format!("{base}{target}"));
+            service.bits(["get"]).args(urls).arg(&folder).finish().expect_code(0);
+            for (name, target) in ["one", "two", "three"].iter().zip(&targets) {
+                let bytes = fs::read(service.file(&folder).join(name)).expect("it has arrived");
+                assert!(origin.served(target)[0].is(&bytes), "{folder}/{name}");
+            }
+        }
+    }
 }
 
 /// Runs all `rows` at once.
