@@ -9,6 +9,7 @@ mod error;
 mod folder;
 mod identity;
 mod partial;
+mod source;
 mod umask;
 
 pub use destination::{Destination, DestinationError, MissingFolders};
@@ -16,4 +17,5 @@ pub use error::{FileError, FileErrorKind};
 pub use folder::Folder;
 pub use identity::FileIdentity;
 pub use partial::{Existing, FinalizeError, ForeignPartial, Partial, PartialError, partial_name};
+pub use source::{Source, SourceState};
 pub use umask::Umask;

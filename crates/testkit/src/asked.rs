@@ -13,7 +13,7 @@ const SIZE: u64 = 256 * 1024;
 const VERSION_SEED: u64 = 1_000_003;
 
 /// One request, as it came.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
     pub method: String,
     /// Path and query.

@@ -111,6 +111,12 @@ impl UnkindOrigin {
         self.shared.records().served.get(key(target)).cloned().unwrap_or_default()
     }
 
+    /// The content that is under `target` before it changes.
+    pub fn first(&self, target: &str) -> Content {
+        let request = Request { target: target.to_owned(), ..Request::default() };
+        Asked { request, before: 0, plain_port: self.shared.plain_port }.content()
+    }
+
     fn serve(&mut self, listener: TcpListener, tls: Option<Arc<ServerConfig>>) {
         let shared = Arc::clone(&self.shared);
         self.listening.push(thread::spawn(move || {

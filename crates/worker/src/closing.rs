@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bits_core::error::{Code, JobError};
 use bits_core::file::{File, FileIndex, LocalName, Stage};
 use bits_core::job::{Environment, JobId};
+use bits_core::transfer::last_modified;
 use bits_platform::files::{
     Destination, Existing, FileErrorKind, Folder, MissingFolders, Partial, PartialError, Umask, partial_name,
 };
@@ -25,7 +27,9 @@ use crate::sink::refuse_existing;
 pub(crate) struct Finalized {
     /// Under their final names, for good.
     pub(crate) files: Vec<FileIndex>,
-    /// Of the first file that is not.
+    /// Whole ones of which the partial file is gone, or not as it was: they are to be fetched again.
+    pub(crate) lost: Vec<FileIndex>,
+    /// Of the first file that is not under its name.
     pub(crate) error: Option<JobError>,
 }
 
@@ -45,7 +49,8 @@ pub(crate) fn finalize(job: JobId, files: &[File], environment: &Environment) ->
             }
             Stage::Transferred => match place(job, file, umask, &mut folders) {
                 Ok(folder) => placed.entry(folder).or_default().push(file.index),
-                Err(fault) => {
+                Err(NotPlaced { fault, lost }) => {
+                    finalized.lost.extend(lost.then_some(file.index));
                     finalized.error.get_or_insert(fault.into_job_error(file.index));
                 }
             },
@@ -90,8 +95,21 @@ pub(crate) fn check(names: &[LocalName], options: CheckOptions) -> Result<(), De
     Ok(())
 }
 
+/// Why a file did not get its name.
+struct NotPlaced {
+    fault: LocalFault,
+    /// Whether what was to get it is not there any more.
+    lost: bool,
+}
+
+impl<F: Into<LocalFault>> From<F> for NotPlaced {
+    fn from(fault: F) -> Self {
+        Self { fault: fault.into(), lost: false }
+    }
+}
+
 /// Gives one file its name; says in which folder that is.
-fn place(job: JobId, file: &File, umask: Umask, folders: &mut Folders) -> Result<PathBuf, LocalFault> {
+fn place(job: JobId, file: &File, umask: Umask, folders: &mut Folders) -> Result<PathBuf, NotPlaced> {
     let (parent, name) = parts(&file.local_name);
     let folder = folders.open(parent)?;
     let existing = if file.no_clobber { Existing::Keep } else { Existing::Replace };
@@ -100,11 +118,15 @@ fn place(job: JobId, file: &File, umask: Umask, folders: &mut Folders) -> Result
             let length = partial.len()?;
             if file.size != Some(length) {
                 let message = format!(
-                    "{} is not as it was left: it has {length}, and the file has {}",
+                    "{} is not as it was left: it has {length}, and the file has {}; resume the job to have it \
+                     fetched again",
                     partial.path().display(),
                     file.size.unwrap_or_default()
                 );
-                return Err(LocalFault::new(Code::UNEXPECTED, message));
+                return Err(NotPlaced { fault: LocalFault::new(Code::UNEXPECTED, message), lost: true });
+            }
+            if let Some(modified) = last_modified(&file.served) {
+                partial.set_modified(Duration::from_millis(modified.0))?;
             }
             partial.place(name, umask, existing)?;
         }
@@ -114,7 +136,8 @@ fn place(job: JobId, file: &File, umask: Umask, folders: &mut Folders) -> Result
             let is_there = std::fs::symlink_metadata(path)
                 .is_ok_and(|found| found.is_file() && Some(found.len()) == file.size.map(|size| size.0));
             if !is_there {
-                return Err(LocalFault { code: Code::FILE_NOT_FOUND, ..LocalFault::from(error) });
+                let message = format!("{error}; resume the job to have it fetched again");
+                return Err(NotPlaced { fault: LocalFault::new(Code::FILE_NOT_FOUND, message), lost: true });
             }
         }
         Err(error) => return Err(error.into()),

@@ -11,6 +11,7 @@ pub mod link;
 mod local_file;
 pub mod run;
 mod sink;
+mod tally;
 mod transfer;
 
 pub use http::UserAgentError;

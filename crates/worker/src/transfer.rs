@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::attempt::Line;
 use crate::http::{Body, Client, Direct, FetchError, Interrupt, Poured, Received, Response};
 use crate::sink::{Buffer, Finished, Sink, returned};
+use crate::tally::add;
 
 /// Carries out `plan` for the file number `file` to its end.
 pub(crate) async fn download(
@@ -44,11 +45,22 @@ pub(crate) async fn download(
                 }
                 return outcome;
             }
-            Next::Cut { to, size } => {
-                match pipe.sink.cut(to, size).await {
-                    Ok(()) => plan.cut(),
+            Next::ReadBack { upto, algorithm } => {
+                match pipe.sink.read_back(upto, algorithm).await {
+                    Ok(()) => plan.read_back(),
                     Err(error) => plan.refused(error),
                 }
+                continue;
+            }
+            Next::Cut { to, size, sum } => {
+                match pipe.sink.cut(to, size, sum).await {
+                    Ok(partial) => plan.cut(partial),
+                    Err(error) => plan.refused(error),
+                }
+                continue;
+            }
+            Next::Sum => {
+                plan.summed(&pipe.sink.sum());
                 continue;
             }
             Next::Sync { upto } => {
@@ -246,13 +258,14 @@ impl Pipe {
         max: Option<Bytes>,
         wake: Option<Instant>,
     ) -> JoinHandle<(Box<Direct>, PourEnd)> {
-        let (partial, mut place) = self.sink.to_pour_into();
+        let (partial, mut place, tally) = self.sink.to_pour_into();
         let max = max.unwrap_or(POUR_BYTES).min(POUR_BYTES);
         let soon = Instant::now() + POUR_TIME;
         let until = wake.map_or(soon, |wake| wake.min(soon)).into_std();
         spawn_blocking(move || {
             let (count, why) = direct.pour(max.0, until, |bytes| {
                 partial.write_at(bytes, place)?;
+                add(tally.as_deref(), bytes);
                 place = place.saturating_add(Bytes(bytes.len() as u64));
                 Ok(())
             });

@@ -18,11 +18,12 @@ use serde_json::Value;
 use outcome::{Outcome, matches, table};
 use rows::Row;
 
-/// Short time-outs, so that silence is noticed soon, and room for all rows at once.
+/// Time-outs so short that silence is noticed soon, and so long that a busy machine is not taken for
+/// a silent one; and room for all rows at once.
 const SETTINGS: &str = "\
 connect_timeout = 5
-response_timeout = 2
-idle_timeout = 2
+response_timeout = 5
+idle_timeout = 5
 foreground_jobs_max = 200
 ";
 /// How long all rows may take together.
@@ -128,8 +129,10 @@ fn make_job(service: &Service, origin: &UnkindOrigin, number: usize, row: &Row) 
         None => origin.url(&target),
         Some(certificate) => origin.tls_url(certificate, &target),
     };
-    let get = ["get", &url, &format!("got/{number}"), "--detach"];
-    service.bits(get).finish().expect_code(0).stdout.trim().to_owned()
+    let get = service.bits(["get", &url, &format!("got/{number}"), "--detach"]);
+    let checksum = format!("--checksum=sha256:{}", origin.first(&target).sha256_hex());
+    let get = if row.is_given { get.arg(checksum) } else { get };
+    get.finish().expect_code(0).stdout.trim().to_owned()
 }
 
 /// The target of a row, with an id of its own.

@@ -40,6 +40,12 @@ impl Folder {
         }
     }
 
+    /// Which folder it is.
+    pub fn identity(&self) -> Result<FileIdentity, FileError> {
+        FileIdentity::of_open(&self.fd)
+            .map_err(|errno| FileError::new("look at the folder", &self.path, errno))
+    }
+
     /// Which file has the name `name`, if any. A symbolic link is not followed.
     pub fn identity_of(&self, name: &OsStr) -> Result<Option<FileIdentity>, FileError> {
         Ok(self.entry(name)?.map(|entry| entry.identity))

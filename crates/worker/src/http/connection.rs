@@ -260,12 +260,19 @@ fn request_head(
 ) -> Zeroizing<String> {
     let name = &fetch.remote_name;
     let authority = name.authority();
-    let from = fetch.range.as_ref().map(|range| range.from.0.to_string());
+    let range = fetch.range.as_ref().map(|range| match range.end {
+        Some(end) => format!("bytes={}-{}", range.from.0, end.0.saturating_sub(1)),
+        None => format!("bytes={}-", range.from.0),
+    });
+    let if_range = fetch.range.as_ref().and_then(|range| range.if_range.as_deref());
     let mut parts = vec!["GET ", name.request_target(), " HTTP/1.1\r\nHost: ", &authority];
     parts.extend(["\r\nUser-Agent: ", settings.user_agent.as_str()]);
     parts.push("\r\nAccept: */*\r\nAccept-Encoding: identity\r\nConnection: keep-alive");
-    if let (Some(range), Some(from)) = (&fetch.range, &from) {
-        parts.extend(["\r\nRange: bytes=", from, "-\r\nIf-Range: ", &range.if_range]);
+    if let Some(range) = &range {
+        parts.extend(["\r\nRange: ", range]);
+    }
+    if let Some(if_range) = if_range {
+        parts.extend(["\r\nIf-Range: ", if_range]);
     }
     if let Some(authorization) = authorization {
         parts.extend(["\r\nAuthorization: ", authorization.expose()]);

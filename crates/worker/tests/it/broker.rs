@@ -10,6 +10,7 @@ use bits_core::http_options::HttpOptions;
 use bits_core::job::{Attempt, Environment, JobId};
 use bits_core::queue::Report;
 use bits_core::remote_name::RemoteName;
+use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
 use bits_worker::link::{
     Assignment, BrokerEnd, CheckOptions, CheckTicket, DestinationRefusal, FromWorker, ToWorker, local,
@@ -52,6 +53,7 @@ pub(crate) struct Broker {
     pub(crate) job: JobId,
     pub(crate) files: Vec<File>,
     pub(crate) attempt: Attempt,
+    pub(crate) transfer: TransferOptions,
     pub(crate) notes: Vec<String>,
     pub(crate) folder: tempfile::TempDir,
 }
@@ -76,7 +78,8 @@ impl Broker {
         let files = files.collect();
         let (link, worker_end) = local();
         tokio::spawn(Worker::in_boot(settings, BOOT).unwrap().run(worker_end));
-        Self { link, job: JobId([9; 16]), files, attempt: Attempt(0), notes: Vec::new(), folder }
+        let transfer = TransferOptions::default();
+        Self { link, job: JobId([9; 16]), files, attempt: Attempt(0), transfer, notes: Vec::new(), folder }
     }
 
     /// Begins an attempt.
@@ -95,6 +98,8 @@ impl Broker {
             http: HttpOptions::default(),
             secret_headers: Vec::new(),
             certificate_passphrase: None,
+            transfer: self.transfer,
+            downloaded: Bytes::ZERO,
             environment: Environment::default(),
         })));
     }
@@ -130,8 +135,11 @@ impl Broker {
     /// Records what a store would, and says so where the worker waits for it.
     pub(crate) fn record(&mut self, report: &Report) {
         match report {
-            Report::Version { file, size, validator, boot, .. } => {
+            Report::Version { file, size, validator, served, boot, partial, .. } => {
                 let record = &mut self.files[file.0 as usize];
+                record.served = served.clone();
+                record.partial = Some(*partial);
+                record.moved = false;
                 record.size = *size;
                 record.validator = Some(validator.clone());
                 record.durable = Bytes::ZERO;
@@ -162,7 +170,7 @@ impl Broker {
         self.tell(ToWorker::Finalize { job: self.job, files: self.files.clone(), environment });
         loop {
             match self.report().await {
-                Report::Finalized { files, error } => {
+                Report::Finalized { files, error, .. } => {
                     for file in &files {
                         self.files[file.0 as usize].stage = Stage::Completed;
                     }

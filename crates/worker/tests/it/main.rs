@@ -4,6 +4,7 @@
 
 mod broker;
 mod closing;
+mod content;
 mod downloads;
 mod files;
 mod framing;

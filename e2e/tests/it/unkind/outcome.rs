@@ -82,20 +82,20 @@ pub(super) fn table(outcomes: &[(&Row, Outcome)]) -> String {
     let mut lines = vec![line(["fault", "state", "code", "errors", "requests", "bytes", ""])];
     for (row, outcome) in outcomes {
         let tls = row.certificate.map(|certificate| format!(" (TLS, certificate {})", certificate.name()));
+        let given = if row.is_given { " (with a checksum)" } else { "" };
         let bytes = match outcome.arrived {
             Arrived::Nothing => "none",
             Arrived::Right => "right",
             Arrived::Outdated => "of an earlier version",
             Arrived::Wrong => "wrong",
         };
-        let remark = match (matches(row, outcome), row.expected, row.ought) {
-            (false, ..) => "NOT AS EXPECTED",
-            (true, _, Some(ought)) => &format!("OUGHT TO BE {ought}"),
-            (true, Expected::Unknowable, None) => "no client could know",
-            (true, ..) => "",
+        let remark = match (matches(row, outcome), row.expected) {
+            (false, _) => "NOT AS EXPECTED",
+            (true, Expected::Unknowable) => "no client could know",
+            (true, _) => "",
         };
         lines.push(line([
-            &format!("{}{}", row.target, tls.unwrap_or_default()),
+            &format!("{}{given}{}", row.target, tls.unwrap_or_default()),
             &outcome.state,
             outcome.code.as_deref().unwrap_or("-"),
             &outcome.errors.to_string(),
