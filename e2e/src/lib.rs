@@ -13,6 +13,7 @@ mod ground;
 mod peers;
 mod process;
 mod programs;
+mod random;
 mod run;
 mod service;
 mod sums;
@@ -24,6 +25,7 @@ pub use peers::{
     SignIn, peers,
 };
 pub use programs::program;
+pub use random::Random;
 pub use run::{Finished, Run, Running, json};
 pub use service::Service;
 pub use sums::sha256;

@@ -1,4 +1,4 @@
-//! Where the programs under test are: beside the test that runs them.
+//! Where the programs under test are: beside the test or example that runs them.
 //!
 //! Nothing is built from here. A test that built its programs would wait for, or fight with, the
 //! cargo that runs it.
@@ -13,8 +13,8 @@ use std::path::PathBuf;
 pub fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a running program has a path");
     let mut folder = test.parent().expect("a program is in a folder");
-    if folder.ends_with("deps") {
-        folder = folder.parent().expect("deps is in the profile's folder");
+    if folder.ends_with("deps") || folder.ends_with("examples") {
+        folder = folder.parent().expect("it is in the profile's folder");
     }
     let path = folder.join(name);
     assert!(

@@ -1,7 +1,7 @@
 //! `cargo xtask night`: what is worth running every night, and too long for every change.
 //!
-//! It only starts what exists elsewhere: a test of `e2e`, again and again, the fuzz targets, and the
-//! benchmarks.
+//! It only starts what exists elsewhere: a test of `e2e`, again and again, the fuzz targets, a
+//! comparison with other tools, and the benchmarks.
 
 use std::ffi::OsStr;
 use std::process::{Command, ExitCode};
@@ -9,13 +9,17 @@ use std::process::{Command, ExitCode};
 use crate::root;
 
 const USAGE: &str = "\
-usage: cargo xtask night [kills] [fuzz] [benches]
+usage: cargo xtask night [kills] [lives] [fuzz] [tools] [benches]
 
 Runs what takes longer than a change should wait for; without a name, all of it:
 
   kills     ten times the end-to-end test that kills the service at random moments of a download,
             each time with other moments: 500 kills in all. It needs the servers to test against
+  lives     500 downloads from an origin that cuts and changes them, each in a service that is killed
+            and stopped on the way; a life that ends wrongly tells its seed
   fuzz      every fuzz target for five minutes. It needs a nightly Rust by rustup, and cargo-fuzz
+  tools     what curl, wget, wget2 and aria2 make of the faults that `bits get` survives; it prints
+            a table and judges nothing
   benches   the benchmarks, with optimised programs; they print numbers and judge nothing
 
 Simulation from seeds and load tests do not exist yet, so they are not run.
@@ -26,13 +30,18 @@ Exit code 0: all of it ran and passed; 1: something failed, and the rest was run
 const KILL_ROUNDS: u32 = 10;
 /// What that test is found by, in the one test program of `e2e`.
 const KILL_TESTS: &str = "kills::";
+/// What the test of lives is found by.
+const LIFE_TESTS: &str = "lives::";
+/// How many lives are lived.
+const LIVES: u32 = 500;
 /// How long each fuzz target runs.
 const FUZZ_SECONDS: u32 = 300;
 
 /// Runs the parts that `names` names, or all.
 pub(crate) fn run(names: &[&str]) -> ExitCode {
     type Part = (&'static str, fn() -> Result<(), String>);
-    const PARTS: [Part; 3] = [("kills", kills), ("fuzz", fuzz), ("benches", benches)];
+    const PARTS: [Part; 5] =
+        [("kills", kills), ("lives", lives), ("fuzz", fuzz), ("tools", tools), ("benches", benches)];
     if names.iter().any(|name| matches!(*name, "--help" | "-h")) {
         print!("{USAGE}");
         return ExitCode::SUCCESS;
@@ -80,6 +89,13 @@ fn kills() -> Result<(), String> {
     Ok(())
 }
 
+fn lives() -> Result<(), String> {
+    cargo(["build", "--workspace", "--bins"])?;
+    let mut test = command(["test", "-p", "bits-e2e", "--test", "it", LIFE_TESTS, "--", "--nocapture"]);
+    test.env("OPENBITS_LIVES", LIVES.to_string());
+    succeed(test)
+}
+
 fn fuzz() -> Result<(), String> {
     let folder = root().join("fuzz/fuzz_targets");
     let entries = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
@@ -96,6 +112,11 @@ fn fuzz() -> Result<(), String> {
         failures.extend(succeed(run).err());
     }
     if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
+}
+
+fn tools() -> Result<(), String> {
+    cargo(["build", "--workspace", "--bins"])?;
+    cargo(["run", "-p", "bits-e2e", "--example", "other_tools"])
 }
 
 fn benches() -> Result<(), String> {

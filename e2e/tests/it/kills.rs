@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bits_e2e::{Service, peers, sha256, until};
+use bits_e2e::{Random, Service, peers, sha256, until};
 use serde_json::Value;
 
 /// Kills of one download, if nobody asks for more (`OPENBITS_KILLS`).
@@ -15,26 +15,13 @@ const COST_OF_A_KILL: u64 = 4 << 20;
 /// How long anything here may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A small generator, so that a run can be told from another by its seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        // xorshift64*
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % bound
-    }
-}
-
 #[test]
 fn a_download_survives_kills_at_random_moments_and_nothing_acknowledged_is_lost() {
     let Some(peers) = peers() else { return };
     let kills = std::env::var("OPENBITS_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS);
     let seed = u64::from(std::process::id()) + 1;
     println!("seed {seed}, {kills} kills");
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let service = Service::new();
     let target = peers.nginx.unique(&format!("/slow/64m.bin?rate={RATE}"));
     let url = peers.nginx.url(&target);

@@ -291,7 +291,7 @@ fn the_rest_is_asked_for_with_the_validator_it_began_with() {
         Some(6),
         "
         begin                                               -> get from 6 if \"a\"
-        answer 206 length 4; content-range: bytes 6-9/10    -> connected; headers; cut to 6
+        answer 206 length 4; content-range: bytes 6-9/10; etag: \"a\" -> connected; headers; cut to 6
         cut                                                 -> receive 4
         bytes 4                                             -> sync 10
         synced 10                                           -> whole 10; done
@@ -306,7 +306,7 @@ fn after_another_boot_only_what_was_synced_counts_and_the_rest_is_cut_off() {
         Some(6),
         "
         begin                                            -> get from 2 if \"a\"
-        answer 206 length 8; content-range: bytes 2-9/10 -> connected; headers; cut to 2
+        answer 206 length 8; content-range: bytes 2-9/10; etag: \"a\" -> connected; headers; cut to 2
         cut                                              -> receive 8
         ",
     );
@@ -373,13 +373,13 @@ fn a_server_without_ranges_sends_all_of_it_again() {
 #[test]
 fn a_part_that_was_not_asked_for_is_never_content() {
     for (answer, note) in [
-        ("206 length 4; content-range: bytes 5-8/10", "not served from"),
-        ("206 length 10; content-range: bytes 0-9/10", "not served from"),
-        ("206 length 3; content-range: bytes 6-9/10", "not served from"),
-        ("206 length 4", "not served from"),
-        ("206 chunked; content-type: multipart/byteranges; boundary=x", "not served from"),
-        ("206 length 4; content-range: bytes 6-9/12", "changed"),
-        ("206 length 6; content-range: bytes 6-11/*", "changed"),
+        ("206 length 4; content-range: bytes 5-8/10; etag: \"a\"", "not served from"),
+        ("206 length 10; content-range: bytes 0-9/10; etag: \"a\"", "not served from"),
+        ("206 length 3; content-range: bytes 6-9/10; etag: \"a\"", "not served from"),
+        ("206 length 4; etag: \"a\"", "not served from"),
+        ("206 chunked; content-type: multipart/byteranges; boundary=x; etag: \"a\"", "not served from"),
+        ("206 length 4; content-range: bytes 6-9/12; etag: \"a\"", "changed"),
+        ("206 length 6; content-range: bytes 6-11/*; etag: \"a\"", "changed"),
         ("206 length 4; content-range: bytes 6-9/10; etag: \"b\"", "changed"),
         ("416 length 0", "from byte"),
     ] {
@@ -427,11 +427,11 @@ fn a_server_may_send_less_than_the_rest_and_is_asked_for_the_rest_of_it() {
         Some(2),
         "
         begin                                            -> get from 2 if \"a\"
-        answer 206 length 3; content-range: bytes 2-4/10 -> connected; headers; cut to 2
+        answer 206 length 3; content-range: bytes 2-4/10; etag: \"a\" -> connected; headers; cut to 2
         cut                                              -> receive 3
         takes 3                                          -> wait
         writes 3                                         -> get from 5 if \"a\"
-        answer 206 length 5; content-range: bytes 5-9/*  -> connected; receive 5
+        answer 206 length 5; content-range: bytes 5-9/*; etag: \"a\" -> connected; receive 5
         bytes 5                                          -> sync 10
         synced 10                                        -> whole 10; done
         ",
@@ -699,7 +699,7 @@ fn what_is_there_already_is_read_once_for_the_checksum() {
         "
         begin                                            -> read 6 for md5
         reads                                            -> get from 6 if \"a\"
-        answer 206 length 4; content-range: bytes 6-9/10 -> connected; headers; cut to 6
+        answer 206 length 4; content-range: bytes 6-9/10; etag: \"a\" -> connected; headers; cut to 6
         cut                                              -> receive 4
         bytes 4                                          -> sum
         sums a                                           -> sync 10
@@ -893,10 +893,10 @@ fn parts_are_fetched_one_after_the_other() {
         cut                                                              -> version 18 \"a\"; wait
         recorded                                                         -> receive 10
         bytes 10                                                         -> get from 900 to 903 if \"a\"
-        answer 206 length 3; content-range: bytes 900-902/903            -> connected; receive 3
+        answer 206 length 3; content-range: bytes 900-902/903; etag: \"a\" -> connected; receive 3
         bytes 2                                                          -> receive 1
         bytes 1                                                          -> get from 0 to 5 if \"a\"
-        answer 206 length 5; content-range: bytes 0-4/903                -> connected; receive 5
+        answer 206 length 5; content-range: bytes 0-4/903; etag: \"a\" -> connected; receive 5
         bytes 5                                                          -> sync 18
         synced 18                                                        -> whole 18; done
         ",
@@ -907,7 +907,7 @@ fn parts_are_fetched_one_after_the_other() {
         Some(7),
         "
         begin                                                 -> get from 203 to 206 if \"a\"
-        answer 206 length 3; content-range: bytes 203-205/900 -> connected; headers; cut to 7
+        answer 206 length 3; content-range: bytes 203-205/900; etag: \"a\" -> connected; headers; cut to 7
         cut                                                   -> receive 3
         ",
     );

@@ -48,12 +48,14 @@ pub(super) fn if_range(validator: &Validator) -> Option<&str> {
 
 /// Whether an answer that repeats a validator of the known version repeats another one.
 ///
-/// What it leaves out says nothing: the server has compared `If-Range` by itself then. A tag
-/// decides alone, since servers that share a name may have given one file different dates
+/// A date that it leaves out says nothing: the server has compared `If-Range` by itself then. A tag
+/// is part of every 206 where it would be part of a 200 (RFC 9110 §15.3.7), so a part without it is
+/// from somebody who has compared nothing. A tag decides alone, since servers that share a name may have given one file different dates
 /// (`bits.md` §13, 27).
 pub(super) fn contradicts(known: &Validator, head: &ResponseHead) -> bool {
     match (&known.etag, head.field("etag")) {
         (Some(known), Some(said)) => known != said.trim(),
+        (Some(_), None) if head.status == 206 => true,
         _ => match (&known.last_modified, head.field("last-modified")) {
             (Some(known), Some(said)) => known != said.trim(),
             _ => false,
@@ -111,6 +113,7 @@ mod tests {
     fn a_validator_that_is_repeated_must_be_the_same() {
         let known = Validator { etag: Some("\"a\"".to_owned()), last_modified: Some(NOON.to_owned()) };
         assert!(!contradicts(&known, &head(&[])));
+        assert!(contradicts(&known, &ResponseHead { status: 206, ..head(&[]) }));
         assert!(!contradicts(&known, &head(&[("etag", "\"a\""), ("last-modified", NOON)])));
         assert!(contradicts(&known, &head(&[("etag", "\"b\"")])));
         assert!(contradicts(&known, &head(&[("etag", "W/\"a\"")])));

@@ -181,7 +181,15 @@ impl Connection {
     }
 
     /// The connection, if the server has neither closed it nor said anything since its answer.
-    pub(super) fn if_quiet(self) -> Option<Self> {
+    pub(super) fn if_quiet(mut self) -> Option<Self> {
+        // What lies decrypted in the session does not show at the socket, and would be taken for
+        // the next answer.
+        if let Some(Stream::Tls(tls)) = &mut self.stream {
+            let state = tls.get_mut().1.process_new_packets().ok()?;
+            if state.plaintext_bytes_to_read() > 0 {
+                return None;
+            }
+        }
         let mut byte = [0];
         let tcp = self.stream.as_ref()?.tcp();
         // Over TLS it may be a ticket for later that lies there; a new connection is its price.

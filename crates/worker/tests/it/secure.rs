@@ -13,7 +13,7 @@ use rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::TlsAcceptor;
 
 use crate::broker::Broker;
-use crate::origin::{Origin, Step, answer};
+use crate::origin::{Origin, Step, answer, raw};
 
 pub(crate) fn certificate(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/certificates").join(name)
@@ -64,6 +64,21 @@ async fn files_come_over_tls_from_a_server_whose_authority_is_trusted() {
     assert!(broker.partial(0) == content);
     assert_eq!(broker.partial(1), b"two");
     assert_eq!(origin.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn what_a_server_says_unasked_over_tls_is_not_the_next_answer() {
+    // Long enough that its end is read past the buffer of the connection.
+    let content = vec![b'x'; 100_000];
+    let mut answer_and_more = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n".to_vec();
+    answer_and_more.extend_from_slice(&content);
+    answer_and_more.extend_from_slice(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged");
+    let first = vec![raw(answer_and_more), Step::Hold];
+    let origin = secure_origin(vec![first, vec![answer("200 OK", b"two")]], "server.pem").await;
+    let mut broker = Broker::with(&[url("localhost", &origin), url("localhost", &origin)], trusting());
+    broker.run().await.ok();
+    assert!(broker.partial(0) == content);
+    assert_eq!(broker.partial(1), b"two");
 }
 
 #[tokio::test]

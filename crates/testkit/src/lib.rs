@@ -1,0 +1,24 @@
+//! An origin that misbehaves: it serves bytes that everybody can compute, and breaks the rules of
+//! HTTP by path, one rule per path.
+//!
+//! [`UnkindOrigin::start`] is for tests; `cargo run -p bits-testkit --bin unkind-origin` is for a
+//! person, with a page that lists every path. It keeps what it was asked and which contents it
+//! served, so that a test can say what the right bytes are.
+//!
+//! It knows nothing of OpenBITS and judges nothing: any client can be tried with it. It is built for
+//! small files and few clients, with a thread for each connection.
+
+mod answer;
+mod asked;
+mod certificates;
+mod connection;
+mod content;
+mod faults;
+mod index_page;
+mod origin;
+
+pub use asked::Request;
+pub use certificates::Certificate;
+pub use content::Content;
+pub use faults::{COMMON_PARAMETERS, Fault, faults};
+pub use origin::UnkindOrigin;
