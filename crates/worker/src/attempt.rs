@@ -32,7 +32,8 @@ pub(crate) async fn carry_out(assignment: Assignment, around: Surroundings, mut 
     let krb5_config = assignment.environment.krb5_config.as_deref();
     let identity = AttemptIdentity {
         credentials: assignment.credentials,
-        kerberos: KerberosEnvironment::from_krb5_config(krb5_config.map(AsRef::as_ref)),
+        kerberos: KerberosEnvironment::from_krb5_config(krb5_config.map(AsRef::as_ref))
+            .with_ticket_cache(assignment.environment.krb5_ccname.as_deref()),
         // A secret that was refused by a scheme that stood in for another is not tested again by
         // a retry that nobody asked for: accounts get locked.
         policy: Policy { fall_back: !assignment.secret_refused, ..Policy::default() },

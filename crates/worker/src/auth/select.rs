@@ -93,6 +93,8 @@ pub(super) fn next(offered: &[Challenge], now: Circumstances<'_>) -> Result<Meth
             continue;
         }
         match method {
+            // There is no password to make NTLM from.
+            Method::NtlmInNegotiate | Method::Ntlm if credential.is_implicit() => continue,
             Method::NtlmInNegotiate => {
                 // Only in the place of Kerberos, and only for a reason that allows it.
                 let kerberos = now.failed.iter().find(|(failed, _)| *failed == Method::Kerberos);

@@ -14,6 +14,7 @@ impl Authenticator {
         }
         self.notes.push(format!("{}: {}", method.name(), fault.message));
         self.failed.push((method, fault.class));
+        let fault = self.without_asking_for_a_ticket(method, fault);
         if method == Method::Kerberos {
             self.kerberos = KerberosHere::Unknown;
         }
@@ -22,6 +23,16 @@ impl Authenticator {
             _ => self.reason = Some(fault),
         }
         Ok(())
+    }
+
+    /// A ticket that was to be used if it is there, and is not to be had, is a credential less and no
+    /// reason to wait for one: the job is where it would be had nobody thought of tickets.
+    fn without_asking_for_a_ticket(&self, method: Method, fault: Fault) -> Fault {
+        let mut ours = self.credentials.iter().filter(|credential| credential.scheme == method.scheme());
+        match ours.any(|credential| credential.is_implicit() && !credential.scheme_is_explicit) {
+            true => Fault { class: FailureClass::NoCandidate, ..fault },
+            false => fault,
+        }
     }
 
     /// Ends the attempt because of `fault` in `method`. When another method had failed before for
