@@ -1,14 +1,14 @@
 //! Making the job of a `get`, step by step, until it can go on alone.
 
-use bits_client::api::credentials::SetCredentials;
 use bits_client::api::event::Event;
 use bits_client::api::file::{AddFile, AddFiles};
 use bits_client::api::job::{ChangeJob, CreateJob, Job};
-use bits_client::{EventStream, Scheme, new_job};
+use bits_client::{EventStream, new_job};
 use bits_core::credentials::AuthTarget;
 use bits_core::job::{DISPLAY_NAME_UNITS_MAX, JobId};
 
 use super::name_of;
+use super::signing_in::First;
 use crate::arguments::Get;
 use crate::destination::Order;
 use crate::exit::Failure;
@@ -50,16 +50,15 @@ impl<'a> Making<'a> {
 
     /// Makes the job and lets it run. Returns its events, of which the first have been heard, and
     /// the job as it was then.
-    pub(super) async fn make(
-        self,
-        credentials: Option<SetCredentials>,
-        scheme: Scheme,
-    ) -> Result<(EventStream, Job), Failure> {
+    pub(super) async fn make(self, first: Option<First>) -> Result<(EventStream, Job), Failure> {
         let Self { get, orders, session, order, id } = self;
         let client = &session.client;
         client.create_job(order).await?;
-        if let Some(credentials) = credentials {
-            client.set_credentials(id, AuthTarget::Server, scheme, &credentials).await?;
+        if let Some(First { credentials, scheme, is_optional }) = first {
+            let set = client.set_credentials(id, AuthTarget::Server, scheme, &credentials).await;
+            if !is_optional {
+                set?;
+            }
         }
         for part in parts(orders) {
             let files = part.iter().map(|order| AddFile {

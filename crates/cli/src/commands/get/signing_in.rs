@@ -3,6 +3,7 @@
 use bits_client::Scheme;
 use bits_client::api::credentials::{Password, SetCredentials};
 use bits_client::api::job::{Challenge, Job};
+use bits_client::tickets::has_ticket_cache;
 use bits_core::credentials::AuthScheme;
 use bits_core::error::Code;
 use bits_core::remote_name::{RemoteName, UserInfo};
@@ -19,10 +20,20 @@ pub(super) struct SigningIn<'a> {
     orders: &'a [Order],
     scheme: Option<AuthScheme>,
     user: Option<String>,
-    first: Option<SetCredentials>,
+    first: Option<First>,
     /// Whether a flag or a URL gave the password: then a refusal is final.
     is_final: bool,
+    /// Whether a flag named the ticket.
+    is_implicit: bool,
     questions: u32,
+}
+
+/// What a job begins with.
+pub(super) struct First {
+    pub(super) credentials: SetCredentials,
+    pub(super) scheme: Scheme,
+    /// Whether nobody asked for it, and the job may do without.
+    pub(super) is_optional: bool,
 }
 
 /// What to do after a challenge.
@@ -106,23 +117,37 @@ impl<'a> SigningIn<'a> {
             FromUrls::Taken(credentials) => (true, Some(credentials)),
         };
         let first = sign_in::from_flags(&get.secret, output)?.or(taken);
+        let given = |credentials| First {
+            credentials,
+            scheme: sign_in::scheme_for(&get.secret, get.auth),
+            is_optional: false,
+        };
         let mut prepared = Self {
             output,
             orders,
             scheme: get.auth,
             user: get.secret.user.clone(),
             is_final: first.is_some() || is_in_urls,
-            first,
+            is_implicit: get.secret.implicit,
+            first: first.map(given),
             questions: 0,
         };
         if !prepared.is_final {
-            prepared.first = prepared.ask_beforehand(get).await?;
+            prepared.first = prepared.ask_beforehand(get).await?.map(given);
+            if prepared.questions == 0 && has_ticket_cache() {
+                prepared.first = Some(First {
+                    credentials: SetCredentials::implicit(),
+                    scheme: Scheme::Any,
+                    is_optional: true,
+                });
+            }
         }
         Ok(prepared)
     }
 
-    /// The credentials to begin with, if there are any.
-    pub(super) fn take_first(&mut self) -> Option<SetCredentials> {
+    /// The credentials to begin with, if there are any. The person's own ticket is one, before anybody
+    /// is asked.
+    pub(super) fn take_first(&mut self) -> Option<First> {
         self.first.take()
     }
 
@@ -140,7 +165,11 @@ impl<'a> SigningIn<'a> {
             return Ok(Next::GiveUp(hint.to_owned()));
         }
         if self.is_final {
-            return Ok(Next::GiveUp("check user name and password".to_owned()));
+            let hint = match self.is_implicit {
+                true => "the server wants more than a ticket; give --user instead of --implicit",
+                false => "check user name and password",
+            };
+            return Ok(Next::GiveUp(hint.to_owned()));
         }
         if self.questions >= QUESTIONS_MAX {
             return Ok(Next::GiveUp(format!("what was typed was refused {QUESTIONS_MAX} times")));
@@ -211,7 +240,8 @@ mod tests {
             scheme: get.auth,
             user: None,
             first: None,
-            is_final: orders[0].has_user_info,
+            is_final: orders[0].has_user_info || get.secret.implicit,
+            is_implicit: get.secret.implicit,
             questions,
         };
         let challenge = Challenge {
@@ -233,6 +263,7 @@ mod tests {
     async fn nobody_is_asked_where_an_answer_would_not_help() {
         for (url, flags, schemes, questions, expected) in [
             ("http://anna:p@h/f", &["-q"][..], &["negotiate"][..], 0, "check user name and password"),
+            ("http://h/f", &["-q", "--implicit"], &["ntlm"], 0, "the server wants more than a ticket"),
             ("http://h/f", &["-q"], &["negotiate"], 3, "what was typed was refused 3 times"),
             ("http://h/f", &["-q"], &["basic"], 0, "the server takes Basic alone"),
             ("http://anna:p@h/f", &["-q"], &["basic"], 0, "the server takes Basic alone"),

@@ -1,7 +1,6 @@
 //! The mechanism with scripts in the place of `bits-gss`.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::*;
@@ -16,11 +15,18 @@ struct Scripted {
 
 impl Scripted {
     fn new(script: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let program = folder.path().join(PROGRAM);
-        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        Self { folder }
+        let scripted = Self { folder: tempfile::tempdir().unwrap() };
+        scripted.put(script);
+        scripted
+    }
+
+    /// Puts `script` where the program is looked for. Another process writes the file: one that this
+    /// process had open could be inherited by a program that another test starts, and not be run.
+    fn put(&self, script: &str) {
+        let text = self.path("text");
+        fs::write(&text, format!("#!/bin/sh\n{script}\n")).unwrap();
+        let mut install = Command::new("install");
+        assert!(install.args(["-m", "755"]).args([text, self.path(PROGRAM)]).status().unwrap().success());
     }
 
     fn path(&self, name: &str) -> std::path::PathBuf {
@@ -69,7 +75,7 @@ fn in_order(last: &Answer) -> Scripted {
         says(last),
         "cat >/dev/null".to_owned(),
     ];
-    fs::write(scripted.path(PROGRAM), format!("#!/bin/sh\n{}\n", script.join("\n"))).unwrap();
+    scripted.put(&script.join("\n"));
     scripted
 }
 
