@@ -107,6 +107,7 @@ mod tests {
                 minimum_retry_delay: Some(7),
                 no_progress_timeout: Some(7),
                 complete_when_done: Some(true),
+                ..ChangeJob::default()
             }
         );
     }
