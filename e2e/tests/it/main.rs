@@ -11,3 +11,4 @@ mod main_job;
 mod secrets;
 mod signing_in;
 mod starting;
+mod tickets;

@@ -130,7 +130,10 @@ impl GssMechanism {
                 Ok(spnego::kerberos_alone(&token))
             }
             Ok(Answer::Failed { major, minor, text }) => {
-                self.notes.push(format!("GSSAPI: {}", words::cleaned(&text)));
+                // What has an `@` in it may name a user.
+                if !text.contains('@') {
+                    self.notes.push(format!("GSSAPI: {}", words::cleaned(&text)));
+                }
                 let refused = Refused { major, minor };
                 Err(refused.fault(&service, &words::cache(self.cache.name.as_deref())))
             }
@@ -192,6 +195,10 @@ impl Mechanism for GssMechanism {
         };
         match talk.ask_at_once(Request::Token(proof)) {
             Ok(Answer::Established { proved: true }) => Ok(PeerProof::Proved),
+            // Between question and answer; the server is not to blame.
+            Ok(Answer::Failed { major, minor, .. }) if (Refused { major, minor }).is_expiry() => {
+                Err(words::expired(&words::cache(self.cache.name.as_deref())))
+            }
             Ok(Answer::Established { proved: false } | Answer::Token(_) | Answer::Failed { .. }) | Err(_) => {
                 Err(unproved(&self.host))
             }

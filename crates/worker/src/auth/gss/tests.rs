@@ -135,6 +135,16 @@ async fn a_proof_that_is_none_is_no_proof() {
 }
 
 #[tokio::test]
+async fn a_ticket_that_expires_on_the_way_is_not_the_servers_fault() {
+    let scripted = in_order(&Answer::Failed { major: 12 << 16, minor: 0, text: String::new() });
+    let mut mechanism = scripted.mechanism();
+    mechanism.step(Incoming::Begin).await.unwrap();
+    let fault = mechanism.accepted(Some(&completed(b"proof"))).unwrap_err();
+    assert_eq!(fault.class, FailureClass::NoTicket);
+    assert_eq!(fault.message, "the Kerberos ticket in FILE:/tickets has expired; run kinit");
+}
+
+#[tokio::test]
 async fn another_401_is_a_refusal_of_the_ticket() {
     let scripted = in_order(&Answer::Established { proved: true });
     let mut mechanism = scripted.mechanism();

@@ -7,10 +7,14 @@ use crate::auth::classify::{self, FailureClass, Fault};
 
 /// The first number of Kerberos's own (RFC 4120 §7.5.9); those of MIT's library come after the 128th.
 const KRB5_BASE: u32 = 0x96C7_3A00;
-/// `GSS_S_NO_CRED` and `GSS_S_CREDENTIALS_EXPIRED`, in the bits of routine errors.
+/// `GSS_S_NO_CRED`, `GSS_S_CREDENTIALS_EXPIRED` and `GSS_S_CONTEXT_EXPIRED`, in the bits of routine
+/// errors.
 const ROUTINE_ERROR: u32 = 0x00FF_0000;
 const NO_CRED: u32 = 7 << 16;
 const CREDENTIALS_EXPIRED: u32 = 11 << 16;
+const CONTEXT_EXPIRED: u32 = 12 << 16;
+/// `KRB_AP_ERR_TKT_EXPIRED`
+const TICKET_EXPIRED: u32 = 32;
 /// Characters of the cache's name, or of a sentence of the library's, that are repeated.
 const SHOWN_MAX: usize = 300;
 
@@ -25,11 +29,11 @@ impl Refused {
     /// What it means when a ticket for `service` was wanted by those in `cache`.
     pub(super) fn fault(self, service: &str, cache: &str) -> Fault {
         let service = service.split('@').next().unwrap_or(service);
-        let number = self.minor.checked_sub(KRB5_BASE).filter(|number| *number < 256);
+        if self.is_expiry() {
+            return expired(cache);
+        }
+        let number = self.number();
         let (class, message) = match (self.major & ROUTINE_ERROR, number) {
-            (CREDENTIALS_EXPIRED, _) | (_, Some(32)) => {
-                (FailureClass::NoTicket, format!("the Kerberos ticket in {cache} has expired; run kinit"))
-            }
             // KRB5_CC_BADNAME to KRB5_NO_TKT_SUPPLIED, KRB5_CC_TYPE_EXISTS to KRB5_CC_NOT_KTYPE
             (NO_CRED, _) | (_, Some(139..=143 | 191 | 193..=200)) => {
                 (FailureClass::NoTicket, format!("there is no Kerberos ticket in {cache}; run kinit"))
@@ -71,6 +75,22 @@ impl Refused {
         };
         Fault::new(class, message)
     }
+
+    /// Whether a ticket is too old by now.
+    pub(super) fn is_expiry(self) -> bool {
+        let routine = self.major & ROUTINE_ERROR;
+        matches!(routine, CREDENTIALS_EXPIRED | CONTEXT_EXPIRED) || self.number() == Some(TICKET_EXPIRED)
+    }
+
+    /// The number as Kerberos has it, if it is Kerberos's.
+    fn number(self) -> Option<u32> {
+        self.minor.checked_sub(KRB5_BASE).filter(|number| *number < 256)
+    }
+}
+
+/// The owner's ticket is too old.
+pub(super) fn expired(cache: &str) -> Fault {
+    Fault::new(FailureClass::NoTicket, format!("the Kerberos ticket in {cache} has expired; run kinit"))
 }
 
 /// A cache's name for a sentence.
@@ -118,6 +138,7 @@ mod tests {
             (NO_CRED, 141, NoTicket, "there is no Kerberos ticket in FILE:/x; run kinit"),
             (FAILURE, 195, NoTicket, "there is no Kerberos ticket in FILE:/x; run kinit"),
             (FAILURE, 32, NoTicket, "the Kerberos ticket in FILE:/x has expired; run kinit"),
+            (CONTEXT_EXPIRED, 0, NoTicket, "the Kerberos ticket in FILE:/x has expired; run kinit"),
             (CREDENTIALS_EXPIRED, 0, NoTicket, "the Kerberos ticket in FILE:/x has expired; run kinit"),
             (FAILURE, 31, NoTicket, "the KDC does not take the Kerberos ticket in FILE:/x; run kinit"),
             (FAILURE, 7, Target, "the KDC does not know the service HTTP/host.test"),
