@@ -37,13 +37,38 @@ need_compiler() {
     echo "them. On Debian they are the packages ${wanted[*]}." >&2
     exit 1
   fi
-  echo "Installing the Debian packages ${wanted[*]}" >&2
-  if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get -q update >&2 ||
-    ! as_root env DEBIAN_FRONTEND=noninteractive apt-get -q --yes --no-install-recommends \
-      install "${wanted[@]}" >&2; then
+  if ! bring "${wanted[@]}"; then
     echo "They could not be installed; install them and try again." >&2
     exit 1
   fi
+}
+
+# need_kerberos: what bits-gss is built with, which signs in by Kerberos tickets: the headers of MIT's
+# library, and libclang, which reads them. Sets "features", words for cargo; they are none where it
+# cannot be had, and the rest is built all the same.
+features=()
+need_kerberos() {
+  has_kerberos || { command -v apt-get >/dev/null && bring libkrb5-dev libclang-dev pkg-config; } || true
+  if has_kerberos; then
+    # shellcheck disable=SC2034 # for those who source this
+    features=(--features bits-gss/gssapi)
+  else
+    echo "Built without bits-gss, so Kerberos tickets cannot be used: it needs the headers of MIT" >&2
+    echo "Kerberos, libclang and pkg-config (Debian: libkrb5-dev libclang-dev pkg-config)." >&2
+  fi
+}
+has_kerberos() {
+  pkg-config --exists mit-krb5-gssapi 2>/dev/null || return 1
+  [ -n "${LIBCLANG_PATH:-}" ] || compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null ||
+    compgen -G '/usr/lib*/libclang*.so*' >/dev/null
+}
+
+# bring PACKAGE...: installs Debian packages.
+bring() {
+  echo "Installing the Debian packages $*" >&2
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -q update >&2 &&
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -q --yes --no-install-recommends \
+      install "$@" >&2
 }
 
 # as_root COMMAND...: as root already, or with sudo, which may ask for a password.

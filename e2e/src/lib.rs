@@ -24,7 +24,7 @@ pub use peers::{
     Account, Bus, Domain, FaultProxy, Kdc, Keyring, NameServer, Peers, Proxies, Proxy, Request, Server,
     SignIn, peers,
 };
-pub use programs::program;
+pub use programs::{program, tickets_are_built_in};
 pub use random::Random;
 pub use run::{Finished, Run, Running, json};
 pub use service::Service;

@@ -68,6 +68,11 @@ impl Service {
         self.folder.join("state/bits")
     }
 
+    /// `KRB5CCNAME`, where `kinit` puts tickets; there are none at first.
+    pub fn ticket_cache(&self) -> PathBuf {
+        self.folder.join("tickets")
+    }
+
     /// `XDG_RUNTIME_DIR`, which exists from the start.
     pub fn runtime_folder(&self) -> PathBuf {
         self.folder.join("run")
@@ -96,6 +101,7 @@ impl Service {
             .env("XDG_CACHE_HOME", self.folder.join("cache"))
             .env("XDG_RUNTIME_DIR", self.runtime_folder())
             .env("TMPDIR", self.folder.join("tmp"))
+            .env("KRB5CCNAME", self.ticket_cache())
     }
 
     /// The command line, with `words`.

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize, Serializer};
 /// The word in the path for all schemes that suit: Negotiate, NTLM, Digest and, on https, Basic.
 pub const ANY_SCHEME: &str = "any";
 
-/// An explicit credential for one target.
+/// A credential for one target. With nothing in both it is the implicit one, BITS's NULL and NULL: the
+/// owner's Kerberos ticket, for `negotiate`, where a job waits for a ticket when there is none, or for
+/// `any`, where it then goes on as if nothing were set.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -17,6 +19,13 @@ pub struct SetCredentials {
     /// `DOMAIN\user`, `user@realm` or bare.
     pub user: String,
     pub password: Password,
+}
+
+impl SetCredentials {
+    /// The owner's Kerberos ticket.
+    pub fn implicit() -> Self {
+        Self { user: String::new(), password: Password(Secret::new(String::new())) }
+    }
 }
 
 /// Whether there was something to remove.

@@ -56,7 +56,8 @@ impl std::fmt::Debug for Rotation {
     }
 }
 
-/// A credential on its way in: for one scheme that was named, or for all that suit.
+/// A credential on its way in: for one scheme that was named, or for all that suit. With neither user
+/// nor password it is implicit.
 #[derive(Debug)]
 pub struct NewCredential<'a> {
     pub target: AuthTarget,
@@ -109,8 +110,8 @@ impl Vault {
     /// Seals the credential `new` for `job` of `owner`: one record a scheme.
     ///
     /// # Errors
-    /// Those of [`check_job_credential`], [`Refusal::InvalidArgument`] for an empty user name,
-    /// [`Refusal::NoKey`].
+    /// Those of [`check_job_credential`], [`Refusal::InvalidArgument`] for an empty user name with a
+    /// password or for a scheme that has nothing implicit, [`Refusal::NoKey`].
     pub fn seal(
         &self,
         job: JobId,
@@ -121,6 +122,7 @@ impl Vault {
         let plain = lay_out(new);
         let schemes: Vec<AuthScheme> = match new.scheme {
             Some(scheme) => vec![scheme],
+            None if new.is_implicit() => vec![AuthScheme::Negotiate],
             None => AuthScheme::BY_PREFERENCE.to_vec(),
         };
         let slots = schemes.into_iter().map(|scheme| SecretSlot::Credential { target: new.target, scheme });
@@ -189,6 +191,12 @@ impl Vault {
             opened.take(slot, &plain).ok_or_else(|| unreadable(slot, "it is of a newer version"))?;
         }
         Ok(opened)
+    }
+}
+
+impl NewCredential<'_> {
+    fn is_implicit(&self) -> bool {
+        self.user.is_empty() && self.password.expose().is_empty()
     }
 }
 
@@ -278,6 +286,16 @@ impl Rotation {
 
 fn check(new: &NewCredential<'_>) -> Result<(), Refusal> {
     check_job_credential(new.user, new.password)?;
+    if new.is_implicit() {
+        // `bits.md` §7.1 has it for NTLM too, from a logon whose password Windows keeps.
+        return match new.scheme {
+            None | Some(AuthScheme::Negotiate) => Ok(()),
+            Some(scheme) => {
+                let what = format!("the user name for {}", scheme.name());
+                Err(Refusal::invalid(&what, "is empty; only negotiate can do without, by a Kerberos ticket"))
+            }
+        };
+    }
     if new.user.is_empty() {
         return Err(Refusal::invalid(
             "the user name",
@@ -396,6 +414,23 @@ mod tests {
         let schemes: Vec<_> = opened.iter().map(|credential| credential.scheme).collect();
         assert_eq!(schemes, AuthScheme::BY_PREFERENCE);
         assert!(opened.iter().all(|credential| !credential.scheme_is_explicit));
+    }
+
+    #[test]
+    fn with_neither_user_nor_password_it_is_the_owners_ticket_and_for_negotiate_alone() {
+        let vault = Vault::new(Arc::new(Turned));
+        let nothing = Secret::new(String::new());
+        for (scheme, explicit) in [(None, false), (Some(AuthScheme::Negotiate), true)] {
+            let sealed = vault.seal(JOB, OWNER, &new(scheme, "", &nothing)).expect("sealed");
+            let opened = vault.open(JOB, OWNER, &sealed).expect("opened").credentials;
+            let [opened] = opened.as_slice() else { panic!("it is one") };
+            assert!(opened.is_implicit());
+            assert_eq!((opened.scheme, opened.scheme_is_explicit), (AuthScheme::Negotiate, explicit));
+        }
+        for scheme in [AuthScheme::Ntlm, AuthScheme::Digest, AuthScheme::Basic] {
+            let refusal = vault.seal(JOB, OWNER, &new(Some(scheme), "", &nothing)).expect_err("refused");
+            assert_eq!(refusal.code(), Code::INVALID_ARGUMENT, "{scheme:?}");
+        }
     }
 
     #[test]
@@ -521,6 +556,7 @@ mod tests {
             ("u".to_owned(), &reference, Some(Code::UNKNOWN_CREDENTIALS)),
             ("@@BAbc".to_owned(), &fits, Some(Code::UNKNOWN_CREDENTIALS)),
             (String::new(), &fits, Some(Code::INVALID_ARGUMENT)),
+            (String::new(), &Secret::new(String::new()), Some(Code::INVALID_ARGUMENT)),
             ("a\nb".to_owned(), &fits, Some(Code::INVALID_ARGUMENT)),
         ] {
             let answer = vault.seal(JOB, OWNER, &new(Some(AuthScheme::Basic), &user, password));

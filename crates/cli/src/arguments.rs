@@ -163,6 +163,9 @@ pub(crate) struct Secret {
     /// Ask at the terminal
     #[arg(long, group = "source")]
     pub(crate) prompt: bool,
+    /// Use your Kerberos ticket, and wait for one where there is none
+    #[arg(long, group = "source", conflicts_with = "user")]
+    pub(crate) implicit: bool,
 }
 
 #[derive(Debug, Args)]

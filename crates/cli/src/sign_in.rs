@@ -1,5 +1,6 @@
 //! Where a user name and a password come from: flags, or the person at the terminal.
 
+use bits_client::Scheme;
 use bits_client::api::credentials::{Password, SetCredentials};
 use bits_client::api::job::Challenge;
 use bits_client::prompt::password_sources::{read_password_file, read_password_stdin};
@@ -22,6 +23,9 @@ pub(crate) enum Answer {
 
 /// The credentials that the flags give: none when nothing but the person has them.
 pub(crate) fn from_flags(flags: &Secret, output: &Output) -> Result<Option<SetCredentials>, Failure> {
+    if flags.implicit {
+        return Ok(Some(SetCredentials::implicit()));
+    }
     let Some(user) = &flags.user else { return Ok(None) };
     if user.is_empty() {
         return Err(Failure::Usage("--user is empty; give a name, DOMAIN\\user or user@realm".to_owned()));
@@ -38,6 +42,16 @@ pub(crate) fn from_flags(flags: &Secret, output: &Output) -> Result<Option<SetCr
         return Ok(None);
     };
     Ok(Some(SetCredentials { user: user.clone(), password: Password(password) }))
+}
+
+/// For which scheme credentials are set that the flags give for `scheme`. A ticket is named for
+/// Negotiate, as the job is to wait for it.
+pub(crate) fn scheme_for(flags: &Secret, scheme: Option<AuthScheme>) -> Scheme {
+    match scheme {
+        Some(scheme) => Scheme::One(scheme),
+        None if flags.implicit => Scheme::One(AuthScheme::Negotiate),
+        None => Scheme::Any,
+    }
 }
 
 /// Asks the person at the terminal.

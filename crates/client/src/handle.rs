@@ -32,7 +32,8 @@ pub struct JobCredentials<'a> {
     job: &'a JobHandle,
 }
 
-/// `BG_AUTH_CREDENTIALS`: whom a secret is for, and the secret. Wiped when dropped.
+/// `BG_AUTH_CREDENTIALS`: whom a secret is for, and the secret. Wiped when dropped. With neither user
+/// nor password (BITS's NULL) it is implicit, see [`SetCredentials`].
 #[derive(Debug)]
 pub struct AuthCredentials {
     pub target: AuthTarget,

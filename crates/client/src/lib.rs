@@ -18,6 +18,7 @@ mod handle;
 pub mod netrc;
 pub mod prompt;
 pub mod saved;
+pub mod tickets;
 mod transport;
 mod wiped;
 

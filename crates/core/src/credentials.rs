@@ -96,8 +96,8 @@ pub struct SecretHeader {
     pub value: Secret,
 }
 
-/// One explicit credential, opened for one attempt. The user name is as typed: `DOMAIN\user`,
-/// `user@realm` or bare.
+/// One credential, opened for one attempt. The user name is as typed: `DOMAIN\user`, `user@realm` or
+/// bare.
 #[derive(Debug)]
 pub struct Credential {
     pub target: AuthTarget,
@@ -106,4 +106,14 @@ pub struct Credential {
     pub scheme_is_explicit: bool,
     pub user: String,
     pub password: Secret,
+}
+
+impl Credential {
+    /// Whether it stands for who the owner is already: in the words of BITS neither user nor password
+    /// is given (`bits.md` §7.1). Here that is the owner's Kerberos ticket. With
+    /// [`scheme_is_explicit`](Self::scheme_is_explicit) the job waits for one where there is none,
+    /// otherwise it goes on as if there were no such credential.
+    pub fn is_implicit(&self) -> bool {
+        self.user.is_empty() && self.password.expose().is_empty()
+    }
 }

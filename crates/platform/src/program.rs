@@ -1,5 +1,5 @@
-//! A program that asks the person in our place: started, listened to with limits, and ended with
-//! us.
+//! A program that does something in our place, such as asking the person: started, listened to with
+//! limits, and ended with us.
 //!
 //! What it is told and what its answer means is for the places that use it. Secrets come by pipe
 //! only, into buffers that do not move and are wiped.
@@ -90,8 +90,34 @@ impl<'a> Program<'a> {
 
     /// Sends `line`, which ends with its line end.
     pub fn send(&mut self, line: &str) -> Result<(), Broken> {
+        self.send_bytes(line.as_bytes())
+    }
+
+    /// Sends `bytes`, which it has to read for this to return.
+    pub fn send_bytes(&mut self, bytes: &[u8]) -> Result<(), Broken> {
         let input = self.input.as_mut().ok_or(Broken::Gone)?;
-        input.write_all(line.as_bytes()).map_err(|_| Broken::Gone)
+        input.write_all(bytes).map_err(|_| Broken::Gone)
+    }
+
+    /// The next `length` bytes of its output. How many there may be is for the caller to limit.
+    pub fn read_exact(&mut self, length: usize) -> Result<Zeroizing<Vec<u8>>, Broken> {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(length));
+        let at_hand = self.unread.len().min(length);
+        bytes.extend(self.unread.drain(..at_hand));
+        while bytes.len() < length {
+            let missing = length - bytes.len();
+            match read_some(&mut self.output, &mut bytes, missing) {
+                Some(0) => return Err(Broken::Gone),
+                Some(_) => {}
+                None => self.wait(&[self.output.as_fd()])?,
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Gives it time until `deadline`, for something new.
+    pub fn extend(&mut self, deadline: Instant) {
+        self.deadline = deadline;
     }
 
     /// The next line of its output, of `bytes_max` at most, without its line end.
@@ -348,6 +374,21 @@ mod tests {
         assert!(matches!(program.read_line(10), Err(Broken::TooMuch)));
         program.input = None;
         assert!(matches!(program.read_line(100), Err(Broken::Gone)));
+    }
+
+    #[test]
+    fn a_program_is_listened_to_byte_by_byte_and_has_its_time_for_each_answer() {
+        let mut program = Program::start(shell("cat; exec sleep 600"), soon(), None).unwrap();
+        let sent = vec![7; 3 * PIECE_BYTES];
+        program.send_bytes(&sent).unwrap();
+        let (first, rest) = sent.split_at(10);
+        assert_eq!(program.read_exact(first.len()).unwrap().as_slice(), first);
+        assert_eq!(program.read_exact(rest.len()).unwrap().as_slice(), rest);
+        program.send("a line\nand more").unwrap();
+        assert_eq!(program.read_line(100).unwrap().as_slice(), b"a line");
+        assert_eq!(program.read_exact(8).unwrap().as_slice(), b"and more");
+        program.extend(Instant::now());
+        assert!(matches!(program.read_exact(1), Err(Broken::TimedOut)));
     }
 
     #[test]

@@ -223,7 +223,8 @@ fn client(assignment: Assignment, around: &Surroundings) -> Result<(Vec<File>, C
     let krb5_config = environment.krb5_config.as_deref();
     let identity = AttemptIdentity {
         credentials,
-        kerberos: KerberosEnvironment::from_krb5_config(krb5_config.map(AsRef::as_ref)),
+        kerberos: KerberosEnvironment::from_krb5_config(krb5_config.map(AsRef::as_ref))
+            .with_ticket_cache(environment.krb5_ccname.as_deref()),
         policy: Policy {
             // A secret that was refused by a scheme that stood in for another is not tested again by
             // a retry that nobody asked for: accounts get locked.

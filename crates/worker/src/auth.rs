@@ -6,8 +6,7 @@
 //! again, by no scheme, since each try can bring an account closer to being locked.
 //!
 //! No HTTP is spoken here and no connection held; only KDCs are talked to. Requests of one
-//! [`Authenticator`] follow one another: a second connection has one of its own. Implicit credentials
-//! are not served yet.
+//! [`Authenticator`] follow one another: a second connection has one of its own.
 //!
 //! The library below logs secrets at trace level, and user names below warn: whoever sets up the log
 //! caps the targets `sspi`, `picky`, `picky_krb` and `picky_asn1_der` at warn.
@@ -23,6 +22,7 @@ mod dns;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod gss;
 mod identity;
 mod kdc;
 mod kerberos;
@@ -60,6 +60,9 @@ pub struct Origin {
 pub struct KerberosEnvironment {
     /// The caller's krb5.conf files in order; none means `/etc/krb5.conf`.
     pub krb5_files: Vec<PathBuf>,
+    /// The caller's `KRB5CCNAME`: where tickets are that the owner has already. Without it they are
+    /// where the library looks by itself. Used for implicit credentials alone.
+    pub ticket_cache: Option<String>,
     /// Tickets that are shared by all clones of this environment. One environment for all connections
     /// of a job's attempt saves three questions to the KDC for each; another job has its own.
     pub tickets: Tickets,
@@ -71,6 +74,13 @@ impl KerberosEnvironment {
         let files =
             value.map(|value| std::env::split_paths(value).filter(|path| !path.as_os_str().is_empty()));
         Self { krb5_files: files.into_iter().flatten().collect(), ..Self::default() }
+    }
+
+    /// With the value of the caller's `KRB5CCNAME`.
+    #[must_use]
+    pub fn with_ticket_cache(mut self, value: Option<&str>) -> Self {
+        self.ticket_cache = value.filter(|value| !value.is_empty()).map(str::to_owned);
+        self
     }
 }
 

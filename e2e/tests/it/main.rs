@@ -12,4 +12,5 @@ mod main_job;
 mod secrets;
 mod signing_in;
 mod starting;
+mod tickets;
 mod unkind;

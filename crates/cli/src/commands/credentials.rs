@@ -25,6 +25,7 @@ pub(super) async fn run(credentials: Credentials, context: &Context<'_>) -> Resu
 async fn run_set(set: SetCredentials, context: &Context<'_>) -> Result<(), Failure> {
     // Read first: standard input is not kept waiting for the service.
     let given = sign_in::from_flags(&set.secret, context.output)?;
+    let scheme = sign_in::scheme_for(&set.secret, set.scheme);
     let session = context.session().await?;
     let job = session.find(&set.job).await?;
     let id = id_of(&job)?;
@@ -38,7 +39,6 @@ async fn run_set(set: SetCredentials, context: &Context<'_>) -> Result<(), Failu
             sign_in::ask_or_fail(request).await?
         }
     };
-    let scheme = set.scheme.map_or(Scheme::Any, Scheme::One);
     session.client.set_credentials(id, set.target, scheme, &body).await?;
     let (scheme, target) = (scheme.name(), set.target.name());
     context.output.detail(&format!("{}: credentials are set ({scheme}, {target})", job.display_name));

@@ -44,9 +44,9 @@ pub(super) async fn run(get: Get, context: &Context<'_>) -> Result<(), Failure> 
 
     let making = Making::new(&get, &orders, &session, order);
     let id = making.id();
-    let credentials = signing_in.take_first();
+    let first = signing_in.take_first();
     let made = tokio::select! {
-        made = making.make(credentials) => made,
+        made = making.make(first) => made,
         _ = interrupts.recv() => Err(Failure::StoppedMaking),
     };
     let (events, job) = match made {

@@ -17,6 +17,7 @@ use super::binding::ChannelBinding;
 use super::challenge::{self, Challenge};
 use super::classify::{AuthFailure, FailureClass, Fault};
 use super::digest::{DigestChallenge, DigestSession, WrongProof};
+use super::gss::TicketCache;
 use super::kerberos::TicketSource;
 use super::mechanism::{Aim, Incoming, Library, Mechanism, Mechanisms, PeerProof};
 use super::select::{self, Circumstances, Method};
@@ -116,7 +117,8 @@ struct Exchange {
 }
 
 impl Authenticator {
-    /// Begins an attempt. Of `credentials` those for `target` are used.
+    /// Begins an attempt. Of `credentials` those for `target` are used, and an implicit one for the
+    /// proxy where there are none for the server.
     pub fn new(
         target: AuthTarget,
         origin: Origin,
@@ -124,7 +126,11 @@ impl Authenticator {
         kerberos: KerberosEnvironment,
         policy: Policy,
     ) -> Self {
-        let library = Library { host: origin.host.clone(), source: TicketSource::new(kerberos, policy) };
+        let library = Library {
+            host: origin.host.clone(),
+            cache: TicketCache::new(&kerberos),
+            source: TicketSource::new(kerberos, policy),
+        };
         Self::with_mechanisms(target, origin, credentials, policy, Box::new(library))
     }
 
@@ -135,7 +141,12 @@ impl Authenticator {
         policy: Policy,
         mechanisms: Box<dyn Mechanisms>,
     ) -> Self {
-        credentials.retain(|credential| credential.target == target);
+        // An implicit one for the proxy serves the server too, which has none (`bits.md` §7.1).
+        let has_own = credentials.iter().any(|credential| credential.target == target);
+        credentials.retain(|credential| {
+            let spills_over = target == AuthTarget::Server && !has_own && credential.is_implicit();
+            credential.target == target || spills_over
+        });
         Self {
             target,
             origin,

@@ -36,6 +36,11 @@ impl ChannelBinding {
         buffer
     }
 
+    /// What is bound to, as GSSAPI takes it: the application data.
+    pub(super) fn application_data(&self) -> &[u8] {
+        &self.application_data
+    }
+
     fn length(&self) -> u32 {
         u32::try_from(self.application_data.len()).expect("a prefix and a hash are short")
     }

@@ -9,6 +9,7 @@ use bits_core::error::Code;
 
 const HTTP_407: Code = Code(0x8019_0197);
 const SEC_E_NO_AUTHENTICATING_AUTHORITY: Code = Code(0x8009_0311);
+const SEC_E_NO_CREDENTIALS: Code = Code(0x8009_030E);
 const SEC_E_TIME_SKEW: Code = Code(0x8009_0324);
 
 /// The kinds of failure that call for different answers.
@@ -30,6 +31,8 @@ pub enum FailureClass {
     NoAuthority,
     /// No KDC is known for the realm.
     NoKdcKnown,
+    /// The owner has no ticket that could be used now.
+    NoTicket,
     /// This scheme cannot work here as things are set up.
     Config,
     /// The other side does not take part in this scheme after all.
@@ -48,12 +51,12 @@ impl FailureClass {
     /// Whether asking a person for other credentials can help. Where it cannot, asking would only
     /// bring an account closer to being locked.
     pub fn asks_for_credentials(self) -> bool {
-        matches!(self, Self::Secret | Self::NoCandidate | Self::Credential)
+        matches!(self, Self::Secret | Self::NoTicket | Self::NoCandidate | Self::Credential)
     }
 
     /// Whether time may cure it.
     pub fn is_transient(self) -> bool {
-        matches!(self, Self::NoAuthority | Self::NoKdcKnown | Self::Skew | Self::Transport)
+        matches!(self, Self::NoAuthority | Self::NoKdcKnown | Self::NoTicket | Self::Skew | Self::Transport)
     }
 
     /// The number it is known by when `target` was asking.
@@ -61,6 +64,7 @@ impl FailureClass {
         match self {
             Self::NoAuthority | Self::NoKdcKnown => SEC_E_NO_AUTHENTICATING_AUTHORITY,
             Self::Skew => SEC_E_TIME_SKEW,
+            Self::NoTicket => SEC_E_NO_CREDENTIALS,
             Self::Peer => Code::MUTUAL_AUTH_FAILED,
             Self::Transport => Code::CONNECTION_ABORTED,
             Self::Credential => Code::UNKNOWN_CREDENTIALS,
@@ -87,6 +91,7 @@ impl FailureClass {
             | Self::Skew
             | Self::NoAuthority
             | Self::NoKdcKnown
+            | Self::NoTicket
             | Self::Config
             | Self::NotSpoken => true,
             Self::Secret
@@ -109,7 +114,7 @@ impl FailureClass {
     /// tested again; elsewhere the first reason stays the reason.
     pub(super) fn after_a_refusal(self) -> Self {
         match self {
-            Self::NoKdcKnown | Self::Config => Self::Secret,
+            Self::NoKdcKnown | Self::NoTicket | Self::Config | Self::NoCandidate => Self::Secret,
             other => other,
         }
     }

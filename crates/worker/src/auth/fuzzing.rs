@@ -17,7 +17,7 @@ use super::{dns, krb_message, krb5_conf, spnego};
 pub type Target = fn(&[u8]);
 
 /// Every target by the name of its corpus.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("challenges", challenges),
     ("digest", digest),
     ("ntlm", ntlm),
@@ -25,6 +25,7 @@ pub const TARGETS: [(&str, Target); 7] = [
     ("kdc", kdc),
     ("dns", dns),
     ("files", files),
+    ("gss", gss),
 ];
 
 /// The values of `WWW-Authenticate`, one a line.
@@ -120,6 +121,18 @@ pub fn files(bytes: &[u8]) {
     krb5_conf::read_any(&String::from_utf8_lossy(bytes));
 }
 
+/// A message between us and the program that uses tickets, without its head: as either side hears it.
+pub fn gss(bytes: &[u8]) {
+    let behind_head = |frame: Vec<u8>| frame[bits_gss::HEAD_BYTES..].to_vec();
+    let request = bits_gss::Request::read(bytes).map(|message| behind_head(message.to_frame()));
+    let answer = bits_gss::Answer::read(bytes).map(|message| behind_head(message.to_frame()));
+    // What was read can be said again, and it is a message of one side alone.
+    assert!(request.as_ref().is_err() || answer.is_err());
+    for said in [request, answer].into_iter().flatten() {
+        assert_eq!(said, bytes);
+    }
+}
+
 fn user() -> UserName {
     UserName::read("user@EXAMPLE.TEST").expect("the name is one")
 }
@@ -151,7 +164,7 @@ mod tests {
 
     /// The targets for which every beginning of a file is tried as well. The others derive keys from
     /// a password each time.
-    const QUICK: [&str; 5] = ["challenges", "digest", "ntlm", "dns", "files"];
+    const QUICK: [&str; 6] = ["challenges", "digest", "ntlm", "dns", "files", "gss"];
 
     #[test]
     fn what_is_in_the_corpora_does_no_harm() {

@@ -250,29 +250,7 @@ impl KerberosMechanism {
         if let (Some(client), Some(tickets)) = (&self.kept, &self.source.tickets) {
             tickets.forget(client);
         }
-        let error = token
-            .and_then(|token| spnego::answer(token)?.token)
-            .and_then(spnego::kerberos_error)
-            .map(|error| format!(" ({})", classify::server_error_words(error.number)))
-            .unwrap_or_default();
-        // A binding that does not fit is refused without a word.
-        let doubt = match &self.binding {
-            Some(_) if error.is_empty() => {
-                "; if something in between opens the TLS connection, that is the reason"
-            }
-            _ => "",
-        };
-        Fault::new(
-            FailureClass::TicketRefused,
-            format!("{} refused a Kerberos ticket that the KDC gave out for it{error}{doubt}", self.host),
-        )
-    }
-
-    fn unproved(&self) -> Fault {
-        Fault::new(
-            FailureClass::Peer,
-            format!("{} could not prove by Kerberos that it is the server that was asked", self.host),
-        )
+        ticket_refused(&self.host, token, self.binding.is_some())
     }
 }
 
@@ -305,7 +283,7 @@ impl Mechanism for KerberosMechanism {
                 Err(_) => Err(()),
             },
         };
-        proof.map_err(|()| self.unproved())
+        proof.map_err(|()| unproved(&self.host))
     }
 
     fn has_shown_proof(&self) -> bool {
@@ -435,6 +413,33 @@ fn clients(user: &UserName, host: &str, conf: &Krb5Conf) -> Result<Vec<Client>, 
     }
 }
 
+/// `host` refuses a ticket, with this token in its answer. `is_bound`: the proof is tied to what was
+/// seen of the TLS session.
+pub(super) fn ticket_refused(host: &str, token: Option<&[u8]>, is_bound: bool) -> Fault {
+    let error = token
+        .and_then(|token| spnego::answer(token)?.token)
+        .and_then(spnego::kerberos_error)
+        .map(|error| format!(" ({})", classify::server_error_words(error.number)))
+        .unwrap_or_default();
+    // A binding that does not fit is refused without a word.
+    let doubt = match is_bound {
+        true if error.is_empty() => "; if something in between opens the TLS connection, that is the reason",
+        _ => "",
+    };
+    Fault::new(
+        FailureClass::TicketRefused,
+        format!("{host} refused a Kerberos ticket that the KDC gave out for it{error}{doubt}"),
+    )
+}
+
+/// What `host` gave as its proof is none.
+pub(super) fn unproved(host: &str) -> Fault {
+    Fault::new(
+        FailureClass::Peer,
+        format!("{host} could not prove by Kerberos that it is the server that was asked"),
+    )
+}
+
 /// The library failed by itself. Its own text may hold names, so only the kind is told.
 fn library_fault(error: &sspi::Error, realm: &str) -> Fault {
     Fault::new(
@@ -444,7 +449,7 @@ fn library_fault(error: &sspi::Error, realm: &str) -> Fault {
 }
 
 /// Whether `host` is an IP address, with or without brackets.
-fn is_address(host: &str) -> bool {
+pub(super) fn is_address(host: &str) -> bool {
     host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>().is_ok()
 }
 

@@ -2,7 +2,8 @@
 //! a token in, a token out, bound to one connection (`credentials.md` §2.4, §2.5).
 //!
 //! Which of them is used when is decided in `select`; who drives one owns the connection. Behind
-//! this seam are the library's NTLM and Kerberos, and in tests a script.
+//! this seam are the library's NTLM and Kerberos, the system's GSSAPI for tickets that are there
+//! already, and in tests a script.
 
 use std::pin::Pin;
 
@@ -11,6 +12,7 @@ use bits_core::credentials::Credential;
 use super::ServiceName;
 use super::binding::ChannelBinding;
 use super::classify::Fault;
+use super::gss::{GssMechanism, TicketCache};
 use super::identity::UserName;
 use super::kerberos::{KerberosMechanism, TicketSource};
 use super::ntlm::NtlmMechanism;
@@ -85,10 +87,11 @@ pub(super) struct Aim<'a> {
     pub(super) binding: Option<&'a ChannelBinding>,
 }
 
-/// The library's mechanisms.
+/// The mechanisms of the libraries.
 pub(super) struct Library {
     pub(super) host: String,
     pub(super) source: TicketSource,
+    pub(super) cache: TicketCache,
 }
 
 impl Library {
@@ -108,6 +111,10 @@ impl Mechanisms for Library {
         credential: &Credential,
         aim: Aim<'_>,
     ) -> Result<Box<dyn Mechanism>, Fault> {
+        if credential.is_implicit() {
+            let binding = aim.binding.cloned();
+            return Ok(Box::new(GssMechanism::new(&self.host, aim.service, self.cache.clone(), binding)));
+        }
         let user = UserName::read(&credential.user)?;
         let (host, password) = (self.host.as_str(), &credential.password);
         let (principal, binding) = (self.principal(aim), aim.binding.cloned());
@@ -128,13 +135,15 @@ impl Mechanisms for Library {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::KerberosEnvironment;
 
     #[test]
     fn a_service_is_named_after_the_host_in_the_url() {
         for (host, expected) in
             [("localhost", "HTTP/localhost"), ("WWW.Example.Test.", "HTTP/www.example.test")]
         {
-            let library = Library { host: host.to_owned(), source: TicketSource::default() };
+            let cache = TicketCache::new(&KerberosEnvironment::default());
+            let library = Library { host: host.to_owned(), source: TicketSource::default(), cache };
             assert_eq!(library.principal(Aim::default()), expected);
             let other: ServiceName = "HTTP/other.test".parse().unwrap();
             assert_eq!(library.principal(Aim { service: Some(&other), binding: None }), "HTTP/other.test");

@@ -93,6 +93,8 @@ pub(super) fn next(offered: &[Challenge], now: Circumstances<'_>) -> Result<Meth
             continue;
         }
         match method {
+            // There is no password to make NTLM from.
+            Method::NtlmInNegotiate | Method::Ntlm if credential.is_implicit() => continue,
             Method::NtlmInNegotiate => {
                 // Only in the place of Kerberos, and only for a reason that allows it.
                 let kerberos = now.failed.iter().find(|(failed, _)| *failed == Method::Kerberos);
@@ -137,12 +139,17 @@ mod tests {
             .split_whitespace()
             .map(|word| Credential {
                 target: AuthTarget::Server,
-                scheme: AuthScheme::named(word.trim_end_matches('!')).unwrap(),
+                scheme: AuthScheme::named(word.trim_end_matches(['!', '?'])).unwrap(),
                 scheme_is_explicit: word.ends_with('!'),
-                user: "alice".to_owned(),
-                password: Secret::new("secret".to_owned()),
+                user: unless(word, "alice"),
+                password: Secret::new(unless(word, "secret")),
             })
             .collect()
+    }
+
+    /// Nothing for `negotiate?`, which is implicit.
+    fn unless(word: &str, text: &str) -> String {
+        if word.contains('?') { String::new() } else { text.to_owned() }
     }
 
     const EVERYTHING: &str = "negotiate ntlm digest basic";
@@ -172,6 +179,11 @@ mod tests {
             (OFFERED, EVERYTHING, true, &[(Kerberos, TicketRefused)], Some(Ntlm)),
             (OFFERED, EVERYTHING, true, &[(Kerberos, NoAuthority), (NtlmInNegotiate, NotSpoken)], Some(Ntlm)),
             ("Negotiate", EVERYTHING, true, &[(Kerberos, NoAuthority), (NtlmInNegotiate, NotSpoken)], None),
+            // A ticket is no password, of which NTLM could be made.
+            ("Negotiate, NTLM", "negotiate?", true, &[], Some(Kerberos)),
+            ("Negotiate, NTLM", "negotiate?", true, &[(Kerberos, NoAuthority)], None),
+            ("NTLM", "ntlm?", true, &[], None),
+            ("Negotiate, Basic", "negotiate? basic", true, &[(Kerberos, NoTicket)], Some(Basic)),
             // A Digest of a kind we do not speak leaves the next one.
             ("Digest realm=x, nonce=n, algorithm=X, Basic realm=x", EVERYTHING, true, &[], Some(Basic)),
         ];

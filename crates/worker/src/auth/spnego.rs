@@ -24,6 +24,10 @@ pub(super) struct Answer<'a> {
 
 /// The tag of a `NegTokenResp`.
 const RESPONSE: u8 = der::field(1);
+/// 1.3.6.1.5.5.2
+const SPNEGO: &[u8] = &[0x2B, 0x06, 0x01, 0x05, 0x05, 0x02];
+/// 1.2.840.113554.1.2.2
+const KERBEROS: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x12, 0x01, 0x02, 0x02];
 const NTLM_SIGNATURE: &[u8] = b"NTLMSSP\0";
 
 /// Reads a token of the server; nothing when it is of no kind we know.
@@ -43,6 +47,18 @@ pub(super) fn answer(token: &[u8]) -> Option<Answer<'_>> {
         },
         token: der::find(fields, der::field(2)).and_then(|field| der::open(field, der::OCTET_STRING)),
     })
+}
+
+/// The first token of an exchange in which Kerberos is all there is to choose: a `NegTokenInit` around
+/// the bare `token`.
+pub(super) fn kerberos_alone(token: &[u8]) -> Vec<u8> {
+    let mechanisms = der::wrap(der::SEQUENCE, &der::wrap(der::OBJECT_IDENTIFIER, KERBEROS));
+    let fields = [
+        der::wrap(der::field(0), &mechanisms),
+        der::wrap(der::field(2), &der::wrap(der::OCTET_STRING, token)),
+    ];
+    let init = der::wrap(der::field(0), &der::wrap(der::SEQUENCE, &fields.concat()));
+    der::wrap(der::application(0), &[der::wrap(der::OBJECT_IDENTIFIER, SPNEGO), init].concat())
 }
 
 /// `token` as the library expects it: a bare one in a `NegTokenResp`, another as it is.
@@ -76,7 +92,6 @@ mod tests {
     use crate::auth::krb_message::tests::krb_error;
 
     const REJECTED: [u8; 9] = [0xA1, 0x07, 0x30, 0x05, 0xA0, 0x03, 0x0A, 0x01, 0x02];
-    const KERBEROS: [u8; 11] = [0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x12, 0x01, 0x02, 0x02];
 
     #[test]
     fn a_refusal_is_known_as_one() {
@@ -89,7 +104,8 @@ mod tests {
 
     #[test]
     fn a_bare_token_is_put_into_an_answer() {
-        for bare in [b"NTLMSSP\0rest".to_vec(), der::wrap(der::application(0), &KERBEROS)] {
+        let kerberos = der::wrap(der::OBJECT_IDENTIFIER, KERBEROS);
+        for bare in [b"NTLMSSP\0rest".to_vec(), der::wrap(der::application(0), &kerberos)] {
             assert_eq!(answer(&bare), Some(Answer { state: None, token: Some(&bare) }));
             let wrapped = wrapped(&bare, State::Incomplete);
             assert_eq!(answer(&wrapped), Some(Answer { state: Some(State::Incomplete), token: Some(&bare) }));
@@ -98,10 +114,26 @@ mod tests {
 
     #[test]
     fn a_kerberos_error_is_found_in_a_token() {
-        let framed = [&KERBEROS[..], &[0x03, 0x00], &krb_error(37, None)].concat();
+        let mechanism = der::wrap(der::OBJECT_IDENTIFIER, KERBEROS);
+        let framed = [&mechanism[..], &[0x03, 0x00], &krb_error(37, None)].concat();
         let token = der::wrap(der::application(0), &framed);
         assert_eq!(kerberos_error(&token).map(|error| error.number), Some(37));
         assert_eq!(kerberos_error(&REJECTED), None);
+    }
+
+    #[test]
+    fn kerberos_alone_offers_kerberos_alone() {
+        let token = kerberos_alone(b"ticket");
+        // Put together by hand from RFC 4178 §4.2.1.
+        let expected = [
+            &[0x60, 0x25, 0x06, 0x06][..],
+            SPNEGO,
+            &[0xA0, 0x1B, 0x30, 0x19, 0xA0, 0x0D, 0x30, 0x0B, 0x06, 0x09],
+            KERBEROS,
+            &[0xA2, 0x08, 0x04, 0x06],
+            b"ticket",
+        ];
+        assert_eq!(token, expected.concat());
     }
 
     #[test]

@@ -65,8 +65,11 @@ impl<'a> Making<'a> {
         let Self { get, orders, session, order, id } = self;
         let client = &session.client;
         client.create_job(order).await?;
-        for First { target, scheme, credentials } in credentials {
-            client.set_credentials(id, target, scheme, &credentials).await?;
+        for First { target, scheme, credentials, is_optional } in credentials {
+            let set = client.set_credentials(id, target, scheme, &credentials).await;
+            if !is_optional {
+                set?;
+            }
         }
         for part in parts(orders) {
             let files = part.iter().map(|order| AddFile {

@@ -5,6 +5,7 @@ use bits_client::api::credentials::{Password, SetCredentials};
 use bits_client::api::http_options::Proxy;
 use bits_client::api::job::{Challenge, Job};
 use bits_client::prompt::PromptRequest;
+use bits_client::tickets::has_ticket_cache;
 use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::error::Code;
 use bits_core::http_options::proxy_list;
@@ -32,17 +33,22 @@ pub(super) struct SigningIn<'a> {
 struct Side {
     scheme: Option<AuthScheme>,
     user: Option<String>,
-    first: Option<SetCredentials>,
+    first: Option<First>,
     /// Whether a flag or a URL gave the password: then a refusal is final.
     is_final: bool,
+    /// Whether a flag named the ticket.
+    is_implicit: bool,
     questions: u32,
 }
 
 /// Credentials that are there before the job begins.
+#[derive(Debug)]
 pub(super) struct First {
     pub(super) target: AuthTarget,
     pub(super) scheme: Scheme,
     pub(super) credentials: SetCredentials,
+    /// Whether nobody asked for it, and the job may do without.
+    pub(super) is_optional: bool,
 }
 
 /// What to do after a challenge.
@@ -128,34 +134,46 @@ impl<'a> SigningIn<'a> {
             FromUrls::Taken(credentials) => (true, Some(credentials)),
         };
         let first = sign_in::from_flags(&get.secret, output)?.or(taken);
+        let given = |credentials| First {
+            target: AuthTarget::Server,
+            scheme: sign_in::scheme_for(&get.secret, get.auth),
+            credentials,
+            is_optional: false,
+        };
         let server = Side {
             scheme: get.auth,
             user: get.secret.user.clone(),
             is_final: first.is_some() || is_in_urls,
-            first,
+            is_implicit: get.secret.implicit,
+            first: first.map(given),
             questions: 0,
         };
         let (proxy_name, proxy) = at_the_proxy(get, proxy, output)?;
         let is_proxy_tls = proxy_name.starts_with("https://");
         let mut prepared = Self { output, orders, server, proxy, proxy_name, is_proxy_tls };
         if !prepared.server.is_final {
-            prepared.server.first = prepared.ask_beforehand(get).await?;
+            prepared.server.first = prepared.ask_beforehand(get).await?.map(given);
+            if prepared.server.questions == 0 && has_ticket_cache() {
+                prepared.server.first = Some(First {
+                    target: AuthTarget::Server,
+                    scheme: Scheme::Any,
+                    credentials: SetCredentials::implicit(),
+                    is_optional: true,
+                });
+            }
         }
         if prepared.proxy.user.is_some() && !prepared.proxy.is_final {
             prepared.proxy.questions += 1;
-            prepared.proxy.first = Some(sign_in::ask_or_fail(prepared.question_of_the_proxy()).await?);
+            let answered = sign_in::ask_or_fail(prepared.question_of_the_proxy()).await?;
+            prepared.proxy.first = Some(of_the_proxy(prepared.proxy.scheme, answered));
         }
         Ok(prepared)
     }
 
-    /// The credentials to begin with.
+    /// The credentials to begin with, if there are any. The person's own ticket is one, before anybody
+    /// is asked.
     pub(super) fn take_first(&mut self) -> Vec<First> {
-        let sides = [(AuthTarget::Server, &mut self.server), (AuthTarget::Proxy, &mut self.proxy)];
-        let first = sides.into_iter().filter_map(|(target, side)| {
-            let credentials = side.first.take()?;
-            Some(First { target, scheme: side.scheme.map_or(Scheme::Any, Scheme::One), credentials })
-        });
-        first.collect()
+        [&mut self.server, &mut self.proxy].into_iter().filter_map(|side| side.first.take()).collect()
     }
 
     /// The scheme that credentials for `target` are set for.
@@ -179,7 +197,11 @@ impl<'a> SigningIn<'a> {
             return Ok(Next::GiveUp(basic_alone.to_owned()));
         }
         if side.is_final {
-            return Ok(Next::GiveUp("check user name and password".to_owned()));
+            let hint = match side.is_implicit {
+                true => "the server wants more than a ticket; give --user instead of --implicit",
+                false => "check user name and password",
+            };
+            return Ok(Next::GiveUp(hint.to_owned()));
         }
         if side.questions >= QUESTIONS_MAX {
             return Ok(Next::GiveUp(format!("what was typed was refused {QUESTIONS_MAX} times")));
@@ -273,9 +295,19 @@ fn at_the_proxy(get: &Get, proxy: &mut Option<Proxy>, output: &Output) -> Result
         first = Some(SetCredentials { user: user.clone(), password });
     }
     let is_final = first.is_some() || is_in_url;
-    let side =
-        Side { scheme: flags.proxy_auth, user: flags.proxy_user.clone(), first, is_final, questions: 0 };
+    let side = Side {
+        scheme: flags.proxy_auth,
+        user: flags.proxy_user.clone(),
+        first: first.map(|credentials| of_the_proxy(flags.proxy_auth, credentials)),
+        is_final,
+        ..Side::default()
+    };
     Ok((name, side))
+}
+
+fn of_the_proxy(scheme: Option<AuthScheme>, credentials: SetCredentials) -> First {
+    let scheme = scheme.map_or(Scheme::Any, Scheme::One);
+    First { target: AuthTarget::Proxy, scheme, credentials, is_optional: false }
 }
 
 fn number(code: &str) -> Option<Code> {
@@ -302,7 +334,10 @@ mod tests {
         let mut signing_in = SigningIn {
             output: &output,
             orders: &orders,
-            server: side(get.auth, orders[0].has_user_info),
+            server: Side {
+                is_implicit: get.secret.implicit,
+                ..side(get.auth, orders[0].has_user_info || get.secret.implicit)
+            },
             proxy: side(get.proxy_secret.proxy_auth, get.proxy_secret.proxy_password_file.is_some()),
             proxy_name: String::new(),
             is_proxy_tls: false,
@@ -326,6 +361,7 @@ mod tests {
     async fn nobody_is_asked_where_an_answer_would_not_help() {
         for (url, flags, schemes, questions, expected) in [
             ("http://anna:p@h/f", &["-q"][..], &["negotiate"][..], 0, "check user name and password"),
+            ("http://h/f", &["-q", "--implicit"], &["ntlm"], 0, "the server wants more than a ticket"),
             ("http://h/f", &["-q"], &["negotiate"], 3, "what was typed was refused 3 times"),
             ("http://h/f", &["-q"], &["basic"], 0, "the server takes Basic alone"),
             ("http://anna:p@h/f", &["-q"], &["basic"], 0, "the server takes Basic alone"),

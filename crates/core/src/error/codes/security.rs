@@ -47,8 +47,8 @@ pub(super) const SECURITY: &[Row] = table! {
         "The credentials are of a form that cannot be used on this machine.",
         "Type the user name and password themselves, not a reference that Windows made.";
     0x8009_030E, SEC_E_NO_CREDENTIALS, Never:
-        "There are no credentials to sign in with.",
-        "Run `bits credentials set JOB --prompt`, then `bits resume JOB`.";
+        "There are no credentials to sign in with: no Kerberos ticket, or one that has expired.",
+        "Run `kinit`, and the job goes on; or `bits credentials set JOB --prompt`, then `bits resume JOB`.";
     0x8009_030F, SEC_E_MESSAGE_ALTERED, Never:
         "A message was changed on its way.",
         "Do not trust this network until you know why; try from another one.";

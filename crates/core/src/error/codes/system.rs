@@ -65,8 +65,8 @@ pub(super) const SYSTEM: &[Row] = table! {
         "The job has changed since it was last read.",
         "Read it again with `bits show JOB`, and repeat the change if it is still wanted.";
     1312, ERROR_NO_SUCH_LOGON_SESSION, Never:
-        "Credentials are needed, but there is nobody to ask: no terminal is there.",
-        "Run the command in a terminal, or give `--password-file F` or `--password-stdin`.";
+        "Credentials are needed, but nobody can be asked: no terminal, no display, no askpass program.",
+        "Run the command in a terminal, name a way to ask in `BITS_PROMPT`, or give `--password-file F`.";
     1315, ERROR_INVALID_ACCOUNT_NAME, Never:
         "This is not a user name in any known form.",
         "Write DOMAIN\\user, user@realm, or the bare name.";

@@ -9,11 +9,14 @@ use crate::auth::select::{Method, PassedOver};
 impl Authenticator {
     /// Puts `method` aside and lets another be tried, unless its failure forbids that.
     pub(super) fn go_on_without(&mut self, method: Method, fault: Fault) -> Result<(), AuthFailure> {
-        if !fault.class.leaves_the_secret_unjudged() {
+        let is_optional = self.is_optional(method);
+        if !fault.class.leaves_the_secret_unjudged() && !is_optional {
             return Err(self.give_up(method, fault));
         }
         self.notes.push(format!("{}: {}", method.name(), fault.message));
         self.failed.push((method, fault.class));
+        let class = if is_optional { FailureClass::NoCandidate } else { fault.class };
+        let fault = Fault { class, ..fault };
         if method == Method::Kerberos {
             self.kerberos = KerberosHere::Unknown;
         }
@@ -22,6 +25,13 @@ impl Authenticator {
             _ => self.reason = Some(fault),
         }
         Ok(())
+    }
+
+    /// Whether `method` uses a ticket that was to be used if there is one. Where it cannot be, the job
+    /// is where it would be had nobody thought of tickets: a credential less, and nothing to wait for.
+    fn is_optional(&self, method: Method) -> bool {
+        let mut ours = self.credentials.iter().filter(|credential| credential.scheme == method.scheme());
+        ours.any(|credential| credential.is_implicit() && !credential.scheme_is_explicit)
     }
 
     /// Ends the attempt because of `fault` in `method`. When another method had failed before for

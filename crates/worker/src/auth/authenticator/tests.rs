@@ -84,12 +84,17 @@ fn stored(words: &str) -> Vec<Credential> {
         .split_whitespace()
         .map(|word| Credential {
             target: AuthTarget::Server,
-            scheme: AuthScheme::named(word.trim_end_matches('!')).unwrap(),
+            scheme: AuthScheme::named(word.trim_end_matches(['!', '?'])).unwrap(),
             scheme_is_explicit: word.ends_with('!'),
-            user: "alice".to_owned(),
-            password: Secret::new("sentinel-password".to_owned()),
+            user: unless(word, "alice"),
+            password: Secret::new(unless(word, "sentinel-password")),
         })
         .collect()
+}
+
+/// Nothing for `negotiate?`, which is implicit.
+fn unless(word: &str, text: &str) -> String {
+    if word.contains('?') { String::new() } else { text.to_owned() }
 }
 
 struct Setting {
@@ -866,4 +871,67 @@ async fn a_digest_that_needs_the_body_is_refused_in_words() {
          PUT / -> failed Config 0x80190191",
     )
     .await;
+}
+
+/// How an attempt with these credentials ends when Kerberos fails so and the server offers this.
+async fn fails(stored: &'static str, kerberos: FailureClass, offered: &str) -> AuthFailure {
+    let mut ours = authenticator(&Setting { stored, kerberos_fails: Some(kerberos), ..TLS });
+    ours.authorization("GET", "/").unwrap();
+    ours.challenged(&[offered]).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_job_that_was_given_the_owners_ticket_waits_for_one() {
+    let failure = fails("negotiate?!", FailureClass::NoTicket, "Negotiate, NTLM").await;
+    assert_eq!((failure.code, failure.transient), (Code(0x8009_030E), true));
+    assert_eq!(failure.message, "NoTicket in the script");
+    assert!(failure.class.asks_for_credentials() && !failure.refused_proof);
+}
+
+#[tokio::test]
+async fn a_ticket_that_was_to_be_used_if_there_is_one_is_not_waited_for() {
+    use FailureClass::*;
+    for class in [NoTicket, NoAuthority, Target, Account, Config, Skew] {
+        let failure = fails("negotiate?", class, "Negotiate, Basic realm=x").await;
+        assert_eq!((failure.class, failure.code), (NoCandidate, Code::HTTP_UNAUTHORIZED), "{class:?}");
+        assert!(!failure.transient && failure.class.asks_for_credentials());
+        let expected =
+            format!("{class:?} in the script; host.test asks for basic, for which no credentials are set");
+        assert_eq!(failure.message, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_ticket_that_was_to_be_used_if_there_is_one_leaves_the_question_open() {
+    let mut ours = authenticator(&Setting { stored: "negotiate?", ..TLS });
+    ours.authorization("GET", "/").unwrap();
+    ours.challenged(&["Negotiate"]).await.unwrap();
+    assert_eq!(shown(ours.authorization("GET", "/").unwrap()), "negotiate Kerberos1");
+    let failure = ours.challenged(&["Negotiate"]).await.unwrap_err();
+    assert_eq!((failure.class, failure.code), (FailureClass::NoCandidate, Code::HTTP_UNAUTHORIZED));
+}
+
+#[tokio::test]
+async fn an_implicit_credential_for_the_proxy_serves_a_server_that_has_none() {
+    for (server, proxy, expected) in [
+        ("", "negotiate?", "negotiate Kerberos1"),
+        ("negotiate?", "", "negotiate Kerberos1"),
+        ("", "negotiate", "nothing"),
+        ("digest", "negotiate?", "nothing"),
+    ] {
+        let mut credentials = stored(server);
+        let for_proxy = stored(proxy).into_iter();
+        credentials
+            .extend(for_proxy.map(|credential| Credential { target: AuthTarget::Proxy, ..credential }));
+        let origin = Origin { tls: true, host: "host.test".to_owned(), port: 443 };
+        let script = Box::new(Script::default());
+        let policy = Policy::default();
+        let mut ours =
+            Authenticator::with_mechanisms(AuthTarget::Server, origin, credentials, policy, script);
+        let sent = match ours.challenged(&["Negotiate"]).await {
+            Ok(_) => shown(ours.authorization("GET", "/").unwrap()),
+            Err(_) => "nothing".to_owned(),
+        };
+        assert_eq!(sent, expected, "{server} / {proxy}");
+    }
 }
