@@ -166,6 +166,10 @@ pub enum Event {
     /// One more file is whole.
     FileTransferred(Attempt),
     Failed(Attempt, JobError),
+    /// Credentials are missing or were refused, and a person is asked for others.
+    Challenged(Attempt, JobError),
+    /// Nobody has given the credentials that a person was asked for.
+    Unanswered,
     FilesTransferred(Attempt),
     /// All files that were whole are under their final names.
     FilesFinalized,
@@ -298,6 +302,12 @@ impl Job {
             (Connecting | Transferring, Failed(attempt, error)) if attempt == self.attempt => {
                 self.fail(error, now);
             }
+            (Connecting | Transferring, Challenged(attempt, error)) if attempt == self.attempt => {
+                self.error_count += 1;
+                self.error = Some(error);
+                self.enter(Queued);
+            }
+            (Queued, Unanswered) => self.enter(Error),
 
             (TransientError { .. }, TimePassed) if self.is_out_of_patience(now) => self.enter(Error),
             (TransientError { retry_at }, TimePassed) if retry_at <= now => self.enter(Queued),
@@ -318,8 +328,9 @@ impl Job {
             // An event of an attempt that is over, or of no use in this state.
             (
                 _,
-                Granted | Connected(_) | Advanced(_) | FileTransferred(_) | Failed(..) | FilesTransferred(_)
-                | FilesFinalized | NotFinalized(_) | FilesDiscarded | TimePassed,
+                Granted | Connected(_) | Advanced(_) | FileTransferred(_) | Failed(..) | Challenged(..)
+                | Unanswered | FilesTransferred(_) | FilesFinalized | NotFinalized(_) | FilesDiscarded
+                | TimePassed,
             ) => return effects,
         }
         self.times.modified = now;

@@ -25,7 +25,7 @@ impl IntoResponse for Refused {
 
 fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
-        Refusal::NotFound { .. } => StatusCode::NOT_FOUND,
+        Refusal::NotFound { .. } | Refusal::NoSuchQuestion => StatusCode::NOT_FOUND,
         Refusal::AccessDenied { .. } | Refusal::OtherUser { .. } | Refusal::IdTaken { .. } => {
             StatusCode::FORBIDDEN
         }

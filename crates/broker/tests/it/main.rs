@@ -2,4 +2,5 @@
 //! test, and requests as they come from the socket.
 
 mod api;
+mod challenges;
 mod world;

@@ -12,12 +12,15 @@ use bits_broker::http::{Api, Identity, Socket, router};
 use bits_broker::vault::Vault;
 use bits_broker::workers::Workers;
 use bits_core::access::{Audience, Caller};
+use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::error::{Challenge, Code, ErrorContext, JobError};
+use bits_core::file::FileIndex;
 use bits_core::job::Owner;
 use bits_core::ports::{KeyChange, KeySource, KeyStanding, Seal, SealError};
 use bits_core::queue::{Limits, Report};
 use bits_core::time::Timestamp;
 use bits_store::memory::MemoryStore;
-use bits_worker::link::{self, CheckTicket, DestinationRefusal, FromWorker, ToWorker};
+use bits_worker::link::{self, Assignment, CheckTicket, DestinationRefusal, FromWorker, ToWorker};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -161,7 +164,8 @@ pub(crate) fn request(method: Method, path: &str, body: Option<Value>) -> Reques
     }
 }
 
-/// A worker that lets every destination pass but those in `/missing`, and closes what it is told to.
+/// A worker that lets every destination pass but those in `/missing`, closes what it is told to, and
+/// knows one server that asks for a password.
 async fn play_the_worker(mut end: link::WorkerEnd) {
     while let Some(message) = end.from_broker.recv().await {
         let answer = match message {
@@ -175,12 +179,42 @@ async fn play_the_worker(mut end: link::WorkerEnd) {
             ToWorker::Discard { job, .. } => {
                 FromWorker::Report { job, report: Report::Discarded { leftover: None } }
             }
-            ToWorker::Begin(_) | ToWorker::Stop { .. } | ToWorker::Recorded { .. } => continue,
+            ToWorker::Begin(assignment) => match begin(&assignment) {
+                Some(report) => FromWorker::Report { job: assignment.job, report },
+                None => continue,
+            },
+            ToWorker::Stop { .. } | ToWorker::Recorded { .. } => continue,
         };
         if end.to_broker.send(answer).is_err() {
             return;
         }
     }
+}
+
+/// `locked.test` lets in whoever has the password `right`; no other server says anything.
+fn begin(assignment: &Assignment) -> Option<Report> {
+    let attempt = assignment.attempt;
+    assignment.files.iter().find(|file| file.remote_name.authority() == "locked.test")?;
+    if assignment.credentials.iter().any(|credential| credential.password.expose() == "right") {
+        return Some(Report::Connected { attempt });
+    }
+    let challenge = Challenge {
+        target: AuthTarget::Server,
+        host: "locked.test".to_owned(),
+        realm: Some("the office".to_owned()),
+        schemes: vec![AuthScheme::Digest],
+        refused: !assignment.credentials.is_empty(),
+    };
+    let error = JobError {
+        code: Code::HTTP_UNAUTHORIZED,
+        context: ErrorContext::RemoteFile,
+        transient: false,
+        message: "locked.test asks for credentials".to_owned(),
+        file: Some(FileIndex(0)),
+        challenge: Some(challenge),
+        retry_after_seconds: None,
+    };
+    Some(Report::Failed { attempt, error })
 }
 
 fn check(_: CheckTicket, names: &[bits_core::file::LocalName]) -> Result<(), DestinationRefusal> {
