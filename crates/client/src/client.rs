@@ -114,6 +114,14 @@ impl Client {
         self.ask(request("about", &[]), Again::Yes).await?.read()
     }
 
+    /// The same, of a service that runs: none is started for it.
+    pub async fn about_if_running(&self) -> Result<About, Error> {
+        let stream = self.door.enter(IfAbsent::Fail).await?;
+        within_patience("about", async { request("about", &[]).send(stream).await?.whole().await })
+            .await?
+            .read()
+    }
+
     /// The settings in force, and where each came from.
     pub async fn settings(&self) -> Result<SettingList, Error> {
         self.ask(request("settings", &[]), Again::Yes).await?.read()

@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use bits_client::api::file::{AddFile, AddFiles};
+use bits_core::credentials::AuthTarget;
 use bits_core::remote_name::RemoteName;
 
 use super::Context;
 use crate::arguments::Add;
 use crate::destination::{DestinationError, Here, absolute};
 use crate::exit::Failure;
+use crate::kept::Kept;
 
 pub(super) async fn run(add: Add, context: &Context<'_>) -> Result<(), Failure> {
     // Looked at here for the sake of a quick answer; the service looks again.
@@ -17,11 +19,19 @@ pub(super) async fn run(add: Add, context: &Context<'_>) -> Result<(), Failure> 
     let here = Here { folder: folder.as_deref(), is_folder: &Path::is_dir, creates_folders: add.create_dirs };
     let local_name = absolute(&add.path, &here)?;
 
+    let found = match &add.credential {
+        Some(name) => Some(Kept::open().await?.named(name, None).await?),
+        None => None,
+    };
     let session = context.session().await?;
     let id = session.find_id(&add.job).await?;
     let file = AddFile { remote_name: add.url, local_name, no_clobber: add.no_clobber };
     let files = AddFiles { files: vec![file], create_folders: add.create_dirs };
     let job = session.client.add_files(id, &files).await?;
+    if let Some(found) = found {
+        let scheme = found.scheme_or(None);
+        session.client.set_credentials(id, AuthTarget::Server, scheme, &found.credentials).await?;
+    }
     if context.output.is_json() {
         return context.output.result_json(&job);
     }

@@ -39,8 +39,9 @@ pub(super) async fn run(get: Get, context: &Context<'_>) -> Result<(), Failure> 
     let making = Making::new(&get, &orders, &session);
     let id = making.id();
     let credentials = signing_in.take_first();
+    let attends = !get.detach && signing_in.deals_with_challenges();
     let made = tokio::select! {
-        made = making.make(credentials, signing_in.scheme()) => made,
+        made = making.make(credentials, signing_in.first_scheme(), attends) => made,
         _ = interrupts.recv() => Err(Failure::StoppedMaking),
     };
     let (events, job) = match made {

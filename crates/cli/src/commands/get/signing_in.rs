@@ -4,14 +4,14 @@ use bits_client::Scheme;
 use bits_client::api::credentials::{Password, SetCredentials};
 use bits_client::api::job::{Challenge, Job};
 use bits_core::credentials::AuthScheme;
-use bits_core::error::Code;
 use bits_core::remote_name::{RemoteName, UserInfo};
 
 use crate::arguments::Get;
 use crate::destination::{DestinationError, Order};
-use crate::exit::{Failure, WITHOUT_TERMINAL};
+use crate::exit::{Failure, WITHOUT_TERMINAL, number};
+use crate::kept::{Kept, from_netrc};
 use crate::output::Output;
-use crate::sign_in::{self, Answer};
+use crate::sign_in::{self, Answer, Typed};
 
 /// The credentials of one command.
 pub(super) struct SigningIn<'a> {
@@ -20,9 +20,22 @@ pub(super) struct SigningIn<'a> {
     scheme: Option<AuthScheme>,
     user: Option<String>,
     first: Option<SetCredentials>,
+    /// What the saved credentials are for that a flag names.
+    first_scheme: Option<AuthScheme>,
     /// Whether a flag or a URL gave the password: then a refusal is final.
     is_final: bool,
     questions: u32,
+    /// Whether a flag says to save what is typed.
+    saves: bool,
+    /// What the person wants saved when it has proved to be good.
+    to_save: Option<ToSave>,
+}
+
+/// Credentials to be saved, and for which host.
+struct ToSave {
+    host: String,
+    scheme: Option<AuthScheme>,
+    credentials: SetCredentials,
 }
 
 /// What to do after a challenge.
@@ -50,7 +63,8 @@ pub(super) fn take_user_info(get: &Get, orders: &mut [Order], output: &Output) -
         return Ok(FromUrls::Nothing);
     }
     let usage = |sentence: &str| Err(Failure::Usage(sentence.to_owned()));
-    if get.secret.user.is_some() || get.secret.prompt {
+    let is_given = get.secret.user.is_some() || get.secret.prompt || get.saved.credential.is_some();
+    if is_given || get.netrc.netrc || get.netrc.netrc_file.is_some() {
         return usage("there is a user in the URL, and another one is to be given; leave one out");
     }
     output.warn(
@@ -105,7 +119,17 @@ impl<'a> SigningIn<'a> {
             FromUrls::Left => (true, None),
             FromUrls::Taken(credentials) => (true, Some(credentials)),
         };
-        let first = sign_in::from_flags(&get.secret, output)?.or(taken);
+        let mut first = sign_in::from_flags(&get.secret, output)?.or(taken);
+        let mut first_scheme = None;
+        if let Some(name) = &get.saved.credential {
+            let found = Kept::open().await?.named(name, get.auth).await?;
+            first_scheme = found.scheme;
+            first = Some(found.credentials);
+        }
+        if first.is_none() {
+            let remotes = orders.iter().map(|order| &order.remote);
+            first = from_netrc(&get.netrc, get.secret.user.as_deref(), remotes, output)?;
+        }
         let mut prepared = Self {
             output,
             orders,
@@ -113,7 +137,10 @@ impl<'a> SigningIn<'a> {
             user: get.secret.user.clone(),
             is_final: first.is_some() || is_in_urls,
             first,
+            first_scheme,
             questions: 0,
+            saves: get.saved.save,
+            to_save: None,
         };
         if !prepared.is_final {
             prepared.first = prepared.ask_beforehand(get).await?;
@@ -129,6 +156,34 @@ impl<'a> SigningIn<'a> {
     /// The scheme that credentials are set for.
     pub(super) fn scheme(&self) -> Scheme {
         self.scheme.map_or(Scheme::Any, Scheme::One)
+    }
+
+    /// The scheme that the first credentials are set for.
+    pub(super) fn first_scheme(&self) -> Scheme {
+        self.scheme.or(self.first_scheme).map_or(Scheme::Any, Scheme::One)
+    }
+
+    /// Whether this command deals with requests for credentials itself, so that no agent is asked:
+    /// it has somebody to ask, or the answer is final.
+    pub(super) fn deals_with_challenges(&self) -> bool {
+        self.is_final || sign_in::can_ask()
+    }
+
+    /// The server has taken what the person typed: it is saved if that is wanted.
+    pub(super) async fn is_accepted(&mut self) {
+        let Some(ToSave { host, scheme, credentials }) = self.to_save.take() else { return };
+        let saved = async {
+            let kept = Kept::open().await?;
+            kept.save(&host, scheme, &credentials).await?;
+            Ok::<_, Failure>(kept.place().to_owned())
+        };
+        match saved.await {
+            Ok(place) => self.output.say(&format!("{host}: the credentials are saved in {place}")),
+            Err(failure) => {
+                self.output.warn("the credentials were not saved");
+                failure.tell(self.output);
+            }
+        }
     }
 
     /// Whether, and with what, to try again after `challenge`, which `job` has met.
@@ -149,9 +204,13 @@ impl<'a> SigningIn<'a> {
             job.error.as_ref().and_then(|error| Some((number(&error.code)?, error.message.as_str())));
         let mut request = sign_in::question_after(challenge, remote, self.scheme, refused);
         request.user_name = self.user.clone();
+        request.save = sign_in::save_box().filter(|_| !self.saves);
         self.questions += 1;
         match sign_in::ask(request).await? {
-            Answer::Given(credentials) => Ok(Next::Try(credentials)),
+            Answer::Given(typed) => {
+                self.note_to_save(&challenge.host, &typed);
+                Ok(Next::Try(typed.credentials))
+            }
             Answer::Nobody(reason) => {
                 self.output.detail(&format!("there is nobody to ask for credentials: {reason}"));
                 Ok(Next::GiveUp(WITHOUT_TERMINAL.to_owned()))
@@ -167,14 +226,33 @@ impl<'a> SigningIn<'a> {
         let mut request = sign_in::question(&self.orders[0].remote, self.scheme);
         request.user_name = self.user.clone();
         self.questions += 1;
+        let host = self.orders[0].remote.authority();
+        let is_one_server = self.orders.iter().all(|order| order.remote.same_origin(&self.orders[0].remote));
+        request.save = sign_in::save_box().filter(|_| is_one_server && !self.saves);
         if is_demanded {
-            return sign_in::ask_or_fail(request).await.map(Some);
+            let typed = sign_in::ask_or_fail(request).await?;
+            self.note_to_save(&host, &typed);
+            return Ok(Some(typed.credentials));
         }
         match sign_in::ask(request).await? {
-            Answer::Given(credentials) => Ok(Some(credentials)),
+            Answer::Given(typed) => {
+                self.note_to_save(&host, &typed);
+                Ok(Some(typed.credentials))
+            }
             // Perhaps the server does not ask after all.
             Answer::Nobody(_) => Ok(None),
         }
+    }
+
+    fn note_to_save(&mut self, host: &str, typed: &Typed) {
+        self.to_save = (typed.save || self.saves).then(|| ToSave {
+            host: host.to_owned(),
+            scheme: self.scheme,
+            credentials: SetCredentials {
+                user: typed.credentials.user.clone(),
+                password: Password(typed.credentials.password.0.duplicate()),
+            },
+        });
     }
 
     /// Where the file comes from that the job's error is about.
@@ -183,10 +261,6 @@ impl<'a> SigningIn<'a> {
         let index = file.and_then(|index| usize::try_from(index).ok()).unwrap_or(0);
         &self.orders.get(index).unwrap_or(&self.orders[0]).remote
     }
-}
-
-fn number(code: &str) -> Option<Code> {
-    u32::from_str_radix(code.strip_prefix("0x")?, 16).ok().map(Code)
 }
 
 #[cfg(test)]
@@ -211,6 +285,9 @@ mod tests {
             scheme: get.auth,
             user: None,
             first: None,
+            first_scheme: None,
+            saves: false,
+            to_save: None,
             is_final: orders[0].has_user_info,
             questions,
         };
