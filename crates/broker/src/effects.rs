@@ -184,19 +184,18 @@ impl EffectRunner for Effects {
     }
 
     fn begin(&mut self, assignment: SealedAssignment) -> Result<(), JobError> {
-        let SealedAssignment { job, owner, attempt, files, credentials, secret_refused, http, environment } =
+        let SealedAssignment { job, owner, attempt, files, secrets, secret_refused, http, environment } =
             assignment;
-        let credentials = credentials.iter().map(|sealed| self.vault.open(job, owner, sealed));
-        let credentials = credentials.collect::<Result<Vec<_>, _>>()?;
+        let opened = self.vault.open(job, owner, &secrets)?;
         let assignment = Assignment {
             job,
             attempt,
             files,
-            credentials,
+            credentials: opened.credentials,
             secret_refused,
             http,
-            secret_headers: Vec::new(),
-            certificate_passphrase: None,
+            secret_headers: opened.headers,
+            certificate_passphrase: opened.certificate_passphrase,
             environment,
         };
         self.workers.tell(ToWorker::Begin(Box::new(assignment)));

@@ -10,6 +10,7 @@ mod events;
 mod files;
 mod jobs;
 mod listener;
+mod properties;
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{get, patch, post, put};
 use bits_api::about::{API_VERSION, About};
 use bits_api::convert;
 use bits_api::settings::SettingList;
@@ -72,14 +73,16 @@ pub fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/v1/about", get(about))
         .route("/v1/settings", get(settings))
-        .route("/v1/jobs", get(jobs::list).post(jobs::create))
-        .route("/v1/jobs/{job}", get(jobs::one).patch(jobs::change))
+        .route("/v1/jobs", get(jobs::list))
+        .route("/v1/jobs/{job}", get(jobs::one))
         .route("/v1/jobs/{job}/resume", post(jobs::resume))
         .route("/v1/jobs/{job}/suspend", post(jobs::suspend))
         .route("/v1/jobs/{job}/complete", post(jobs::complete))
         .route("/v1/jobs/{job}/cancel", post(jobs::cancel))
         .merge(
             Router::new()
+                .route("/v1/jobs", post(jobs::create))
+                .route("/v1/jobs/{job}", patch(jobs::change))
                 .route("/v1/jobs/{job}/files", get(files::list).post(files::add))
                 .route(
                     "/v1/jobs/{job}/credentials/{target}/{scheme}",

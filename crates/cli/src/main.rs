@@ -11,6 +11,7 @@ mod following;
 mod kept;
 mod nearest;
 mod output;
+mod requests;
 mod session;
 mod sign_in;
 mod standing;

@@ -1,12 +1,12 @@
 //! Where a user name and a password come from: flags, or the person at the terminal.
 
 use bits_client::api::credentials::{Password, SetCredentials};
-use bits_client::api::job::Challenge;
+use bits_client::api::job::{Challenge, Job};
 use bits_client::prompt::password_sources::{read_password_file, read_password_stdin};
 use bits_client::prompt::{
     Channel, PromptError, PromptOutcome, PromptRequest, first_channel, prompt_for_credentials,
 };
-use bits_core::credentials::AuthScheme;
+use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::error::Code;
 use bits_core::identity::{Identity, Package};
 use bits_core::remote_name::RemoteName;
@@ -139,11 +139,18 @@ pub(crate) fn question_after(
 
 /// Whether all a server offers is a scheme that may not be used there without being named: Basic
 /// where everybody can listen.
-pub(crate) fn needs_leave(challenge: &Challenge, remote: &RemoteName, scheme: Option<AuthScheme>) -> bool {
+pub(crate) fn needs_leave(challenge: &Challenge, is_tls: bool, scheme: Option<AuthScheme>) -> bool {
     let only_basic = challenge.schemes.iter().all(|word| word == AuthScheme::Basic.name());
-    only_basic && !challenge.schemes.is_empty() && !remote.is_tls() && scheme != Some(AuthScheme::Basic)
+    only_basic && !challenge.schemes.is_empty() && !is_tls && scheme != Some(AuthScheme::Basic)
 }
 
+/// Whether `job` says that its owner's stored credentials may answer the proxy that has sent
+/// `challenge` (`USE_STORED_CREDENTIALS`), and none was refused there yet.
+pub(crate) fn may_use_stored(job: &Job, challenge: &Challenge) -> bool {
+    challenge.target == AuthTarget::Proxy.name() && job.use_stored_credentials.is_some() && !challenge.refused
+}
+
+/// The package of a question about `scheme`.
 pub(crate) fn package(scheme: Option<AuthScheme>) -> Package {
     scheme.map_or(Package::Negotiate, Package::from)
 }
@@ -206,15 +213,15 @@ mod tests {
 
     #[test]
     fn basic_over_plain_http_needs_leave() {
-        let (http, https) = (remote("http://h/f"), remote("https://h/f"));
-        for (remote, schemes, scheme, expected) in [
-            (&http, &["basic"][..], None, true),
-            (&http, &["basic"], Some(AuthScheme::Basic), false),
-            (&http, &["basic", "digest"], None, false),
-            (&https, &["basic"], None, false),
-            (&http, &[], None, false),
+        let (http, https) = (false, true);
+        for (is_tls, schemes, scheme, expected) in [
+            (http, &["basic"][..], None, true),
+            (http, &["basic"], Some(AuthScheme::Basic), false),
+            (http, &["basic", "digest"], None, false),
+            (https, &["basic"], None, false),
+            (http, &[], None, false),
         ] {
-            assert_eq!(needs_leave(&challenge("h", schemes), remote, scheme), expected, "{schemes:?}");
+            assert_eq!(needs_leave(&challenge("h", schemes), is_tls, scheme), expected, "{schemes:?}");
         }
     }
 }

@@ -29,6 +29,8 @@ impl Code {
     pub const NOT_FOUND: Self = Self(0x8020_0001);
     pub const INVALID_STATE: Self = Self(0x8020_0002);
     pub const EMPTY: Self = Self(0x8020_0003);
+    pub const PROXY_LIST_TOO_LARGE: Self = Self(0x8020_0018);
+    pub const PROXY_BYPASS_LIST_TOO_LARGE: Self = Self(0x8020_0019);
     pub const INVALID_SERVER_RESPONSE: Self = Self(0x8020_001B);
     pub const STRING_TOO_LONG: Self = Self(0x8020_0021);
     pub const USER_NAME_TOO_LARGE: Self = Self(0x8020_0025);
@@ -36,7 +38,10 @@ impl Code {
     pub const INVALID_AUTH_TARGET: Self = Self(0x8020_0027);
     pub const INVALID_AUTH_SCHEME: Self = Self(0x8020_0028);
     pub const INVALID_CREDENTIALS: Self = Self(0x8020_0040);
+    pub const READ_ONLY_PROPERTY_AFTER_RESUME: Self = Self(0x8020_0062);
+    pub const USE_STORED_CREDENTIALS_NOT_SUPPORTED: Self = Self(0x8020_0066);
     pub const DATABASE_CORRUPT: Self = Self(0x8020_006C);
+    pub const NOT_SUPPORTED_WITH_CUSTOM_HTTP_METHOD: Self = Self(0x8020_0071);
     pub const ACCESS_DENIED: Self = Self(0x8007_0005);
     pub const FILE_NOT_FOUND: Self = Self(0x8007_0002);
     pub const PATH_NOT_FOUND: Self = Self(0x8007_0003);
@@ -45,6 +50,7 @@ impl Code {
     pub const FILE_EXISTS: Self = Self(0x8007_0050);
     /// `ERROR_REVISION_MISMATCH`: the job has changed since it was read.
     pub const REVISION_MISMATCH: Self = Self(0x8007_051A);
+    pub const NOT_IMPLEMENTED: Self = Self(0x8000_4001);
     pub const UNSPECIFIED: Self = Self(0x8000_4005);
     pub const UNEXPECTED: Self = Self(0x8000_FFFF);
     pub const TIMEOUT: Self = Self(0x8007_2EE2);

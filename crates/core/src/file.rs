@@ -113,6 +113,14 @@ impl File {
             stage: Stage::Waiting,
         }
     }
+
+    /// Forgets what has come of it: it is to be fetched from its beginning.
+    pub fn forget_content(&mut self) {
+        self.size = None;
+        self.validator = None;
+        self.durable = Bytes::ZERO;
+        self.boot = None;
+    }
 }
 
 #[cfg(test)]

@@ -142,6 +142,8 @@ pub struct Job {
     /// The activation that is going on, or the last one.
     pub attempt: Attempt,
     pub times: Times,
+    /// Whether it was ever resumed; some properties are fixed from then on.
+    pub resumed: bool,
     /// Whether partial files of this cancelled job may still lie about.
     pub discard_pending: bool,
 }
@@ -192,8 +194,8 @@ pub enum Effect {
     FinalizeFiles,
     /// Delete all partial files.
     DiscardFiles,
-    /// Wipe the job's credentials: it is over.
-    ForgetCredentials,
+    /// Wipe the job's secrets: it is over.
+    ForgetSecrets,
 }
 
 impl Job {
@@ -213,7 +215,23 @@ impl Job {
             stalled_since: None,
             attempt: Attempt(0),
             times: Times { created: now, modified: now, transfer_completed: None },
+            resumed: false,
             discard_pending: false,
+        }
+    }
+
+    /// Makes one change to the properties.
+    ///
+    /// # Errors
+    /// Those of [`Properties::set`], [`Refusal::ReadOnlyAfterResume`]; nothing has changed then.
+    pub fn set(&mut self, change: PropertyChange) -> Result<(), Refusal> {
+        match change {
+            // To set again what is set is no change.
+            PropertyChange::HttpMethod(method) if method == self.properties.http.method => Ok(()),
+            PropertyChange::HttpMethod(_) if self.resumed => {
+                Err(Refusal::ReadOnlyAfterResume { id: self.id, what: "HTTP method" })
+            }
+            change => self.properties.set(change),
         }
     }
 
@@ -248,7 +266,7 @@ impl Job {
                 self.deactivate(&mut effects);
                 self.enter(Cancelled);
                 self.discard_pending = true;
-                effects.extend([Effect::ForgetCredentials, Effect::DiscardFiles]);
+                effects.extend([Effect::ForgetSecrets, Effect::DiscardFiles]);
             }
             // Not final yet: a file that cannot be put in its place leaves the job where it is,
             // for the owner to complete again.
@@ -257,6 +275,7 @@ impl Job {
                 effects.push(Effect::FinalizeFiles);
             }
         }
+        self.resumed |= command == Resume;
         self.times.modified = now;
         Ok(effects)
     }
@@ -314,7 +333,7 @@ impl Job {
 
             (Suspended | Error | Transferred, FilesFinalized) => {
                 self.enter(Acknowledged);
-                effects.push(Effect::ForgetCredentials);
+                effects.push(Effect::ForgetSecrets);
             }
             // Nobody waits for the answer of a completion that the service does by itself; the
             // error is where its owner will look.
@@ -387,6 +406,7 @@ impl Job {
             self.stalled_since.get_or_insert(now);
         }
         let hopeless = !error.transient
+            || !self.properties.http.method.is_default()
             || self.properties.no_progress_timeout.is_zero()
             || delay > self.properties.no_progress_timeout
             || self.is_out_of_patience(now);

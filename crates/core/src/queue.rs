@@ -12,18 +12,19 @@ mod schedule;
 mod tests;
 mod view;
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::access::{self, Caller};
-use crate::credentials::{AuthScheme, AuthTarget};
+use crate::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use crate::error::JobError;
 use crate::file::{BootId, File, FileIndex, LocalName, Validator};
 use crate::job::{
     self, Attempt, Command, Event, Job, JobId, Owner, Properties, PropertyChange, Revision, State,
 };
-use crate::ports::{CredentialChange, FileChange, SealedCredential};
+use crate::ports::{FileChange, SealedSecret, SecretChange};
 use crate::refusal::Refusal;
 use crate::remote_name::RemoteName;
 use crate::time::Timestamp;
@@ -85,19 +86,21 @@ pub enum Request {
     /// A new job; asking twice with one id makes one job.
     Create {
         id: JobId,
-        properties: Properties,
+        properties: Box<Properties>,
+        secrets: Vec<SecretChange>,
     },
     /// All of them, or none (`bits.md` §1.3, `AddFileSet`).
     AddFiles {
         job: JobId,
         files: Vec<NewFile>,
-        credentials: Vec<SealedCredential>,
+        credentials: Vec<SealedSecret>,
     },
     /// All of them, or none.
     SetProperties {
         job: JobId,
         expected: Option<Revision>,
         changes: Vec<PropertyChange>,
+        secrets: Vec<SecretChange>,
     },
     Command {
         job: JobId,
@@ -105,7 +108,7 @@ pub enum Request {
     },
     SetCredentials {
         job: JobId,
-        credentials: Vec<SealedCredential>,
+        credentials: Vec<SealedSecret>,
     },
     RemoveCredentials {
         job: JobId,
@@ -360,8 +363,11 @@ impl Queue {
     ) {
         let id = request.job();
         let answer = match (request, job) {
-            (Request::Create { id, properties }, None) => {
-                self.put(Job::new(id, Owner(caller.uid), properties, now), now, decision);
+            (Request::Create { id, properties, secrets }, None) => {
+                for secret in secrets {
+                    decision.secret(id, secret);
+                }
+                self.put(Job::new(id, Owner(caller.uid), *properties, now), now, decision);
                 Ok(Answer::Job(id))
             }
             (Request::Create { id, .. }, Some(job)) => {
@@ -393,10 +399,15 @@ impl Queue {
         decision: &mut Decision,
     ) -> Result<Option<Answer>, Refusal> {
         let id = job.id;
-        if matches!(
-            request,
-            Request::Command { .. } | Request::SetCredentials { .. } | Request::RemoveCredentials { .. }
-        ) {
+        let may_help = match &request {
+            Request::Command { .. } | Request::SetCredentials { .. } | Request::RemoveCredentials { .. } => {
+                true
+            }
+            Request::SetProperties { secrets, .. } => !secrets.is_empty(),
+            // An answer is looked after where it is given.
+            Request::Create { .. } | Request::AddFiles { .. } | Request::Answer { .. } => false,
+        };
+        if may_help {
             self.release(id, decision);
             self.no_longer_asked(id, decision);
         }
@@ -429,18 +440,24 @@ impl Queue {
                     decision.file(id, FileChange::Add(added));
                 }
                 for credential in credentials {
-                    decision.credential(id, CredentialChange::Set(credential));
+                    decision.secret(id, SecretChange::Set(credential));
                 }
                 job.times.modified = now;
                 self.put(job, now, decision);
             }
-            Request::SetProperties { expected, changes, .. } => {
+            Request::SetProperties { expected, changes, secrets, .. } => {
                 changeable(&job)?;
                 if let Some(expected) = expected.filter(|expected| *expected != job.revision) {
                     return Err(Refusal::RevisionMismatch { id, is: job.revision, expected });
                 }
                 for change in changes {
-                    job.properties.set(change)?;
+                    job.set(change)?;
+                }
+                if secrets.iter().any(|change| matches!(change, SecretChange::Set(_))) {
+                    job.has_new_credentials();
+                }
+                for secret in secrets {
+                    decision.secret(id, secret);
                 }
                 job.times.modified = now;
                 if completes_by_itself(&job) {
@@ -452,7 +469,7 @@ impl Queue {
                 changeable(&job)?;
                 job.has_new_credentials();
                 for credential in credentials {
-                    decision.credential(id, CredentialChange::Set(credential));
+                    decision.secret(id, SecretChange::Set(credential));
                 }
                 job.times.modified = now;
                 self.put(job, now, decision);
@@ -460,7 +477,8 @@ impl Queue {
             Request::RemoveCredentials { target, schemes, .. } => {
                 changeable(&job)?;
                 for scheme in schemes {
-                    decision.credential(id, CredentialChange::Remove { target, scheme });
+                    let slot = SecretSlot::Credential { target, scheme };
+                    decision.secret(id, SecretChange::Remove(slot));
                 }
                 job.times.modified = now;
                 self.put(job, now, decision);
@@ -576,8 +594,8 @@ impl Queue {
     fn settle(&mut self, job: Job, effects: Vec<job::Effect>, now: Timestamp, decision: &mut Decision) {
         for effect in effects {
             match effect {
-                job::Effect::ForgetCredentials => {
-                    decision.credential(job.id, CredentialChange::RemoveAll);
+                job::Effect::ForgetSecrets => {
+                    decision.secret(job.id, SecretChange::RemoveAll);
                 }
                 job::Effect::Begin(_)
                 | job::Effect::Stop(_)

@@ -3,6 +3,7 @@
 use alloc::string::String;
 
 use crate::error::Code;
+use crate::http_options::PROXY_LIST_UNITS_MAX;
 use crate::job::{JobId, Revision, State};
 
 /// Why a request was not carried out.
@@ -27,6 +28,21 @@ pub enum Refusal {
     InvalidArgument { what: String, wrong: String },
     #[error("the {what} is {units} characters long; {units_max} are the most")]
     StringTooLong { what: &'static str, units: usize, units_max: usize },
+    #[error("the list of proxies is {units} characters long; {PROXY_LIST_UNITS_MAX} are the most")]
+    ProxyListTooLarge { units: usize },
+    #[error(
+        "the list of hosts that need no proxy is {units} characters long; {PROXY_LIST_UNITS_MAX} are the most"
+    )]
+    ProxyBypassListTooLarge { units: usize },
+    /// `E_NOTIMPL`: a value that means nothing here.
+    #[error("{what} {wrong}")]
+    NotImplemented { what: String, wrong: &'static str },
+    #[error("the {what} of the job {id} can be set only before it is resumed for the first time")]
+    ReadOnlyAfterResume { id: JobId, what: &'static str },
+    #[error("the {what} cannot be changed: the job has a method of its own, {method}")]
+    NotWithCustomMethod { what: &'static str, method: String },
+    #[error("stored credentials can be used for a proxy only; set those for the server on the job itself")]
+    StoredServerCredentials,
     #[error("the user name is {units} characters long; 300 are the most")]
     UserNameTooLarge { units: usize },
     #[error("the password is longer than 65,536 characters")]
@@ -75,6 +91,12 @@ impl Refusal {
             Self::AccessDenied { .. } | Self::OtherUser { .. } | Self::IdTaken { .. } => Code::ACCESS_DENIED,
             Self::Ambiguous { .. } | Self::InvalidArgument { .. } => Code::INVALID_ARGUMENT,
             Self::StringTooLong { .. } => Code::STRING_TOO_LONG,
+            Self::ProxyListTooLarge { .. } => Code::PROXY_LIST_TOO_LARGE,
+            Self::ProxyBypassListTooLarge { .. } => Code::PROXY_BYPASS_LIST_TOO_LARGE,
+            Self::NotImplemented { .. } => Code::NOT_IMPLEMENTED,
+            Self::ReadOnlyAfterResume { .. } => Code::READ_ONLY_PROPERTY_AFTER_RESUME,
+            Self::NotWithCustomMethod { .. } => Code::NOT_SUPPORTED_WITH_CUSTOM_HTTP_METHOD,
+            Self::StoredServerCredentials => Code::USE_STORED_CREDENTIALS_NOT_SUPPORTED,
             Self::UserNameTooLarge { .. } => Code::USER_NAME_TOO_LARGE,
             Self::PasswordTooLarge => Code::PASSWORD_TOO_LARGE,
             Self::MarshalledReference => Code::UNKNOWN_CREDENTIALS,

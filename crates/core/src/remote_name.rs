@@ -36,6 +36,13 @@ pub struct UserInfo {
     pub password: Secret,
 }
 
+impl UserInfo {
+    /// Whether both are the same user with the same password.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.user == other.user && self.password == other.password
+    }
+}
+
 /// Why a text is no remote name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RemoteNameError {
@@ -174,7 +181,7 @@ fn without_user_info(text: &str) -> String {
     }
 }
 
-fn percent_decode(text: &str) -> Option<String> {
+pub(crate) fn percent_decode(text: &str) -> Option<String> {
     let mut bytes = alloc::vec::Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

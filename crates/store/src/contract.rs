@@ -3,25 +3,26 @@
 //! That what was written survives a crash is not here; it takes a process that dies.
 //!
 //! Beyond the words of the port: a change to a job or file that is not there is refused, a final
-//! job has no credentials whatever a batch says, a validator with nothing in it is none, a job
-//! that is not there has no files, credentials come in the order of target and scheme, and
-//! unfinished jobs oldest first.
+//! job has no secrets whatever a batch says, a validator with nothing in it is none, a job
+//! that is not there has no files, secrets come in the order of their slots, and unfinished
+//! jobs oldest first.
 
 mod keys;
 mod lists;
 mod samples;
 
-use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::error::{Code, ErrorContext};
 use bits_core::file::{BootId, File, FileIndex, Stage, Validator};
+use bits_core::http_options::HeaderName;
 use bits_core::job::{Job, JobId, Priority, Progress, Revision, State};
 use bits_core::ports::{
-    Batch, CredentialChange, Cursor, FileChange, Filter, JobChange, Page, Store, StoreError,
+    Batch, Cursor, FileChange, Filter, JobChange, Page, SealedSecret, SecretChange, Store, StoreError,
 };
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
 
-use samples::{ALICE, ALL_STATES, file, full_error, full_file, full_job, id, job, sealed};
+use samples::{ALICE, ALL_STATES, file, full_error, full_file, full_job, id, job, other_options, sealed};
 
 /// Checks each clause of the contract on an empty store from `make`.
 ///
@@ -33,7 +34,7 @@ pub fn check(make: &mut dyn FnMut() -> Box<dyn Store>) {
     }
 }
 
-const CLAUSES: [fn(&mut dyn Store); 25] = [
+const CLAUSES: [fn(&mut dyn Store); 26] = [
     a_job_reads_back_as_it_was_written,
     every_word_and_number_reads_back,
     a_change_decided_on_another_revision_is_stale,
@@ -44,7 +45,8 @@ const CLAUSES: [fn(&mut dyn Store); 25] = [
     what_is_durable_never_shrinks,
     a_change_to_what_is_not_there_is_refused,
     credentials_are_one_for_each_target_and_scheme,
-    a_final_job_has_no_credentials,
+    a_secret_header_has_one_value_whatever_the_letter_case_of_its_name,
+    a_final_job_has_no_secrets,
     progress_adds_up_the_files,
     lists::a_list_is_paged_oldest_first,
     lists::a_list_goes_on_after_a_job_that_is_gone,
@@ -81,6 +83,11 @@ fn every_word_and_number_reads_back(store: &mut dyn Store) {
     jobs.extend(Priority::ALL.map(|priority| {
         let mut job = job(0);
         job.properties.priority = priority;
+        job
+    }));
+    jobs.extend(other_options().map(|http| {
+        let mut job = job(0);
+        job.properties.http = http;
         job
     }));
     for context in [
@@ -149,14 +156,14 @@ fn a_refused_batch_leaves_no_trace(store: &mut dyn Store) {
             (id(1), FileChange::Add(file(1))),
             (id(2), FileChange::Add(file(0))),
         ],
-        credentials: vec![(id(2), set(AuthTarget::Server, AuthScheme::Basic, b"b"))],
+        secrets: vec![(id(2), set(AuthTarget::Server, AuthScheme::Basic, b"b"))],
     };
     let mut stale = good.clone();
     stale.jobs.push(JobChange { job: job(3), was: Some(Revision(1)) });
     let mut twice = good.clone();
     twice.files.push((id(1), FileChange::Add(file(1))));
     let mut orphan = good.clone();
-    orphan.credentials.push((id(3), set(AuthTarget::Server, AuthScheme::Basic, b"b")));
+    orphan.secrets.push((id(3), set(AuthTarget::Server, AuthScheme::Basic, b"b")));
     let before = everything(store);
     for (batch, expected) in
         [(stale, Code::REVISION_MISMATCH), (twice, Code::DATABASE_CORRUPT), (orphan, Code::DATABASE_CORRUPT)]
@@ -260,44 +267,74 @@ fn credentials_are_one_for_each_target_and_scheme(store: &mut dyn Store) {
     use AuthTarget::{Proxy, Server};
     add(store, &job(1));
     add(store, &job(2));
-    change_credential(store, id(2), set(Server, Basic, b"other job"));
+    change_secret(store, id(2), set(Server, Basic, b"other job"));
     for (change, expected) in [
         (set(Proxy, Basic, b"1"), vec![sealed(Proxy, Basic, b"1")]),
         (set(Server, Negotiate, b"2"), vec![sealed(Server, Negotiate, b"2"), sealed(Proxy, Basic, b"1")]),
         (set(Server, Negotiate, b""), vec![sealed(Server, Negotiate, b""), sealed(Proxy, Basic, b"1")]),
         (
-            CredentialChange::Remove { target: Server, scheme: Ntlm },
+            SecretChange::Remove(SecretSlot::Credential { target: Server, scheme: Ntlm }),
             vec![sealed(Server, Negotiate, b""), sealed(Proxy, Basic, b"1")],
         ),
-        (CredentialChange::Remove { target: Server, scheme: Negotiate }, vec![sealed(Proxy, Basic, b"1")]),
+        (
+            SecretChange::Remove(SecretSlot::Credential { target: Server, scheme: Negotiate }),
+            vec![sealed(Proxy, Basic, b"1")],
+        ),
         (set(Server, Basic, b"3"), vec![sealed(Server, Basic, b"3"), sealed(Proxy, Basic, b"1")]),
-        (CredentialChange::RemoveAll, vec![]),
-        (CredentialChange::RemoveAll, vec![]),
+        (SecretChange::RemoveAll, vec![]),
+        (SecretChange::RemoveAll, vec![]),
     ] {
-        change_credential(store, id(1), change.clone());
-        assert_eq!(store.credentials(id(1)), Ok(expected), "after {change:?}");
+        change_secret(store, id(1), change.clone());
+        assert_eq!(store.secrets(id(1)), Ok(expected), "after {change:?}");
     }
-    assert_eq!(store.credentials(id(2)), Ok(vec![sealed(Server, Basic, b"other job")]));
-    change_credential(store, id(9), CredentialChange::RemoveAll);
-    assert_eq!(store.credentials(id(9)), Ok(vec![]), "what is not there is removed already");
+    assert_eq!(store.secrets(id(2)), Ok(vec![sealed(Server, Basic, b"other job")]));
+    change_secret(store, id(9), SecretChange::RemoveAll);
+    assert_eq!(store.secrets(id(9)), Ok(vec![]), "what is not there is removed already");
 }
 
-fn a_final_job_has_no_credentials(store: &mut dyn Store) {
+fn a_secret_header_has_one_value_whatever_the_letter_case_of_its_name(store: &mut dyn Store) {
+    let header = |name: &str| SecretSlot::Header(HeaderName::parse(name).expect("a name"));
+    let secret = |slot, record: &[u8]| SealedSecret { slot, record: record.to_vec() };
+    let credential = || sealed(AuthTarget::Server, AuthScheme::Basic, b"1");
+    let passphrase = || secret(SecretSlot::CertificatePassphrase, b"5");
+    add(store, &job(1));
+    for given in [
+        passphrase(),
+        secret(header("Cookie"), b"4"),
+        secret(header("AUTHORIZATION"), b"2"),
+        credential(),
+        secret(header("Authorization"), b"3"),
+    ] {
+        change_secret(store, id(1), SecretChange::Set(given));
+    }
+    let kept = store.secrets(id(1)).expect("secrets");
+    let cookie = || secret(header("cookie"), b"4");
+    assert_eq!(kept, [credential(), secret(header("Authorization"), b"3"), cookie(), passphrase()]);
+    let SecretSlot::Header(name) = &kept[1].slot else { panic!("a header") };
+    assert_eq!(name.as_str(), "Authorization", "as it was written last");
+    change_secret(store, id(1), SecretChange::Remove(header("authorization")));
+    assert_eq!(store.secrets(id(1)), Ok(vec![credential(), cookie(), passphrase()]));
+    change_secret(store, id(1), SecretChange::RemoveHeaders);
+    assert_eq!(store.secrets(id(1)), Ok(vec![credential(), passphrase()]));
+    change_secret(store, id(9), SecretChange::RemoveHeaders);
+}
+
+fn a_final_job_has_no_secrets(store: &mut dyn Store) {
     let secret = || set(AuthTarget::Server, AuthScheme::Basic, b"secret");
     for (number, state) in (1..).zip(ALL_STATES) {
         add(store, &job(number));
-        change_credential(store, id(number), secret());
+        change_secret(store, id(number), secret());
         let batch = Batch {
             jobs: vec![JobChange {
                 job: Job { revision: Revision(2), state, ..job(number) },
                 was: Some(Revision(1)),
             }],
-            credentials: vec![(id(number), set(AuthTarget::Proxy, AuthScheme::Ntlm, b"late"))],
+            secrets: vec![(id(number), set(AuthTarget::Proxy, AuthScheme::Ntlm, b"late"))],
             ..Batch::default()
         };
         assert_eq!(store.commit(&batch), Ok(()));
-        change_credential(store, id(number), set(AuthTarget::Server, AuthScheme::Digest, b"later"));
-        let kept = store.credentials(id(number)).expect("credentials").len();
+        change_secret(store, id(number), set(AuthTarget::Server, AuthScheme::Digest, b"later"));
+        let kept = store.secrets(id(number)).expect("credentials").len();
         assert_eq!(kept, if state.is_final() { 0 } else { 3 }, "{state:?}");
     }
 }
@@ -410,8 +447,8 @@ fn live() -> Filter {
     Filter { owner: ALICE, state: None, called: None }
 }
 
-fn set(target: AuthTarget, scheme: AuthScheme, record: &[u8]) -> CredentialChange {
-    CredentialChange::Set(sealed(target, scheme, record))
+fn set(target: AuthTarget, scheme: AuthScheme, record: &[u8]) -> SecretChange {
+    SecretChange::Set(sealed(target, scheme, record))
 }
 
 #[track_caller]
@@ -442,8 +479,8 @@ fn change_file(store: &mut dyn Store, job: JobId, change: FileChange) {
 }
 
 #[track_caller]
-fn change_credential(store: &mut dyn Store, job: JobId, change: CredentialChange) {
-    let batch = Batch { credentials: vec![(job, change)], ..Batch::default() };
+fn change_secret(store: &mut dyn Store, job: JobId, change: SecretChange) {
+    let batch = Batch { secrets: vec![(job, change)], ..Batch::default() };
     assert_eq!(store.commit(&batch), Ok(()), "{batch:?}");
 }
 
@@ -468,12 +505,8 @@ fn everything(store: &mut dyn Store) -> String {
         format!("{:?} {:?} {:?}", store.counts(ALICE), list(store, &live(), None, 99), unfinished(store));
     for job in (0..10).map(id) {
         let files = store.files(job, FileIndex(0), 99);
-        said += &format!(
-            "\n{:?} {files:?} {:?} {:?}",
-            store.job(job),
-            store.progress(job),
-            store.credentials(job)
-        );
+        said +=
+            &format!("\n{:?} {files:?} {:?} {:?}", store.job(job), store.progress(job), store.secrets(job));
     }
     said
 }

@@ -8,17 +8,17 @@
 //! longer, and no clock goes further. Durations are kept in whole milliseconds, rounded up, so
 //! that none becomes zero, which means something else.
 
+mod http_options;
+
 use std::fmt::Display;
 use std::time::Duration;
 
-use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::error::{Challenge, Code, ErrorContext, JobError};
 use bits_core::file::{BootId, File, FileIndex, LocalName, Stage, Validator};
-use bits_core::http_options::HttpOptions;
-use bits_core::job::{
-    Attempt, Environment, Job, JobId, Owner, Priority, Progress, Properties, Revision, State, Times,
-};
-use bits_core::ports::{KeySource, SealedCredential, StateName, StoreError};
+use bits_core::http_options::HeaderName;
+use bits_core::job::{Attempt, Job, JobId, Owner, Priority, Progress, Properties, Revision, State, Times};
+use bits_core::ports::{KeySource, SealedSecret, StateName, StoreError};
 use bits_core::remote_name::RemoteName;
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
@@ -28,7 +28,11 @@ use rusqlite::types::{FromSql, Value};
 /// The columns of a job, in the order [`job_values`] writes and [`job`] reads them.
 pub(crate) const JOB_COLUMNS: &str = "id, revision, owner, state, retry_at, \
      display_name, description, priority, minimum_retry_delay, no_progress_timeout, complete_when_done, \
-     krb5_config, umask, files_total, files_transferred, \
+     http_method, headers, headers_write_only, security_flags, \
+     certificate_path, certificate_key, certificate_fingerprint, certificate_subject, \
+     proxy_usage, proxy_list, proxy_bypass, stored_proxy_credentials, no_ntlm, service_name, \
+     krb5_config, umask, krb5_ccname, env_http_proxy, env_https_proxy, env_all_proxy, env_no_proxy, \
+     resumed, files_total, files_transferred, \
      error_code, error_context, error_transient, error_message, error_file, error_retry_after, \
      challenge_target, challenge_host, challenge_realm, challenge_schemes, challenge_refused, \
      error_count, failures_in_a_row, stalled_since, attempt, created, modified, transfer_completed, \
@@ -42,8 +46,8 @@ pub(crate) const PROGRESS_COLUMNS: &str = "sum_files, sum_whole, sum_unsized, \
 pub(crate) const FILE_COLUMNS: &str =
     "place, remote_name, local_name, no_clobber, size, etag, last_modified, durable, boot, stage";
 
-/// The columns [`credential`] reads.
-pub(crate) const CREDENTIAL_COLUMNS: &str = "target, scheme, record";
+/// The columns [`secret`] reads.
+pub(crate) const SECRET_COLUMNS: &str = "slot, record";
 
 /// Reads a job, and how far its files have come, from [`JOB_COLUMNS`] and [`PROGRESS_COLUMNS`].
 pub(crate) fn job_and_progress(row: &Row<'_>) -> Result<(Job, Progress), StoreError> {
@@ -68,13 +72,10 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
             minimum_retry_delay: columns.amount_if_any()?.map(Duration::from_millis),
             no_progress_timeout: Duration::from_millis(columns.amount()?),
             complete_when_done: columns.next()?,
-            http: HttpOptions::default(),
-            environment: Environment {
-                krb5_config: columns.next()?,
-                umask: columns.next()?,
-                ..Environment::default()
-            },
+            http: http_options::options(columns)?,
+            environment: http_options::environment(columns)?,
         },
+        resumed: columns.next()?,
         files_total: columns.next()?,
         files_transferred: columns.next()?,
         error: error(columns)?,
@@ -107,6 +108,7 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         stalled_since,
         attempt,
         times,
+        resumed,
         discard_pending,
     } = job;
     let Properties {
@@ -116,8 +118,8 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         minimum_retry_delay,
         no_progress_timeout,
         complete_when_done,
-        http: _,
-        environment: Environment { krb5_config, umask, .. },
+        http,
+        environment,
     } = properties;
     let Times { created, modified, transfer_completed } = times;
     let retry_at = match state {
@@ -136,11 +138,10 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         minimum_retry_delay.map(milliseconds).into(),
         milliseconds(*no_progress_timeout).into(),
         (*complete_when_done).into(),
-        krb5_config.clone().into(),
-        (*umask).into(),
-        (*files_total).into(),
-        (*files_transferred).into(),
     ];
+    values.extend(http_options::option_values(http));
+    values.extend(http_options::environment_values(environment));
+    values.extend([(*resumed).into(), (*files_total).into(), (*files_transferred).into()]);
     values.extend(error_values(error.as_ref()));
     values.extend([
         (*error_count).into(),
@@ -217,14 +218,46 @@ pub(crate) fn some_validator(validator: Validator) -> Option<Validator> {
     (!validator.is_empty()).then_some(validator)
 }
 
-/// Reads a credential from [`CREDENTIAL_COLUMNS`].
-pub(crate) fn credential(row: &Row<'_>) -> Result<SealedCredential, StoreError> {
+/// Reads a secret from [`SECRET_COLUMNS`].
+pub(crate) fn secret(row: &Row<'_>) -> Result<SealedSecret, StoreError> {
     let mut columns = Columns::of(row);
-    Ok(SealedCredential {
-        target: columns.known("authentication target", target)?,
-        scheme: columns.known("authentication scheme", scheme)?,
+    Ok(SealedSecret {
+        slot: {
+            let word: String = columns.next()?;
+            slot(&word).ok_or_else(|| meaningless("kind of secret", word))?
+        },
         record: columns.next()?,
     })
+}
+
+/// A slot as it is kept.
+pub(crate) fn slot_word(slot: &SecretSlot) -> String {
+    match slot {
+        SecretSlot::Credential { target, scheme } => {
+            format!("{CREDENTIAL}{}:{}", target_number(*target), scheme_number(*scheme))
+        }
+        SecretSlot::Header(name) => format!("{HEADER}{}", name.as_str()),
+        SecretSlot::CertificatePassphrase => PASSPHRASE.to_owned(),
+    }
+}
+
+/// What the slots of all headers begin with; the next slot there could be begins with
+/// [`AFTER_HEADERS`].
+pub(crate) const HEADER: &str = "header:";
+pub(crate) const AFTER_HEADERS: &str = "header;";
+const CREDENTIAL: &str = "credential:";
+const PASSPHRASE: &str = "passphrase";
+
+fn slot(word: &str) -> Option<SecretSlot> {
+    if word == PASSPHRASE {
+        return Some(SecretSlot::CertificatePassphrase);
+    }
+    if let Some(name) = word.strip_prefix(HEADER) {
+        return HeaderName::parse(name).ok().map(SecretSlot::Header);
+    }
+    let (target_word, scheme_word) = word.strip_prefix(CREDENTIAL)?.split_once(':')?;
+    let target = target(target_word.parse().ok()?)?;
+    Some(SecretSlot::Credential { target, scheme: scheme(scheme_word.parse().ok()?)? })
 }
 
 /// Reads a state and a count.
@@ -277,7 +310,7 @@ pub(crate) fn key_source(word: &str) -> Option<KeySource> {
 }
 
 /// The number BITS gives it (`bits.md` §2.4).
-pub(crate) fn target_number(target: AuthTarget) -> u32 {
+fn target_number(target: AuthTarget) -> u32 {
     match target {
         AuthTarget::Server => 1,
         AuthTarget::Proxy => 2,
@@ -285,7 +318,7 @@ pub(crate) fn target_number(target: AuthTarget) -> u32 {
 }
 
 /// The number BITS gives it (`bits.md` §2.4).
-pub(crate) fn scheme_number(scheme: AuthScheme) -> u32 {
+fn scheme_number(scheme: AuthScheme) -> u32 {
     match scheme {
         AuthScheme::Basic => 1,
         AuthScheme::Digest => 2,

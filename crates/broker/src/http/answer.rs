@@ -33,11 +33,17 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::InvalidState { .. }
         | Refusal::NotFinalized { .. }
         | Refusal::NoKey { .. }
-        | Refusal::KeyNotChanged { .. } => StatusCode::CONFLICT,
+        | Refusal::KeyNotChanged { .. }
+        | Refusal::ReadOnlyAfterResume { .. }
+        | Refusal::NotWithCustomMethod { .. } => StatusCode::CONFLICT,
         Refusal::RevisionMismatch { .. } => StatusCode::PRECONDITION_FAILED,
         Refusal::InvalidArgument { .. }
         | Refusal::Ambiguous { .. }
         | Refusal::StringTooLong { .. }
+        | Refusal::ProxyListTooLarge { .. }
+        | Refusal::ProxyBypassListTooLarge { .. }
+        | Refusal::NotImplemented { .. }
+        | Refusal::StoredServerCredentials
         | Refusal::UserNameTooLarge { .. }
         | Refusal::PasswordTooLarge
         | Refusal::MarshalledReference

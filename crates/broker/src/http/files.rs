@@ -49,7 +49,7 @@ pub(super) async fn add(
 ) -> Result<Response, Refused> {
     // Whose job it is and what it is for is known before anything is looked at.
     let answer = api.engine.query(caller, Query::Job(job)).await?;
-    let engine::Response::JobWithCredentials { view, .. } = answer else {
+    let engine::Response::JobWithSecrets { view, .. } = answer else {
         unreachable!("a job is answered with a job")
     };
     if body.files.is_empty() {

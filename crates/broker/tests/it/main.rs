@@ -3,4 +3,5 @@
 
 mod api;
 mod challenges;
+mod http_options;
 mod world;

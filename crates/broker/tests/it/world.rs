@@ -61,6 +61,7 @@ impl Clock for StandingClock {
 
 pub(crate) struct World {
     router: Router,
+    begun: tokio::sync::Mutex<tokio::sync::mpsc::UnboundedReceiver<Box<Assignment>>>,
 }
 
 /// An answer.
@@ -85,7 +86,8 @@ impl World {
     pub(crate) fn new() -> Self {
         let (inputs, received) = mpsc::channel();
         let (broker_end, worker_end) = link::local();
-        tokio::spawn(play_the_worker(worker_end));
+        let (begins, begun) = tokio::sync::mpsc::unbounded_channel();
+        tokio::spawn(play_the_worker(worker_end, begins));
         let handle = EngineHandle::new(inputs.clone());
         let workers = Workers::new(broker_end, inputs);
         let vault = Vault::new(Arc::new(Turned));
@@ -111,7 +113,12 @@ impl World {
             user_name: |uid| (uid == ANNA).then(|| "anna".to_owned()),
             stop: Arc::new(Notify::new()),
         };
-        Self { router: router(Arc::new(api)) }
+        Self { router: router(Arc::new(api)), begun: tokio::sync::Mutex::new(begun) }
+    }
+
+    /// What the worker is told to transfer next.
+    pub(crate) async fn begun(&self) -> Box<Assignment> {
+        self.begun.lock().await.recv().await.expect("the worker is there")
     }
 
     pub(crate) async fn send(&self, caller: Option<u32>, request: Request<Body>) -> Answer {
@@ -164,9 +171,12 @@ pub(crate) fn request(method: Method, path: &str, body: Option<Value>) -> Reques
     }
 }
 
-/// A worker that lets every destination pass but those in `/missing`, closes what it is told to, and
-/// knows one server that asks for a password.
-async fn play_the_worker(mut end: link::WorkerEnd) {
+/// A worker that lets every destination pass but those in `/missing`, tells what it is to begin, closes
+/// what it is told to, and knows one server that asks for a password.
+async fn play_the_worker(
+    mut end: link::WorkerEnd,
+    begins: tokio::sync::mpsc::UnboundedSender<Box<Assignment>>,
+) {
     while let Some(message) = end.from_broker.recv().await {
         let answer = match message {
             ToWorker::Check { ticket, names, .. } => {
@@ -179,10 +189,15 @@ async fn play_the_worker(mut end: link::WorkerEnd) {
             ToWorker::Discard { job, .. } => {
                 FromWorker::Report { job, report: Report::Discarded { leftover: None } }
             }
-            ToWorker::Begin(assignment) => match begin(&assignment) {
-                Some(report) => FromWorker::Report { job: assignment.job, report },
-                None => continue,
-            },
+            ToWorker::Begin(assignment) => {
+                let (job, report) = (assignment.job, begin(&assignment));
+                // Most tests do not ask.
+                let _ = begins.send(assignment);
+                match report {
+                    Some(report) => FromWorker::Report { job, report },
+                    None => continue,
+                }
+            }
             ToWorker::Stop { .. } | ToWorker::Recorded { .. } => continue,
         };
         if end.to_broker.send(answer).is_err() {

@@ -369,7 +369,7 @@ impl Asker<'_> {
                 return Decided::Declined(UNABLE);
             }
         };
-        if sign_in::needs_leave(challenge, &remote, self.scheme) {
+        if sign_in::needs_leave(challenge, remote.is_tls(), self.scheme) {
             self.output.warn(&format!(
                 "{} takes Basic alone, which everybody on the way can read; `bits agent --auth basic` permits it",
                 challenge.host

@@ -32,16 +32,18 @@ pub(super) async fn run(get: Get, context: &Context<'_>) -> Result<(), Failure> 
     let output = context.output;
     let mut orders = orders(&get)?;
     let from_urls = signing_in::take_user_info(&get, &mut orders, output)?;
-    let mut signing_in = SigningIn::prepare(&get, &orders, from_urls, output).await?;
+    let mut order = making::order(&get, &orders, output)?;
+    let proxy = &mut order.properties.proxy;
+    let mut signing_in = SigningIn::prepare(&get, &orders, from_urls, proxy, output).await?;
     let session = context.session().await?;
     let mut interrupts = interrupts()?;
 
-    let making = Making::new(&get, &orders, &session);
+    let making = Making::new(&get, &orders, &session, order);
     let id = making.id();
     let credentials = signing_in.take_first();
     let attends = !get.detach && signing_in.deals_with_challenges();
     let made = tokio::select! {
-        made = making.make(credentials, signing_in.first_scheme(), attends) => made,
+        made = making.make(credentials, attends) => made,
         _ = interrupts.recv() => Err(Failure::StoppedMaking),
     };
     let (events, job) = match made {

@@ -2,6 +2,8 @@
 //!
 //! Pure: the time and the zone are arguments.
 
+mod requests;
+
 use bits_client::api::file::File;
 use bits_client::api::job::{Challenge, Job, JobError, Progress};
 use bits_core::credentials::AuthScheme;
@@ -34,6 +36,9 @@ pub(crate) fn describe(job: &Job, files: &[File], now: Timestamp, zone: &TimeZon
     }
     field("completes", completes(job).to_owned());
     field("retries", retries(job));
+    for (name, value) in requests::fields(job) {
+        field(name, value);
+    }
     if let Some(credentials) = &job.credentials {
         let set: Vec<String> =
             credentials.iter().map(|one| format!("{} ({})", one.scheme, one.target)).collect();
@@ -215,6 +220,7 @@ fn file_in_words(file: &File) -> [String; 2] {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use bits_client::api::http_options::{ClientCertificate, Proxy};
     use bits_client::api::job::{CredentialPresent, Owner, Times, Wait};
 
     pub(crate) fn a_job(state: &str) -> Job {
@@ -244,6 +250,17 @@ pub(crate) mod tests {
             minimum_retry_delay: None,
             no_progress_timeout: 1_209_600,
             complete_when_done: false,
+            http_method: "GET".to_owned(),
+            custom_headers: Some(Vec::new()),
+            custom_headers_write_only: false,
+            security_flags: 0,
+            client_certificate: ClientCertificate::None,
+            proxy: Proxy::default(),
+            use_stored_credentials: None,
+            no_ntlm: false,
+            service_name: None,
+            environment: None,
+            secret_headers: None,
             credentials: None,
             files: None,
         }

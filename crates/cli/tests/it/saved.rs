@@ -138,3 +138,31 @@ fn a_netrc_file_that_is_of_no_use_is_said() {
     let both = ["get", "http://a.test/f", "--netrc", "--user", "anna", "--password-stdin"];
     assert_eq!(with_file(&service.place, &both).code, Some(2));
 }
+
+#[test]
+fn a_job_that_may_have_what_is_stored_for_the_proxy_gets_it_when_the_proxy_asks() {
+    const PROXY: &str = "PUT /v1/jobs/ID/credentials/proxy/any";
+    let asks = |may: bool, refused: bool| {
+        let mut stopped = unauthorized(refused);
+        stopped["error"]["challenge"]["target"] = json!("proxy");
+        stopped["error"]["challenge"]["host"] = json!("proxy.test:3128");
+        stopped["use_stored_credentials"] = if may { json!("proxy") } else { json!(null) };
+        stopped
+    };
+    for (may, expected) in [(true, 0), (false, 1)] {
+        let service = Service::with_courses([vec![asks(may, false)], vec![acknowledged()]]);
+        save(&service.place, &["proxy.test", "--user", "anna"]);
+        let outcome = with_file(&service.place, &["get", "https://files.test/f"]);
+        assert_eq!(outcome.code, Some(expected), "{outcome:?}");
+        assert_eq!(service.asked().contains(&PROXY.to_owned()), may);
+    }
+    // A background job is given it when it is resumed, but not once it was refused.
+    for (refused, expected) in [(false, true), (true, false)] {
+        let service = Service::with_courses([vec![asks(true, refused)]]);
+        save(&service.place, &["proxy.test:3128", "--user", "anna"]);
+        with_file(&service.place, &["resume", "8e2d0a1b"]);
+        let resumed = with_file(&service.place, &["resume", "8e2d0a1b"]);
+        assert_eq!(resumed.code, Some(0), "{resumed:?}");
+        assert_eq!(service.asked().contains(&PROXY.to_owned()), expected, "{refused}");
+    }
+}

@@ -89,7 +89,7 @@ fn word(effect: Effect) -> String {
         Effect::Stop(n) => format!("stop {}", n.0),
         Effect::FinalizeFiles => "finalize".to_string(),
         Effect::DiscardFiles => "discard".to_string(),
-        Effect::ForgetCredentials => "forget credentials".to_string(),
+        Effect::ForgetSecrets => "forget credentials".to_string(),
     }
 }
 

@@ -17,7 +17,7 @@ use core::time::Duration;
 use crate::credentials::AuthTarget;
 use crate::error::{Challenge, Code, JobError};
 use crate::job::{Attempt, Command, Event, Job, JobId, Owner, State};
-use crate::ports::{CredentialChange, SealedCredential};
+use crate::ports::{SealedSecret, SecretChange};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 
@@ -65,7 +65,7 @@ pub struct Question {
 #[derive(Debug, Clone)]
 pub enum Reply {
     /// A secret, sealed for this job.
-    Credentials(Vec<SealedCredential>),
+    Credentials(Vec<SealedSecret>),
     Declined(Declined),
 }
 
@@ -413,7 +413,7 @@ impl Queue {
                 asking.choose(question);
                 job.has_new_credentials();
                 for credential in credentials {
-                    decision.credential(id, CredentialChange::Set(credential));
+                    decision.secret(id, SecretChange::Set(credential));
                 }
                 job.times.modified = now;
                 let waits = job.state == State::Queued;

@@ -67,7 +67,8 @@ impl World {
         let id = JobId([number; 16]);
         let mut properties = Properties::named("a job".to_owned()).expect("a name");
         properties.priority = priority;
-        self.ask(ANNA, Request::Create { id, properties }).expect("created");
+        self.ask(ANNA, Request::Create { id, properties: Box::new(properties), secrets: Vec::new() })
+            .expect("created");
         let files = vec![a_file()];
         self.ask(ANNA, Request::AddFiles { job: id, files, credentials: Vec::new() }).expect("added");
         id
@@ -165,7 +166,7 @@ fn asking_twice_for_a_job_with_one_id_makes_one_job() {
     let mut world = World::new(Limits::default());
     let id = JobId([1; 16]);
     let properties = Properties::named("a job".to_owned()).expect("a name");
-    let create = Request::Create { id, properties };
+    let create = Request::Create { id, properties: Box::new(properties), secrets: Vec::new() };
     for _ in 0..2 {
         assert_eq!(world.ask(ANNA, create.clone()), Ok(Answer::Job(id)));
     }
@@ -184,6 +185,7 @@ fn nobody_changes_the_job_of_somebody_else() {
             job,
             expected: None,
             changes: vec![PropertyChange::Priority(Priority::Low)],
+            secrets: Vec::new(),
         },
         Request::AddFiles { job, files: vec![a_file()], credentials: Vec::new() },
         Request::SetCredentials { job, credentials: Vec::new() },
@@ -202,7 +204,7 @@ fn a_final_job_refuses_every_change() {
     world.turn(input);
     for request in [
         Request::Command { job, command: Command::Complete },
-        Request::SetProperties { job, expected: None, changes: Vec::new() },
+        Request::SetProperties { job, expected: None, changes: Vec::new(), secrets: Vec::new() },
         Request::AddFiles { job, files: vec![a_file()], credentials: Vec::new() },
         Request::SetCredentials { job, credentials: Vec::new() },
         Request::RemoveCredentials { job, target: AuthTarget::Server, schemes: vec![AuthScheme::Basic] },
@@ -220,6 +222,7 @@ fn a_change_that_was_decided_on_an_older_revision_is_refused() {
         job,
         expected: Some(Revision(expected)),
         changes: vec![PropertyChange::Priority(Priority::High)],
+        secrets: Vec::new(),
     };
     let refusal = world.ask(ANNA, change(1)).expect_err("refused");
     assert_eq!(refusal.code(), Code::REVISION_MISMATCH);
@@ -233,7 +236,8 @@ fn a_refused_change_leaves_none_of_its_parts() {
     let before = world.written[&job].clone();
     let changes =
         vec![PropertyChange::Priority(Priority::High), PropertyChange::DisplayName("x".repeat(257))];
-    let refusal = world.ask(ANNA, Request::SetProperties { job, expected: None, changes });
+    let refusal =
+        world.ask(ANNA, Request::SetProperties { job, expected: None, changes, secrets: Vec::new() });
     assert_eq!(refusal.expect_err("refused").code(), Code::STRING_TOO_LONG);
     assert_eq!(world.written[&job], before);
 }
@@ -280,7 +284,9 @@ fn a_job_does_not_complete_by_itself_while_files_that_were_added_have_not_come()
     let files = vec![a_file()];
     world.ask(ANNA, Request::AddFiles { job, files, credentials: Vec::new() }).expect("added");
     let changes = vec![PropertyChange::CompleteWhenDone(true)];
-    world.ask(ANNA, Request::SetProperties { job, expected: None, changes }).expect("set");
+    world
+        .ask(ANNA, Request::SetProperties { job, expected: None, changes, secrets: Vec::new() })
+        .expect("set");
     let mut decision = Decision::default();
     let adopted = world.written[&job].clone();
     Queue::new(Limits::default()).adopt(adopted, world.now, &mut decision);
@@ -405,7 +411,12 @@ fn a_queue_that_is_taken_over_goes_on_where_it_was() {
     world.turn(input);
     let done = world.transferred(3);
     let complete = vec![PropertyChange::CompleteWhenDone(true)];
-    world.ask(ANNA, Request::SetProperties { job: done, expected: None, changes: complete }).expect("set");
+    world
+        .ask(
+            ANNA,
+            Request::SetProperties { job: done, expected: None, changes: complete, secrets: Vec::new() },
+        )
+        .expect("set");
 
     world.queue = Queue::new(Limits::default());
     let mut decision = Decision::default();
@@ -460,7 +471,9 @@ fn a_job_that_is_held_is_passed_over_and_says_why_until_somebody_does_something_
     );
     assert_eq!(world.grant(), [second], "it is in nobody's way");
     let changes = vec![PropertyChange::Priority(Priority::High)];
-    world.ask(ANNA, Request::SetProperties { job: first, expected: None, changes }).expect("changed");
+    world
+        .ask(ANNA, Request::SetProperties { job: first, expected: None, changes, secrets: Vec::new() })
+        .expect("changed");
     assert_eq!(
         wait(&world, first),
         Some(WaitReason::Credential(CredentialWait::Key)),

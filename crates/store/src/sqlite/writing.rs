@@ -7,20 +7,19 @@ use std::sync::LazyLock;
 
 use bits_core::file::{FileIndex, Stage};
 use bits_core::job::JobId;
-use bits_core::ports::{Batch, CredentialChange, FileChange, JobChange, StoreError};
+use bits_core::ports::{Batch, FileChange, JobChange, SealedSecret, SecretChange, StoreError};
 use bits_core::time::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Params, Transaction, TransactionBehavior, params, params_from_iter};
 
 use crate::rows::{
-    self, FILE_COLUMNS, JOB_COLUMNS, bytes, failed, file_values, job_values, scheme_number, stage_word,
-    target_number,
+    self, FILE_COLUMNS, JOB_COLUMNS, bytes, failed, file_values, job_values, slot_word, stage_word,
 };
 
 /// Final jobs that are dropped in one transaction, so that none grows without bound.
 const FORGOTTEN_AT_ONCE_MAX: usize = 500;
 
-/// Writes `batch`, or nothing of it. Says whether credentials were removed or replaced.
+/// Writes `batch`, or nothing of it. Says whether secrets were removed or replaced.
 pub(super) fn commit(connection: &mut Connection, batch: &Batch) -> Result<bool, StoreError> {
     // Dropped on the way out of an error, it is rolled back.
     let transaction =
@@ -32,12 +31,10 @@ pub(super) fn commit(connection: &mut Connection, batch: &Batch) -> Result<bool,
         change_file(&transaction, *job, change)?;
     }
     let mut removed = 0;
-    for (job, change) in &batch.credentials {
-        removed += change_credential(&transaction, *job, change)?;
+    for (job, change) in &batch.secrets {
+        removed += change_secret(&transaction, *job, change)?;
     }
-    for job in
-        batch.jobs.iter().map(|change| change.job.id).chain(batch.credentials.iter().map(|(id, _)| *id))
-    {
+    for job in batch.jobs.iter().map(|change| change.job.id).chain(batch.secrets.iter().map(|(id, _)| *id)) {
         removed += wipe_if_final(&transaction, job)?;
     }
     transaction.commit().map_err(failed("written"))?;
@@ -132,33 +129,33 @@ fn change_file(transaction: &Transaction<'_>, job: JobId, change: &FileChange) -
     if changed == 0 { Err(no_such_file(job, *index)) } else { Ok(()) }
 }
 
-/// Says how many credentials are gone by it.
-fn change_credential(
+/// Says how many secrets are gone by it.
+fn change_secret(
     transaction: &Transaction<'_>,
     job: JobId,
-    change: &CredentialChange,
+    change: &SecretChange,
 ) -> Result<usize, StoreError> {
-    let remove = "DELETE FROM credentials WHERE job = ?1 AND target = ?2 AND scheme = ?3";
+    let remove = "DELETE FROM secrets WHERE job = ?1 AND slot = ?2";
     match change {
-        CredentialChange::Set(sealed) => {
-            let (target, scheme) = (target_number(sealed.target), scheme_number(sealed.scheme));
-            let removed = execute(transaction, remove, params![job.0, target, scheme])?;
-            let insert = "INSERT INTO credentials (job, target, scheme, record) VALUES (?1, ?2, ?3, ?4)";
-            execute(transaction, insert, params![job.0, target, scheme, sealed.record])?;
+        SecretChange::Set(SealedSecret { slot, record }) => {
+            let slot = slot_word(slot);
+            let removed = execute(transaction, remove, params![job.0, slot])?;
+            let insert = "INSERT INTO secrets (job, slot, record) VALUES (?1, ?2, ?3)";
+            execute(transaction, insert, params![job.0, slot, record])?;
             Ok(removed)
         }
-        CredentialChange::Remove { target, scheme } => {
-            execute(transaction, remove, params![job.0, target_number(*target), scheme_number(*scheme)])
+        SecretChange::Remove(slot) => execute(transaction, remove, params![job.0, slot_word(slot)]),
+        SecretChange::RemoveHeaders => {
+            let remove = "DELETE FROM secrets WHERE job = ?1 AND slot >= ?2 AND slot < ?3";
+            execute(transaction, remove, params![job.0, rows::HEADER, rows::AFTER_HEADERS])
         }
-        CredentialChange::RemoveAll => {
-            execute(transaction, "DELETE FROM credentials WHERE job = ?1", params![job.0])
-        }
+        SecretChange::RemoveAll => execute(transaction, "DELETE FROM secrets WHERE job = ?1", params![job.0]),
     }
 }
 
-/// Whatever a batch says, a final job has no credentials.
+/// Whatever a batch says, a final job has no secrets.
 fn wipe_if_final(transaction: &Transaction<'_>, job: JobId) -> Result<usize, StoreError> {
-    let sql = "DELETE FROM credentials WHERE job = ?1 AND EXISTS \
+    let sql = "DELETE FROM secrets WHERE job = ?1 AND EXISTS \
          (SELECT 1 FROM jobs WHERE id = ?1 AND state IN ('acknowledged', 'cancelled'))";
     execute(transaction, sql, params![job.0])
 }

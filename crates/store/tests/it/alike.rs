@@ -2,13 +2,12 @@
 //!
 //! The batches come from a seed, which is named when something differs.
 
-use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{BootId, File, FileIndex, Stage, Validator};
+use bits_core::http_options::HeaderName;
 use bits_core::job::{Job, JobId, Owner, Priority, Revision, State};
-use bits_core::ports::{
-    Batch, CredentialChange, FileChange, Filter, JobChange, SealedCredential, Store, StoreError,
-};
+use bits_core::ports::{Batch, FileChange, Filter, JobChange, SealedSecret, SecretChange, Store, StoreError};
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
 use bits_store::{MemoryStore, SqliteStore};
@@ -67,7 +66,7 @@ fn jobs(store: &mut dyn Store) -> Vec<String> {
     for number in 0..JOBS {
         let id = a_job(number).id;
         answers.push(format!("{:?} {:?}", store.job(id), store.progress(id)));
-        answers.push(format!("{:?} {:?}", store.files(id, FileIndex(1), 2), store.credentials(id)));
+        answers.push(format!("{:?} {:?}", store.files(id, FileIndex(1), 2), store.secrets(id)));
     }
     store.unfinished(&mut |job| answers.push(format!("{job:?}"))).expect("unfinished jobs");
     answers
@@ -128,7 +127,7 @@ fn a_batch(chance: &mut Chance, store: &mut MemoryStore) -> Batch {
         let id = a_job(chance.index(JOBS as usize) as u32).id;
         let is_known = store.job(id).expect("a job").is_some();
         if is_known || chance.one_in(12) {
-            batch.credentials.push((id, some_credential_change(chance)));
+            batch.secrets.push((id, some_secret_change(chance)));
         }
     }
     batch
@@ -193,15 +192,23 @@ fn some_file_change(chance: &mut Chance, there: u32, next: u32) -> FileChange {
     }
 }
 
-fn some_credential_change(chance: &mut Chance) -> CredentialChange {
-    let target = chance.pick(&AuthTarget::ALL);
-    let scheme = chance.pick(&AuthScheme::BY_PREFERENCE);
-    match chance.index(4) {
-        0 => CredentialChange::Remove { target, scheme },
-        1 if chance.one_in(3) => CredentialChange::RemoveAll,
+fn some_secret_change(chance: &mut Chance) -> SecretChange {
+    let header = |name| SecretSlot::Header(HeaderName::parse(name).expect("a name"));
+    let slot = match chance.index(5) {
+        0 => header(chance.pick(&["Cookie", "cookie", "Authorization"])),
+        1 => SecretSlot::CertificatePassphrase,
+        _ => SecretSlot::Credential {
+            target: chance.pick(&AuthTarget::ALL),
+            scheme: chance.pick(&AuthScheme::BY_PREFERENCE),
+        },
+    };
+    match chance.index(5) {
+        0 => SecretChange::Remove(slot),
+        1 if chance.one_in(3) => SecretChange::RemoveAll,
+        2 => SecretChange::RemoveHeaders,
         _ => {
             let record = vec![chance.up_to(255) as u8; chance.index(40)];
-            CredentialChange::Set(SealedCredential { target, scheme, record })
+            SecretChange::Set(SealedSecret { slot, record })
         }
     }
 }

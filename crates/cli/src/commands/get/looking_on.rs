@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use bits_client::EventStream;
 use bits_client::api::credentials::SetCredentials;
 use bits_client::api::event::Event;
 use bits_client::api::job::{Challenge, Job};
+use bits_client::{EventStream, Scheme};
 use bits_core::credentials::AuthTarget;
 use bits_core::job::JobId;
 use tokio::signal::unix::Signal;
@@ -93,7 +93,7 @@ impl<'a> LookingOn<'a> {
             };
             self.teller.step_aside();
             match signing_in.again(&challenge, &job).await? {
-                Next::Try(credentials) => self.try_with(&challenge, &credentials, signing_in).await?,
+                Next::Try { credentials, scheme } => self.try_with(&challenge, &credentials, scheme).await?,
                 Next::GiveUp(hint) => return Ok(Outcome::Rests { job, hint: Some(hint) }),
             }
         }
@@ -103,11 +103,11 @@ impl<'a> LookingOn<'a> {
         &mut self,
         challenge: &Challenge,
         credentials: &SetCredentials,
-        signing_in: &SigningIn<'_>,
+        scheme: Scheme,
     ) -> Result<(), Failure> {
         let target = AuthTarget::named(&challenge.target).unwrap_or(AuthTarget::Server);
         let client = &self.session.client;
-        client.set_credentials(self.id, target, signing_in.scheme(), credentials).await?;
+        client.set_credentials(self.id, target, scheme, credentials).await?;
         self.from_revision = client.resume_job(self.id).await?.job.revision;
         Ok(())
     }

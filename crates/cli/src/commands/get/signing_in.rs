@@ -2,8 +2,11 @@
 
 use bits_client::Scheme;
 use bits_client::api::credentials::{Password, SetCredentials};
+use bits_client::api::http_options::Proxy;
 use bits_client::api::job::{Challenge, Job};
-use bits_core::credentials::AuthScheme;
+use bits_client::prompt::PromptRequest;
+use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::http_options::proxy_list;
 use bits_core::remote_name::{RemoteName, UserInfo};
 
 use crate::arguments::Get;
@@ -17,18 +20,17 @@ use crate::sign_in::{self, Answer, Typed};
 pub(super) struct SigningIn<'a> {
     output: &'a Output,
     orders: &'a [Order],
-    scheme: Option<AuthScheme>,
-    user: Option<String>,
-    first: Option<SetCredentials>,
-    /// What the saved credentials are for that a flag names.
-    first_scheme: Option<AuthScheme>,
-    /// Whether a flag or a URL gave the password: then a refusal is final.
-    is_final: bool,
-    questions: u32,
+    server: Side,
+    proxy: Side,
+    /// What the flags say of the proxy, for a question; and whether it is reached by https.
+    proxy_name: String,
+    is_proxy_tls: bool,
     /// Whether a flag says to save what is typed.
     saves: bool,
     /// What the person wants saved when it has proved to be good.
-    to_save: Option<ToSave>,
+    to_save: Vec<ToSave>,
+    /// Whether stored credentials for the proxy were looked for.
+    has_looked_up: bool,
 }
 
 /// Credentials to be saved, and for which host.
@@ -38,9 +40,32 @@ struct ToSave {
     credentials: SetCredentials,
 }
 
+/// Who asks, and what for.
+#[derive(Debug, Default)]
+struct Side {
+    scheme: Option<AuthScheme>,
+    user: Option<String>,
+    first: Option<SetCredentials>,
+    /// What the saved credentials are for that a flag names.
+    first_scheme: Option<AuthScheme>,
+    /// Whether a flag or a URL gave the password: then a refusal is final.
+    is_final: bool,
+    questions: u32,
+}
+
+/// Credentials that are there before the job begins.
+pub(super) struct First {
+    pub(super) target: AuthTarget,
+    pub(super) scheme: Scheme,
+    pub(super) credentials: SetCredentials,
+}
+
 /// What to do after a challenge.
 pub(super) enum Next {
-    Try(SetCredentials),
+    Try {
+        credentials: SetCredentials,
+        scheme: Scheme,
+    },
     /// The person cannot help here; the hint says what would.
     GiveUp(String),
 }
@@ -104,11 +129,13 @@ pub(super) fn take_user_info(get: &Get, orders: &mut [Order], output: &Output) -
 const QUESTIONS_MAX: u32 = 3;
 
 impl<'a> SigningIn<'a> {
-    /// Looks at the flags, and asks at once where they say that it will be needed.
+    /// Looks at the flags, and asks at once where they say that it will be needed. Who signs in at
+    /// the proxy by its URL is taken out of `proxy` where a scheme is named for it.
     pub(super) async fn prepare(
         get: &Get,
         orders: &'a [Order],
         from_urls: FromUrls,
+        proxy: &mut Option<Proxy>,
         output: &'a Output,
     ) -> Result<Self, Failure> {
         if get.auth == Some(AuthScheme::Basic) && orders.iter().any(|order| !order.remote.is_tls()) {
@@ -130,90 +157,116 @@ impl<'a> SigningIn<'a> {
             let remotes = orders.iter().map(|order| &order.remote);
             first = from_netrc(&get.netrc, get.secret.user.as_deref(), remotes, output)?;
         }
-        let mut prepared = Self {
-            output,
-            orders,
+        let server = Side {
             scheme: get.auth,
             user: get.secret.user.clone(),
             is_final: first.is_some() || is_in_urls,
             first,
             first_scheme,
             questions: 0,
-            saves: get.saved.save,
-            to_save: None,
         };
-        if !prepared.is_final {
-            prepared.first = prepared.ask_beforehand(get).await?;
+        let (proxy_name, proxy) = at_the_proxy(get, proxy, output)?;
+        let is_proxy_tls = proxy_name.starts_with("https://");
+        let mut prepared = Self {
+            output,
+            orders,
+            server,
+            proxy,
+            proxy_name,
+            is_proxy_tls,
+            saves: get.saved.save,
+            to_save: Vec::new(),
+            has_looked_up: false,
+        };
+        if !prepared.server.is_final {
+            prepared.server.first = prepared.ask_beforehand(get).await?;
+        }
+        if prepared.proxy.user.is_some() && !prepared.proxy.is_final {
+            prepared.proxy.questions += 1;
+            let typed = sign_in::ask_or_fail(prepared.question_of_the_proxy()).await?;
+            prepared.proxy.first = Some(typed.credentials);
         }
         Ok(prepared)
     }
 
-    /// The credentials to begin with, if there are any.
-    pub(super) fn take_first(&mut self) -> Option<SetCredentials> {
-        self.first.take()
-    }
-
-    /// The scheme that credentials are set for.
-    pub(super) fn scheme(&self) -> Scheme {
-        self.scheme.map_or(Scheme::Any, Scheme::One)
-    }
-
-    /// The scheme that the first credentials are set for.
-    pub(super) fn first_scheme(&self) -> Scheme {
-        self.scheme.or(self.first_scheme).map_or(Scheme::Any, Scheme::One)
+    /// The credentials to begin with.
+    pub(super) fn take_first(&mut self) -> Vec<First> {
+        let sides = [(AuthTarget::Server, &mut self.server), (AuthTarget::Proxy, &mut self.proxy)];
+        let first = sides.into_iter().filter_map(|(target, side)| {
+            let credentials = side.first.take()?;
+            let scheme = side.scheme.or(side.first_scheme).map_or(Scheme::Any, Scheme::One);
+            Some(First { target, scheme, credentials })
+        });
+        first.collect()
     }
 
     /// Whether this command deals with requests for credentials itself, so that no agent is asked:
     /// it has somebody to ask, or the answer is final.
     pub(super) fn deals_with_challenges(&self) -> bool {
-        self.is_final || sign_in::can_ask()
+        self.server.is_final || sign_in::can_ask()
     }
 
-    /// The server has taken what the person typed: it is saved if that is wanted.
+    /// What was typed has been taken: it is saved if that is wanted.
     pub(super) async fn is_accepted(&mut self) {
-        let Some(ToSave { host, scheme, credentials }) = self.to_save.take() else { return };
-        let saved = async {
-            let kept = Kept::open().await?;
-            kept.save(&host, scheme, &credentials).await?;
-            Ok::<_, Failure>(kept.place().to_owned())
-        };
-        match saved.await {
-            Ok(place) => self.output.say(&format!("{host}: the credentials are saved in {place}")),
-            Err(failure) => {
-                self.output.warn("the credentials were not saved");
-                failure.tell(self.output);
+        for ToSave { host, scheme, credentials } in std::mem::take(&mut self.to_save) {
+            let saved = async {
+                let kept = Kept::open().await?;
+                kept.save(&host, scheme, &credentials).await?;
+                Ok::<_, Failure>(kept.place().to_owned())
+            };
+            match saved.await {
+                Ok(place) => self.output.say(&format!("{host}: the credentials are saved in {place}")),
+                Err(failure) => {
+                    self.output.warn("the credentials were not saved");
+                    failure.tell(self.output);
+                }
             }
         }
     }
 
     /// Whether, and with what, to try again after `challenge`, which `job` has met.
     pub(super) async fn again(&mut self, challenge: &Challenge, job: &Job) -> Result<Next, Failure> {
-        let remote = self.remote(job);
-        if sign_in::needs_leave(challenge, remote, self.scheme) {
-            let hint =
-                "the server takes Basic alone, which everybody on the way can read; --auth basic permits it";
-            return Ok(Next::GiveUp(hint.to_owned()));
+        let remote = self.remote(job).clone();
+        let is_proxy = challenge.target == AuthTarget::Proxy.name();
+        let may_look_up = sign_in::may_use_stored(job, challenge) && !self.has_looked_up;
+        if may_look_up && !self.proxy.is_final {
+            self.has_looked_up = true;
+            if let Some(found) = Kept::open().await?.for_challenge(challenge).await? {
+                self.output.say(&format!("{}: trying what is saved as {}", challenge.host, found.name));
+                let scheme = found.scheme_or(self.proxy.scheme);
+                return Ok(Next::Try { credentials: found.credentials, scheme });
+            }
         }
-        if self.is_final {
+        let (side, is_tls, basic_alone) = match is_proxy {
+            false => (&mut self.server, remote.is_tls(), SERVER_BASIC_ALONE),
+            true => (&mut self.proxy, self.is_proxy_tls, PROXY_BASIC_ALONE),
+        };
+        if sign_in::needs_leave(challenge, is_tls, side.scheme) {
+            return Ok(Next::GiveUp(basic_alone.to_owned()));
+        }
+        if side.is_final {
             return Ok(Next::GiveUp("check user name and password".to_owned()));
         }
-        if self.questions >= QUESTIONS_MAX {
+        if side.questions >= QUESTIONS_MAX {
             return Ok(Next::GiveUp(format!("what was typed was refused {QUESTIONS_MAX} times")));
         }
         let refused =
             job.error.as_ref().and_then(|error| Some((number(&error.code)?, error.message.as_str())));
-        let mut request = sign_in::question_after(challenge, remote, self.scheme, refused);
-        request.user_name = self.user.clone();
+        let mut request = sign_in::question_after(challenge, &remote, side.scheme, refused);
+        request.user_name = side.user.clone();
         request.save = sign_in::save_box().filter(|_| !self.saves);
-        self.questions += 1;
+        side.questions += 1;
+        let scheme = side.scheme;
         match sign_in::ask(request).await? {
             Answer::Given(typed) => {
-                self.note_to_save(&challenge.host, &typed);
-                Ok(Next::Try(typed.credentials))
+                self.note_to_save(&challenge.host, scheme, &typed);
+                let scheme = scheme.map_or(Scheme::Any, Scheme::One);
+                Ok(Next::Try { credentials: typed.credentials, scheme })
             }
             Answer::Nobody(reason) => {
                 self.output.detail(&format!("there is nobody to ask for credentials: {reason}"));
-                Ok(Next::GiveUp(WITHOUT_TERMINAL.to_owned()))
+                let hint = if is_proxy { WITHOUT_TERMINAL_AT_PROXY } else { WITHOUT_TERMINAL };
+                Ok(Next::GiveUp(hint.to_owned()))
             }
         }
     }
@@ -223,20 +276,20 @@ impl<'a> SigningIn<'a> {
         if !is_demanded && get.auth.is_none() {
             return Ok(None);
         }
-        let mut request = sign_in::question(&self.orders[0].remote, self.scheme);
-        request.user_name = self.user.clone();
-        self.questions += 1;
+        let mut request = sign_in::question(&self.orders[0].remote, self.server.scheme);
+        request.user_name = self.server.user.clone();
+        self.server.questions += 1;
         let host = self.orders[0].remote.authority();
         let is_one_server = self.orders.iter().all(|order| order.remote.same_origin(&self.orders[0].remote));
         request.save = sign_in::save_box().filter(|_| is_one_server && !self.saves);
         if is_demanded {
             let typed = sign_in::ask_or_fail(request).await?;
-            self.note_to_save(&host, &typed);
+            self.note_to_save(&host, self.server.scheme, &typed);
             return Ok(Some(typed.credentials));
         }
         match sign_in::ask(request).await? {
             Answer::Given(typed) => {
-                self.note_to_save(&host, &typed);
+                self.note_to_save(&host, self.server.scheme, &typed);
                 Ok(Some(typed.credentials))
             }
             // Perhaps the server does not ask after all.
@@ -244,15 +297,25 @@ impl<'a> SigningIn<'a> {
         }
     }
 
-    fn note_to_save(&mut self, host: &str, typed: &Typed) {
-        self.to_save = (typed.save || self.saves).then(|| ToSave {
-            host: host.to_owned(),
-            scheme: self.scheme,
-            credentials: SetCredentials {
-                user: typed.credentials.user.clone(),
-                password: Password(typed.credentials.password.0.duplicate()),
-            },
-        });
+    /// Keeps what was typed until the server has taken it; what was refused before is of no use.
+    fn note_to_save(&mut self, host: &str, scheme: Option<AuthScheme>, typed: &Typed) {
+        self.to_save.retain(|other| other.host != host);
+        if typed.save || self.saves {
+            let password = Password(typed.credentials.password.0.duplicate());
+            let credentials = SetCredentials { user: typed.credentials.user.clone(), password };
+            self.to_save.push(ToSave { host: host.to_owned(), scheme, credentials });
+        }
+    }
+
+    fn question_of_the_proxy(&self) -> PromptRequest {
+        let name = match self.proxy_name.as_str() {
+            "" => "the proxy on the way".to_owned(),
+            name => format!("proxy {name}"),
+        };
+        let mut request = PromptRequest::new(name, sign_in::package(self.proxy.scheme));
+        request.unencrypted = !self.is_proxy_tls;
+        request.user_name = self.proxy.user.clone();
+        request
     }
 
     /// Where the file comes from that the job's error is about.
@@ -261,6 +324,48 @@ impl<'a> SigningIn<'a> {
         let index = file.and_then(|index| usize::try_from(index).ok()).unwrap_or(0);
         &self.orders.get(index).unwrap_or(&self.orders[0]).remote
     }
+}
+
+const SERVER_BASIC_ALONE: &str =
+    "the server takes Basic alone, which everybody on the way can read; --auth basic permits it";
+const PROXY_BASIC_ALONE: &str =
+    "the proxy takes Basic alone, which everybody on the way can read; --proxy-auth basic permits it";
+const WITHOUT_TERMINAL_AT_PROXY: &str = "give --proxy-user with --proxy-password-file";
+
+/// What the proxy is called, and what is known of who signs in there.
+fn at_the_proxy(get: &Get, proxy: &mut Option<Proxy>, output: &Output) -> Result<(String, Side), Failure> {
+    let flags = &get.proxy_secret;
+    let mut name = String::new();
+    let mut first = None;
+    let mut is_in_url = false;
+    if let Some(list) = proxy.as_mut().and_then(|proxy| proxy.list.as_mut()) {
+        let taken = proxy_list(list).map_err(|wrong| Failure::Usage(format!("the proxy {wrong}")))?;
+        let user_info;
+        (name, user_info) = taken;
+        if let Some(UserInfo { user, password }) = user_info {
+            if flags.proxy_user.is_some() {
+                let sentence = "there is a user in the proxy's URL, and another one is given; leave one out";
+                return Err(Failure::Usage(sentence.to_owned()));
+            }
+            is_in_url = true;
+            // Without a scheme the service does the same for all that suit.
+            if flags.proxy_auth.is_some() {
+                first = Some(SetCredentials { user, password: Password(password) });
+                list.clone_from(&name);
+            }
+        }
+    }
+    if flags.proxy_auth == Some(AuthScheme::Basic) && !name.starts_with("https://") {
+        output.warn("with basic and no https to the proxy everybody on the way can read the password");
+    }
+    if let (Some(user), Some(path)) = (&flags.proxy_user, &flags.proxy_password_file) {
+        let password = crate::requests::passphrase(path, output)?;
+        first = Some(SetCredentials { user: user.clone(), password });
+    }
+    let is_final = first.is_some() || is_in_url;
+    let side =
+        Side { scheme: flags.proxy_auth, user: flags.proxy_user.clone(), first, is_final, ..Side::default() };
+    Ok((name, side))
 }
 
 #[cfg(test)]
@@ -273,26 +378,26 @@ mod tests {
     use std::path::Path;
 
     /// Somebody who has been asked `questions` times for credentials for `url`.
-    async fn next(url: &str, flags: &[&str], schemes: &[&str], questions: u32) -> String {
+    async fn next(target: &str, url: &str, flags: &[&str], schemes: &[&str], questions: u32) -> String {
         let arguments = Arguments::parse_from([&["bits", "get", url], flags].concat());
         let output = Output::new(&arguments.everywhere);
         let Command::Get(get) = arguments.command else { panic!("it is a get") };
         let here = Here { folder: Some(Path::new("/h")), is_folder: &|_| true, creates_folders: false };
         let orders = from_operands(&[url], &here).expect("orders");
+        let side = |scheme, is_final| Side { scheme, is_final, questions, ..Side::default() };
         let mut signing_in = SigningIn {
             output: &output,
             orders: &orders,
-            scheme: get.auth,
-            user: None,
-            first: None,
-            first_scheme: None,
+            server: side(get.auth, orders[0].has_user_info),
+            proxy: side(get.proxy_secret.proxy_auth, get.proxy_secret.proxy_password_file.is_some()),
+            proxy_name: String::new(),
+            is_proxy_tls: false,
             saves: false,
-            to_save: None,
-            is_final: orders[0].has_user_info,
-            questions,
+            to_save: Vec::new(),
+            has_looked_up: false,
         };
         let challenge = Challenge {
-            target: "server".to_owned(),
+            target: target.to_owned(),
             host: "h".to_owned(),
             realm: None,
             schemes: schemes.iter().map(|word| (*word).to_owned()).collect(),
@@ -301,7 +406,7 @@ mod tests {
         let job = Job { error: Some(an_error("0x80190191", false)), ..a_job("error") };
         match signing_in.again(&challenge, &job).await {
             Ok(Next::GiveUp(hint)) => hint,
-            Ok(Next::Try(_)) => "tried".to_owned(),
+            Ok(Next::Try { .. }) => "tried".to_owned(),
             Err(failure) => format!("{failure:?}"),
         }
     }
@@ -314,8 +419,18 @@ mod tests {
             ("http://h/f", &["-q"], &["basic"], 0, "the server takes Basic alone"),
             ("http://anna:p@h/f", &["-q"], &["basic"], 0, "the server takes Basic alone"),
         ] {
-            let hint = next(url, flags, schemes, questions).await;
+            let hint = next("server", url, flags, schemes, questions).await;
             assert!(hint.starts_with(expected), "{url}: {hint}");
+        }
+        let file = ["-q", "--proxy-user", "anna", "--proxy-password-file", "f"];
+        for (flags, schemes, questions, expected) in [
+            (&file[..], &["digest"][..], 0, "check user name and password"),
+            (&["-q"], &["digest"], 3, "what was typed was refused 3 times"),
+            (&["-q"], &["basic"], 0, "the proxy takes Basic alone"),
+            (&["-q", "--auth", "basic"], &["basic"], 0, "the proxy takes Basic alone"),
+        ] {
+            let hint = next("proxy", "http://h/f", flags, schemes, questions).await;
+            assert!(hint.starts_with(expected), "{flags:?}: {hint}");
         }
     }
 }

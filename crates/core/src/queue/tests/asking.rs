@@ -97,7 +97,8 @@ impl World {
 
 fn a_secret() -> Reply {
     let (target, scheme) = (AuthTarget::Server, AuthScheme::Digest);
-    Reply::Credentials(vec![SealedCredential { target, scheme, record: vec![1] }])
+    let slot = SecretSlot::Credential { target, scheme };
+    Reply::Credentials(vec![SealedSecret { slot, record: vec![1] }])
 }
 
 #[test]
@@ -410,7 +411,9 @@ fn beyond_the_limit_nobody_is_asked() {
         let job = world.written.len();
         let id = JobId((job as u128 + 1).to_be_bytes());
         let properties = Properties::named("a job".to_owned()).expect("a name");
-        world.ask(ANNA, Request::Create { id, properties }).expect("created");
+        world
+            .ask(ANNA, Request::Create { id, properties: Box::new(properties), secrets: Vec::new() })
+            .expect("created");
         let files = vec![a_file()];
         world.ask(ANNA, Request::AddFiles { job: id, files, credentials: Vec::new() }).expect("added");
         world.command(id, Command::Resume).expect("resumed");
