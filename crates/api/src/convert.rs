@@ -6,12 +6,13 @@ use bits_core::file::Stage;
 use bits_core::http_options::{self, ProxyUse};
 use bits_core::job;
 use bits_core::ports::{KeyStanding, SealedSecret};
-use bits_core::queue::{FileView, JobView, WaitReason};
+use bits_core::queue::{CredentialWait, FileView, JobView, Question, WaitReason};
 use bits_core::ranges::ByteRange;
 use bits_core::refusal::Refusal;
 use bits_core::time::Timestamp;
 
 use crate::about::Key;
+use crate::challenge::PendingChallenge;
 use crate::file::{File, FileError, Range};
 use crate::http_options::{AUTODETECT, ClientCertificate, Header, NO_PROXY, OVERRIDE, PRECONFIG, Proxy};
 use crate::job::{
@@ -179,6 +180,13 @@ pub fn problem(refusal: &Refusal, request: String) -> Problem {
     Problem { code: code.to_string(), name: name(code), message: refusal.to_string(), request }
 }
 
+/// The question as agents see it; `id` names it in the answer.
+pub fn challenge_of(question: &Question, id: String) -> PendingChallenge {
+    let jobs = question.asked().map(|job| job.to_string()).collect();
+    let met_by = question.met_by.to_string();
+    PendingChallenge { id, jobs, error: job_error(&question.error), met_by }
+}
+
 /// A code that is no failure, with its sentence.
 pub fn outcome(code: Code, message: &str) -> Outcome {
     Outcome { code: code.to_string(), name: name(code), message: message.to_owned() }
@@ -216,14 +224,17 @@ fn challenge(challenge: &error::Challenge) -> Challenge {
 }
 
 fn wait(wait: WaitReason) -> Wait {
+    let because = |reason: &str| Wait { reason: reason.to_owned(), needs: None, until: None, ahead: None };
     match wait {
-        WaitReason::Queued { ahead } => {
-            Wait { reason: "turn".to_owned(), until: None, ahead: Some(ahead as u64) }
+        WaitReason::Queued { ahead } => Wait { ahead: Some(ahead as u64), ..because("turn") },
+        WaitReason::Retry { until } => Wait { until: Some(rfc3339(until)), ..because("retry") },
+        WaitReason::Credential(wait) => {
+            let needs = match wait {
+                CredentialWait::Key => "key",
+                CredentialWait::Answer => "answer",
+            };
+            Wait { needs: Some(needs.to_owned()), ..because("credential") }
         }
-        WaitReason::Retry { until } => {
-            Wait { reason: "retry".to_owned(), until: Some(rfc3339(until)), ahead: None }
-        }
-        WaitReason::Credential => Wait { reason: "credential".to_owned(), until: None, ahead: None },
     }
 }
 

@@ -40,6 +40,10 @@ pub struct Note {
 pub struct EventQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
+    /// Whether the one who watches that job deals with its requests for credentials: no agent is
+    /// asked then, and the job is in ERROR when it meets one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attended: Option<bool>,
 }
 
 impl Event {

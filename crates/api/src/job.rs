@@ -165,8 +165,12 @@ pub struct Challenge {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Wait {
-    /// `turn`, `retry`, or `credential`: the key to its credentials is not there.
+    /// `turn`, `retry`, or `credential`: it cannot sign in.
     pub reason: String,
+    /// What that takes, with `credential`: the `key` to its credentials, or an `answer` of a person
+    /// who was asked for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<String>,
     /// Until when, where that is known.
     pub until: Option<String>,
     /// How many jobs have their turn first.

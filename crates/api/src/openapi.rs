@@ -5,7 +5,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::operations::{OPERATIONS, Operation};
-use crate::{about, credentials, event, file, job, problem, settings};
+use crate::{about, challenge, credentials, event, file, job, problem, settings};
 
 /// The whole document.
 pub fn document() -> Value {
@@ -49,6 +49,11 @@ fn describe_types(generator: &mut SchemaGenerator) -> Map<String, Value> {
     generator.subschema_for::<file::ReplaceRemotePrefix>();
     generator.subschema_for::<credentials::SetCredentials>();
     generator.subschema_for::<credentials::Removed>();
+    generator.subschema_for::<challenge::ChallengeList>();
+    generator.subschema_for::<challenge::PendingChallenge>();
+    generator.subschema_for::<challenge::Withdrawn>();
+    generator.subschema_for::<challenge::AnswerChallenge>();
+    generator.subschema_for::<challenge::Answered>();
     generator.subschema_for::<event::Note>();
     generator.subschema_for::<problem::Problem>();
     let mut queries = Map::new();
@@ -84,7 +89,7 @@ fn describe(operation: &Operation, queries: &Map<String, Value>) -> Value {
     }
     let mut responses = Map::new();
     let (status, answer) = operation.answer;
-    responses.insert(status.to_string(), describe_answer(answer));
+    responses.insert(status.to_string(), describe_answer(operation.name, answer));
     for problem in operation.problems {
         responses.insert(
             problem.to_string(),
@@ -107,11 +112,14 @@ fn describe(operation: &Operation, queries: &Map<String, Value>) -> Value {
     described
 }
 
-fn describe_answer(answer: Option<&str>) -> Value {
+fn describe_answer(operation: &str, answer: Option<&str>) -> Value {
     match answer {
         None => json!({ "description": "Done." }),
         Some("event stream") => json!({
-            "description": "Events named `job` (a Job), `ready`, `note` (a Note).",
+            "description": match operation {
+                "challenges" => "Events named `challenge` (a PendingChallenge), `withdrawn` (a Withdrawn), `ready`.",
+                _ => "Events named `job` (a Job), `ready`, `note` (a Note).",
+            },
             "content": { "text/event-stream": { "schema": { "type": "string" } } }
         }),
         Some(name) => json!({
@@ -125,6 +133,7 @@ fn path_schema(name: &str) -> Value {
     match name {
         "target" => json!({ "type": "string", "enum": ["server", "proxy"] }),
         "scheme" => json!({ "type": "string", "enum": ["basic", "digest", "ntlm", "negotiate", "any"] }),
+        "challenge" => json!({ "type": "string" }),
         _ => json!({ "type": "string", "format": "uuid" }),
     }
 }

@@ -9,12 +9,14 @@ use bits_core::access::Caller;
 use bits_core::error::JobError;
 use bits_core::file::{File, FileIndex};
 use bits_core::job::{Attempt, Environment, JobId, Owner};
-use bits_core::queue::{self, Request, Ticket};
+use bits_core::queue::{self, PresenceId, QuestionId, Request, Ticket};
 use bits_core::refusal::Refusal;
 use bits_worker::link::{Assignment, ToWorker};
 use tokio::sync::oneshot;
 
-use crate::engine::{EffectRunner, Input, Notification, Query, Response, SealedAssignment, Watcher};
+use crate::engine::{
+    AgentWatcher, EffectRunner, Input, Notification, Query, Response, SealedAssignment, Watcher,
+};
 use crate::subscriptions::Subscriptions;
 use crate::vault::{Rotation, Vault};
 use crate::workers::Workers;
@@ -27,12 +29,72 @@ pub struct EngineHandle {
     inputs: Sender<Input>,
     answers: Answers,
     next_ticket: Arc<AtomicU64>,
+    /// Names this run of the engine: the questions of another one have other names.
+    run: Arc<str>,
+}
+
+/// Somebody who can be asked; dropped when there is nobody any more.
+#[derive(Debug)]
+pub struct Connected {
+    inputs: Sender<Input>,
+    who: PresenceId,
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        // An engine that has ended asks nobody.
+        let _ = self.inputs.send(Input::Left { who: self.who });
+    }
 }
 
 impl EngineHandle {
     /// The way to the engine that receives from the other end of `inputs`.
     pub fn new(inputs: Sender<Input>) -> Self {
-        Self { inputs, answers: Answers::default(), next_ticket: Arc::default() }
+        let run = uuid::Uuid::new_v4().simple().to_string().into();
+        Self { inputs, answers: Answers::default(), next_ticket: Arc::default(), run }
+    }
+
+    /// The name of a question for programs.
+    pub(crate) fn name_of(&self, question: QuestionId) -> String {
+        format!("{}.{}", self.run, question.0)
+    }
+
+    /// The question of this run that is called `name`.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchQuestion`].
+    pub(crate) fn question_named(&self, name: &str) -> Result<QuestionId, Refusal> {
+        let number = name.strip_prefix(&*self.run).and_then(|rest| rest.strip_prefix('.'));
+        let number = number.and_then(|number| number.parse().ok());
+        number.map(QuestionId).ok_or(Refusal::NoSuchQuestion)
+    }
+
+    /// Offers to answer what is asked for the caller's background jobs, until the return value is
+    /// dropped.
+    ///
+    /// # Errors
+    /// [`Refusal::Stopping`].
+    pub async fn answer_for(&self, caller: Caller, watcher: AgentWatcher) -> Result<Connected, Refusal> {
+        let connected = self.connected();
+        let who = connected.who;
+        self.ask(|ticket| Input::Agent { ticket, caller, who, watcher }).await?;
+        Ok(connected)
+    }
+
+    /// Offers to deal with the questions of `job`, until the return value is dropped.
+    ///
+    /// # Errors
+    /// [`Refusal`] when the job is not there or not for this caller.
+    pub async fn attend(&self, caller: Caller, job: JobId) -> Result<Connected, Refusal> {
+        let connected = self.connected();
+        let who = connected.who;
+        self.ask(|ticket| Input::Attend { ticket, caller, who, job }).await?;
+        Ok(connected)
+    }
+
+    fn connected(&self) -> Connected {
+        let who = PresenceId(self.next_ticket.fetch_add(1, Ordering::Relaxed));
+        Connected { inputs: self.inputs.clone(), who }
     }
 
     /// Asks for a change, and waits until it is written and done.

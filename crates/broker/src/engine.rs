@@ -5,6 +5,7 @@
 //! committed, so a service that dies between any two steps wakes up in a state it had really been
 //! in. What the decisions are is the queue's business, how effects are run is not known here.
 
+mod agents;
 mod query;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ use bits_core::file::{File, FileIndex};
 use bits_core::http_options::HttpOptions;
 use bits_core::job::{self, Attempt, Environment, Job, JobId, Owner, State};
 use bits_core::ports::{RekeyError, SealedSecret, Store, StoreError};
-use bits_core::queue::{self, Answer, Decision, Effect, JobView, Limits, Queue, Report, Ticket};
+use bits_core::queue::{self, Answer, Decision, Effect, JobView, Limits, PresenceId, Queue, Report, Ticket};
 use bits_core::refusal::Refusal;
 use bits_core::time::Timestamp;
 use bits_core::transfer_options::TransferOptions;
@@ -27,7 +28,10 @@ use bits_core::units::Bytes;
 
 use crate::vault::Rotation;
 
+pub use agents::{AgentNotice, AgentWatcher};
 pub use query::{Query, Response};
+
+use agents::Agents;
 
 /// How many inputs share one commit. Enough that a busy moment costs one sync, few enough that the
 /// first caller does not wait for the last.
@@ -58,6 +62,24 @@ pub enum Input {
         caller: Caller,
         job: Option<JobId>,
         watcher: Watcher,
+    },
+    /// Somebody answers what a person is asked for background jobs, from now on.
+    Agent {
+        ticket: Ticket,
+        caller: Caller,
+        who: PresenceId,
+        watcher: AgentWatcher,
+    },
+    /// Somebody deals with the questions of this job itself, from now on.
+    Attend {
+        ticket: Ticket,
+        caller: Caller,
+        who: PresenceId,
+        job: JobId,
+    },
+    /// An agent or attendant has gone.
+    Left {
+        who: PresenceId,
     },
     /// Another key is to seal the credentials.
     Rotate {
@@ -161,6 +183,7 @@ struct Engine<'a> {
     store: &'a mut dyn Store,
     clock: &'a dyn Clock,
     effects: &'a mut dyn EffectRunner,
+    agents: Agents,
     /// What is to be taken in before anything new.
     backlog: VecDeque<queue::Input>,
     /// No commit before this, after one has failed.
@@ -204,6 +227,7 @@ impl<'a> Engine<'a> {
             store,
             clock,
             effects,
+            agents: Agents::default(),
             backlog: VecDeque::new(),
             paused_until: None,
             forget_at: now,
@@ -231,7 +255,10 @@ impl<'a> Engine<'a> {
         let now = self.clock.now();
         let wake = if let Some(until) = self.paused_until {
             until
-        } else if !self.backlog.is_empty() || self.queue.next_runnable().is_some() {
+        } else if !self.backlog.is_empty()
+            || self.queue.next_runnable().is_some()
+            || self.queue.next_attention().is_some()
+        {
             return Duration::ZERO;
         } else {
             self.queue.next_wake().map_or(self.forget_at, |wake| wake.min(self.forget_at))
@@ -260,7 +287,13 @@ impl<'a> Engine<'a> {
                 // A store that could not write is left alone for a moment; a report keeps.
                 Input::Queue(input @ queue::Input::Report { .. }) if paused => self.backlog.push_back(input),
                 Input::Queue(input) => self.take_in(input, now, &mut turn),
-                query => turn.queries.push(query),
+                Input::Left { who } => self.agent_left(who),
+                query => {
+                    if let Input::Agent { caller, who, .. } = &query {
+                        self.agent_came(*caller, *who, now, &mut turn);
+                    }
+                    turn.queries.push(query);
+                }
             }
         }
         if !paused {
@@ -273,6 +306,11 @@ impl<'a> Engine<'a> {
         for _ in 0..INPUTS_PER_BATCH {
             let Some(job) = self.queue.next_due(now) else { break };
             self.take_in(queue::Input::Due { job }, now, turn);
+        }
+        for _ in 0..INPUTS_PER_BATCH {
+            let Some(job) = self.queue.next_attention() else { break };
+            turn.shown.insert(job);
+            self.take_in(queue::Input::Attend { job }, now, turn);
         }
         for _ in 0..INPUTS_PER_BATCH {
             let Some(job) = self.queue.next_runnable() else { break };
@@ -319,7 +357,11 @@ impl<'a> Engine<'a> {
                 match &input {
                     queue::Input::Request { ticket, .. } => turn.tickets.push(*ticket),
                     queue::Input::Report { .. } => turn.reports.push(input.clone()),
-                    queue::Input::Grant { .. } | queue::Input::Hold { .. } | queue::Input::Due { .. } => {}
+                    queue::Input::Grant { .. }
+                    | queue::Input::Hold { .. }
+                    | queue::Input::Due { .. }
+                    | queue::Input::Attend { .. }
+                    | queue::Input::Offer { .. } => {}
                 }
                 self.queue.handle(input, job, now, &mut turn.decision);
             }
@@ -357,6 +399,7 @@ impl<'a> Engine<'a> {
         for query in turn.queries {
             self.answer_query(query);
         }
+        self.tell_agents();
     }
 
     /// Undoes a turn that could not be committed.

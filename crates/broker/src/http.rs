@@ -5,6 +5,7 @@
 
 mod answer;
 mod body;
+mod challenges;
 mod events;
 mod files;
 mod jobs;
@@ -89,9 +90,12 @@ pub fn router(api: Arc<Api>) -> Router {
                     "/v1/jobs/{job}/credentials/{target}/{scheme}",
                     put(jobs::set_credentials).delete(jobs::remove_credentials),
                 )
+                .route("/v1/challenges/{challenge}", post(challenges::answer))
                 .layer(middleware::map_response(hang_up)),
         )
         .route("/v1/events", get(events::stream))
+        .route("/v1/challenges", get(challenges::list))
+        .route("/v1/challenges/events", get(challenges::stream))
         .route("/v1/rotate_key", post(rotate_key))
         .route("/v1/stop", post(stop))
         .fallback(nothing_here)

@@ -64,9 +64,11 @@ pub(crate) enum Command {
     Create(Create),
     /// Add a file to a job
     Add(Add),
-    /// Set or remove the credentials of a job; nothing shows them
+    /// Set or remove the credentials of a job, or save some for later; nothing shows them
     #[command(subcommand)]
     Credentials(Credentials),
+    /// Stay, and ask for the credentials that background jobs need
+    Agent(Agent),
     /// Let jobs run
     Resume(Jobs),
     /// Stop jobs; what has come is kept
@@ -137,6 +139,10 @@ pub(crate) struct Get {
     /// Print the job's id and return at once
     #[arg(long, conflicts_with_all = ["max_time", "rm_on_error"])]
     pub(crate) detach: bool,
+    #[command(flatten)]
+    pub(crate) netrc: Netrc,
+    #[command(flatten)]
+    pub(crate) saved: Saved,
     // The last: their headings would be those of what follows.
     #[command(flatten)]
     pub(crate) secret: Secret,
@@ -166,6 +172,30 @@ pub(crate) struct Secret {
     /// Use your Kerberos ticket, and wait for one where there is none
     #[arg(long, group = "source", conflicts_with = "user")]
     pub(crate) implicit: bool,
+}
+
+/// Credentials that are in a netrc file.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Signing in")]
+pub(crate) struct Netrc {
+    /// Take user and password for the host from $NETRC, or from .netrc in the home folder
+    #[arg(long, group = "source")]
+    pub(crate) netrc: bool,
+    /// The same from FILE
+    #[arg(long, value_name = "FILE", group = "source")]
+    pub(crate) netrc_file: Option<PathBuf>,
+}
+
+/// Credentials that were saved.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Signing in")]
+pub(crate) struct Saved {
+    /// Save what is typed at the prompt, for its host
+    #[arg(long)]
+    pub(crate) save: bool,
+    /// Use the credentials saved under NAME, which can be a host; see `bits credentials save`
+    #[arg(long, value_name = "NAME", group = "source", conflicts_with = "user")]
+    pub(crate) credential: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -208,6 +238,9 @@ pub(crate) struct Add {
     /// Fetch only this part, written OFFSET:LENGTH or OFFSET:eof; several are put one after another
     #[arg(long, value_name = "RANGE", value_parser = range)]
     pub(crate) range: Vec<ByteRange>,
+    /// Set the credentials saved under NAME, which can be a host, for the servers of the job
+    #[arg(long, value_name = "NAME")]
+    pub(crate) credential: Option<String>,
     #[command(flatten)]
     pub(crate) content: Content,
 }
@@ -226,10 +259,47 @@ pub(crate) struct Content {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Credentials {
-    /// Set credentials
+    /// Set credentials of a job
     Set(SetCredentials),
-    /// Take credentials away
+    /// Take credentials away from a job
     Remove(RemoveCredentials),
+    /// Save credentials under a name, or for a host
+    Save(SaveCredentials),
+    /// List the names that credentials are saved under
+    List,
+    /// Forget saved credentials
+    Forget(ForgetCredentials),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SaveCredentials {
+    /// A name of your choice, or the host they are for, with its port if it has an unusual one
+    pub(crate) name: String,
+    /// The scheme: basic, digest, ntlm or negotiate; without it all that suit
+    #[arg(long, value_parser = scheme)]
+    pub(crate) scheme: Option<AuthScheme>,
+    // The last: its heading would be that of what follows.
+    #[command(flatten)]
+    pub(crate) secret: Secret,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ForgetCredentials {
+    /// The name or host
+    pub(crate) name: String,
+    /// The scheme: basic, digest, ntlm or negotiate; without it all
+    #[arg(long, value_parser = scheme)]
+    pub(crate) scheme: Option<AuthScheme>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Agent {
+    /// Answer with this scheme alone: basic, digest, ntlm or negotiate; basic also over plain http
+    #[arg(long, value_name = "SCHEME", value_parser = scheme)]
+    pub(crate) auth: Option<AuthScheme>,
+    /// Save what is typed, for its host
+    #[arg(long)]
+    pub(crate) save: bool,
 }
 
 #[derive(Debug, Args)]
@@ -248,6 +318,8 @@ pub(crate) struct SetCredentials {
     /// A text below the title
     #[arg(long, value_name = "TEXT")]
     pub(crate) message: Option<String>,
+    #[command(flatten)]
+    pub(crate) saved: Saved,
     // The last: its heading would be that of what follows.
     #[command(flatten)]
     pub(crate) secret: Secret,

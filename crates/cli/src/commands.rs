@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod add;
+mod agent;
 mod completions;
 mod config;
 mod create;
@@ -9,6 +10,7 @@ mod error;
 mod get;
 mod list;
 mod on_jobs;
+mod saved;
 mod service;
 mod set;
 mod show;
@@ -45,6 +47,7 @@ pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<(), Fai
         Command::Create(create) => create::run(create, &context).await,
         Command::Add(add) => add::run(add, &context).await,
         Command::Credentials(credentials) => credentials::run(credentials, &context).await,
+        Command::Agent(agent) => agent::run(agent, &context).await,
         Command::Resume(jobs) => on_jobs::run(on_jobs::Verb::Resume, jobs, &context).await,
         Command::Suspend(jobs) => on_jobs::run(on_jobs::Verb::Suspend, jobs, &context).await,
         Command::Complete(jobs) => on_jobs::run(on_jobs::Verb::Complete, jobs, &context).await,

@@ -4,8 +4,10 @@ use std::io;
 use std::process::ExitCode;
 
 use bits_client::api::job::Job;
+use bits_client::netrc::NetrcError;
 use bits_client::prompt::PromptError;
 use bits_client::prompt::password_sources::PasswordSourceError;
+use bits_client::saved::SavedError;
 use bits_client::{Error, Unreachable};
 use bits_core::error::Code;
 
@@ -26,6 +28,10 @@ pub(crate) enum Failure {
     },
     Destination(DestinationError),
     PasswordSource(PasswordSourceError),
+    Netrc(NetrcError),
+    Saved(SavedError),
+    /// Nothing is saved under this name.
+    NothingSaved(String),
     Client(Error),
     /// The service went away while a job was watched.
     LostSight {
@@ -116,6 +122,18 @@ impl From<PasswordSourceError> for Failure {
     }
 }
 
+impl From<NetrcError> for Failure {
+    fn from(error: NetrcError) -> Self {
+        Self::Netrc(error)
+    }
+}
+
+impl From<SavedError> for Failure {
+    fn from(error: SavedError) -> Self {
+        Self::Saved(error)
+    }
+}
+
 impl From<PromptError> for Failure {
     fn from(error: PromptError) -> Self {
         Self::Prompt(error)
@@ -159,6 +177,20 @@ impl Failure {
             },
             Self::Destination(error) => told(USAGE, coded(&error.to_string(), error.code())),
             Self::PasswordSource(error) => told(USAGE, coded(&error.to_string(), error.code())),
+            Self::Netrc(error) => told(USAGE, coded(&error.to_string(), error.code())),
+            Self::Saved(error) => {
+                let code = match error {
+                    SavedError::NoSuchStore { .. } | SavedError::Name(_) => USAGE,
+                    SavedError::Cancelled => NO_CREDENTIALS,
+                    _ => REFUSED,
+                };
+                told(code, coded(&error.to_string(), error.code()))
+            }
+            Self::NothingSaved(name) => hinted(
+                REFUSED,
+                coded(&format!("no credentials are saved under `{name}`"), Code::NOT_FOUND),
+                "`bits credentials list` shows the names that there are".to_owned(),
+            ),
             Self::Client(error) => client(error),
             Self::LostSight { error, id } => Telling {
                 hint: Some(format!("the job goes on when the service runs again: bits watch {id}")),
@@ -320,6 +352,11 @@ fn job_failed(job: &Job, hint: Option<&str>, cancelled: bool) -> Telling {
             None => then,
         }),
     }
+}
+
+/// Reads a code as the service writes it.
+pub(crate) fn number(code: &str) -> Option<Code> {
+    u32::from_str_radix(code.strip_prefix("0x")?, 16).ok().map(Code)
 }
 
 fn come_back(jobs: &[String]) -> String {

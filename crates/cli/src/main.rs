@@ -8,6 +8,7 @@ mod commands;
 mod destination;
 mod exit;
 mod following;
+mod kept;
 mod nearest;
 mod output;
 mod requests;

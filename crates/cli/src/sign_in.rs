@@ -2,10 +2,12 @@
 
 use bits_client::Scheme;
 use bits_client::api::credentials::{Password, SetCredentials};
-use bits_client::api::job::Challenge;
+use bits_client::api::job::{Challenge, Job};
 use bits_client::prompt::password_sources::{read_password_file, read_password_stdin};
-use bits_client::prompt::{PromptOutcome, PromptRequest, prompt_for_credentials};
-use bits_core::credentials::AuthScheme;
+use bits_client::prompt::{
+    Channel, PromptError, PromptOutcome, PromptRequest, first_channel, prompt_for_credentials,
+};
+use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::error::Code;
 use bits_core::identity::{Identity, Package};
 use bits_core::remote_name::RemoteName;
@@ -16,9 +18,16 @@ use crate::output::Output;
 
 /// What a person answered.
 pub(crate) enum Answer {
-    Given(SetCredentials),
+    Given(Typed),
     /// Why nobody could be asked.
     Nobody(&'static str),
+}
+
+/// What a person typed.
+pub(crate) struct Typed {
+    pub(crate) credentials: SetCredentials,
+    /// Whether it is to be saved.
+    pub(crate) save: bool,
 }
 
 /// The credentials that the flags give: none when nothing but the person has them.
@@ -59,25 +68,48 @@ pub(crate) fn scheme_for(flags: &Secret, scheme: Option<AuthScheme>) -> Scheme {
 /// # Errors
 /// [`Failure::NoCredentials`] when the person cancels or does not answer.
 pub(crate) async fn ask(request: PromptRequest) -> Result<Answer, Failure> {
-    let outcome = tokio::task::spawn_blocking(move || prompt_for_credentials(&request))
-        .await
-        .expect("asking does not panic, and the runtime is there")?;
+    let outcome = prompted(request).await?;
     let code = outcome.code();
     match outcome {
-        PromptOutcome::Accepted { identity, .. } => Ok(Answer::Given(credentials(&identity))),
+        PromptOutcome::Accepted { identity, save } => {
+            Ok(Answer::Given(Typed { credentials: credentials(&identity), save }))
+        }
         PromptOutcome::Unavailable { reason } => Ok(Answer::Nobody(reason)),
         PromptOutcome::Cancelled => Err(no_credentials(code, "cancelled; no credentials were given")),
         PromptOutcome::TimedOut => Err(no_credentials(code, "nobody answered in time")),
     }
 }
 
+/// Whether there is somebody to ask, as far as can be seen beforehand.
+pub(crate) fn can_ask() -> bool {
+    // What cannot be understood is said when it comes to asking.
+    first_channel().map_or(true, |channel| channel.is_some())
+}
+
+/// The box for saving, as it stands at first. At a terminal there is none: what was asked for is user
+/// name and password, and whoever wants more says `--save`.
+pub(crate) fn save_box() -> Option<bool> {
+    let is_terminal = matches!(first_channel(), Ok(Some(Channel::Terminal)));
+    (!is_terminal).then_some(false)
+}
+
+/// Asks on a thread of its own: a command that ends does not wait for an answer.
+pub(crate) async fn prompted(request: PromptRequest) -> Result<PromptOutcome, PromptError> {
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        // Nobody may want to know any more.
+        let _ = answer.send(prompt_for_credentials(&request));
+    });
+    answered.await.expect("asking does not panic")
+}
+
 /// Asks the person, who was demanded by a flag.
 ///
 /// # Errors
 /// As [`ask`], and when there is nowhere to ask.
-pub(crate) async fn ask_or_fail(request: PromptRequest) -> Result<SetCredentials, Failure> {
+pub(crate) async fn ask_or_fail(request: PromptRequest) -> Result<Typed, Failure> {
     match ask(request).await? {
-        Answer::Given(credentials) => Ok(credentials),
+        Answer::Given(typed) => Ok(typed),
         Answer::Nobody(reason) => Err(no_credentials(
             Code::NO_SUCH_LOGON_SESSION,
             &format!("there is nobody to ask for credentials: {reason}"),
@@ -126,6 +158,12 @@ pub(crate) fn needs_leave(challenge: &Challenge, is_tls: bool, scheme: Option<Au
     only_basic && !challenge.schemes.is_empty() && !is_tls && scheme != Some(AuthScheme::Basic)
 }
 
+/// Whether `job` says that its owner's stored credentials may answer the proxy that has sent
+/// `challenge` (`USE_STORED_CREDENTIALS`), and none was refused there yet.
+pub(crate) fn may_use_stored(job: &Job, challenge: &Challenge) -> bool {
+    challenge.target == AuthTarget::Proxy.name() && job.use_stored_credentials.is_some() && !challenge.refused
+}
+
 /// The package of a question about `scheme`.
 pub(crate) fn package(scheme: Option<AuthScheme>) -> Package {
     scheme.map_or(Package::Negotiate, Package::from)
@@ -136,7 +174,7 @@ fn origin(remote: &RemoteName) -> String {
     format!("server {scheme}://{}", remote.authority())
 }
 
-fn credentials(identity: &Identity) -> SetCredentials {
+pub(crate) fn credentials(identity: &Identity) -> SetCredentials {
     let strings = identity.encode_as_strings();
     SetCredentials {
         user: strings.qualified_user_name().unwrap_or_default(),
@@ -144,7 +182,7 @@ fn credentials(identity: &Identity) -> SetCredentials {
     }
 }
 
-fn no_credentials(code: Code, sentence: &str) -> Failure {
+pub(crate) fn no_credentials(code: Code, sentence: &str) -> Failure {
     Failure::NoCredentials { code, sentence: sentence.to_owned() }
 }
 

@@ -23,7 +23,7 @@ use tokio::time::{sleep, timeout};
 use crate::connect::{ConnectOptions, Door, IfAbsent};
 use crate::environment::environment_of_this_process;
 use crate::error::Error;
-use crate::events::EventStream;
+use crate::events::{EventStream, Feed};
 use crate::handle::JobHandle;
 use crate::transport::{Answer, Request, WholeAnswer};
 
@@ -71,7 +71,7 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// Whether an operation may be asked again when nobody knows if it was done.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Again {
+pub(crate) enum Again {
     Yes,
     No,
 }
@@ -112,6 +112,14 @@ impl Client {
     /// [`Error`]; so for all operations below.
     pub async fn about(&self) -> Result<About, Error> {
         self.ask(request("about", &[]), Again::Yes).await?.read()
+    }
+
+    /// The same, of a service that runs: none is started for it.
+    pub async fn about_if_running(&self) -> Result<About, Error> {
+        let stream = self.door.enter(IfAbsent::Fail).await?;
+        within_patience("about", async { request("about", &[]).send(stream).await?.whole().await })
+            .await?
+            .read()
     }
 
     /// The settings in force, and where each came from.
@@ -258,7 +266,17 @@ impl Client {
 
     /// What happens to one job, or to all of the caller's: first how things are, then changes.
     pub async fn events(&self, job: Option<JobId>) -> Result<EventStream, Error> {
-        EventStream::open(self.clone(), EventQuery { job: job.map(|id| id.to_string()) }).await
+        self.watch(EventQuery { job: job.map(|id| id.to_string()), attended: None }).await
+    }
+
+    /// What happens to one job, for a program that deals with its requests for credentials itself:
+    /// while this is open no agent is asked, and the job is in ERROR when it meets one.
+    pub async fn attend(&self, job: JobId) -> Result<EventStream, Error> {
+        self.watch(EventQuery { job: Some(job.to_string()), attended: Some(true) }).await
+    }
+
+    async fn watch(&self, query: EventQuery) -> Result<EventStream, Error> {
+        Ok(EventStream::of(Feed::open(self.clone(), request("events", &[]).query(&query)).await?))
     }
 
     /// Has the service make a new key to seal credentials with; the one it now has.
@@ -276,14 +294,13 @@ impl Client {
     }
 
     /// Asks for a stream of events, once.
-    pub(crate) async fn open_events(&self, query: &EventQuery, if_absent: IfAbsent) -> Result<Answer, Error> {
+    pub(crate) async fn open_stream(&self, request: &Request, if_absent: IfAbsent) -> Result<Answer, Error> {
         let stream = self.door.enter(if_absent).await?;
-        let request = request("events", &[]).query(query);
-        within_patience("events", request.send(stream)).await
+        within_patience(request.operation().name, request.send(stream)).await
     }
 
     /// Asks, and asks again where that does no harm.
-    async fn ask(&self, request: Request, again: Again) -> Result<WholeAnswer, Error> {
+    pub(crate) async fn ask(&self, request: Request, again: Again) -> Result<WholeAnswer, Error> {
         let mut if_absent = IfAbsent::Start;
         let mut tries = 0;
         loop {
@@ -318,7 +335,7 @@ fn new_id() -> JobId {
     JobId(uuid::Uuid::new_v4().into_bytes())
 }
 
-fn request(name: &'static str, segments: &[&str]) -> Request {
+pub(crate) fn request(name: &'static str, segments: &[&str]) -> Request {
     let operation: &'static Operation = operations::named(name).expect("the operation is in the table");
     Request::new(operation, segments)
 }

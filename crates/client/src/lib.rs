@@ -8,6 +8,7 @@
 //! made here.
 
 pub mod blocking;
+mod challenges;
 mod client;
 mod connect;
 mod environment;
@@ -24,6 +25,7 @@ mod wiped;
 
 pub use bits_api as api;
 
+pub use challenges::ChallengeStream;
 pub use client::{Client, Scheme, new_job};
 pub use connect::{ConnectOptions, service_program};
 pub use environment::environment_of_this_process;

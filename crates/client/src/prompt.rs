@@ -145,6 +145,12 @@ pub fn prompt_for_credentials(request: &PromptRequest) -> Result<PromptOutcome, 
     Ok(PromptOutcome::Unavailable { reason })
 }
 
+/// The way that [`prompt_for_credentials`] would try first; none where nobody can be asked.
+pub fn first_channel() -> Result<Option<Channel>, PromptError> {
+    let around = Surroundings::look(None)?;
+    Ok(channel::order(&around.facts).first().copied())
+}
+
 fn ask_by(
     channel: Channel,
     around: &Surroundings,

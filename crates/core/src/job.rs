@@ -198,6 +198,10 @@ pub enum Event {
     /// What was whole is not there any more, of so many files.
     FilesLost(u32),
     Failed(Attempt, JobError),
+    /// Credentials are missing or were refused, and a person is asked for others.
+    Challenged(Attempt, JobError),
+    /// Nobody has given the credentials that a person was asked for.
+    Unanswered,
     FilesTransferred(Attempt),
     /// All files that were whole are under their final names.
     FilesFinalized,
@@ -375,6 +379,12 @@ impl Job {
             (Connecting | Transferring, Failed(attempt, error)) if attempt == self.attempt => {
                 self.fail(error, now);
             }
+            (Connecting | Transferring, Challenged(attempt, error)) if attempt == self.attempt => {
+                self.error_count += 1;
+                self.error = Some(error);
+                self.enter(Queued);
+            }
+            (Queued, Unanswered) => self.enter(Error),
 
             (TransientError { .. }, TimePassed) if self.is_out_of_patience(now) => self.enter(Error),
             (TransientError { retry_at }, TimePassed) if retry_at <= now => self.enter(Queued),
@@ -406,8 +416,8 @@ impl Job {
             (
                 _,
                 Granted | Connected(_) | Advanced(_) | FileBegun(_) | FileTransferred(_) | FilePassedOver(..)
-                | FilesLost(_) | FileRejected(_) | Failed(..) | FilesTransferred(_) | FilesFinalized
-                | NotFinalized(_) | FilesDiscarded | TimePassed,
+                | FilesLost(_) | FileRejected(_) | Failed(..) | Challenged(..) | Unanswered
+                | FilesTransferred(_) | FilesFinalized | NotFinalized(_) | FilesDiscarded | TimePassed,
             ) => return effects,
         }
         self.times.modified = now;

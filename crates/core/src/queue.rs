@@ -5,6 +5,7 @@
 //! what scheduling needs — jobs that rest are in the store alone — and whoever calls it brings the
 //! one job an input is about.
 
+mod asking;
 mod decision;
 mod schedule;
 #[cfg(test)]
@@ -31,10 +32,15 @@ use crate::remote_name::RemoteName;
 use crate::time::Timestamp;
 use crate::units::Bytes;
 
+pub use asking::{
+    AGENT_RETURN_PATIENCE, ANSWERS_MAX, Declined, Presence, PresenceId, QUESTIONS_MAX, Question, QuestionId,
+    Reply,
+};
 pub use decision::{Decision, Effect};
 pub use schedule::Limits;
-pub use view::{FileView, JobView, WaitReason};
+pub use view::{CredentialWait, FileView, JobView, WaitReason};
 
+use asking::{Asking, Present};
 use decision::Undo;
 use schedule::{Schedule, Slot};
 
@@ -55,6 +61,10 @@ pub enum Input {
     Hold { job: JobId },
     /// The time this job waited for has come ([`Queue::next_due`]).
     Due { job: JobId },
+    /// Something else that this job waited for has changed ([`Queue::next_attention`]).
+    Attend { job: JobId },
+    /// Somebody has come who can answer for this job, which may be in ERROR for want of an answer.
+    Offer { job: JobId },
 }
 
 impl Input {
@@ -62,7 +72,12 @@ impl Input {
     pub fn job(&self) -> JobId {
         match self {
             Self::Request { request, .. } => request.job(),
-            Self::Report { job, .. } | Self::Grant { job } | Self::Hold { job } | Self::Due { job } => *job,
+            Self::Report { job, .. }
+            | Self::Grant { job }
+            | Self::Hold { job }
+            | Self::Due { job }
+            | Self::Attend { job }
+            | Self::Offer { job } => *job,
         }
     }
 }
@@ -114,6 +129,12 @@ pub enum Request {
         target: AuthTarget,
         schemes: Vec<AuthScheme>,
     },
+    /// What a person answered to a question that the job waits for.
+    Answer {
+        job: JobId,
+        question: QuestionId,
+        reply: Reply,
+    },
 }
 
 impl Request {
@@ -126,7 +147,8 @@ impl Request {
             | Self::SetRemoteNames { job, .. }
             | Self::SetValidation { job, .. }
             | Self::SetCredentials { job, .. }
-            | Self::RemoveCredentials { job, .. } => *job,
+            | Self::RemoveCredentials { job, .. }
+            | Self::Answer { job, .. } => *job,
         }
     }
 }
@@ -294,6 +316,8 @@ pub struct Queue {
     finalizing: BTreeMap<JobId, Closing>,
     discarding: BTreeMap<JobId, Vec<Ticket>>,
     live: BTreeMap<JobId, Live>,
+    asking: Asking,
+    present: Present,
 }
 
 impl Queue {
@@ -303,6 +327,8 @@ impl Queue {
             finalizing: BTreeMap::new(),
             discarding: BTreeMap::new(),
             live: BTreeMap::new(),
+            asking: Asking::default(),
+            present: Present::default(),
         }
     }
 
@@ -319,7 +345,9 @@ impl Queue {
         if completes_by_itself(&job) {
             self.start_finalizing(job.id, None, decision);
         }
-        self.schedule.set(job.id, Slot::of(&job, now));
+        if !self.adopt_waiting(&job, now) {
+            self.schedule.set(job.id, Slot::of(&job, now));
+        }
     }
 
     /// Takes in `input`. `job` is the job it is about, as it is now, if there is one.
@@ -338,7 +366,13 @@ impl Queue {
             }
             Input::Grant { .. } => self.observe(job, Event::Granted, now, decision),
             Input::Hold { .. } => self.hold(job, decision),
-            Input::Due { .. } => self.observe(job, Event::TimePassed, now, decision),
+            Input::Due { .. } => {
+                if !job.as_ref().is_some_and(|job| self.waits_on(job, decision)) {
+                    self.observe(job, Event::TimePassed, now, decision);
+                }
+            }
+            Input::Attend { job: id } => self.attend(id, job, now, decision),
+            Input::Offer { .. } => self.offer(job, decision),
         }
     }
 
@@ -382,8 +416,11 @@ impl Queue {
                 }
                 Undo::Finalizing(job, closing) => restore(&mut self.finalizing, job, closing),
                 Undo::Discarding(job, waiting) => restore(&mut self.discarding, job, waiting),
+                Undo::Asking(asking) => self.asking = asking,
             }
         }
+        // Who has left meanwhile has left.
+        self.look_around();
     }
 
     fn request(
@@ -440,10 +477,15 @@ impl Queue {
             Request::SetProperties { secrets, .. } => !secrets.is_empty(),
             // Another server may want no credentials.
             Request::SetRemoteNames { .. } => true,
-            Request::Create { .. } | Request::AddFiles { .. } | Request::SetValidation { .. } => false,
+            // An answer is looked after where it is given.
+            Request::Create { .. }
+            | Request::AddFiles { .. }
+            | Request::SetValidation { .. }
+            | Request::Answer { .. } => false,
         };
         if may_help {
             self.release(id, decision);
+            self.no_longer_asked(id, decision);
         }
         match request {
             Request::Create { .. } => unreachable!("a job that exists is not created"),
@@ -557,6 +599,9 @@ impl Queue {
                 job.times.modified = now;
                 self.put(job, now, decision);
             }
+            Request::Answer { question, reply, .. } => {
+                return self.answer(question, reply, job, now, decision);
+            }
         }
         Ok(Some(Answer::Job(id)))
     }
@@ -630,9 +675,7 @@ impl Queue {
             Report::FilesTransferred { attempt } => {
                 self.observe(Some(job), Event::FilesTransferred(attempt), now, decision);
             }
-            Report::Failed { attempt, error } => {
-                self.observe(Some(job), Event::Failed(attempt, error), now, decision);
-            }
+            Report::Failed { attempt, error } => self.failed(job, attempt, error, now, decision),
             Report::Note { attempt, text } => {
                 if attempt == job.attempt {
                     decision.effect(Effect::Note { job: id, text });
@@ -734,6 +777,7 @@ impl Queue {
         }
         decision.undo(Undo::Slot(job.id, self.schedule.get(job.id)));
         self.schedule.set(job.id, slot);
+        self.noticed(job, decision);
     }
 
     /// Lets a queued job wait until its owner does something about it, or the service starts again.

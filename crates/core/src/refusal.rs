@@ -20,6 +20,8 @@ pub enum Refusal {
     Ambiguous { what: String },
     #[error("the job {what} belongs to somebody else")]
     AccessDenied { what: String },
+    #[error("the question is not open any more: it was answered, or nobody needs the answer")]
+    NoSuchQuestion,
     /// The service serves one user, and this was another.
     #[error("this service belongs to the user with id {owner}; you are the user with id {caller}")]
     OtherUser { owner: u32, caller: u32 },
@@ -96,7 +98,7 @@ impl Refusal {
         match self {
             Self::Empty { .. } => Code::EMPTY,
             Self::InvalidState { .. } => Code::INVALID_STATE,
-            Self::NotFound { .. } => Code::NOT_FOUND,
+            Self::NotFound { .. } | Self::NoSuchQuestion => Code::NOT_FOUND,
             Self::AccessDenied { .. } | Self::OtherUser { .. } | Self::IdTaken { .. } => Code::ACCESS_DENIED,
             Self::Ambiguous { .. } | Self::InvalidArgument { .. } => Code::INVALID_ARGUMENT,
             Self::StringTooLong { .. } => Code::STRING_TOO_LONG,

@@ -3,6 +3,7 @@
 //! `harness` checks what the other modules stand on.
 
 mod access;
+mod agent;
 mod bad_input;
 mod harness;
 mod kills;

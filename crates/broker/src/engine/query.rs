@@ -8,7 +8,7 @@ use bits_core::error::Code;
 use bits_core::file::FileIndex;
 use bits_core::job::{JobId, Owner};
 use bits_core::ports::{Cursor, Filter, SealedSecret, StateName};
-use bits_core::queue::{FileView, JobView, Ticket};
+use bits_core::queue::{FileView, JobView, Presence, Question, QuestionId, Ticket};
 use bits_core::refusal::Refusal;
 
 use super::{Engine, Input, Watcher, not_written};
@@ -30,6 +30,10 @@ pub enum Query {
     },
     /// How many jobs of the caller are in each state.
     Counts,
+    /// What the caller is asked.
+    Questions,
+    /// One of these questions.
+    Question(QuestionId),
 }
 
 /// What somebody gets who asked.
@@ -54,6 +58,7 @@ pub enum Response {
         next: Option<Cursor>,
     },
     Counts(Vec<(StateName, u64)>),
+    Questions(Vec<Question>),
 }
 
 impl Engine<'_> {
@@ -67,7 +72,20 @@ impl Engine<'_> {
                 self.start_watching(ticket, caller, job, watcher)
             }
             Input::Rotate { ticket, rotation } => self.rotate(ticket, rotation),
-            Input::Queue(_) | Input::Shutdown => unreachable!("handled where inputs are received"),
+            Input::Agent { ticket, caller, who, watcher } => {
+                self.start_asking(caller, who, watcher);
+                self.effects.answer(ticket, Ok(Response::Done));
+            }
+            Input::Attend { ticket, caller, who, job } => {
+                let answer = self.view_for(caller, job).map(|_| Response::Done);
+                if answer.is_ok() {
+                    self.queue.came(who, Presence::Attendant(job));
+                }
+                self.effects.answer(ticket, answer);
+            }
+            Input::Queue(_) | Input::Left { .. } | Input::Shutdown => {
+                unreachable!("handled where inputs are received")
+            }
         }
     }
 
@@ -97,6 +115,14 @@ impl Engine<'_> {
             Query::Counts => {
                 let counts = self.store.counts(Owner(caller.uid)).map_err(|error| not_written(&error))?;
                 Ok(Response::Counts(counts))
+            }
+            Query::Questions => {
+                Ok(Response::Questions(self.queue.questions(Owner(caller.uid)).cloned().collect()))
+            }
+            Query::Question(id) => {
+                let question = self.queue.question(id);
+                let question = question.filter(|question| question.owner == Owner(caller.uid));
+                Ok(Response::Questions(vec![question.ok_or(Refusal::NoSuchQuestion)?.clone()]))
             }
         }
     }

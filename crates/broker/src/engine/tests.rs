@@ -336,7 +336,10 @@ fn without_the_key_a_job_with_credentials_waits_says_so_and_begins_after_a_start
         .expect("the engine listens");
     let (before, answer) = world.until_answered(ticket);
     let Ok(Response::JobWithSecrets { view, .. }) = answer else { panic!("a job is the answer") };
-    assert_eq!((view.job.state, view.wait), (State::Queued, Some(queue::WaitReason::Credential)));
+    assert_eq!(
+        (view.job.state, view.wait),
+        (State::Queued, Some(queue::WaitReason::Credential(queue::CredentialWait::Key)))
+    );
     assert!(!before.iter().any(|done| matches!(done, Done::Began(..))), "{before:?}");
     let mut world = world.start_again();
     world.until(|done| matches!(done, Done::Began(Attempt(1), _)));

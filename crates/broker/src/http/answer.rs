@@ -25,7 +25,9 @@ impl IntoResponse for Refused {
 
 fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
-        Refusal::NotFound { .. } | Refusal::NoSuchFile { .. } => StatusCode::NOT_FOUND,
+        Refusal::NotFound { .. } | Refusal::NoSuchFile { .. } | Refusal::NoSuchQuestion => {
+            StatusCode::NOT_FOUND
+        }
         Refusal::AccessDenied { .. } | Refusal::OtherUser { .. } | Refusal::IdTaken { .. } => {
             StatusCode::FORBIDDEN
         }

@@ -12,6 +12,7 @@ use bits_api::event::{self, EventQuery, Note};
 use bits_core::access::Caller;
 use bits_core::job::{JobId, Owner};
 use bits_core::ports::Filter;
+use bits_core::refusal::Refusal;
 use futures_util::{Stream, StreamExt, stream};
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -30,26 +31,38 @@ pub(super) async fn stream(
     Asked(asked): Asked<EventQuery>,
 ) -> Result<Response, Refused> {
     let job = asked.job.as_deref().map(job_id).transpose()?;
+    let attending = match (job, asked.attended) {
+        (Some(job), Some(true)) => Some(api.engine.attend(caller, job).await?),
+        (None, Some(true)) => return Err(Refusal::invalid("the query", "attends no job").into()),
+        _ => None,
+    };
     let (watcher, changes) = mpsc::channel(WATCHER_BACKLOG_MAX);
     // Changes gather from here on, so that none falls between how things are and what changes.
     api.engine.watch(caller, job, watcher).await?;
     let first = how_things_are(Arc::clone(&api), caller, job);
     let ready = stream::once(async { frame(event::READY, &serde_json::json!({})) });
-    let changes = stream::unfold(changes, |mut changes| async move {
+    let changes = stream::unfold((changes, attending), |(mut changes, attending)| async move {
         let notification = changes.recv().await?;
-        Some((notification, changes))
+        Some((notification, (changes, attending)))
     })
     .map(move |notification| match notification {
         Notification::Job(view) => frame(event::JOB, &api.wire(&view)),
         Notification::Note { job, text } => frame(event::NOTE, &Note { job: job.to_string(), text }),
     });
     let events = first.chain(ready).chain(changes).map(Ok::<Bytes, Infallible>);
-    Ok(Response::builder()
+    Ok(event_stream(events))
+}
+
+/// The answer that goes on for as long as `events` do.
+pub(super) fn event_stream(
+    events: impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static,
+) -> Response {
+    Response::builder()
         .status(StatusCode::OK)
         .header(header::CONTENT_TYPE, "text/event-stream")
         .header(header::CACHE_CONTROL, "no-store")
         .body(Body::from_stream(events))
-        .expect("a status and two headers make a response"))
+        .expect("a status and two headers make a response")
 }
 
 /// The jobs as they are, read a page at a time while the watcher takes them.
@@ -85,7 +98,7 @@ fn how_things_are(
 }
 
 /// One event as it goes over the wire. JSON has no line breaks of its own.
-fn frame<T: Serialize>(name: &str, body: &T) -> Bytes {
+pub(super) fn frame<T: Serialize>(name: &str, body: &T) -> Bytes {
     let body = serde_json::to_string(body).expect("the wire types are written as JSON");
     Bytes::from(format!("event: {name}\ndata: {body}\n\n"))
 }

@@ -236,7 +236,7 @@ fn auth_target(text: &str) -> Result<AuthTarget, Refusal> {
     AuthTarget::named(text).ok_or_else(|| Refusal::InvalidAuthTarget { text: text.to_owned() })
 }
 
-fn auth_scheme(text: &str) -> Result<AuthScheme, Refusal> {
+pub(super) fn auth_scheme(text: &str) -> Result<AuthScheme, Refusal> {
     AuthScheme::named(text).ok_or_else(|| Refusal::InvalidAuthScheme { text: text.to_owned() })
 }
 

@@ -12,6 +12,9 @@ use bits_broker::http::{Api, Identity, Socket, router};
 use bits_broker::vault::Vault;
 use bits_broker::workers::Workers;
 use bits_core::access::{Audience, Caller};
+use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::error::{Challenge, Code, ErrorContext, JobError};
+use bits_core::file::FileIndex;
 use bits_core::job::Owner;
 use bits_core::ports::{KeyChange, KeySource, KeyStanding, Seal, SealError};
 use bits_core::queue::{Limits, Report};
@@ -168,8 +171,8 @@ pub(crate) fn request(method: Method, path: &str, body: Option<Value>) -> Reques
     }
 }
 
-/// A worker that lets every destination pass but those in `/missing`, tells what it is to begin, and
-/// closes what it is told to.
+/// A worker that lets every destination pass but those in `/missing`, tells what it is to begin, closes
+/// what it is told to, and knows one server that asks for a password.
 async fn play_the_worker(
     mut end: link::WorkerEnd,
     begins: tokio::sync::mpsc::UnboundedSender<Box<Assignment>>,
@@ -187,9 +190,13 @@ async fn play_the_worker(
                 FromWorker::Report { job, report: Report::Discarded { leftover: None } }
             }
             ToWorker::Begin(assignment) => {
+                let (job, report) = (assignment.job, begin(&assignment));
                 // Most tests do not ask.
                 let _ = begins.send(assignment);
-                continue;
+                match report {
+                    Some(report) => FromWorker::Report { job, report },
+                    None => continue,
+                }
             }
             ToWorker::Stop { .. } | ToWorker::Recorded { .. } => continue,
         };
@@ -197,6 +204,32 @@ async fn play_the_worker(
             return;
         }
     }
+}
+
+/// `locked.test` lets in whoever has the password `right`; no other server says anything.
+fn begin(assignment: &Assignment) -> Option<Report> {
+    let attempt = assignment.attempt;
+    assignment.files.iter().find(|file| file.remote_name.authority() == "locked.test")?;
+    if assignment.credentials.iter().any(|credential| credential.password.expose() == "right") {
+        return Some(Report::Connected { attempt });
+    }
+    let challenge = Challenge {
+        target: AuthTarget::Server,
+        host: "locked.test".to_owned(),
+        realm: Some("the office".to_owned()),
+        schemes: vec![AuthScheme::Digest],
+        refused: !assignment.credentials.is_empty(),
+    };
+    let error = JobError {
+        code: Code::HTTP_UNAUTHORIZED,
+        context: ErrorContext::RemoteFile,
+        transient: false,
+        message: "locked.test asks for credentials".to_owned(),
+        file: Some(FileIndex(0)),
+        challenge: Some(challenge),
+        retry_after_seconds: None,
+    };
+    Some(Report::Failed { attempt, error })
 }
 
 fn check(_: CheckTicket, names: &[bits_core::file::LocalName]) -> Result<(), DestinationRefusal> {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use bits_client::api::file::{AddFile, AddFiles, Range};
+use bits_core::credentials::AuthTarget;
 use bits_core::ranges::ByteRange;
 use bits_core::remote_name::RemoteName;
 
@@ -10,6 +11,7 @@ use super::Context;
 use crate::arguments::Add;
 use crate::destination::{DestinationError, Here, absolute};
 use crate::exit::Failure;
+use crate::kept::Kept;
 
 pub(super) async fn run(add: Add, context: &Context<'_>) -> Result<(), Failure> {
     // Looked at here for the sake of a quick answer; the service looks again.
@@ -18,6 +20,10 @@ pub(super) async fn run(add: Add, context: &Context<'_>) -> Result<(), Failure> 
     let here = Here { folder: folder.as_deref(), is_folder: &Path::is_dir, creates_folders: add.create_dirs };
     let local_name = absolute(&add.path, &here)?;
 
+    let found = match &add.credential {
+        Some(name) => Some(Kept::open().await?.named(name, None).await?),
+        None => None,
+    };
     let session = context.session().await?;
     let id = session.find_id(&add.job).await?;
     let file = AddFile {
@@ -29,6 +35,10 @@ pub(super) async fn run(add: Add, context: &Context<'_>) -> Result<(), Failure> 
     };
     let files = AddFiles { files: vec![file], create_folders: add.create_dirs };
     let job = session.client.add_files(id, &files).await?;
+    if let Some(found) = found {
+        let scheme = found.scheme_or(None);
+        session.client.set_credentials(id, AuthTarget::Server, scheme, &found.credentials).await?;
+    }
     if context.output.is_json() {
         return context.output.result_json(&job);
     }

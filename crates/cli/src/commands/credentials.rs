@@ -1,4 +1,5 @@
-//! `bits credentials`: set and remove. There is no command that shows them.
+//! `bits credentials`: set and remove those of a job; what is saved for later is in `saved`. There is
+//! no command that shows them.
 
 use bits_client::Scheme;
 use bits_client::api::job::Job;
@@ -9,9 +10,10 @@ use bits_core::remote_name::RemoteName;
 use futures_util::TryStreamExt;
 use std::pin::pin;
 
-use super::Context;
+use super::{Context, saved};
 use crate::arguments::{Credentials, RemoveCredentials, SetCredentials};
 use crate::exit::Failure;
+use crate::kept::Kept;
 use crate::session::{Session, id_of};
 use crate::sign_in;
 
@@ -19,27 +21,47 @@ pub(super) async fn run(credentials: Credentials, context: &Context<'_>) -> Resu
     match credentials {
         Credentials::Set(set) => run_set(set, context).await,
         Credentials::Remove(remove) => run_remove(remove, context).await,
+        Credentials::Save(save) => saved::save(save, context).await,
+        Credentials::List => saved::list(context).await,
+        Credentials::Forget(forget) => saved::forget(forget, context).await,
     }
 }
 
 async fn run_set(set: SetCredentials, context: &Context<'_>) -> Result<(), Failure> {
     // Read first: standard input is not kept waiting for the service.
     let given = sign_in::from_flags(&set.secret, context.output)?;
-    let scheme = sign_in::scheme_for(&set.secret, set.scheme);
+    let found = match &set.saved.credential {
+        Some(name) => Some(Kept::open().await?.named(name, set.scheme).await?),
+        None => None,
+    };
     let session = context.session().await?;
     let job = session.find(&set.job).await?;
     let id = id_of(&job)?;
-    let body = match given {
-        Some(given) => given,
-        None => {
-            let mut request = question(&session, &job, &set).await?;
+    let asked = sign_in::scheme_for(&set.secret, set.scheme);
+    let mut to_save = None;
+    let (scheme, body) = match (given, found) {
+        (Some(given), _) => (asked, given),
+        (None, Some(found)) => (found.scheme_or(set.scheme), found.credentials),
+        (None, None) => {
+            let (mut request, server) = question(&session, &job, &set).await?;
             request.caption = set.caption;
             request.message = set.message;
             request.user_name = set.secret.user;
-            sign_in::ask_or_fail(request).await?
+            request.save = sign_in::save_box().filter(|_| server.is_some() && !set.saved.save);
+            let typed = sign_in::ask_or_fail(request).await?;
+            if set.saved.save && server.is_none() {
+                context.output.warn("nothing is saved: the job has not just one server to save it for");
+            }
+            to_save = server.filter(|_| typed.save || set.saved.save);
+            (asked, typed.credentials)
         }
     };
     session.client.set_credentials(id, set.target, scheme, &body).await?;
+    if let Some(server) = to_save {
+        let kept = Kept::open().await?;
+        kept.save(&server, set.scheme, &body).await?;
+        context.output.say(&format!("{server}: saved in {}", kept.place()));
+    }
     let (scheme, target) = (scheme.name(), set.target.name());
     context.output.detail(&format!("{}: credentials are set ({scheme}, {target})", job.display_name));
     Ok(())
@@ -59,9 +81,14 @@ async fn run_remove(remove: RemoveCredentials, context: &Context<'_>) -> Result<
 }
 
 /// What to ask for `job`: the servers its files come from are named, as they are what is known to
-/// be true.
-async fn question(session: &Session, job: &Job, set: &SetCredentials) -> Result<PromptRequest, Failure> {
+/// be true. Also the one server that they are from, if it is one: what can be saved is for that.
+async fn question(
+    session: &Session,
+    job: &Job,
+    set: &SetCredentials,
+) -> Result<(PromptRequest, Option<String>), Failure> {
     let mut servers: Vec<String> = Vec::new();
+    let mut authorities: Vec<String> = Vec::new();
     let mut unencrypted = false;
     if set.target == AuthTarget::Server {
         let mut files = pin!(session.client.files(id_of(job)?));
@@ -72,6 +99,7 @@ async fn question(session: &Session, job: &Job, set: &SetCredentials) -> Result<
                 format!("{}://{}", if remote.is_tls() { "https" } else { "http" }, remote.authority());
             if !servers.contains(&origin) {
                 servers.push(origin);
+                authorities.push(remote.authority());
             }
             if servers.len() > SERVERS_NAMED_MAX {
                 break;
@@ -86,7 +114,8 @@ async fn question(session: &Session, job: &Job, set: &SetCredentials) -> Result<
     };
     let mut request = PromptRequest::new(target, set.scheme.map_or(Package::Negotiate, Package::from));
     request.unencrypted = unencrypted;
-    Ok(request)
+    let server = authorities.pop().filter(|_| authorities.is_empty());
+    Ok((request, server))
 }
 
 /// Servers that a question names one by one.

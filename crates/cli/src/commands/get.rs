@@ -45,8 +45,9 @@ pub(super) async fn run(get: Get, context: &Context<'_>) -> Result<(), Failure> 
     let making = Making::new(&get, &orders, &session, order);
     let id = making.id();
     let first = signing_in.take_first();
+    let attends = !get.detach && signing_in.deals_with_challenges();
     let made = tokio::select! {
-        made = making.make(first) => made,
+        made = making.make(first, attends) => made,
         _ = interrupts.recv() => Err(Failure::StoppedMaking),
     };
     let (events, job) = match made {

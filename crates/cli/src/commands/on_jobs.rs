@@ -1,11 +1,15 @@
 //! `bits resume`, `suspend`, `complete`, `cancel`: one word for each of the jobs.
 
-use bits_client::api::job::CommandAnswer;
+use bits_client::api::job::{CommandAnswer, Job};
+use bits_core::credentials::AuthTarget;
 
 use super::Context;
 use crate::arguments::Jobs;
 use crate::exit::Failure;
-use crate::session::Session;
+use crate::kept::Kept;
+use crate::output::Output;
+use crate::session::{Session, id_of};
+use crate::sign_in;
 
 /// What is asked of the jobs.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +26,7 @@ pub(super) async fn run(verb: Verb, jobs: Jobs, context: &Context<'_>) -> Result
     let session = context.session().await?;
     let mut first_failure = None;
     for text in &jobs.jobs {
-        match one(verb, text, &session).await {
+        match one(verb, text, &session, output).await {
             Ok(answer) => {
                 if output.is_json() {
                     output.result_json(&answer.job)?;
@@ -50,13 +54,30 @@ pub(super) async fn run(verb: Verb, jobs: Jobs, context: &Context<'_>) -> Result
     first_failure.map_or(Ok(()), |code| Err(Failure::Told(code)))
 }
 
-async fn one(verb: Verb, text: &str, session: &Session) -> Result<CommandAnswer, Failure> {
+async fn one(verb: Verb, text: &str, session: &Session, output: &Output) -> Result<CommandAnswer, Failure> {
     let id = session.find_id(text).await?;
     let client = &session.client;
     Ok(match verb {
-        Verb::Resume => client.resume_job(id).await?,
+        Verb::Resume => {
+            give_stored(&client.job(id).await?, session, output).await?;
+            client.resume_job(id).await?
+        }
         Verb::Suspend => client.suspend_job(id).await?,
         Verb::Complete => client.complete_job(id).await?,
         Verb::Cancel => client.cancel_job(id).await?,
     })
+}
+
+/// Gives `job` what its owner has stored for the proxy that has stopped it, where it says that it may
+/// have that: the service cannot look into the store.
+async fn give_stored(job: &Job, session: &Session, output: &Output) -> Result<(), Failure> {
+    let challenge = job.error.as_ref().and_then(|error| error.challenge.as_ref());
+    let Some(challenge) = challenge.filter(|challenge| sign_in::may_use_stored(job, challenge)) else {
+        return Ok(());
+    };
+    let Some(found) = Kept::open().await?.for_challenge(challenge).await? else { return Ok(()) };
+    let (id, scheme) = (id_of(job)?, found.scheme_or(None));
+    session.client.set_credentials(id, AuthTarget::Proxy, scheme, &found.credentials).await?;
+    output.detail(&format!("{}: the proxy gets what is saved as {}", job.display_name, found.name));
+    Ok(())
 }

@@ -100,6 +100,7 @@ pub(crate) fn what_now(job: &Job, now: Timestamp) -> Vec<String> {
 
 fn moving(job: &Job, now: Timestamp, id: &str) -> Vec<String> {
     let reason = job.wait.as_ref().map_or("", |wait| wait.reason.as_str());
+    let needs = job.wait.as_ref().and_then(|wait| wait.needs.as_deref()).unwrap_or_default();
     match (reason, job.state.as_str()) {
         ("turn", _) => {
             let ahead = job.wait.as_ref().and_then(|wait| wait.ahead).unwrap_or(0);
@@ -112,6 +113,16 @@ fn moving(job: &Job, now: Timestamp, id: &str) -> Vec<String> {
             let mut lines = vec![retry(job, now)];
             lines.push(format!("Try now: bits resume {id}"));
             lines
+        }
+        ("credential", _) if needs == "answer" => {
+            let challenge = job.error.as_ref().and_then(|error| error.challenge.as_ref());
+            let whom = challenge.map_or_else(String::new, |challenge| {
+                format!(" for {} {}", challenge.target, challenge.host)
+            });
+            vec![
+                format!("It waits for credentials{whom}; you are asked where `bits agent` runs."),
+                format!("Give them here: bits credentials set {id} --prompt"),
+            ]
         }
         ("credential", _) => vec![
             "It waits for the key that its credentials are sealed with.".to_owned(),
@@ -327,6 +338,7 @@ pub(crate) mod tests {
             error_count: 2,
             wait: Some(Wait {
                 reason: "retry".to_owned(),
+                needs: None,
                 until: Some("2026-11-23T06:00:04Z".to_owned()),
                 ahead: None,
             }),
@@ -391,7 +403,7 @@ EncodeSample
     fn a_job_that_does_not_move_says_what_would_make_it() {
         let empty = Progress { files_total: 0, ..a_job("").progress };
         let whole = Progress { files_transferred: 1, ..a_job("").progress };
-        let turn = |ahead| Wait { reason: "turn".to_owned(), until: None, ahead };
+        let turn = |ahead| Wait { reason: "turn".to_owned(), needs: None, until: None, ahead };
         for (job, expected) in [
             (Job { progress: empty, ..a_job("suspended") }, "Add one: bits add 8e2d0a1b URL PATH"),
             (a_job("suspended"), "Let it run: bits resume 8e2d0a1b"),
@@ -412,6 +424,17 @@ EncodeSample
             (
                 Job { wait: Some(Wait { reason: "credential".to_owned(), ..turn(None) }), ..a_job("queued") },
                 "See which key that is: bits service status",
+            ),
+            (
+                Job {
+                    wait: Some(Wait {
+                        reason: "credential".to_owned(),
+                        needs: Some("answer".to_owned()),
+                        ..turn(None)
+                    }),
+                    ..a_job("queued")
+                },
+                "Give them here: bits credentials set 8e2d0a1b --prompt",
             ),
             (
                 Job { wait: Some(Wait { reason: "network".to_owned(), ..turn(None) }), ..a_job("queued") },

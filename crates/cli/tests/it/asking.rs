@@ -164,3 +164,28 @@ fn credentials_can_be_asked_for_with_a_title_and_a_text() {
     let body = service.body("PUT /v1/jobs/ID/credentials/server/negotiate");
     assert_eq!(body, json!({ "user": "anna@EXAMPLE.TEST", "password": "hunter2" }));
 }
+
+#[test]
+fn what_is_typed_is_saved_by_a_flag_when_the_server_has_taken_it() {
+    for (courses, saved) in [
+        (vec![vec![unauthorized(false)], vec![transferring(), acknowledged()]], true),
+        (vec![vec![unauthorized(false)], vec![unauthorized(true)]], false),
+    ] {
+        let service = Service::with_courses(courses);
+        let words = ["get", "https://files.test/report.pdf", "--save"];
+        let mut desk = Desk::running(&service, &words);
+        desk.see("user@realm)");
+        desk.type_keys("anna\n");
+        desk.see("Password for");
+        desk.type_keys("hunter2\n");
+        if saved {
+            desk.see("files.test: the credentials are saved in");
+        } else {
+            desk.see("user@realm)");
+            desk.type_keys("\u{4}");
+        }
+        desk.exit_code();
+        let listed = crate::bits::ended(service.command(&["credentials", "list", "--json"]));
+        assert_eq!(listed.stdout.contains("files.test"), saved, "{listed:?}");
+    }
+}

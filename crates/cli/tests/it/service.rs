@@ -28,6 +28,8 @@ struct State {
     courses: VecDeque<Course>,
     watchers: Vec<Sender<String>>,
     asked: Vec<(String, String)>,
+    /// What an agent is asked, one after the other.
+    challenges: VecDeque<Value>,
     /// Refuses the operation whose path ends so.
     refuses: Option<&'static str>,
 }
@@ -43,6 +45,7 @@ impl Service {
             courses: courses.into_iter().collect(),
             watchers: Vec::new(),
             asked: Vec::new(),
+            challenges: VecDeque::new(),
             refuses: None,
         }));
         let listener = UnixListener::bind(place.path().join("s")).expect("a socket");
@@ -59,6 +62,22 @@ impl Service {
     pub(crate) fn of_version(self, version: &'static str) -> Self {
         self.state.lock().expect("no thread panics").version = version;
         self
+    }
+
+    /// Asks agents these, each when the one before it was answered.
+    pub(crate) fn asking(self, challenges: impl IntoIterator<Item = Value>) -> Self {
+        let mut state = self.state.lock().expect("no thread panics");
+        state.challenges = challenges.into_iter().collect();
+        state.files.push(json!({ "index": 0, "remote_name": "https://files.test/report.pdf",
+            "local_name": "/tmp/f", "bytes_total": null, "bytes_transferred": 0, "completed": false }));
+        drop(state);
+        self
+    }
+
+    /// The job's file comes by plain http.
+    pub(crate) fn serve_plain(&self) {
+        let mut state = self.state.lock().expect("no thread panics");
+        state.files[0]["remote_name"] = json!("http://files.test/report.pdf");
     }
 
     pub(crate) fn refusing(self, path_end: &'static str) -> Self {
@@ -127,6 +146,22 @@ fn serve(stream: UnixStream, state: &Mutex<State>) {
     let path = line.split('?').next().expect("a path");
     let (method, path) = path.split_once(' ').expect("a method");
     match (method, path.rsplit('/').next().expect("a segment")) {
+        ("GET", "events") if path.ends_with("/challenges/events") => {
+            let (sender, events) = channel();
+            let first = locked.challenges.pop_front();
+            for event in first.iter().map(challenge_event).chain(["event: ready\ndata: {}\n\n".to_owned()]) {
+                sender.send(event).expect("it is listened to");
+            }
+            locked.watchers.push(sender);
+            drop(locked);
+            send_events(&mut stream, events.iter());
+        }
+        ("POST", _) if path.starts_with("/v1/challenges/") => {
+            answer(&mut stream, 200, &json!({ "jobs": 2 }));
+            if let Some(next) = locked.challenges.pop_front() {
+                locked.watchers.retain(|watcher| watcher.send(challenge_event(&next)).is_ok());
+            }
+        }
         (_, "about") => {
             let about = json!({ "version": locked.version, "api": 1, "pid": 1, "started": "", "socket": "",
                 "state_folder": "", "log": "", "key_source": "", "jobs": {}, "notices": [] });
@@ -157,10 +192,7 @@ fn serve(stream: UnixStream, state: &Mutex<State>) {
             sender.send("event: ready\ndata: {}\n\n".to_owned()).expect("it is listened to");
             locked.watchers.push(sender);
             drop(locked);
-            let _ = stream.write_all(b"HTTP/1.1 200 x\r\ntransfer-encoding: chunked\r\n\r\n");
-            for event in events {
-                let _ = stream.write_all(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes());
-            }
+            send_events(&mut stream, events.iter());
         }
         ("POST", command @ ("resume" | "cancel" | "suspend" | "complete")) => {
             let state = match command {
@@ -181,6 +213,23 @@ fn serve(stream: UnixStream, state: &Mutex<State>) {
         ("GET" | "PATCH", _) => answer(&mut stream, 200, &locked.job),
         _ => answer(&mut stream, 405, &Value::Null),
     }
+}
+
+fn send_events(stream: &mut UnixStream, events: impl Iterator<Item = String>) {
+    let _ = stream.write_all(b"HTTP/1.1 200 x\r\ntransfer-encoding: chunked\r\n\r\n");
+    for event in events {
+        let _ = stream.write_all(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes());
+    }
+}
+
+fn challenge_event(challenge: &Value) -> String {
+    format!("event: challenge\ndata: {challenge}\n\n")
+}
+
+/// A challenge called `id` by `files.test`, with two jobs.
+pub(crate) fn challenge(id: &str, refused: bool) -> Value {
+    let job = a_job()["id"].clone();
+    json!({ "id": id, "jobs": [job, job], "met_by": job, "error": unauthorized(refused)["error"] })
 }
 
 /// Changes fields of the job and tells who listens.

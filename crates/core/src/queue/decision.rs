@@ -12,6 +12,7 @@ use crate::job::{self, Attempt, Job, JobId, Revision};
 use crate::ports::{Batch, FileChange, JobChange, SecretChange};
 use crate::refusal::Refusal;
 
+use super::asking::Asking;
 use super::schedule::Slot;
 use super::{Answer, Closing, Input, Ticket};
 
@@ -43,6 +44,7 @@ pub(super) enum Undo {
     Slot(JobId, Option<Slot>),
     Finalizing(JobId, Option<Closing>),
     Discarding(JobId, Option<Vec<Ticket>>),
+    Asking(Asking),
 }
 
 /// What one turn has decided so far.

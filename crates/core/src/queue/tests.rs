@@ -1,5 +1,7 @@
 //! The queue as a whole: several jobs, several callers, and decisions that cannot be written.
 
+mod asking;
+
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
 use alloc::vec;
@@ -466,13 +468,20 @@ fn a_job_that_is_held_is_passed_over_and_says_why_until_somebody_does_something_
     let wait = |world: &World, job: JobId| {
         world.queue.view(world.written[&job].clone(), crate::job::Progress::default()).wait
     };
-    assert_eq!((world.state(first), wait(&world, first)), ("queued", Some(WaitReason::Credential)));
+    assert_eq!(
+        (world.state(first), wait(&world, first)),
+        ("queued", Some(WaitReason::Credential(CredentialWait::Key)))
+    );
     assert_eq!(world.grant(), [second], "it is in nobody's way");
     let changes = vec![PropertyChange::Priority(Priority::High)];
     world
         .ask(ANNA, Request::SetProperties { job: first, expected: None, changes, secrets: Vec::new() })
         .expect("changed");
-    assert_eq!(wait(&world, first), Some(WaitReason::Credential), "a change of something else does not help");
+    assert_eq!(
+        wait(&world, first),
+        Some(WaitReason::Credential(CredentialWait::Key)),
+        "a change of something else does not help"
+    );
     world.command(second, Command::Suspend).expect("suspended");
     for request in [
         Request::Command { job: first, command: Command::Resume },

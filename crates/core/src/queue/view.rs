@@ -14,8 +14,17 @@ pub enum WaitReason {
     Queued { ahead: usize },
     /// It is tried again later.
     Retry { until: Timestamp },
-    /// The key to its credentials is not there, so it cannot sign in.
-    Credential,
+    /// It cannot sign in.
+    Credential(CredentialWait),
+}
+
+/// What a job waits for that cannot sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialWait {
+    /// The key to its credentials is not there.
+    Key,
+    /// A person was asked for credentials and has not answered.
+    Answer,
 }
 
 /// A job as it is shown.
@@ -45,7 +54,12 @@ impl Queue {
             progress.bytes_transferred = progress.bytes_transferred.saturating_add(beyond);
         }
         let wait = match job.state {
-            State::Queued if self.schedule.is_held(job.id) => Some(WaitReason::Credential),
+            State::Queued if self.asking.concerns(job.id) => {
+                Some(WaitReason::Credential(CredentialWait::Answer))
+            }
+            State::Queued if self.schedule.is_held(job.id) => {
+                Some(WaitReason::Credential(CredentialWait::Key))
+            }
             State::Queued => Some(WaitReason::Queued { ahead: self.schedule.ahead_of(job.id, AHEAD_MAX) }),
             State::TransientError { retry_at } => Some(WaitReason::Retry { until: retry_at }),
             _ => None,

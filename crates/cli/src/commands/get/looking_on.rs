@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use bits_client::EventStream;
 use bits_client::api::credentials::SetCredentials;
 use bits_client::api::event::Event;
 use bits_client::api::job::{Challenge, Job};
+use bits_client::{EventStream, Scheme};
 use bits_core::credentials::AuthTarget;
 use bits_core::job::JobId;
 use tokio::signal::unix::Signal;
@@ -72,10 +72,20 @@ impl<'a> LookingOn<'a> {
         let seconds = max_time.unwrap_or(u32::MAX.into()).min(u32::MAX.into());
         let deadline = Instant::now() + Duration::from_secs(seconds);
         loop {
-            let job = tokio::select! {
-                job = until_rest(&mut self.events, &mut self.teller, self.id, self.from_revision) => job?,
-                _ = self.interrupts.recv() => return Ok(Outcome::Interrupted { id: self.id }),
-                () = sleep_until(deadline) => return Ok(Outcome::OutOfTime { id: self.id, seconds }),
+            let mut has_moved = false;
+            let ended = tokio::select! {
+                job = until_rest(
+                    &mut self.events, &mut self.teller, self.id, self.from_revision, &mut has_moved
+                ) => Ok(job?),
+                _ = self.interrupts.recv() => Err(Outcome::Interrupted { id: self.id }),
+                () = sleep_until(deadline) => Err(Outcome::OutOfTime { id: self.id, seconds }),
+            };
+            if has_moved {
+                signing_in.is_accepted().await;
+            }
+            let job = match ended {
+                Ok(job) => job,
+                Err(outcome) => return Ok(outcome),
             };
             let challenge = job.error.as_ref().and_then(|error| error.challenge.clone());
             let Some(challenge) = challenge.filter(|_| Standing::of(&job) == Standing::Failed) else {
@@ -83,7 +93,7 @@ impl<'a> LookingOn<'a> {
             };
             self.teller.step_aside();
             match signing_in.again(&challenge, &job).await? {
-                Next::Try(credentials) => self.try_with(&challenge, &credentials, signing_in).await?,
+                Next::Try { credentials, scheme } => self.try_with(&challenge, &credentials, scheme).await?,
                 Next::GiveUp(hint) => return Ok(Outcome::Rests { job, hint: Some(hint) }),
             }
         }
@@ -93,22 +103,23 @@ impl<'a> LookingOn<'a> {
         &mut self,
         challenge: &Challenge,
         credentials: &SetCredentials,
-        signing_in: &SigningIn<'_>,
+        scheme: Scheme,
     ) -> Result<(), Failure> {
         let target = AuthTarget::named(&challenge.target).unwrap_or(AuthTarget::Server);
         let client = &self.session.client;
-        client.set_credentials(self.id, target, signing_in.scheme(target), credentials).await?;
+        client.set_credentials(self.id, target, scheme, credentials).await?;
         self.from_revision = client.resume_job(self.id).await?.job.revision;
         Ok(())
     }
 }
 
-/// Tells what happens to the job until it rests.
+/// Tells what happens to the job until it rests; notes whether content has come.
 async fn until_rest(
     events: &mut EventStream,
     teller: &mut Teller<'_>,
     id: JobId,
     from_revision: u64,
+    has_moved: &mut bool,
 ) -> Result<Box<Job>, Failure> {
     let id = id.to_string();
     loop {
@@ -116,6 +127,7 @@ async fn until_rest(
         match event.map_err(|error| Failure::LostSight { error, id: shortened(&id).to_owned() })? {
             Event::Job(job) if job.id == id && job.revision >= from_revision => {
                 teller.job(&job);
+                *has_moved |= matches!(job.state.as_str(), "transferring" | "transferred" | "acknowledged");
                 if Standing::of(&job) != Standing::Moving {
                     return Ok(job);
                 }

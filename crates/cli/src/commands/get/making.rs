@@ -60,8 +60,12 @@ impl<'a> Making<'a> {
     }
 
     /// Makes the job and lets it run. Returns its events, of which the first have been heard, and
-    /// the job as it was then.
-    pub(super) async fn make(self, credentials: Vec<First>) -> Result<(EventStream, Job), Failure> {
+    /// the job as it was then. With `attends`, whoever reads them is who is asked for credentials.
+    pub(super) async fn make(
+        self,
+        credentials: Vec<First>,
+        attends: bool,
+    ) -> Result<(EventStream, Job), Failure> {
         let Self { get, orders, session, order, id } = self;
         let client = &session.client;
         client.create_job(order).await?;
@@ -82,7 +86,7 @@ impl<'a> Making<'a> {
             client.add_files(id, &files).await?;
         }
         // Listened for before anything can happen, so that nothing is missed.
-        let mut events = client.events(Some(id)).await?;
+        let mut events = if attends { client.attend(id).await? } else { client.events(Some(id)).await? };
         while events.next().await? != Event::Ready {}
         let answer = client.resume_job(id).await?;
         Ok((events, answer.job))

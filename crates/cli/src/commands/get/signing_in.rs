@@ -7,15 +7,15 @@ use bits_client::api::job::{Challenge, Job};
 use bits_client::prompt::PromptRequest;
 use bits_client::tickets::has_ticket_cache;
 use bits_core::credentials::{AuthScheme, AuthTarget};
-use bits_core::error::Code;
 use bits_core::http_options::proxy_list;
 use bits_core::remote_name::{RemoteName, UserInfo};
 
 use crate::arguments::Get;
 use crate::destination::{DestinationError, Order};
-use crate::exit::{Failure, WITHOUT_TERMINAL};
+use crate::exit::{Failure, WITHOUT_TERMINAL, number};
+use crate::kept::{Kept, from_netrc};
 use crate::output::Output;
-use crate::sign_in::{self, Answer};
+use crate::sign_in::{self, Answer, Typed};
 
 /// The credentials of one command.
 pub(super) struct SigningIn<'a> {
@@ -26,6 +26,19 @@ pub(super) struct SigningIn<'a> {
     /// What the flags say of the proxy, for a question; and whether it is reached by https.
     proxy_name: String,
     is_proxy_tls: bool,
+    /// Whether a flag says to save what is typed.
+    saves: bool,
+    /// What the person wants saved when it has proved to be good.
+    to_save: Vec<ToSave>,
+    /// Whether stored credentials for the proxy were looked for.
+    has_looked_up: bool,
+}
+
+/// Credentials to be saved, and for which host.
+struct ToSave {
+    host: String,
+    scheme: Option<AuthScheme>,
+    credentials: SetCredentials,
 }
 
 /// Who asks, and what for.
@@ -53,7 +66,10 @@ pub(super) struct First {
 
 /// What to do after a challenge.
 pub(super) enum Next {
-    Try(SetCredentials),
+    Try {
+        credentials: SetCredentials,
+        scheme: Scheme,
+    },
     /// The person cannot help here; the hint says what would.
     GiveUp(String),
 }
@@ -76,7 +92,8 @@ pub(super) fn take_user_info(get: &Get, orders: &mut [Order], output: &Output) -
         return Ok(FromUrls::Nothing);
     }
     let usage = |sentence: &str| Err(Failure::Usage(sentence.to_owned()));
-    if get.secret.user.is_some() || get.secret.prompt {
+    let is_given = get.secret.user.is_some() || get.secret.prompt || get.saved.credential.is_some();
+    if is_given || get.netrc.netrc || get.netrc.netrc_file.is_some() {
         return usage("there is a user in the URL, and another one is to be given; leave one out");
     }
     output.warn(
@@ -133,10 +150,21 @@ impl<'a> SigningIn<'a> {
             FromUrls::Left => (true, None),
             FromUrls::Taken(credentials) => (true, Some(credentials)),
         };
-        let first = sign_in::from_flags(&get.secret, output)?.or(taken);
+        let mut first = sign_in::from_flags(&get.secret, output)?.or(taken);
+        let mut first_scheme = None;
+        if let Some(name) = &get.saved.credential {
+            let found = Kept::open().await?.named(name, get.auth).await?;
+            first_scheme = found.scheme;
+            first = Some(found.credentials);
+        }
+        if first.is_none() {
+            let remotes = orders.iter().map(|order| &order.remote);
+            first = from_netrc(&get.netrc, get.secret.user.as_deref(), remotes, output)?;
+        }
         let given = |credentials| First {
             target: AuthTarget::Server,
-            scheme: sign_in::scheme_for(&get.secret, get.auth),
+            // What the saved credentials are for that a flag names.
+            scheme: sign_in::scheme_for(&get.secret, get.auth.or(first_scheme)),
             credentials,
             is_optional: false,
         };
@@ -150,7 +178,17 @@ impl<'a> SigningIn<'a> {
         };
         let (proxy_name, proxy) = at_the_proxy(get, proxy, output)?;
         let is_proxy_tls = proxy_name.starts_with("https://");
-        let mut prepared = Self { output, orders, server, proxy, proxy_name, is_proxy_tls };
+        let mut prepared = Self {
+            output,
+            orders,
+            server,
+            proxy,
+            proxy_name,
+            is_proxy_tls,
+            saves: get.saved.save,
+            to_save: Vec::new(),
+            has_looked_up: false,
+        };
         if !prepared.server.is_final {
             prepared.server.first = prepared.ask_beforehand(get).await?.map(given);
             if prepared.server.questions == 0 && has_ticket_cache() {
@@ -164,8 +202,8 @@ impl<'a> SigningIn<'a> {
         }
         if prepared.proxy.user.is_some() && !prepared.proxy.is_final {
             prepared.proxy.questions += 1;
-            let answered = sign_in::ask_or_fail(prepared.question_of_the_proxy()).await?;
-            prepared.proxy.first = Some(of_the_proxy(prepared.proxy.scheme, answered));
+            let typed = sign_in::ask_or_fail(prepared.question_of_the_proxy()).await?;
+            prepared.proxy.first = Some(of_the_proxy(prepared.proxy.scheme, typed.credentials));
         }
         Ok(prepared)
     }
@@ -176,19 +214,43 @@ impl<'a> SigningIn<'a> {
         [&mut self.server, &mut self.proxy].into_iter().filter_map(|side| side.first.take()).collect()
     }
 
-    /// The scheme that credentials for `target` are set for.
-    pub(super) fn scheme(&self, target: AuthTarget) -> Scheme {
-        let side = match target {
-            AuthTarget::Server => &self.server,
-            AuthTarget::Proxy => &self.proxy,
-        };
-        side.scheme.map_or(Scheme::Any, Scheme::One)
+    /// Whether this command deals with requests for credentials itself, so that no agent is asked:
+    /// it has somebody to ask, or the answer is final.
+    pub(super) fn deals_with_challenges(&self) -> bool {
+        self.server.is_final || sign_in::can_ask()
+    }
+
+    /// What was typed has been taken: it is saved if that is wanted.
+    pub(super) async fn is_accepted(&mut self) {
+        for ToSave { host, scheme, credentials } in std::mem::take(&mut self.to_save) {
+            let saved = async {
+                let kept = Kept::open().await?;
+                kept.save(&host, scheme, &credentials).await?;
+                Ok::<_, Failure>(kept.place().to_owned())
+            };
+            match saved.await {
+                Ok(place) => self.output.say(&format!("{host}: the credentials are saved in {place}")),
+                Err(failure) => {
+                    self.output.warn("the credentials were not saved");
+                    failure.tell(self.output);
+                }
+            }
+        }
     }
 
     /// Whether, and with what, to try again after `challenge`, which `job` has met.
     pub(super) async fn again(&mut self, challenge: &Challenge, job: &Job) -> Result<Next, Failure> {
         let remote = self.remote(job).clone();
         let is_proxy = challenge.target == AuthTarget::Proxy.name();
+        let may_look_up = sign_in::may_use_stored(job, challenge) && !self.has_looked_up;
+        if may_look_up && !self.proxy.is_final {
+            self.has_looked_up = true;
+            if let Some(found) = Kept::open().await?.for_challenge(challenge).await? {
+                self.output.say(&format!("{}: trying what is saved as {}", challenge.host, found.name));
+                let scheme = found.scheme_or(self.proxy.scheme);
+                return Ok(Next::Try { credentials: found.credentials, scheme });
+            }
+        }
         let (side, is_tls, basic_alone) = match is_proxy {
             false => (&mut self.server, remote.is_tls(), SERVER_BASIC_ALONE),
             true => (&mut self.proxy, self.is_proxy_tls, PROXY_BASIC_ALONE),
@@ -210,9 +272,15 @@ impl<'a> SigningIn<'a> {
             job.error.as_ref().and_then(|error| Some((number(&error.code)?, error.message.as_str())));
         let mut request = sign_in::question_after(challenge, &remote, side.scheme, refused);
         request.user_name = side.user.clone();
+        request.save = sign_in::save_box().filter(|_| !self.saves);
         side.questions += 1;
+        let scheme = side.scheme;
         match sign_in::ask(request).await? {
-            Answer::Given(credentials) => Ok(Next::Try(credentials)),
+            Answer::Given(typed) => {
+                self.note_to_save(&challenge.host, scheme, &typed);
+                let scheme = scheme.map_or(Scheme::Any, Scheme::One);
+                Ok(Next::Try { credentials: typed.credentials, scheme })
+            }
             Answer::Nobody(reason) => {
                 self.output.detail(&format!("there is nobody to ask for credentials: {reason}"));
                 let hint = if is_proxy { WITHOUT_TERMINAL_AT_PROXY } else { WITHOUT_TERMINAL };
@@ -229,13 +297,31 @@ impl<'a> SigningIn<'a> {
         let mut request = sign_in::question(&self.orders[0].remote, self.server.scheme);
         request.user_name = self.server.user.clone();
         self.server.questions += 1;
+        let host = self.orders[0].remote.authority();
+        let is_one_server = self.orders.iter().all(|order| order.remote.same_origin(&self.orders[0].remote));
+        request.save = sign_in::save_box().filter(|_| is_one_server && !self.saves);
         if is_demanded {
-            return sign_in::ask_or_fail(request).await.map(Some);
+            let typed = sign_in::ask_or_fail(request).await?;
+            self.note_to_save(&host, self.server.scheme, &typed);
+            return Ok(Some(typed.credentials));
         }
         match sign_in::ask(request).await? {
-            Answer::Given(credentials) => Ok(Some(credentials)),
+            Answer::Given(typed) => {
+                self.note_to_save(&host, self.server.scheme, &typed);
+                Ok(Some(typed.credentials))
+            }
             // Perhaps the server does not ask after all.
             Answer::Nobody(_) => Ok(None),
+        }
+    }
+
+    /// Keeps what was typed until the server has taken it; what was refused before is of no use.
+    fn note_to_save(&mut self, host: &str, scheme: Option<AuthScheme>, typed: &Typed) {
+        self.to_save.retain(|other| other.host != host);
+        if typed.save || self.saves {
+            let password = Password(typed.credentials.password.0.duplicate());
+            let credentials = SetCredentials { user: typed.credentials.user.clone(), password };
+            self.to_save.push(ToSave { host: host.to_owned(), scheme, credentials });
         }
     }
 
@@ -310,10 +396,6 @@ fn of_the_proxy(scheme: Option<AuthScheme>, credentials: SetCredentials) -> Firs
     First { target: AuthTarget::Proxy, scheme, credentials, is_optional: false }
 }
 
-fn number(code: &str) -> Option<Code> {
-    u32::from_str_radix(code.strip_prefix("0x")?, 16).ok().map(Code)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -341,6 +423,9 @@ mod tests {
             proxy: side(get.proxy_secret.proxy_auth, get.proxy_secret.proxy_password_file.is_some()),
             proxy_name: String::new(),
             is_proxy_tls: false,
+            saves: false,
+            to_save: Vec::new(),
+            has_looked_up: false,
         };
         let challenge = Challenge {
             target: target.to_owned(),
@@ -352,7 +437,7 @@ mod tests {
         let job = Job { error: Some(an_error("0x80190191", false)), ..a_job("error") };
         match signing_in.again(&challenge, &job).await {
             Ok(Next::GiveUp(hint)) => hint,
-            Ok(Next::Try(_)) => "tried".to_owned(),
+            Ok(Next::Try { .. }) => "tried".to_owned(),
             Err(failure) => format!("{failure:?}"),
         }
     }
