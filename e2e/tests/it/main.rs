@@ -4,6 +4,7 @@
 
 mod access;
 mod bad_input;
+mod by_proxy;
 mod harness;
 mod kills;
 mod life_of_get;
