@@ -5,6 +5,7 @@
 mod access;
 mod agent;
 mod bad_input;
+mod by_proxy;
 mod harness;
 mod kills;
 mod life_of_get;
