@@ -393,7 +393,7 @@ fn every_error_of_a_job_with_a_method_of_its_own_is_final() {
 #[test]
 fn a_method_is_fixed_by_the_first_resume_and_a_method_of_its_own_fixes_the_priority() {
     let mut job = a_job();
-    let mut set = |job: &mut Job, change| job.set(change).map_err(|refusal| refusal.code());
+    let set = |job: &mut Job, change| job.set(change).map_err(|refusal| refusal.code());
     let priority = PropertyChange::Priority;
     for (change, expected) in [
         (priority(Priority::Low), Ok(())),
