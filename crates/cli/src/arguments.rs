@@ -1,5 +1,7 @@
 //! What can be typed, word by word. What it means is in `commands`.
 
+mod requests;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -7,6 +9,8 @@ use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::job::Priority;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+pub(crate) use requests::{ProxySecret, Requests};
 
 /// Transfers files in the background, and signs in where a server asks for it.
 #[derive(Debug, Parser)]
@@ -125,9 +129,13 @@ pub(crate) struct Get {
     /// Print the job's id and return at once
     #[arg(long, conflicts_with_all = ["max_time", "rm_on_error"])]
     pub(crate) detach: bool,
-    // The last: its heading would be that of what follows.
+    // The last: their headings would be those of what follows.
     #[command(flatten)]
     pub(crate) secret: Secret,
+    #[command(flatten)]
+    pub(crate) proxy_secret: ProxySecret,
+    #[command(flatten)]
+    pub(crate) requests: Requests,
 }
 
 /// Who signs in, and where the password comes from. Never from an argument or the environment:
@@ -165,6 +173,9 @@ pub(crate) struct Create {
     /// A description of the job
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
+    // The last: its heading would be that of what follows.
+    #[command(flatten)]
+    pub(crate) requests: Requests,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -260,8 +271,11 @@ pub(crate) struct Watch {
 pub(crate) struct Set {
     /// Its id, the beginning of one, or its name
     pub(crate) job: String,
-    /// Such as priority=low; the keys are priority, description, display-name,
-    /// minimum-retry-delay, no-progress-timeout and complete-when-done
+    /// Such as priority=low. The keys are priority, description, display-name,
+    /// minimum-retry-delay, no-progress-timeout, complete-when-done, http-method, custom-header,
+    /// custom-headers-write-only, security-flags, client-certificate, client-certificate-by-id,
+    /// client-certificate-by-name, client-certificate-password-file, proxy, proxy-bypass,
+    /// use-stored-credentials, no-ntlm and service-name
     #[arg(value_name = "KEY=VALUE", required = true)]
     pub(crate) changes: Vec<String>,
 }

@@ -1,5 +1,7 @@
-//! One job and its credential interface, as BITS's programs handle them
+//! One job, its credential interface and its HTTP options, as BITS's programs handle them
 //! (`IBackgroundCopyJob`, `IBackgroundCopyJob2::SetCredentials`).
+
+mod http_options;
 
 use std::path::Path;
 
@@ -14,6 +16,8 @@ use futures_util::stream::Stream;
 
 use crate::client::{Client, Scheme};
 use crate::error::Error;
+
+pub use http_options::JobHttpOptions;
 
 /// One job of the service. Dropping the handle does nothing to the job.
 #[derive(Debug, Clone)]
@@ -59,6 +63,11 @@ impl JobHandle {
     /// The credential interface.
     pub fn credentials(&self) -> JobCredentials<'_> {
         JobCredentials { job: self }
+    }
+
+    /// How its requests are made.
+    pub fn http_options(&self) -> JobHttpOptions<'_> {
+        JobHttpOptions { job: self }
     }
 
     /// Adds the file at `remote_name`, to be put at the absolute path `local_name`.

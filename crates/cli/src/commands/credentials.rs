@@ -25,7 +25,7 @@ pub(super) async fn run(credentials: Credentials, context: &Context<'_>) -> Resu
 async fn run_set(set: SetCredentials, context: &Context<'_>) -> Result<(), Failure> {
     // Read first: standard input is not kept waiting for the service.
     let given = sign_in::from_flags(&set.secret, context.output)?;
-    let scheme = sign_in::scheme_for(&set.secret, set.scheme);
+    let scheme = sign_in::scheme_for(set.secret.implicit, set.scheme);
     let session = context.session().await?;
     let job = session.find(&set.job).await?;
     let id = id_of(&job)?;

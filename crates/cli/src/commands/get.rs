@@ -32,15 +32,17 @@ pub(super) async fn run(get: Get, context: &Context<'_>) -> Result<(), Failure> 
     let output = context.output;
     let mut orders = orders(&get)?;
     let from_urls = signing_in::take_user_info(&get, &mut orders, output)?;
-    let mut signing_in = SigningIn::prepare(&get, &orders, from_urls, output).await?;
+    let mut order = making::order(&get, &orders, output)?;
+    let proxy = &mut order.properties.proxy;
+    let mut signing_in = SigningIn::prepare(&get, &orders, from_urls, proxy, output).await?;
     let session = context.session().await?;
     let mut interrupts = interrupts()?;
 
-    let making = Making::new(&get, &orders, &session);
+    let making = Making::new(&get, &orders, &session, order);
     let id = making.id();
-    let first = signing_in.take_first();
+    let credentials = signing_in.take_first();
     let made = tokio::select! {
-        made = making.make(first) => made,
+        made = making.make(credentials) => made,
         _ = interrupts.recv() => Err(Failure::StoppedMaking),
     };
     let (events, job) = match made {

@@ -2,6 +2,8 @@
 //!
 //! Pure: the time and the zone are arguments.
 
+mod requests;
+
 use bits_client::api::file::File;
 use bits_client::api::job::{Challenge, Job, JobError, Progress};
 use bits_core::credentials::AuthScheme;
@@ -34,6 +36,9 @@ pub(crate) fn describe(job: &Job, files: &[File], now: Timestamp, zone: &TimeZon
     }
     field("completes", completes(job).to_owned());
     field("retries", retries(job));
+    for (name, value) in requests::fields(job) {
+        field(name, value);
+    }
     if let Some(credentials) = &job.credentials {
         let set: Vec<String> =
             credentials.iter().map(|one| format!("{} ({})", one.scheme, one.target)).collect();

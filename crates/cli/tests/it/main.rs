@@ -7,6 +7,7 @@ mod asking;
 mod bits;
 mod getting;
 mod jobs;
+mod requests;
 mod service;
 mod unreachable;
 mod usage;
