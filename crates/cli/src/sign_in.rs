@@ -53,12 +53,12 @@ pub(crate) fn from_flags(flags: &Secret, output: &Output) -> Result<Option<SetCr
     Ok(Some(SetCredentials { user: user.clone(), password: Password(password) }))
 }
 
-/// For which scheme credentials are set that the flags give for `scheme`. A ticket is named for
-/// Negotiate, as the job is to wait for it.
-pub(crate) fn scheme_for(flags: &Secret, scheme: Option<AuthScheme>) -> Scheme {
+/// For which scheme credentials are set that the flags give for `scheme`. A ticket that a flag names is
+/// for Negotiate, as the job is to wait for it.
+pub(crate) fn scheme_for(is_implicit: bool, scheme: Option<AuthScheme>) -> Scheme {
     match scheme {
         Some(scheme) => Scheme::One(scheme),
-        None if flags.implicit => Scheme::One(AuthScheme::Negotiate),
+        None if is_implicit => Scheme::One(AuthScheme::Negotiate),
         None => Scheme::Any,
     }
 }

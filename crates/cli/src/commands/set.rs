@@ -121,7 +121,7 @@ fn parse(texts: &[String], output: &Output) -> Result<ChangeJob, Failure> {
             "service-name" => change.service_name = Some(value.to_owned()),
             _ => {
                 return Err(Failure::UsageNear {
-                    sentence: format!("there is no property `{key}`; there are {}", KEYS.join(", ")),
+                    sentence: format!("there is no property `{key}`; `bits set --help` names them all"),
                     nearest: nearest(key, KEYS).map(str::to_owned),
                 });
             }

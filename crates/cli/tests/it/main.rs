@@ -8,6 +8,7 @@ mod asking;
 mod bits;
 mod getting;
 mod jobs;
+mod requests;
 mod saved;
 mod service;
 mod unreachable;

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use bits_client::api::credentials::{Password, SetCredentials};
 use bits_client::api::file::{AddFile, AddFiles, ChangeFile, FileQuery, ReplaceRemotePrefix};
+use bits_client::api::http_options::{ClientCertificate, Proxy};
 use bits_client::api::job::{ChangeJob, ListQuery};
 use bits_client::api::operations::{OPERATIONS, Operation};
 use bits_client::{AuthCredentials, Error, Found, Scheme, new_job};
 use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::error::Code;
+use bits_core::http_options::SecurityFlags;
 use bits_core::job::JobId;
 use bits_core::secret::Secret;
 use futures_util::TryStreamExt;
@@ -109,6 +111,41 @@ async fn credentials_go_where_they_are_meant_for() {
     assert_eq!(asked.line, format!("PUT /v1/jobs/{ID}/credentials/server/negotiate"));
     let body: Value = serde_json::from_str(&asked.body).expect("a body");
     assert_eq!(body, json!({ "user": "D\\anna", "password": "pä\"ss" }));
+}
+
+#[tokio::test]
+async fn http_options_are_changes_of_the_job_by_their_names() {
+    let service = Service::acting((0..9).map(|_| Act::Answer(200, job("suspended"))).collect());
+    let handle = service.client().await.job_handle(id());
+    let options = handle.http_options();
+    let secret = |text: &str| Secret::new(text.to_owned());
+    options.set_custom_headers([("Cookie".to_owned(), secret("c"))]).await.expect("set");
+    options.make_custom_headers_write_only().await.expect("set");
+    options.set_http_method("REPORT").await.expect("set");
+    options.set_security_flags(SecurityFlags::from_mask(2).expect("flags")).await.expect("set");
+    options.set_client_certificate(ClientCertificate::None, Some(secret("p"))).await.expect("set");
+    options.set_proxy_settings(Proxy::default()).await.expect("set");
+    options.use_stored_credentials(Some(AuthTarget::Proxy)).await.expect("set");
+    options.forbid_ntlm(true).await.expect("set");
+    options.set_service_name(None).await.expect("set");
+    let asked = service.asked();
+    let bodies: Vec<Value> =
+        asked.iter().map(|asked| serde_json::from_str(&asked.body).expect("a body")).collect();
+    assert!(asked.iter().all(|asked| asked.line == format!("PATCH /v1/jobs/{ID}")));
+    assert_eq!(
+        bodies,
+        [
+            json!({ "custom_headers": [{ "name": "Cookie", "value": "c" }] }),
+            json!({ "make_custom_headers_write_only": true }),
+            json!({ "http_method": "REPORT" }),
+            json!({ "security_flags": 2 }),
+            json!({ "client_certificate": "none", "client_certificate_passphrase": "p" }),
+            json!({ "proxy": { "usage": "preconfig" } }),
+            json!({ "use_stored_credentials": "proxy" }),
+            json!({ "no_ntlm": true }),
+            json!({ "service_name": "" }),
+        ]
+    );
 }
 
 #[tokio::test]

@@ -252,6 +252,7 @@ fn fitting(text: String, what: &'static str, units_max: usize) -> Result<String,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Code;
     use alloc::borrow::ToOwned;
 
     #[test]
@@ -285,5 +286,51 @@ mod tests {
         let too_long = PropertyChange::Description("x".repeat(1025));
         assert!(properties.set(too_long).is_err());
         assert_eq!(properties.description, "", "a refused change changes nothing");
+    }
+
+    #[test]
+    fn what_cannot_be_said_of_requests_is_refused_by_its_code() {
+        let over = |list: &str, bypass: &str| {
+            PropertyChange::Proxy(ProxyUse::Override { list: list.to_owned(), bypass: bypass.to_owned() })
+        };
+        let file = |path: &str| {
+            PropertyChange::ClientCertificate(Some(ClientCertificate::File {
+                path: path.to_owned(),
+                key: None,
+            }))
+        };
+        let by_name = |subject: &str| {
+            let (folder, subject) = ("/c".to_owned(), subject.to_owned());
+            PropertyChange::ClientCertificate(Some(ClientCertificate::ByName { folder, subject }))
+        };
+        let service = |name: &str| PropertyChange::ServiceName(Some(name.to_owned()));
+        let (fits, long) = ("p".repeat(4000), "p".repeat(4001));
+        for (change, expected) in [
+            (over(&fits, &fits), None),
+            (over(&long, ""), Some(Code::PROXY_LIST_TOO_LARGE)),
+            (over("p", &long), Some(Code::PROXY_BYPASS_LIST_TOO_LARGE)),
+            (over("", ""), Some(Code::INVALID_ARGUMENT)),
+            (over("p\0", ""), Some(Code::INVALID_ARGUMENT)),
+            (file("/c/me.pem"), None),
+            (file("me.pem"), Some(Code::INVALID_ARGUMENT)),
+            (file("/c\n"), Some(Code::INVALID_ARGUMENT)),
+            (by_name(&"x".repeat(255)), None),
+            (by_name(&"x".repeat(256)), Some(Code::INVALID_ARGUMENT)),
+            (by_name(""), Some(Code::INVALID_ARGUMENT)),
+            (service("HTTP/h.test@REALM"), None),
+            (service("HTTP/h test"), Some(Code::INVALID_ARGUMENT)),
+            (service(""), Some(Code::INVALID_ARGUMENT)),
+            (PropertyChange::StoredCredentials(Some(AuthTarget::Proxy)), None),
+            (
+                PropertyChange::StoredCredentials(Some(AuthTarget::Server)),
+                Some(Code::USE_STORED_CREDENTIALS_NOT_SUPPORTED),
+            ),
+        ] {
+            let mut properties = Properties::named("n".to_owned()).expect("a name");
+            let before = properties.clone();
+            let refused = properties.set(change.clone()).err().map(|refusal| refusal.code());
+            assert_eq!(refused, expected, "{change:?}");
+            assert!(refused.is_none() || properties == before, "a refused change changes nothing");
+        }
     }
 }

@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 
 use super::*;
 use crate::error::{Code, ErrorContext};
+use crate::http_options::Method;
 use core::time::Duration;
 
 fn a_job() -> Job {
@@ -94,7 +95,7 @@ fn word(effect: Effect) -> String {
         Effect::Stop(n) => format!("stop {}", n.0),
         Effect::FinalizeFiles => "finalize".to_string(),
         Effect::DiscardFiles => "discard".to_string(),
-        Effect::ForgetSecrets => "forget credentials".to_string(),
+        Effect::ForgetSecrets => "forget secrets".to_string(),
     }
 }
 
@@ -115,7 +116,7 @@ fn a_broken_connection_costs_a_retry_and_nothing_else() {
         worker file 2       -> .
         worker done 2       -> transferred
         owner completes     -> .; finalize
-        worker finalized    -> acknowledged; forget credentials
+        worker finalized    -> acknowledged; forget secrets
         ",
     );
     assert_eq!((job.error_count, job.files_left()), (1, 0));
@@ -235,7 +236,7 @@ fn a_job_that_completes_by_itself_needs_no_owner_at_the_end() {
         worker connected 1      -> transferring
         worker file 1           -> .
         worker done 1           -> transferred; finalize
-        worker finalized        -> acknowledged; forget credentials
+        worker finalized        -> acknowledged; forget secrets
         ",
     );
     check_scenario(
@@ -250,7 +251,7 @@ fn a_job_that_completes_by_itself_needs_no_owner_at_the_end() {
         owner resumes           -> queued
         queue grants            -> connecting; begin 2
         worker done 2           -> transferred; finalize
-        worker finalized        -> acknowledged; forget credentials
+        worker finalized        -> acknowledged; forget secrets
         ",
     );
 }
@@ -268,7 +269,7 @@ fn a_file_that_cannot_be_put_in_place_leaves_the_job_where_it_is() {
         owner completes         -> .; finalize
         worker cannot-finalize  -> .
         owner completes         -> .; finalize
-        worker finalized        -> acknowledged; forget credentials
+        worker finalized        -> acknowledged; forget secrets
         ",
     );
 }
@@ -281,7 +282,7 @@ fn a_cancelled_job_forgets_its_secrets_and_remembers_what_lies_about() {
         owner resumes       -> queued
         queue grants        -> connecting; begin 1
         worker connected 1  -> transferring
-        owner cancels       -> cancelled; stop 1; forget credentials; discard
+        owner cancels       -> cancelled; stop 1; forget secrets; discard
         worker advanced 1   -> .
         worker done 1       -> .
         ",
@@ -307,12 +308,12 @@ fn every_command_has_its_answer_in_every_state() {
     let transferred = reach(&[&transferring, "worker file 1 -> .\nworker done 1 -> transferred\n"]);
     let acknowledged = reach(&[
         &transferred,
-        "owner completes -> .; finalize\nworker finalized -> acknowledged; forget credentials\n",
+        "owner completes -> .; finalize\nworker finalized -> acknowledged; forget secrets\n",
     ]);
-    let cancelled = reach(&["owner cancels -> cancelled; forget credentials; discard\n"]);
+    let cancelled = reach(&["owner cancels -> cancelled; forget secrets; discard\n"]);
     const INVALID: &str = "refused 0x80200002";
-    const CANCEL: &str = "cancelled; forget credentials; discard";
-    const CANCEL_RUNNING: &str = "cancelled; stop 1; forget credentials; discard";
+    const CANCEL: &str = "cancelled; forget secrets; discard";
+    const CANCEL_RUNNING: &str = "cancelled; stop 1; forget secrets; discard";
     for (state, resumes, suspends, completes, cancels) in [
         (&suspended, "queued", ".", ".; finalize", CANCEL),
         (&queued, ".", "suspended", "suspended; finalize", CANCEL),
@@ -469,4 +470,47 @@ fn a_job_that_keeps_going_ends_in_part_and_says_why() {
         worker done 1         -> error
         ",
     );
+}
+
+#[test]
+fn every_error_of_a_job_with_a_method_of_its_own_is_final() {
+    let mut job = a_job();
+    job.set(PropertyChange::HttpMethod(method("REPORT"))).expect("not resumed yet");
+    check_scenario(
+        job,
+        "
+        owner resumes       -> queued
+        queue grants        -> connecting; begin 1
+        worker lost 1       -> error
+        owner resumes       -> queued
+        ",
+    );
+}
+
+#[test]
+fn a_method_is_fixed_by_the_first_resume_and_a_method_of_its_own_fixes_the_priority() {
+    let mut job = a_job();
+    let set = |job: &mut Job, change| job.set(change).map_err(|refusal| refusal.code());
+    let priority = PropertyChange::Priority;
+    for (change, expected) in [
+        (priority(Priority::Low), Ok(())),
+        (PropertyChange::HttpMethod(method("REPORT")), Ok(())),
+        (priority(Priority::Low), Err(Code::NOT_SUPPORTED_WITH_CUSTOM_HTTP_METHOD)),
+        (priority(Priority::Foreground), Ok(())),
+        (PropertyChange::HttpMethod(method("GET")), Ok(())),
+        (priority(Priority::Low), Ok(())),
+        (PropertyChange::HttpMethod(method("REPORT")), Ok(())),
+    ] {
+        assert_eq!(set(&mut job, change.clone()), expected, "{change:?}");
+    }
+    assert_eq!(job.properties.priority, Priority::Foreground);
+    job.apply(Command::Resume, Timestamp(0)).expect("resumed");
+    job.apply(Command::Suspend, Timestamp(0)).expect("suspended");
+    let refused = Err(Code::READ_ONLY_PROPERTY_AFTER_RESUME);
+    assert_eq!(set(&mut job, PropertyChange::HttpMethod(method("GET"))), refused);
+    assert_eq!(set(&mut job, PropertyChange::HttpMethod(method("REPORT"))), Ok(()), "that is no change");
+}
+
+fn method(name: &str) -> Method {
+    Method::parse(name).expect("a method")
 }

@@ -458,6 +458,35 @@ fn a_secret_that_was_refused_stays_refused_until_a_new_one_is_set() {
 }
 
 #[test]
+fn secrets_come_with_a_new_job_or_a_change_and_go_with_the_job() {
+    let mut world = World::new(Limits::default());
+    let id = JobId([1; 16]);
+    let slot = SecretSlot::CertificatePassphrase;
+    let set = SecretChange::Set(SealedSecret { slot, record: vec![1] });
+    let properties = Box::new(Properties::named("n".to_owned()).expect("a name"));
+    let create = Request::Create { id, properties, secrets: vec![set.clone()] };
+    let change = |changes, secrets| Request::SetProperties { job: id, expected: None, changes, secrets };
+    let too_long = vec![PropertyChange::DisplayName("x".repeat(257))];
+    for (request, expected) in [
+        (create.clone(), vec![set.clone()]),
+        (create, vec![]),
+        (
+            change(Vec::new(), vec![SecretChange::RemoveHeaders, set.clone()]),
+            vec![SecretChange::RemoveHeaders, set.clone()],
+        ),
+        (change(too_long, vec![set]), vec![]),
+        (Request::Command { job: id, command: Command::Cancel }, vec![SecretChange::RemoveAll]),
+    ] {
+        let input = world.request(ANNA, request);
+        let mut decision = Decision::default();
+        world.take_in(input, &mut decision);
+        let secrets: Vec<_> = decision.batch().secrets.into_iter().map(|(_, change)| change).collect();
+        assert_eq!(secrets, expected);
+        world.write(decision);
+    }
+}
+
+#[test]
 fn a_job_that_is_held_is_passed_over_and_says_why_until_somebody_does_something_about_it() {
     let mut world = World::new(Limits { background_jobs_max: 1, ..Limits::default() });
     let (first, second) = (world.add_job(1, Priority::Normal), world.add_job(2, Priority::Normal));
@@ -486,6 +515,12 @@ fn a_job_that_is_held_is_passed_over_and_says_why_until_somebody_does_something_
     for request in [
         Request::Command { job: first, command: Command::Resume },
         Request::SetCredentials { job: first, credentials: Vec::new() },
+        Request::SetProperties {
+            job: first,
+            expected: None,
+            changes: Vec::new(),
+            secrets: vec![SecretChange::RemoveHeaders],
+        },
         Request::RemoveCredentials {
             job: first,
             target: AuthTarget::Server,
