@@ -101,7 +101,7 @@ fn what_is_not_built_yet_is_not_there() {
         let is_listed = help.stdout.lines().any(|line| line.trim_start().starts_with(&format!("{word} ")));
         assert!(!is_listed, "{word}");
     }
-    for flag in ["--limit-rate=2M", "--checksum=x", "--proxy=p", "--header=a: b", "--system", "--all-users"] {
+    for flag in ["--limit-rate=2M", "--checksum=x", "--system", "--all-users"] {
         assert_eq!(place.bits(["get", "http://h/f", flag]).code, Some(2), "{flag}");
     }
 }
