@@ -15,6 +15,9 @@ mod environment;
 mod error;
 mod events;
 mod find;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handle;
 pub mod netrc;
 pub mod prompt;

@@ -7,7 +7,7 @@
 //! person's word on it is brought back.
 
 mod answer;
-mod assuan;
+pub(crate) mod assuan;
 mod channel;
 mod dialogue;
 mod explanation;

@@ -37,7 +37,7 @@ async fn run_set(set: SetCredentials, context: &Context<'_>) -> Result<(), Failu
     let session = context.session().await?;
     let job = session.find(&set.job).await?;
     let id = id_of(&job)?;
-    let asked = sign_in::scheme_for(&set.secret, set.scheme);
+    let asked = sign_in::scheme_for(set.secret.implicit, set.scheme);
     let mut to_save = None;
     let (scheme, body) = match (given, found) {
         (Some(given), _) => (asked, given),

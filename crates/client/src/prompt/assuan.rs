@@ -6,11 +6,11 @@
 use zeroize::Zeroizing;
 
 /// The longest line there is, without its line end.
-pub(super) const LINE_BYTES_MAX: usize = 1000;
+pub(crate) const LINE_BYTES_MAX: usize = 1000;
 
 /// What a line of the other side says.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Reply<'a> {
+pub(crate) enum Reply<'a> {
     /// The command is done.
     Done,
     /// The command failed.
@@ -23,7 +23,7 @@ pub(super) enum Reply<'a> {
 
 /// An error's number, without the part that says which program found it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ErrorCode(u16);
+pub(crate) struct ErrorCode(u16);
 
 impl ErrorCode {
     /// Nobody answered in time (83886142 of a pinentry).
@@ -46,10 +46,10 @@ impl ErrorCode {
 /// The line is none of Assuan's.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the line is none of the Assuan protocol")]
-pub(super) struct Malformed;
+pub(crate) struct Malformed;
 
 /// What `line`, without its line end, says.
-pub(super) fn parse(line: &[u8]) -> Result<Reply<'_>, Malformed> {
+pub(crate) fn parse(line: &[u8]) -> Result<Reply<'_>, Malformed> {
     let (word, rest) = match line.iter().position(|byte| *byte == b' ') {
         Some(end) => (&line[..end], &line[end + 1..]),
         None => (line, &[][..]),
@@ -72,7 +72,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Reply<'_>, Malformed> {
 
 /// Decodes a piece of an answer onto the pieces before it. The caller has room in `answer`, so that
 /// it does not move: nothing is decoded to more than it was.
-pub(super) fn decode_onto(answer: &mut Zeroizing<Vec<u8>>, data: &[u8]) -> Result<(), Malformed> {
+pub(crate) fn decode_onto(answer: &mut Zeroizing<Vec<u8>>, data: &[u8]) -> Result<(), Malformed> {
     let mut rest = data;
     while let [first, after @ ..] = rest {
         rest = match (first, after) {
@@ -92,7 +92,7 @@ pub(super) fn decode_onto(answer: &mut Zeroizing<Vec<u8>>, data: &[u8]) -> Resul
 
 /// The line, with its line end, that gives the command `verb` with `text`. `None` if that is too
 /// long.
-pub(super) fn command(verb: &str, text: &str) -> Option<String> {
+pub(crate) fn command(verb: &str, text: &str) -> Option<String> {
     let mut line = format!("{verb} ");
     for character in text.chars() {
         match character {

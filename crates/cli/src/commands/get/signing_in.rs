@@ -164,7 +164,7 @@ impl<'a> SigningIn<'a> {
         let given = |credentials| First {
             target: AuthTarget::Server,
             // What the saved credentials are for that a flag names.
-            scheme: sign_in::scheme_for(&get.secret, get.auth.or(first_scheme)),
+            scheme: sign_in::scheme_for(get.secret.implicit, get.auth.or(first_scheme)),
             credentials,
             is_optional: false,
         };
