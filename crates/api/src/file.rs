@@ -28,6 +28,7 @@ pub struct File {
     pub checksum_served: Option<String>,
     /// By what it is known that the rest is of the same file: `validator`, `size_and_time` or
     /// `checksum`.
+    #[serde(default = "default_resume_by")]
     pub resume_by: String,
     /// Where it is until it is under its local name. Only when one file is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,6 +40,10 @@ pub struct File {
     /// Why the file was passed over, in a job that keeps going.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<FileError>,
+}
+
+fn default_resume_by() -> String {
+    "validator".to_owned()
 }
 
 /// A part of a remote file.
