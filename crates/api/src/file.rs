@@ -137,7 +137,8 @@ pub struct AddFiles {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AddFile {
-    /// An `http` or `https` URL; user info in it becomes credentials of the job.
+    /// An `http`, `https` or `file` URL, or the absolute path of a file of the service's machine; user
+    /// info in it becomes credentials of the job.
     pub remote_name: String,
     /// An absolute path.
     pub local_name: String,

@@ -44,8 +44,8 @@ fn what_cannot_be_meant_is_refused_with_the_reason() {
             "error: --user is empty; give a name, DOMAIN\\user or user@realm\n",
         ),
         (
-            &["add", "8e2d", "file:///etc/passwd", "x"],
-            "error: `file:` is not served; a remote name begins with http://, https:// or file:/// (E_INVALIDARG, 0x80070057)\n",
+            &["add", "8e2d", "gopher://h/f", "x"],
+            "error: `gopher:` is not served; a remote name begins with http://, https:// or file:/// (E_INVALIDARG, 0x80070057)\n",
         ),
         (
             &["set", "8e2d", "priorty=low"],
