@@ -134,6 +134,7 @@ fn path_schema(name: &str) -> Value {
         "target" => json!({ "type": "string", "enum": ["server", "proxy"] }),
         "scheme" => json!({ "type": "string", "enum": ["basic", "digest", "ntlm", "negotiate", "any"] }),
         "challenge" => json!({ "type": "string" }),
+        "index" => json!({ "type": "integer", "minimum": 0 }),
         _ => json!({ "type": "string", "format": "uuid" }),
     }
 }

@@ -3,5 +3,6 @@
 
 mod api;
 mod challenges;
+mod content;
 mod http_options;
 mod world;
