@@ -1,20 +1,28 @@
 //! Where the domain and the wire meet.
 
+use bits_core::credentials::{AuthTarget, SecretSlot};
 use bits_core::error::{self, Code};
 use bits_core::file::Stage;
-use bits_core::ports::{KeyStanding, SealedCredential};
+use bits_core::http_options::{self, ProxyUse};
+use bits_core::job;
+use bits_core::ports::{KeyStanding, SealedSecret};
 use bits_core::queue::{FileView, JobView, WaitReason};
+use bits_core::ranges::ByteRange;
 use bits_core::refusal::Refusal;
 use bits_core::time::Timestamp;
 
 use crate::about::Key;
-use crate::file::File;
-use crate::job::{Challenge, CredentialPresent, Job, JobError, Outcome, Owner, Progress, Times, Wait};
+use crate::file::{File, FileError, Range};
+use crate::http_options::{AUTODETECT, ClientCertificate, Header, NO_PROXY, OVERRIDE, PRECONFIG, Proxy};
+use crate::job::{
+    Challenge, CredentialPresent, Environment, Job, JobError, Outcome, Owner, Progress, Times, Wait,
+};
 use crate::problem::Problem;
 
 /// The job as programs see it.
 pub fn job(view: &JobView, owner_name: Option<String>) -> Job {
     let job = &view.job;
+    let http = &job.properties.http;
     Job {
         id: job.id.to_string(),
         revision: job.revision.0,
@@ -29,6 +37,7 @@ pub fn job(view: &JobView, owner_name: Option<String>) -> Job {
             bytes_transferred: view.progress.bytes_transferred.0,
             files_total: view.progress.files_total,
             files_transferred: view.progress.files_transferred,
+            files_passed_over: job.files_passed_over,
         },
         times: Times {
             created: rfc3339(job.times.created),
@@ -41,6 +50,21 @@ pub fn job(view: &JobView, owner_name: Option<String>) -> Job {
         minimum_retry_delay: job.properties.minimum_retry_delay.map(|delay| delay.as_secs()),
         no_progress_timeout: job.properties.no_progress_timeout.as_secs(),
         complete_when_done: job.properties.complete_when_done,
+        keep_going: job.properties.transfer.keep_going,
+        dynamic_content: job.properties.transfer.dynamic_content,
+        high_performance: job.properties.transfer.high_performance,
+        max_download_size: job.properties.transfer.max_download_size.map(|size| size.0),
+        http_method: http.method.as_str().to_owned(),
+        custom_headers: (!http.headers_write_only).then(|| http.headers.iter().map(header).collect()),
+        custom_headers_write_only: http.headers_write_only,
+        security_flags: http.security.mask(),
+        client_certificate: http.client_certificate.as_ref().map_or(ClientCertificate::None, certificate),
+        proxy: proxy(&http.proxy),
+        use_stored_credentials: http.stored_proxy_credentials.then(|| AuthTarget::Proxy.name().to_owned()),
+        no_ntlm: http.no_ntlm,
+        service_name: http.service_name.clone(),
+        environment: None,
+        secret_headers: None,
         credentials: None,
         files: None,
     }
@@ -55,14 +79,87 @@ pub fn file(view: &FileView) -> File {
         bytes_total: view.file.size.map(|bytes| bytes.0),
         bytes_transferred: view.transferred.0,
         completed: view.file.stage == Stage::Completed,
+        ranges: view.file.ranges.as_slice().iter().map(range).collect(),
+        checksum: view.file.checksum.as_ref().map(ToString::to_string),
+        checksum_served: view.file.served.checksum.as_ref().map(ToString::to_string),
+        resume_by: view.file.resume_by.name().to_owned(),
+        temporary_name: None,
+        http_response_headers: None,
+        error: view.file.error.as_ref().map(|error| FileError {
+            code: error.code.to_string(),
+            name: name(error.code),
+            message: error.message.clone(),
+        }),
     }
 }
 
-/// That a credential is set, and no more.
-pub fn credential_present(credential: &SealedCredential) -> CredentialPresent {
-    CredentialPresent {
-        target: credential.target.name().to_owned(),
-        scheme: credential.scheme.name().to_owned(),
+fn range(range: &ByteRange) -> Range {
+    Range { offset: range.offset.0, length: range.length.map(|length| length.0) }
+}
+
+/// The job as somebody sees it who asks for this one: with what of the owner's environment it has, and
+/// which secrets are set.
+pub fn whole_job(view: &JobView, owner_name: Option<String>, secrets: &[SealedSecret]) -> Job {
+    let mut credentials = Vec::new();
+    let mut secret_headers = Vec::new();
+    for SealedSecret { slot, .. } in secrets {
+        match slot {
+            SecretSlot::Credential { target, scheme } => credentials.push(CredentialPresent {
+                target: target.name().to_owned(),
+                scheme: scheme.name().to_owned(),
+            }),
+            SecretSlot::Header(name) => secret_headers.push(name.as_str().to_owned()),
+            SecretSlot::CertificatePassphrase => {}
+        }
+    }
+    Job {
+        environment: Some(environment(&view.job.properties.environment)),
+        secret_headers: Some(secret_headers),
+        credentials: Some(credentials),
+        ..job(view, owner_name)
+    }
+}
+
+fn environment(environment: &job::Environment) -> Environment {
+    let job::Environment { krb5_config, krb5_ccname, proxies, umask } = environment.clone();
+    Environment {
+        krb5_config,
+        krb5_ccname,
+        http_proxy: proxies.http,
+        https_proxy: proxies.https,
+        all_proxy: proxies.all,
+        no_proxy: proxies.none_for,
+        umask,
+    }
+}
+
+fn header(header: &http_options::Header) -> Header {
+    Header { name: header.name().as_str().to_owned(), value: header.value().to_owned() }
+}
+
+fn certificate(certificate: &http_options::ClientCertificate) -> ClientCertificate {
+    use http_options::ClientCertificate as Known;
+    match certificate.clone() {
+        Known::File { path, key } => ClientCertificate::File { path, key },
+        Known::ById { folder, fingerprint } => {
+            let fingerprint = fingerprint.iter().map(|byte| format!("{byte:02x}")).collect();
+            ClientCertificate::ById { folder, fingerprint }
+        }
+        Known::ByName { folder, subject } => ClientCertificate::ByName { folder, subject },
+    }
+}
+
+fn proxy(proxy: &ProxyUse) -> Proxy {
+    let plain = |usage: &str| Proxy { usage: usage.to_owned(), list: None, bypass: None };
+    match proxy {
+        ProxyUse::Preconfigured => plain(PRECONFIG),
+        ProxyUse::Direct => plain(NO_PROXY),
+        ProxyUse::Override { list, bypass } => Proxy {
+            list: Some(list.clone()),
+            bypass: (!bypass.is_empty()).then(|| bypass.clone()),
+            ..plain(OVERRIDE)
+        },
+        ProxyUse::Autodetect => plain(AUTODETECT),
     }
 }
 

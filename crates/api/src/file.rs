@@ -17,6 +17,81 @@ pub struct File {
     pub bytes_transferred: u64,
     /// Whether it is under its local name.
     pub completed: bool,
+    /// The parts of the remote file that are wanted; not there when it is all of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ranges: Vec<Range>,
+    /// `ALGORITHM:HEX`, as it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
+    /// `ALGORITHM:HEX`, as the server gave it with the version that is here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum_served: Option<String>,
+    /// By what it is known that the rest is of the same file: `validator`, `size_and_time` or
+    /// `checksum`.
+    pub resume_by: String,
+    /// Where it is until it is under its local name. Only when one file is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temporary_name: Option<String>,
+    /// The fields of the server's last answer, a line each (`HTTP_RESPONSE_HEADERS`). Only when one
+    /// file is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_response_headers: Option<String>,
+    /// Why the file was passed over, in a job that keeps going.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<FileError>,
+}
+
+/// A part of a remote file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Range {
+    pub offset: u64,
+    /// Null: to the end of the file.
+    #[serde(default)]
+    pub length: Option<u64>,
+}
+
+/// Why a file was passed over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct FileError {
+    /// `0x` and eight hexadecimal digits.
+    pub code: String,
+    pub name: String,
+    /// One sentence for a person.
+    pub message: String,
+}
+
+/// Changes to a file of a job; what is not given stays.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ChangeFile {
+    /// Where it comes from now on. What has come stays when size and time are equal there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote_name: Option<String>,
+    /// What the owner says of the content of a file that has come; `false` has it fetched again when
+    /// the job is resumed (`SetValidationState`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid: Option<bool>,
+}
+
+impl std::fmt::Debug for ChangeFile {
+    /// Without the remote name: there may be a password in it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChangeFile").field("valid", &self.valid).finish_non_exhaustive()
+    }
+}
+
+/// Another start for the remote names of a job (`ReplaceRemotePrefix`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ReplaceRemotePrefix {
+    /// As the remote names begin, in the same letter case.
+    pub old: String,
+    pub new: String,
 }
 
 /// A part of a job's files, in their order.
@@ -64,6 +139,30 @@ pub struct AddFile {
     /// Whether a file that is there already stays.
     #[serde(default)]
     pub no_clobber: bool,
+    /// The parts that are wanted, one after another; all of it when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ranges: Vec<Range>,
+    /// `sha256:HEX`, or `sha512`, `blake3`, `md5`: what the local file must sum up to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
+    /// By what it is known that the rest is of the same file: `validator`, which is meant when it is
+    /// not given, `size_and_time`, or `checksum`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume_by: Option<String>,
+}
+
+impl AddFile {
+    /// All of the file at `remote_name`, as `local_name`; nothing else said of it.
+    pub fn new(remote_name: String, local_name: String) -> Self {
+        Self {
+            remote_name,
+            local_name,
+            no_clobber: false,
+            ranges: Vec::new(),
+            checksum: None,
+            resume_by: None,
+        }
+    }
 }
 
 impl std::fmt::Debug for AddFile {

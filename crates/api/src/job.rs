@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::credentials::Password;
 use crate::file::File;
+use crate::http_options::{ClientCertificate, Header, Proxy, SetHeader};
 
 /// A job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,12 +38,59 @@ pub struct Job {
     pub no_progress_timeout: u64,
     /// Whether the service completes the job by itself.
     pub complete_when_done: bool,
+    /// Whether a file that fails is passed over, so that the others come.
+    #[serde(default)]
+    pub keep_going: bool,
+    /// Whether what the server sends is made for each request, so that nothing can be resumed.
+    #[serde(default)]
+    pub dynamic_content: bool,
+    /// Whether safety after a power cut is given up for speed.
+    #[serde(default)]
+    pub high_performance: bool,
+    /// Bytes that the job may download altogether; null: no limit.
+    #[serde(default)]
+    pub max_download_size: Option<u64>,
+    /// `GET` unless another one was set.
+    #[serde(default = "default_method")]
+    pub http_method: String,
+    /// The headers that are no secrets; null when they can only be replaced.
+    #[serde(default)]
+    pub custom_headers: Option<Vec<Header>>,
+    /// Whether the headers can be replaced and no longer read.
+    #[serde(default)]
+    pub custom_headers_write_only: bool,
+    /// `BG_HTTP_SECURITY` and the redirect policy, one mask.
+    #[serde(default)]
+    pub security_flags: u32,
+    #[serde(default)]
+    pub client_certificate: ClientCertificate,
+    #[serde(default)]
+    pub proxy: Proxy,
+    /// `proxy` when the owner's stored credentials may answer one.
+    #[serde(default)]
+    pub use_stored_credentials: Option<String>,
+    /// Whether NTLM is never used.
+    #[serde(default)]
+    pub no_ntlm: bool,
+    /// The Kerberos name of the service; null: `HTTP/` and the host of the URL.
+    #[serde(default)]
+    pub service_name: Option<String>,
+    /// Of the owner's environment what transfers need. Only when one job is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
+    /// The names of the headers that are secrets. Only when one job is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_headers: Option<Vec<String>>,
     /// Which credentials are set; what they are cannot be read. Only when one job is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<Vec<CredentialPresent>>,
     /// The files; only where the command line puts them in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files: Option<Vec<File>>,
+}
+
+fn default_method() -> String {
+    "GET".to_owned()
 }
 
 /// Whose job it is.
@@ -63,6 +112,9 @@ pub struct Progress {
     pub bytes_transferred: u64,
     pub files_total: u32,
     pub files_transferred: u32,
+    /// How many have failed while the job kept going.
+    #[serde(default)]
+    pub files_passed_over: u32,
 }
 
 /// `BG_JOB_TIMES`, each RFC 3339 in UTC.
@@ -159,7 +211,7 @@ pub struct ListQuery {
 }
 
 /// A new job.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreateJob {
@@ -178,7 +230,7 @@ pub struct CreateJob {
 }
 
 /// Changes to the properties of a job; what is not given stays.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChangeJob {
@@ -196,6 +248,46 @@ pub struct ChangeJob {
     pub no_progress_timeout: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub complete_when_done: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_going: Option<bool>,
+    /// Only before the job is resumed for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dynamic_content: Option<bool>,
+    /// Only before files are added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high_performance: Option<bool>,
+    /// Bytes, at least 1; only before the job is resumed for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_download_size: Option<u64>,
+    /// Only before the job is resumed for the first time. Another one than `GET` makes the job
+    /// foreground for good, and every error of it fatal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_method: Option<String>,
+    /// Replaces all headers; an empty list takes them away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_headers: Option<Vec<SetHeader>>,
+    /// `true` alone: there is no way back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub make_custom_headers_write_only: Option<bool>,
+    /// `BG_HTTP_SECURITY` and the redirect policy, one mask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security_flags: Option<u32>,
+    /// Takes the passphrase of the one before away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<ClientCertificate>,
+    /// What opens the key of the client certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate_passphrase: Option<Password>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<Proxy>,
+    /// `proxy` lets the owner's stored credentials answer one; `none` does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub use_stored_credentials: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_ntlm: Option<bool>,
+    /// An empty text goes back to `HTTP/` and the host of the URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_name: Option<String>,
 }
 
 /// What of the caller's environment transfers need: the service was started from another one.
@@ -206,6 +298,22 @@ pub struct Environment {
     /// The caller's `KRB5_CONFIG`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub krb5_config: Option<String>,
+    /// The caller's `KRB5CCNAME`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub krb5_ccname: Option<String>,
+    /// The caller's `http_proxy`, in lower case alone: a web server sets `HTTP_PROXY` from a header
+    /// of a request. A user and password in it become credentials of the job; so for the next two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_proxy: Option<String>,
+    /// The caller's `https_proxy` or `HTTPS_PROXY`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub https_proxy: Option<String>,
+    /// The caller's `all_proxy` or `ALL_PROXY`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all_proxy: Option<String>,
+    /// The caller's `no_proxy` or `NO_PROXY`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_proxy: Option<String>,
     /// The caller's umask.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub umask: Option<u32>,

@@ -9,6 +9,7 @@ pub mod convert;
 pub mod credentials;
 pub mod event;
 pub mod file;
+pub mod http_options;
 pub mod job;
 #[cfg(feature = "schema")]
 pub mod openapi;

@@ -45,6 +45,8 @@ fn describe_types(generator: &mut SchemaGenerator) -> Map<String, Value> {
     generator.subschema_for::<job::CommandAnswer>();
     generator.subschema_for::<file::AddFiles>();
     generator.subschema_for::<file::FileList>();
+    generator.subschema_for::<file::ChangeFile>();
+    generator.subschema_for::<file::ReplaceRemotePrefix>();
     generator.subschema_for::<credentials::SetCredentials>();
     generator.subschema_for::<credentials::Removed>();
     generator.subschema_for::<event::Note>();

@@ -127,24 +127,27 @@ impl EffectRunner for Effects {
             owner,
             attempt,
             files,
-            credentials,
+            secrets,
             secret_refused,
             failed_file,
             http,
+            transfer,
+            downloaded,
             environment,
         } = assignment;
-        let credentials = credentials.iter().map(|sealed| self.vault.open(job, owner, sealed));
-        let credentials = credentials.collect::<Result<Vec<_>, _>>()?;
+        let opened = self.vault.open(job, owner, &secrets)?;
         let assignment = Assignment {
             job,
             attempt,
             files,
-            credentials,
+            credentials: opened.credentials,
             secret_refused,
             failed_file,
             http,
-            secret_headers: Vec::new(),
-            certificate_passphrase: None,
+            secret_headers: opened.headers,
+            certificate_passphrase: opened.certificate_passphrase,
+            transfer,
+            downloaded,
             environment,
         };
         self.workers.tell(ToWorker::Begin(Box::new(assignment)));

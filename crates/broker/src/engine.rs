@@ -18,10 +18,12 @@ use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{File, FileIndex};
 use bits_core::http_options::HttpOptions;
 use bits_core::job::{self, Attempt, Environment, Job, JobId, Owner, State};
-use bits_core::ports::{RekeyError, SealedCredential, Store, StoreError};
+use bits_core::ports::{RekeyError, SealedSecret, Store, StoreError};
 use bits_core::queue::{self, Answer, Decision, Effect, JobView, Limits, Queue, Report, Ticket};
 use bits_core::refusal::Refusal;
 use bits_core::time::Timestamp;
+use bits_core::transfer_options::TransferOptions;
+use bits_core::units::Bytes;
 
 use crate::vault::Rotation;
 
@@ -75,7 +77,7 @@ pub enum Notification {
     Note { job: JobId, text: String },
 }
 
-/// What a worker needs for one attempt, with the credentials still sealed.
+/// What a worker needs for one attempt, with the secrets still sealed.
 #[derive(Debug)]
 pub struct SealedAssignment {
     pub job: JobId,
@@ -83,12 +85,15 @@ pub struct SealedAssignment {
     pub attempt: Attempt,
     /// The files that are not whole, in their order.
     pub files: Vec<File>,
-    pub credentials: Vec<SealedCredential>,
-    /// Whether they, or one of them, were refused before and are not new.
+    pub secrets: Vec<SealedSecret>,
+    /// Whether credentials among them were refused before and are not new.
     pub secret_refused: bool,
     /// The file on which the last attempt failed, if it was one.
     pub failed_file: Option<FileIndex>,
     pub http: HttpOptions,
+    pub transfer: TransferOptions,
+    /// What the job has downloaded already.
+    pub downloaded: Bytes,
     pub environment: Environment,
 }
 
@@ -99,7 +104,7 @@ pub trait EffectRunner {
     /// Lets a worker begin.
     ///
     /// # Errors
-    /// When the credentials cannot be opened: the attempt has failed before it began.
+    /// When the secrets cannot be opened: the attempt has failed before it began.
     fn begin(&mut self, assignment: SealedAssignment) -> Result<(), JobError>;
 
     /// Whether the key is there that opens credentials.
@@ -289,12 +294,12 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Whether `job` could not begin, as the key to its credentials is not there. One whose
-    /// credentials are changed by this very turn begins, and what is stored then decides.
+    /// Whether `job` could not begin, as the key to its secrets is not there. One whose
+    /// secrets are changed by this very turn begins, and what is stored then decides.
     fn lacks_key(&mut self, job: JobId, turn: &Turn) -> bool {
         !self.effects.has_key()
-            && !turn.decision.changes_credentials(job)
-            && self.store.credentials(job).is_ok_and(|credentials| !credentials.is_empty())
+            && !turn.decision.changes_secrets(job)
+            && self.store.secrets(job).is_ok_and(|secrets| !secrets.is_empty())
     }
 
     fn take_in(&mut self, input: queue::Input, now: Timestamp, turn: &mut Turn) {
@@ -384,7 +389,7 @@ impl<'a> Engine<'a> {
             Err(RekeyError::Seal { job, error }) => {
                 rotation.abandon();
                 let reason = format!(
-                    "a credential of the job {job} cannot be opened ({error}); remove it or set it again first"
+                    "a secret of the job {job} cannot be opened ({error}); remove it or set it again first"
                 );
                 Err(Refusal::KeyNotChanged { reason })
             }
@@ -424,16 +429,24 @@ impl<'a> Engine<'a> {
             job::Effect::Begin(attempt) => {
                 let Some(job) = self.store.job(id)? else { return Ok(()) };
                 let mut files = self.all_files(id)?;
+                let whole = files.iter().filter(|file| file.stage != bits_core::file::Stage::Waiting);
+                let downloaded = whole.fold(Bytes::ZERO, |sum, file| sum.saturating_add(file.durable));
                 files.retain(|file| file.stage == bits_core::file::Stage::Waiting);
+                if !job.properties.http.method.is_default() {
+                    // What such a request answers cannot be put together from parts.
+                    files.iter_mut().for_each(File::forget_content);
+                }
                 let assignment = SealedAssignment {
                     job: id,
                     owner: job.owner,
                     attempt,
                     files,
-                    credentials: self.store.credentials(id)?,
+                    secrets: self.store.secrets(id)?,
                     secret_refused: job.secret_refused(),
                     failed_file: job.error.as_ref().and_then(|error| error.file),
                     http: job.properties.http,
+                    transfer: job.properties.transfer,
+                    downloaded,
                     environment: job.properties.environment,
                 };
                 if let Err(error) = self.effects.begin(assignment) {
@@ -452,7 +465,7 @@ impl<'a> Engine<'a> {
                 let files = self.all_files(id)?;
                 self.effects.discard(id, files);
             }
-            job::Effect::ForgetCredentials => unreachable!("the queue makes it a change"),
+            job::Effect::ForgetSecrets => unreachable!("the queue makes it a change"),
         }
         Ok(())
     }
@@ -469,9 +482,11 @@ impl<'a> Engine<'a> {
         };
         let report = match effect {
             job::Effect::Begin(attempt) => Report::Failed { attempt, error },
-            job::Effect::FinalizeFiles => Report::Finalized { files: Vec::new(), error: Some(error) },
+            job::Effect::FinalizeFiles => {
+                Report::Finalized { files: Vec::new(), lost: Vec::new(), error: Some(error) }
+            }
             job::Effect::DiscardFiles => Report::Discarded { leftover: Some(error.message) },
-            job::Effect::Stop(_) | job::Effect::ForgetCredentials => return,
+            job::Effect::Stop(_) | job::Effect::ForgetSecrets => return,
         };
         self.backlog.push_back(queue::Input::Report { job, report });
     }

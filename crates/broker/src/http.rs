@@ -9,6 +9,7 @@ mod events;
 mod files;
 mod jobs;
 mod listener;
+mod properties;
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{get, patch, post, put};
 use bits_api::about::{API_VERSION, About};
 use bits_api::convert;
 use bits_api::settings::SettingList;
@@ -71,15 +72,19 @@ pub fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/v1/about", get(about))
         .route("/v1/settings", get(settings))
-        .route("/v1/jobs", get(jobs::list).post(jobs::create))
-        .route("/v1/jobs/{job}", get(jobs::one).patch(jobs::change))
+        .route("/v1/jobs", get(jobs::list))
+        .route("/v1/jobs/{job}", get(jobs::one))
         .route("/v1/jobs/{job}/resume", post(jobs::resume))
         .route("/v1/jobs/{job}/suspend", post(jobs::suspend))
         .route("/v1/jobs/{job}/complete", post(jobs::complete))
         .route("/v1/jobs/{job}/cancel", post(jobs::cancel))
         .merge(
             Router::new()
+                .route("/v1/jobs", post(jobs::create))
+                .route("/v1/jobs/{job}", patch(jobs::change))
                 .route("/v1/jobs/{job}/files", get(files::list).post(files::add))
+                .route("/v1/jobs/{job}/files/{index}", get(files::one).patch(files::change))
+                .route("/v1/jobs/{job}/replace_remote_prefix", post(files::replace_remote_prefix))
                 .route(
                     "/v1/jobs/{job}/credentials/{target}/{scheme}",
                     put(jobs::set_credentials).delete(jobs::remove_credentials),

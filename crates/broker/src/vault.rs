@@ -1,30 +1,34 @@
-//! Credentials at rest: sealed on arrival, opened for one attempt.
+//! Secrets at rest: sealed on arrival, opened for one attempt.
 //!
-//! Engine and store see only what is sealed. A record opens for the job, owner, target and scheme
-//! it was made for, and for no other (`credentials.md` §4.1).
+//! Engine and store see only what is sealed. A record opens for the job, owner and slot it was made
+//! for, and for no other (`credentials.md` §4.1).
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use bits_core::credentials::{AuthScheme, AuthTarget, Credential};
+use bits_core::credentials::{
+    AuthScheme, AuthTarget, Credential, PASSWORD_UNITS_MAX, SecretHeader, SecretSlot,
+};
 use bits_core::error::{Code, ErrorContext, JobError};
+use bits_core::http_options::header_value;
 use bits_core::identity::check_job_credential;
 use bits_core::job::{JobId, Owner};
-use bits_core::ports::{KeyChange, KeyStanding, Seal, SealError, SealedCredential, SealingKey};
+use bits_core::ports::{KeyChange, KeyStanding, Seal, SealError, SealedSecret, SealingKey};
 use bits_core::refusal::Refusal;
 use bits_core::secret::Secret;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 use zeroize::Zeroizing;
 
-/// The first byte of what is sealed: how the rest is laid out.
+/// The first byte of what is sealed: how the rest is laid out. Of a credential that is whether the
+/// scheme was named, the length of the user name, user name and password; of all else the text alone.
 const LAYOUT: u8 = 1;
 /// Layout, whether the scheme was named, and the length of the user name.
 const HEADER_BYTES: usize = 6;
 
-/// Seals and opens credentials.
+/// Seals and opens secrets.
 #[derive(Clone)]
 pub struct Vault {
     seal: Arc<RwLock<Arc<dyn Seal>>>,
-    /// Held for reading from the sealing of a credential until it is stored, and for writing while
+    /// Held for reading from the sealing of a secret until it is stored, and for writing while
     /// the key changes: else one sealed with the old key could come into the store after it.
     key: Arc<tokio::sync::RwLock<()>>,
 }
@@ -62,6 +66,14 @@ pub struct NewCredential<'a> {
     pub password: &'a Secret,
 }
 
+/// All secrets of a job, opened for one attempt.
+#[derive(Debug, Default)]
+pub struct Opened {
+    pub credentials: Vec<Credential>,
+    pub headers: Vec<SecretHeader>,
+    pub certificate_passphrase: Option<Secret>,
+}
+
 impl Vault {
     pub fn new(seal: Arc<dyn Seal>) -> Self {
         Self { seal: Arc::new(RwLock::new(seal)), key: Arc::default() }
@@ -72,7 +84,7 @@ impl Vault {
         self.current().standing()
     }
 
-    /// Keeps the key as it is until the credential that is now sealed is stored.
+    /// Keeps the key as it is until the secret that is now sealed is stored.
     pub async fn same_key(&self) -> SameKey {
         SameKey(Arc::clone(&self.key).read_owned().await)
     }
@@ -94,7 +106,7 @@ impl Vault {
         Arc::clone(&self.seal.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Seals `new` for `job` of `owner`: one record a scheme.
+    /// Seals the credential `new` for `job` of `owner`: one record a scheme.
     ///
     /// # Errors
     /// Those of [`check_job_credential`], [`Refusal::InvalidArgument`] for an empty user name,
@@ -104,65 +116,137 @@ impl Vault {
         job: JobId,
         owner: Owner,
         new: &NewCredential<'_>,
-    ) -> Result<Vec<SealedCredential>, Refusal> {
+    ) -> Result<Vec<SealedSecret>, Refusal> {
         check(new)?;
         let plain = lay_out(new);
-        let seal = self.current();
         let schemes: Vec<AuthScheme> = match new.scheme {
             Some(scheme) => vec![scheme],
             None => AuthScheme::BY_PREFERENCE.to_vec(),
         };
-        schemes
-            .into_iter()
-            .map(|scheme| {
-                let bound_to = bound_to(job, owner, new.target, scheme);
-                let record = seal.seal(&plain, &bound_to).map_err(|error| match error {
-                    SealError::NoKey { reason } => Refusal::NoKey { reason },
-                    error => Refusal::NotWritten { code: Code::UNSPECIFIED, reason: error.to_string() },
-                })?;
-                Ok(SealedCredential { target: new.target, scheme, record })
-            })
-            .collect()
+        let slots = schemes.into_iter().map(|scheme| SecretSlot::Credential { target: new.target, scheme });
+        slots.map(|slot| self.seal_plain(job, owner, slot, &plain)).collect()
     }
 
-    /// Opens `sealed`, which belongs to `job` of `owner`.
+    /// Seals the value of a header that is one.
     ///
     /// # Errors
-    /// A fatal [`JobError`] with `BG_E_INVALID_CREDENTIALS`: it was made with another key, for
+    /// [`Refusal::NoKey`].
+    pub fn seal_header(
+        &self,
+        job: JobId,
+        owner: Owner,
+        header: &SecretHeader,
+    ) -> Result<SealedSecret, Refusal> {
+        let slot = SecretSlot::Header(header.name.clone());
+        self.seal_plain(job, owner, slot, &lay_out_text(&header.value))
+    }
+
+    /// Seals what opens the key of the client certificate.
+    ///
+    /// # Errors
+    /// [`Refusal::PasswordTooLarge`], [`Refusal::NoKey`].
+    pub fn seal_passphrase(
+        &self,
+        job: JobId,
+        owner: Owner,
+        passphrase: &Secret,
+    ) -> Result<SealedSecret, Refusal> {
+        if passphrase.expose().encode_utf16().count() > PASSWORD_UNITS_MAX {
+            return Err(Refusal::PasswordTooLarge);
+        }
+        self.seal_plain(job, owner, SecretSlot::CertificatePassphrase, &lay_out_text(passphrase))
+    }
+
+    fn seal_plain(
+        &self,
+        job: JobId,
+        owner: Owner,
+        slot: SecretSlot,
+        plain: &[u8],
+    ) -> Result<SealedSecret, Refusal> {
+        let sealed = self.current().seal(plain, &bound_to(job, owner, &slot));
+        match sealed {
+            Ok(record) => Ok(SealedSecret { slot, record }),
+            Err(SealError::NoKey { reason }) => Err(Refusal::NoKey { reason }),
+            Err(error) => Err(Refusal::NotWritten { code: Code::UNSPECIFIED, reason: error.to_string() }),
+        }
+    }
+
+    /// Opens `secrets`, which belong to `job` of `owner`.
+    ///
+    /// # Errors
+    /// A fatal [`JobError`] with `BG_E_INVALID_CREDENTIALS`: one was made with another key, for
     /// something else, or is damaged. The job never goes on without it. A transient one with
     /// `NTE_NO_KEY` when the key is not there.
-    pub fn open(&self, job: JobId, owner: Owner, sealed: &SealedCredential) -> Result<Credential, JobError> {
-        let bound_to = bound_to(job, owner, sealed.target, sealed.scheme);
-        let failed = |code, transient, message| JobError {
-            code,
-            context: ErrorContext::GeneralQueueManager,
-            transient,
-            message,
-            file: None,
-            challenge: None,
-            retry_after_seconds: None,
-        };
-        let unreadable = |reason: &str| {
-            let (scheme, target) = (sealed.scheme.name(), sealed.target.name());
-            let message = format!(
-                "the stored {scheme} credentials for the {target} cannot be read ({reason}); set them again"
-            );
-            failed(Code::INVALID_CREDENTIALS, false, message)
-        };
-        let plain = self.current().open(&sealed.record, &bound_to).map_err(|error| match error {
-            SealError::NoKey { reason } => failed(Code::NO_KEY, true, reason),
-            error => unreadable(&error.to_string()),
-        })?;
-        let (scheme_is_explicit, user, password) =
-            read_layout(&plain).ok_or_else(|| unreadable("it is of a newer version"))?;
-        Ok(Credential {
-            target: sealed.target,
-            scheme: sealed.scheme,
-            scheme_is_explicit,
-            user: user.to_owned(),
-            password: Secret::new(password.to_owned()),
-        })
+    pub fn open(&self, job: JobId, owner: Owner, secrets: &[SealedSecret]) -> Result<Opened, JobError> {
+        let mut opened = Opened::default();
+        for SealedSecret { slot, record } in secrets {
+            let plain = self.current().open(record, &bound_to(job, owner, slot));
+            let plain = plain.map_err(|error| match error {
+                SealError::NoKey { reason } => failed(Code::NO_KEY, true, reason),
+                error => unreadable(slot, &error.to_string()),
+            })?;
+            opened.take(slot, &plain).ok_or_else(|| unreadable(slot, "it is of a newer version"))?;
+        }
+        Ok(opened)
     }
+}
+
+impl Opened {
+    /// None when it cannot be read.
+    fn take(&mut self, slot: &SecretSlot, plain: &[u8]) -> Option<()> {
+        match slot {
+            SecretSlot::Credential { target, scheme } => {
+                let (scheme_is_explicit, user, password) = read_layout(plain)?;
+                self.credentials.push(Credential {
+                    target: *target,
+                    scheme: *scheme,
+                    scheme_is_explicit,
+                    user: user.to_owned(),
+                    password: Secret::new(password.to_owned()),
+                });
+            }
+            SecretSlot::Header(name) => {
+                let value = read_text(plain).filter(|text| header_value(text).is_ok())?;
+                let value = Secret::new(value.to_owned());
+                self.headers.push(SecretHeader { name: name.clone(), value });
+            }
+            SecretSlot::CertificatePassphrase => {
+                self.certificate_passphrase = Some(Secret::new(read_text(plain)?.to_owned()));
+            }
+        }
+        Some(())
+    }
+}
+
+fn failed(code: Code, transient: bool, message: String) -> JobError {
+    JobError {
+        code,
+        context: ErrorContext::GeneralQueueManager,
+        transient,
+        message,
+        file: None,
+        challenge: None,
+        retry_after_seconds: None,
+    }
+}
+
+fn unreadable(slot: &SecretSlot, reason: &str) -> JobError {
+    let message = match slot {
+        SecretSlot::Credential { target, scheme } => {
+            let (scheme, target) = (scheme.name(), target.name());
+            format!(
+                "the stored {scheme} credentials for the {target} cannot be read ({reason}); set them again"
+            )
+        }
+        SecretSlot::Header(name) => {
+            format!("the stored header {} cannot be read ({reason}); set it again", name.as_str())
+        }
+        SecretSlot::CertificatePassphrase => {
+            format!("the stored passphrase of the client certificate cannot be read ({reason}); set it again")
+        }
+    };
+    failed(Code::INVALID_CREDENTIALS, false, message)
 }
 
 impl Rotation {
@@ -175,8 +259,8 @@ impl Rotation {
     ///
     /// # Errors
     /// When it cannot be opened; see [`KeyChange::rewrap`].
-    pub fn rewrap(&self, job: JobId, owner: Owner, sealed: &SealedCredential) -> Result<Vec<u8>, SealError> {
-        self.change.rewrap(&sealed.record, &bound_to(job, owner, sealed.target, sealed.scheme))
+    pub fn rewrap(&self, job: JobId, owner: Owner, sealed: &SealedSecret) -> Result<Vec<u8>, SealError> {
+        self.change.rewrap(&sealed.record, &bound_to(job, owner, &sealed.slot))
     }
 
     /// All is written: from here on the new key is in force. Returns what a person should know.
@@ -206,12 +290,33 @@ fn check(new: &NewCredential<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What a record is bound to, so that it opens nowhere else.
-fn bound_to(job: JobId, owner: Owner, target: AuthTarget, scheme: AuthScheme) -> Vec<u8> {
+/// What a record is bound to, so that it opens nowhere else. A credential's ends in the numbers of
+/// target and scheme; no target is zero, so that nothing else can be taken for one.
+fn bound_to(job: JobId, owner: Owner, slot: &SecretSlot) -> Vec<u8> {
     let mut bound_to = job.0.to_vec();
     bound_to.extend(owner.0.to_be_bytes());
-    bound_to.extend([target as u8, scheme as u8]);
+    match slot {
+        SecretSlot::Credential { target, scheme } => bound_to.extend([*target as u8, *scheme as u8]),
+        SecretSlot::CertificatePassphrase => bound_to.extend([0, 1]),
+        SecretSlot::Header(name) => {
+            bound_to.extend([0, 2]);
+            bound_to.extend(name.as_str().to_ascii_lowercase().into_bytes());
+        }
+    }
     bound_to
+}
+
+fn lay_out_text(text: &Secret) -> Zeroizing<Vec<u8>> {
+    let text = text.expose().as_bytes();
+    let mut plain = Zeroizing::new(Vec::with_capacity(1 + text.len()));
+    plain.push(LAYOUT);
+    plain.extend(text);
+    plain
+}
+
+fn read_text(plain: &[u8]) -> Option<&str> {
+    let (LAYOUT, text) = plain.split_first().map(|(layout, text)| (*layout, text))? else { return None };
+    std::str::from_utf8(text).ok()
 }
 
 fn lay_out(new: &NewCredential<'_>) -> Zeroizing<Vec<u8>> {
@@ -237,6 +342,7 @@ fn read_layout(plain: &[u8]) -> Option<(bool, &str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bits_core::http_options::HeaderName;
     use bits_core::ports::KeySource;
 
     /// Turns bytes around and remembers what they were bound to.
@@ -276,7 +382,7 @@ mod tests {
         let password = Secret::new("pässword".to_owned());
         let sealed = vault.seal(JOB, OWNER, &new(Some(AuthScheme::Basic), r"DOM\anna", &password));
         let sealed = sealed.expect("sealed");
-        let opened = vault.open(JOB, OWNER, &sealed[0]).expect("opened");
+        let opened = vault.open(JOB, OWNER, &sealed).expect("opened").credentials.remove(0);
         assert_eq!((opened.user.as_str(), opened.password.expose()), (r"DOM\anna", "pässword"));
         assert!(opened.scheme_is_explicit);
     }
@@ -286,25 +392,70 @@ mod tests {
         let vault = Vault::new(Arc::new(Turned));
         let password = Secret::new("p".to_owned());
         let sealed = vault.seal(JOB, OWNER, &new(None, "anna", &password)).expect("sealed");
-        let schemes: Vec<_> = sealed.iter().map(|record| record.scheme).collect();
+        let opened = vault.open(JOB, OWNER, &sealed).expect("opened").credentials;
+        let schemes: Vec<_> = opened.iter().map(|credential| credential.scheme).collect();
         assert_eq!(schemes, AuthScheme::BY_PREFERENCE);
-        assert!(!vault.open(JOB, OWNER, &sealed[0]).expect("opened").scheme_is_explicit);
+        assert!(opened.iter().all(|credential| !credential.scheme_is_explicit));
     }
 
     #[test]
     fn a_record_opens_for_no_other_job_owner_or_slot() {
         let vault = Vault::new(Arc::new(Turned));
         let password = Secret::new("p".to_owned());
-        let sealed = vault.seal(JOB, OWNER, &new(Some(AuthScheme::Ntlm), "anna", &password));
-        let record = sealed.expect("sealed").remove(0);
-        let moved = SealedCredential { scheme: AuthScheme::Basic, ..record.clone() };
-        for (job, owner, record) in
-            [(JobId([8; 16]), OWNER, &record), (JOB, Owner(0), &record), (JOB, OWNER, &moved)]
-        {
-            let error = vault.open(job, owner, record).expect_err("not for this");
-            assert_eq!(error.code, Code::INVALID_CREDENTIALS);
-            assert!(!error.transient);
+        let header = |name| SecretSlot::Header(HeaderName::parse(name).expect("a name"));
+        let credential = |target, scheme| SecretSlot::Credential { target, scheme };
+        let sealed = [
+            vault
+                .seal(JOB, OWNER, &new(Some(AuthScheme::Ntlm), "anna", &password))
+                .expect("sealed")
+                .remove(0),
+            vault.seal_header(JOB, OWNER, &a_header("Cookie", "c")).expect("sealed"),
+            vault.seal_passphrase(JOB, OWNER, &password).expect("sealed"),
+        ];
+        for record in sealed {
+            let slots = [
+                credential(AuthTarget::Server, AuthScheme::Ntlm),
+                credential(AuthTarget::Server, AuthScheme::Basic),
+                credential(AuthTarget::Proxy, AuthScheme::Ntlm),
+                header("Cookie"),
+                header("Authorization"),
+                SecretSlot::CertificatePassphrase,
+            ];
+            let elsewhere = slots.into_iter().filter(|slot| *slot != record.slot);
+            let moved = elsewhere.map(|slot| (JOB, OWNER, SealedSecret { slot, ..record.clone() }));
+            let others = [(JobId([8; 16]), OWNER, record.clone()), (JOB, Owner(0), record.clone())];
+            for (job, owner, record) in moved.chain(others) {
+                let error = vault.open(job, owner, &[record]).expect_err("not for this");
+                assert_eq!(error.code, Code::INVALID_CREDENTIALS);
+                assert!(!error.transient);
+            }
         }
+    }
+
+    #[test]
+    fn the_record_of_a_credential_is_bound_to_what_it_always_was() {
+        let slot = SecretSlot::Credential { target: AuthTarget::Proxy, scheme: AuthScheme::Digest };
+        let expected = [&[7; 16][..], &[0, 0, 3, 232], &[2, 2]].concat();
+        assert_eq!(bound_to(JOB, OWNER, &slot), expected);
+    }
+
+    #[test]
+    fn a_header_and_a_passphrase_open_as_they_were_given() {
+        let vault = Vault::new(Arc::new(Turned));
+        let passphrase = Secret::new("pässphrase".to_owned());
+        let sealed = [
+            vault.seal_header(JOB, OWNER, &a_header("Authorization", "Bearer t")).expect("sealed"),
+            vault.seal_passphrase(JOB, OWNER, &passphrase).expect("sealed"),
+        ];
+        let opened = vault.open(JOB, OWNER, &sealed).expect("opened");
+        let header = &opened.headers[0];
+        assert_eq!((header.name.as_str(), header.value.expose()), ("Authorization", "Bearer t"));
+        assert_eq!(opened.certificate_passphrase, Some(passphrase));
+        assert!(opened.credentials.is_empty());
+    }
+
+    fn a_header(name: &str, value: &str) -> SecretHeader {
+        SecretHeader { name: HeaderName::parse(name).expect("a name"), value: Secret::new(value.to_owned()) }
     }
 
     /// Has lost its key.
@@ -336,7 +487,7 @@ mod tests {
         let sealed = Vault::new(Arc::new(Turned)).seal(JOB, OWNER, &given).expect("sealed").remove(0);
         let lost = Vault::new(Arc::new(Lost));
         assert_eq!(lost.seal(JOB, OWNER, &given).expect_err("refused").code(), Code::NO_KEY);
-        let error = lost.open(JOB, OWNER, &sealed).expect_err("it cannot be opened");
+        let error = lost.open(JOB, OWNER, &[sealed]).expect_err("it cannot be opened");
         assert_eq!((error.code, error.transient), (Code::NO_KEY, true));
         assert_eq!(error.message, "the key is gone");
     }

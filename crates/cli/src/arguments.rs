@@ -1,12 +1,19 @@
 //! What can be typed, word by word. What it means is in `commands`.
 
+mod requests;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use bits_core::checksum::Checksum;
 use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::file::ResumeBy;
 use bits_core::job::Priority;
+use bits_core::ranges::ByteRange;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+pub(crate) use requests::{ProxySecret, Requests};
 
 /// Transfers files in the background, and signs in where a server asks for it.
 #[derive(Debug, Parser)]
@@ -122,12 +129,21 @@ pub(crate) struct Get {
     /// Make missing folders
     #[arg(long)]
     pub(crate) create_dirs: bool,
+    /// Go on with the other files when one fails
+    #[arg(long)]
+    pub(crate) keep_going: bool,
+    #[command(flatten)]
+    pub(crate) content: Content,
     /// Print the job's id and return at once
     #[arg(long, conflicts_with_all = ["max_time", "rm_on_error"])]
     pub(crate) detach: bool,
-    // The last: its heading would be that of what follows.
+    // The last: their headings would be those of what follows.
     #[command(flatten)]
     pub(crate) secret: Secret,
+    #[command(flatten)]
+    pub(crate) proxy_secret: ProxySecret,
+    #[command(flatten)]
+    pub(crate) requests: Requests,
 }
 
 /// Who signs in, and where the password comes from. Never from an argument or the environment:
@@ -162,6 +178,9 @@ pub(crate) struct Create {
     /// A description of the job
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
+    // The last: its heading would be that of what follows.
+    #[command(flatten)]
+    pub(crate) requests: Requests,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -183,6 +202,23 @@ pub(crate) struct Add {
     /// Make missing folders
     #[arg(long)]
     pub(crate) create_dirs: bool,
+    /// Fetch only this part, written OFFSET:LENGTH or OFFSET:eof; several are put one after another
+    #[arg(long, value_name = "RANGE", value_parser = range)]
+    pub(crate) range: Vec<ByteRange>,
+    #[command(flatten)]
+    pub(crate) content: Content,
+}
+
+/// How it is known that a file is the right one.
+#[derive(Debug, Args)]
+pub(crate) struct Content {
+    /// What the file must sum up to, as sha256:HEX; also sha512, blake3 and md5
+    #[arg(long, value_name = "CHECKSUM", value_parser = checksum)]
+    pub(crate) checksum: Option<Checksum>,
+    /// How the rest of a file is known to be of the same one after an interruption: validator,
+    /// size-and-time or checksum
+    #[arg(long, value_name = "WAY", value_parser = resume_by)]
+    pub(crate) resume_by: Option<ResumeBy>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -257,8 +293,12 @@ pub(crate) struct Watch {
 pub(crate) struct Set {
     /// Its id, the beginning of one, or its name
     pub(crate) job: String,
-    /// Such as priority=low; the keys are priority, description, display-name,
-    /// minimum-retry-delay, no-progress-timeout and complete-when-done
+    /// Such as priority=low. The keys are priority, description, display-name,
+    /// minimum-retry-delay, no-progress-timeout, complete-when-done, keep-going, dynamic-content,
+    /// high-performance, max-download-size, http-method, custom-header,
+    /// custom-headers-write-only, security-flags, client-certificate, client-certificate-by-id,
+    /// client-certificate-by-name, client-certificate-password-file, proxy, proxy-bypass,
+    /// use-stored-credentials, no-ntlm and service-name
     #[arg(value_name = "KEY=VALUE", required = true)]
     pub(crate) changes: Vec<String>,
 }
@@ -311,6 +351,18 @@ fn seconds(text: &str) -> Result<u64, String> {
 
 fn priority(text: &str) -> Result<Priority, String> {
     Priority::named(text).ok_or_else(|| one_of(Priority::ALL.map(Priority::name)))
+}
+
+fn range(text: &str) -> Result<ByteRange, String> {
+    ByteRange::parse(text).map_err(|error| error.to_string())
+}
+
+fn checksum(text: &str) -> Result<Checksum, String> {
+    Checksum::parse(text).map_err(|error| format!("it {error}"))
+}
+
+fn resume_by(text: &str) -> Result<ResumeBy, String> {
+    ResumeBy::named(text).ok_or_else(|| one_of(["validator", "size-and-time", "checksum"]))
 }
 
 fn scheme(text: &str) -> Result<AuthScheme, String> {

@@ -11,6 +11,7 @@ use bits_core::error::Code;
 
 use crate::destination::DestinationError;
 use crate::output::Output;
+use crate::output::units::counted;
 use crate::output::words::{advice, error_in_words, short_id, shortened};
 
 /// Why a command did not do what was asked.
@@ -42,6 +43,8 @@ pub(crate) enum Failure {
         hint: Option<String>,
         cancelled: bool,
     },
+    /// A job that kept going has not brought all files.
+    DoneInPart(Box<Job>),
     /// Somebody else suspended or cancelled a job.
     ByOthers(Box<Job>),
     /// A person was asked for credentials and gave none: 1223, 1460 or 1312.
@@ -176,6 +179,13 @@ impl Failure {
                 )
             }
             Self::JobFailed { job, hint, cancelled } => job_failed(job, hint.as_deref(), *cancelled),
+            Self::DoneInPart(job) => {
+                let left = job.progress.files_total - job.progress.files_transferred;
+                let files = counted(left.into(), "file");
+                let why = job.error.as_ref().map(|error| format!("; the first: {}", error_in_words(error)));
+                let sentence = format!("{}: {files} failed{}", job.display_name, why.unwrap_or_default());
+                hinted(JOB_FAILED, sentence, format!("see which: bits show {}", job.id))
+            }
             Self::ByOthers(job) => {
                 let sentence = format!("{}: the job is {}", job.display_name, job.state);
                 match job.state.as_str() {

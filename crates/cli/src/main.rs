@@ -10,6 +10,7 @@ mod exit;
 mod following;
 mod nearest;
 mod output;
+mod requests;
 mod session;
 mod sign_in;
 mod standing;

@@ -38,7 +38,8 @@ impl Standing {
 
 /// Whether files were added to a job that had transferred all it had.
 pub(crate) fn lacks_files(job: &Job) -> bool {
-    job.progress.files_transferred < job.progress.files_total
+    let passed_over = job.progress.files_passed_over;
+    job.progress.files_transferred.saturating_add(passed_over) < job.progress.files_total
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use bits_api::about::{About, Key};
 use bits_api::credentials::SetCredentials;
 use bits_api::event::Event;
-use bits_api::file::{AddFiles, File, FileList, FileQuery};
+use bits_api::file::{AddFiles, ChangeFile, File, FileList, FileQuery, ReplaceRemotePrefix};
 use bits_api::job::{ChangeJob, CommandAnswer, CreateJob, Job, JobList, ListQuery};
 use bits_api::settings::SettingList;
 use bits_core::credentials::AuthTarget;
@@ -75,6 +75,12 @@ operations! {
     add_files(id: JobId, files: &AddFiles) -> Job;
     /// A part of the files of a job, in their order.
     list_files(id: JobId, query: &FileQuery) -> FileList;
+    /// Everything about one file, with what the server said of it.
+    file(id: JobId, index: u32) -> File;
+    /// Changes where a file comes from, or says whether its content is right.
+    change_file(id: JobId, index: u32, change: &ChangeFile) -> Job;
+    /// Changes the start of every remote name that begins so, of files that have not come.
+    replace_remote_prefix(id: JobId, prefix: &ReplaceRemotePrefix) -> CommandAnswer;
     /// Sets an explicit credential.
     set_credentials(id: JobId, target: AuthTarget, scheme: Scheme, credentials: &SetCredentials) -> ();
     /// Removes a credential; says whether there was one.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bits_api::about::{About, Key};
 use bits_api::credentials::{ANY_SCHEME, Removed, SetCredentials};
 use bits_api::event::EventQuery;
-use bits_api::file::{AddFiles, File, FileList, FileQuery};
+use bits_api::file::{AddFiles, ChangeFile, File, FileList, FileQuery, ReplaceRemotePrefix};
 use bits_api::job::{ChangeJob, CommandAnswer, CreateJob, Job, JobList, ListQuery};
 use bits_api::operations::{self, Operation};
 use bits_api::settings::SettingList;
@@ -198,6 +198,25 @@ impl Client {
         self.ask(job_request("list_files", id).query(query), Again::Yes).await?.read()
     }
 
+    /// Everything about one file, with what the server said of it.
+    pub async fn file(&self, id: JobId, index: u32) -> Result<File, Error> {
+        self.ask(file_request("show_file", id, index), Again::Yes).await?.read()
+    }
+
+    /// Changes where a file comes from, or says whether its content is right.
+    pub async fn change_file(&self, id: JobId, index: u32, change: &ChangeFile) -> Result<Job, Error> {
+        self.ask(file_request("change_file", id, index).body(change)?, Again::No).await?.read()
+    }
+
+    /// Changes the start of every remote name that begins so, of files that have not come.
+    pub async fn replace_remote_prefix(
+        &self,
+        id: JobId,
+        prefix: &ReplaceRemotePrefix,
+    ) -> Result<CommandAnswer, Error> {
+        self.ask(job_request("replace_remote_prefix", id).body(prefix)?, Again::No).await?.read()
+    }
+
     /// All files of a job in their order, asked for part by part.
     pub fn files(&self, id: JobId) -> impl Stream<Item = Result<File, Error>> + Send + use<> {
         let client = self.clone();
@@ -306,6 +325,10 @@ fn request(name: &'static str, segments: &[&str]) -> Request {
 
 fn job_request(name: &'static str, id: JobId) -> Request {
     request(name, &[&id.to_string()])
+}
+
+fn file_request(name: &'static str, id: JobId, index: u32) -> Request {
+    request(name, &[&id.to_string(), &index.to_string()])
 }
 
 fn credentials_request(name: &'static str, id: JobId, target: AuthTarget, scheme: Scheme) -> Request {

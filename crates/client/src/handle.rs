@@ -1,5 +1,7 @@
-//! One job and its credential interface, as BITS's programs handle them
+//! One job, its credential interface and its HTTP options, as BITS's programs handle them
 //! (`IBackgroundCopyJob`, `IBackgroundCopyJob2::SetCredentials`).
+
+mod http_options;
 
 use std::path::Path;
 
@@ -14,6 +16,8 @@ use futures_util::stream::Stream;
 
 use crate::client::{Client, Scheme};
 use crate::error::Error;
+
+pub use http_options::JobHttpOptions;
 
 /// One job of the service. Dropping the handle does nothing to the job.
 #[derive(Debug, Clone)]
@@ -60,17 +64,18 @@ impl JobHandle {
         JobCredentials { job: self }
     }
 
+    /// How its requests are made.
+    pub fn http_options(&self) -> JobHttpOptions<'_> {
+        JobHttpOptions { job: self }
+    }
+
     /// Adds the file at `remote_name`, to be put at the absolute path `local_name`.
     pub async fn add_file(&self, remote_name: &str, local_name: &Path) -> Result<Job, Error> {
         let local_name = local_name.to_str().ok_or_else(|| Error::Misuse {
             operation: "add_files",
             reason: format!("the path {} is not text", local_name.display()),
         })?;
-        let file = AddFile {
-            remote_name: remote_name.to_owned(),
-            local_name: local_name.to_owned(),
-            no_clobber: false,
-        };
+        let file = AddFile::new(remote_name.to_owned(), local_name.to_owned());
         self.client.add_files(self.id, &AddFiles { files: vec![file], create_folders: false }).await
     }
 

@@ -29,4 +29,4 @@ pub use environment::environment_of_this_process;
 pub use error::{Error, Unreachable};
 pub use events::EventStream;
 pub use find::Found;
-pub use handle::{AuthCredentials, JobCredentials, JobHandle};
+pub use handle::{AuthCredentials, JobCredentials, JobHandle, JobHttpOptions};

@@ -1,4 +1,4 @@
-//! Which secret is meant for whom: targets, schemes, and the credential of one attempt.
+//! Which secret is meant for whom: targets, schemes, slots, and the credential of one attempt.
 //!
 //! Sealing at rest and speaking the schemes are not done here.
 
@@ -74,6 +74,19 @@ impl AuthTarget {
 pub const USER_NAME_UNITS_MAX: usize = 300;
 /// Characters a password may have, in UTF-16 units (`bits.md` §4).
 pub const PASSWORD_UNITS_MAX: usize = 65_536;
+
+/// Which secret of a job is meant. There is one of each at most.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SecretSlot {
+    Credential {
+        target: AuthTarget,
+        scheme: AuthScheme,
+    },
+    /// The value of a header that is a secret.
+    Header(HeaderName),
+    /// What opens the key of the client certificate.
+    CertificatePassphrase,
+}
 
 /// A header whose value is a secret, such as `Authorization`, opened for one attempt. It goes to the
 /// origin of the file's own URL and to no other.

@@ -24,12 +24,28 @@ use crate::file::FileIndex;
 pub struct Code(pub u32);
 
 impl Code {
+    /// `S_FALSE`: it was done, and nothing came of it.
+    pub const NOTHING_TO_DO: Self = Self(1);
     pub const PARTIAL_COMPLETE: Self = Self(0x0020_0017);
     pub const UNABLE_TO_DELETE_FILES: Self = Self(0x0020_001A);
     pub const NOT_FOUND: Self = Self(0x8020_0001);
     pub const INVALID_STATE: Self = Self(0x8020_0002);
     pub const EMPTY: Self = Self(0x8020_0003);
+    pub const VOLUME_CHANGED: Self = Self(0x8020_000E);
+    pub const INSUFFICIENT_RANGE_SUPPORT: Self = Self(0x8020_0013);
+    pub const PROXY_LIST_TOO_LARGE: Self = Self(0x8020_0018);
+    pub const PROXY_BYPASS_LIST_TOO_LARGE: Self = Self(0x8020_0019);
     pub const INVALID_SERVER_RESPONSE: Self = Self(0x8020_001B);
+    pub const NO_PROGRESS: Self = Self(0x8020_0024);
+    pub const FILE_NOT_IN_JOB: Self = Self(0x8020_0029);
+    pub const INVALID_RANGE: Self = Self(0x8020_002B);
+    pub const OVERLAPPING_RANGES: Self = Self(0x8020_002C);
+    pub const TOO_MANY_RANGES_IN_FILE: Self = Self(0x8020_0052);
+    pub const VALIDATION_FAILED: Self = Self(0x8020_0053);
+    pub const READ_ONLY_PROPERTY_AFTER_ADDFILE: Self = Self(0x8020_0061);
+    pub const READ_ONLY_PROPERTY_AFTER_RESUME: Self = Self(0x8020_0062);
+    pub const MAX_DOWNLOAD_SIZE_INVALID_VALUE: Self = Self(0x8020_0063);
+    pub const MAX_DOWNLOAD_SIZE_LIMIT_REACHED: Self = Self(0x8020_0064);
     pub const STRING_TOO_LONG: Self = Self(0x8020_0021);
     pub const USER_NAME_TOO_LARGE: Self = Self(0x8020_0025);
     pub const PASSWORD_TOO_LARGE: Self = Self(0x8020_0026);
@@ -38,7 +54,9 @@ impl Code {
     /// `BG_E_INVALID_PROXY_INFO`.
     pub const INVALID_PROXY_INFO: Self = Self(0x8020_003F);
     pub const INVALID_CREDENTIALS: Self = Self(0x8020_0040);
+    pub const USE_STORED_CREDENTIALS_NOT_SUPPORTED: Self = Self(0x8020_0066);
     pub const DATABASE_CORRUPT: Self = Self(0x8020_006C);
+    pub const NOT_SUPPORTED_WITH_CUSTOM_HTTP_METHOD: Self = Self(0x8020_0071);
     pub const ACCESS_DENIED: Self = Self(0x8007_0005);
     pub const FILE_NOT_FOUND: Self = Self(0x8007_0002);
     pub const PATH_NOT_FOUND: Self = Self(0x8007_0003);
@@ -47,8 +65,12 @@ impl Code {
     pub const FILE_EXISTS: Self = Self(0x8007_0050);
     /// `ERROR_REVISION_MISMATCH`: the job has changed since it was read.
     pub const REVISION_MISMATCH: Self = Self(0x8007_051A);
+    pub const NOT_IMPLEMENTED: Self = Self(0x8000_4001);
     pub const UNSPECIFIED: Self = Self(0x8000_4005);
     pub const UNEXPECTED: Self = Self(0x8000_FFFF);
+    /// `E_PENDING`: what is asked for is not there yet.
+    pub const PENDING: Self = Self(0x8000_000A);
+    pub const INVALID_ANSWER: Self = Self(0x8007_2F78);
     pub const TIMEOUT: Self = Self(0x8007_2EE2);
     pub const NAME_NOT_RESOLVED: Self = Self(0x8007_2EE7);
     pub const CANNOT_CONNECT: Self = Self(0x8007_2EFD);

@@ -4,6 +4,9 @@
 
 use alloc::string::String;
 
+use crate::checksum::Checksum;
+use crate::error::Code;
+use crate::ranges::Ranges;
 use crate::remote_name::RemoteName;
 use crate::units::Bytes;
 
@@ -68,6 +71,73 @@ impl Validator {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BootId(pub [u8; 16]);
 
+/// The partial file of one boot, whatever its name is, and what its folder is on.
+///
+/// The device is the folder's: some file systems name one of their own for each file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartialId {
+    pub device: u64,
+    pub inode: u64,
+}
+
+/// What a server has said with a version of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Served {
+    /// The checksum of the whole file, of what is wanted of it.
+    pub checksum: Option<Checksum>,
+    /// The fields of the answer, a line `name: value` each (`HTTP_RESPONSE_HEADERS`,
+    /// `bits.md` §1.9), without those that may be a secret.
+    pub headers: String,
+}
+
+impl Served {
+    /// The value of the field called `name`, in any letter case.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let mut fields = self.headers.lines().filter_map(|line| line.split_once(": "));
+        fields.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+}
+
+/// By what a file is taken for the one of which a part is here, so that only the rest is fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ResumeBy {
+    /// A strong validator; without one the file is fetched from its beginning.
+    #[default]
+    Validator,
+    /// Equal size and `Last-Modified`, as BITS has it (`bits.md` §6.3): for servers whose entity
+    /// tags change while files do not. The owner answers for what these do not show.
+    SizeAndTime,
+    /// Equal size; whether the whole is right is told by the checksum that the owner gave.
+    Checksum,
+}
+
+impl ResumeBy {
+    pub const ALL: [Self; 3] = [Self::Validator, Self::SizeAndTime, Self::Checksum];
+
+    /// The word for people and programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Validator => "validator",
+            Self::SizeAndTime => "size_and_time",
+            Self::Checksum => "checksum",
+        }
+    }
+
+    /// The one called `name`, in any letter case, with hyphens or underscores.
+    pub fn named(name: &str) -> Option<Self> {
+        let name = name.replace('-', "_");
+        Self::ALL.into_iter().find(|by| by.name().eq_ignore_ascii_case(&name))
+    }
+}
+
+/// Why a file was passed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileError {
+    pub code: Code,
+    /// One sentence for a person.
+    pub message: String,
+}
+
 /// How far a file has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
@@ -87,15 +157,28 @@ pub struct File {
     pub local_name: LocalName,
     /// Whether a file that is already there stays (`--no-clobber`).
     pub no_clobber: bool,
-    /// The size the server promised.
+    /// What of the remote file is wanted.
+    pub ranges: Ranges,
+    /// The checksum that the owner gave of what will be the local file.
+    pub checksum: Option<Checksum>,
+    pub resume_by: ResumeBy,
+    /// Whether the remote name is another one since the version was recorded (`SetRemoteName`).
+    pub moved: bool,
+    /// The size that the local file will have by what the server promised.
     pub size: Option<Bytes>,
     /// The version that the partial file holds a part of.
     pub validator: Option<Validator>,
+    /// What else the server said with that version.
+    pub served: Served,
     /// How much of it is on the disk for sure. Never ahead of the disk (promise P2).
     pub durable: Bytes,
     /// The boot in which the partial file's length tells how far it came, beyond `durable`.
     pub boot: Option<BootId>,
+    /// The partial file as it was made in that boot.
+    pub partial: Option<PartialId>,
     pub stage: Stage,
+    /// Why it was passed over, when a job that keeps going has done so.
+    pub error: Option<FileError>,
 }
 
 impl File {
@@ -106,12 +189,27 @@ impl File {
             remote_name,
             local_name,
             no_clobber: false,
+            ranges: Ranges::ALL,
+            checksum: None,
+            resume_by: ResumeBy::default(),
+            moved: false,
             size: None,
             validator: None,
+            served: Served::default(),
             durable: Bytes::ZERO,
             boot: None,
+            partial: None,
             stage: Stage::Waiting,
+            error: None,
         }
+    }
+
+    /// Forgets what has come of it: it is to be fetched from its beginning.
+    pub fn forget_content(&mut self) {
+        self.size = None;
+        self.validator = None;
+        self.durable = Bytes::ZERO;
+        self.boot = None;
     }
 }
 

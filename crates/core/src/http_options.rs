@@ -3,8 +3,17 @@
 //!
 //! Secrets are apart: a header that is one is sealed like a credential and is not among these.
 
+mod given;
+mod proxy_text;
+
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
+
+use crate::refusal::Refusal;
+
+pub use given::GivenHeaders;
+pub use proxy_text::{one_proxy, proxy_list};
 
 /// What an owner has said of the requests of a job. By default nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -99,8 +108,9 @@ pub fn header_value(text: &str) -> Result<&str, &'static str> {
     }
 }
 
-/// The name of a header that an owner may set.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The name of a header that an owner may set. Names that differ in their letter case alone are the
+/// same.
+#[derive(Debug, Clone)]
 pub struct HeaderName(String);
 
 /// Names that belong to the transfer itself: with another value it would not be the one that the
@@ -146,6 +156,27 @@ impl HeaderName {
     /// Whether its value is a secret: it is sealed, never shown, and goes to no other origin.
     pub fn is_secret(&self) -> bool {
         ["authorization", "cookie"].iter().any(|secret| self.0.eq_ignore_ascii_case(secret))
+    }
+}
+
+impl PartialEq for HeaderName {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for HeaderName {}
+
+impl PartialOrd for HeaderName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for HeaderName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let lower = |name: &Self| name.0.to_ascii_lowercase();
+        lower(self).cmp(&lower(other))
     }
 }
 
@@ -208,6 +239,55 @@ pub enum ClientCertificate {
     /// The first one in a folder whose subject has this in it (`bits.md` §1.7).
     ByName { folder: String, subject: String },
 }
+
+impl ClientCertificate {
+    /// Whether it can be one at all; what is in the files shows when the job runs.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidArgument`].
+    pub fn check(&self) -> Result<(), Refusal> {
+        let is_path = |path: &str| {
+            path.starts_with('/') && path.len() <= PATH_BYTES_MAX && !path.chars().any(char::is_control)
+        };
+        let path = |what: &str, path: &str| match is_path(path) {
+            true => Ok(()),
+            false => Err(Refusal::invalid(what, "is no absolute path")),
+        };
+        match self {
+            Self::File { path: file, key } => {
+                path("the path of the client certificate", file)?;
+                key.as_deref().map_or(Ok(()), |key| path("the path of its key", key))
+            }
+            Self::ById { folder, fingerprint } => {
+                path("the folder of client certificates", folder)?;
+                match fingerprint.len() {
+                    20 | 32 => Ok(()),
+                    _ => Err(Refusal::invalid(
+                        "the fingerprint of the client certificate",
+                        "is neither SHA-1 (40 digits) nor SHA-256 (64 digits)",
+                    )),
+                }
+            }
+            Self::ByName { folder, subject } => {
+                path("the folder of client certificates", folder)?;
+                match subject.encode_utf16().count() {
+                    1..=SUBJECT_UNITS_MAX if !subject.chars().any(char::is_control) => Ok(()),
+                    _ => Err(Refusal::invalid(
+                        "the subject of the client certificate",
+                        "is not a text of 1 to 255 characters",
+                    )),
+                }
+            }
+        }
+    }
+}
+
+/// `PATH_MAX` of Linux.
+const PATH_BYTES_MAX: usize = 4096;
+/// UTF-16 units of a subject (`bits.md` §1.7: 256 with a NUL).
+const SUBJECT_UNITS_MAX: usize = 255;
+/// Characters a Kerberos name of a service may have; a host name has 255 at most.
+pub const SERVICE_NAME_BYTES_MAX: usize = 512;
 
 /// `BG_JOB_PROXY_USAGE` (`bits.md` §2.1, §6.7).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -13,9 +13,11 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
+use alloc::format;
 use alloc::vec::Vec;
+use core::time::Duration;
 
-use crate::error::JobError;
+use crate::error::{Code, JobError};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 use crate::units::Bytes;
@@ -34,6 +36,20 @@ pub struct Owner(pub u32);
 /// `ETag`, and the fence against a holder that thought it still held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Revision(pub u64);
+
+/// The same answer, which no server should give, so many times in a row is the one it will always
+/// give. With delays that back off that is after some four minutes.
+const SAME_ANSWERS_MAX: u32 = 10;
+/// Beginnings of a file that cannot be resumed, before it is given up.
+const BEGINNINGS_MAX: u32 = 25;
+/// Into how many parts the time is cut by which retries are spread.
+const SPREAD_PARTS: u32 = 1000;
+
+/// Whether `code` says that a server answers what makes no sense: something that is no HTTP, or
+/// success where there is no file. That a host is not there says nothing: the network may be gone.
+fn is_wrong_answer(code: Code) -> bool {
+    code == Code::INVALID_ANSWER || (Code::http(100)..Code::http(300)).contains(&code)
+}
 
 /// Counts the activations of a job, so that a late report of an earlier one harms nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -131,17 +147,25 @@ pub struct Job {
     pub files_total: u32,
     /// How many files are whole on the disk.
     pub files_transferred: u32,
+    /// How many have failed while the job kept going.
+    pub files_passed_over: u32,
     /// The last error; kept until the job transfers again (`bits.md` §1.3, `GetError`).
     pub error: Option<JobError>,
     /// How often the job has met an error; never reset (`bits.md` §1.3).
     pub error_count: u32,
     /// Transient errors since bytes last moved; sets the next retry delay.
     pub failures_in_a_row: u32,
+    /// How many of them, up to the last one, had the same code.
+    pub same_failures: u32,
+    /// How often a file was begun since one was whole.
+    pub beginnings: u32,
     /// The first transient error since bytes last moved; starts the no-progress timeout.
     pub stalled_since: Option<Timestamp>,
     /// The activation that is going on, or the last one.
     pub attempt: Attempt,
     pub times: Times,
+    /// Whether it was ever resumed; some properties are fixed from then on.
+    pub resumed: bool,
     /// Whether partial files of this cancelled job may still lie about.
     pub discard_pending: bool,
 }
@@ -163,8 +187,16 @@ pub enum Event {
     Connected(Attempt),
     /// Bytes have moved.
     Advanced(Attempt),
+    /// A file is fetched from its beginning.
+    FileBegun(Attempt),
     /// One more file is whole.
     FileTransferred(Attempt),
+    /// One more file has failed, and the attempt goes on with the next.
+    FilePassedOver(Attempt, JobError),
+    /// The owner has found a whole file to be wrong; it is to be fetched again.
+    FileRejected(JobError),
+    /// What was whole is not there any more, of so many files.
+    FilesLost(u32),
     Failed(Attempt, JobError),
     FilesTransferred(Attempt),
     /// All files that were whole are under their final names.
@@ -188,8 +220,8 @@ pub enum Effect {
     FinalizeFiles,
     /// Delete all partial files.
     DiscardFiles,
-    /// Wipe the job's credentials: it is over.
-    ForgetCredentials,
+    /// Wipe the job's secrets: it is over.
+    ForgetSecrets,
 }
 
 impl Job {
@@ -203,13 +235,36 @@ impl Job {
             properties,
             files_total: 0,
             files_transferred: 0,
+            files_passed_over: 0,
             error: None,
             error_count: 0,
             failures_in_a_row: 0,
+            same_failures: 0,
+            beginnings: 0,
             stalled_since: None,
             attempt: Attempt(0),
             times: Times { created: now, modified: now, transfer_completed: None },
+            resumed: false,
             discard_pending: false,
+        }
+    }
+
+    /// Makes one change to the properties.
+    ///
+    /// # Errors
+    /// Those of [`Properties::set`], [`Refusal::ReadOnlyAfterResume`],
+    /// [`Refusal::ReadOnlyAfterAddFile`]; nothing has changed then.
+    pub fn set(&mut self, change: PropertyChange) -> Result<(), Refusal> {
+        match change {
+            // To set again what is set is no change.
+            PropertyChange::HttpMethod(method) if method == self.properties.http.method => Ok(()),
+            PropertyChange::HttpMethod(_) if self.resumed => {
+                Err(Refusal::ReadOnlyAfterResume { id: self.id, what: "HTTP method" })
+            }
+            change => {
+                self.may_change(&change)?;
+                self.properties.set(change)
+            }
         }
     }
 
@@ -232,6 +287,8 @@ impl Job {
             // The owner has acted: what was in vain before is no reason to give up at once.
             (Suspended | Error, Resume) => {
                 self.failures_in_a_row = 0;
+                self.same_failures = 0;
+                self.beginnings = 0;
                 self.stalled_since = None;
                 self.enter(Queued);
             }
@@ -244,7 +301,7 @@ impl Job {
                 self.deactivate(&mut effects);
                 self.enter(Cancelled);
                 self.discard_pending = true;
-                effects.extend([Effect::ForgetCredentials, Effect::DiscardFiles]);
+                effects.extend([Effect::ForgetSecrets, Effect::DiscardFiles]);
             }
             // Not final yet: a file that cannot be put in its place leaves the job where it is,
             // for the owner to complete again.
@@ -253,6 +310,7 @@ impl Job {
                 effects.push(Effect::FinalizeFiles);
             }
         }
+        self.resumed |= command == Resume;
         self.times.modified = now;
         Ok(effects)
     }
@@ -271,25 +329,44 @@ impl Job {
             }
             (Connecting, Connected(attempt)) if attempt == self.attempt => {
                 self.enter(Transferring);
-                self.error = None;
+                self.forget_error();
             }
             (_, Advanced(attempt)) if attempt == self.attempt && !self.state.is_final() => {
                 self.failures_in_a_row = 0;
+                self.same_failures = 0;
                 self.stalled_since = None;
+            }
+            (_, FileBegun(attempt)) if attempt == self.attempt && !self.state.is_final() => {
+                self.beginnings = self.beginnings.saturating_add(1);
             }
             (_, FileTransferred(attempt)) if attempt == self.attempt && !self.state.is_final() => {
                 self.files_transferred += 1;
+                self.beginnings = 0;
+            }
+            (_, FilePassedOver(attempt, error)) if attempt == self.attempt && !self.state.is_final() => {
+                self.error_count += 1;
+                self.beginnings = 0;
+                if self.files_passed_over == 0 {
+                    self.error = Some(error);
+                }
+                self.files_passed_over += 1;
             }
             // Files were added meanwhile, of which this attempt knew nothing.
             (Connecting | Transferring, FilesTransferred(attempt))
-                if attempt == self.attempt && self.files_left() > 0 =>
+                if attempt == self.attempt && self.files_to_come() > 0 =>
             {
                 self.enter(Queued);
-                self.error = None;
+                self.forget_error();
+            }
+            // Not one file has come: that is no part of the job done.
+            (Connecting | Transferring, FilesTransferred(attempt))
+                if attempt == self.attempt && self.files_transferred == 0 && self.files_passed_over > 0 =>
+            {
+                self.enter(Error);
             }
             (Connecting | Transferring, FilesTransferred(attempt)) if attempt == self.attempt => {
                 self.enter(Transferred);
-                self.error = None;
+                self.forget_error();
                 self.times.transfer_completed = Some(now);
                 if self.properties.complete_when_done {
                     effects.push(Effect::FinalizeFiles);
@@ -304,7 +381,7 @@ impl Job {
 
             (Suspended | Error | Transferred, FilesFinalized) => {
                 self.enter(Acknowledged);
-                effects.push(Effect::ForgetCredentials);
+                effects.push(Effect::ForgetSecrets);
             }
             // Nobody waits for the answer of a completion that the service does by itself; the
             // error is where its owner will look.
@@ -313,13 +390,24 @@ impl Job {
                 self.error = Some(JobError { transient: false, ..error });
                 self.enter(Error);
             }
+            (state, FilesLost(files)) if !state.is_final() => {
+                self.files_transferred = self.files_transferred.saturating_sub(files);
+            }
+            (state, FileRejected(error)) if !state.is_final() => {
+                self.files_transferred = self.files_transferred.saturating_sub(1);
+                self.error_count += 1;
+                self.deactivate(&mut effects);
+                self.error = Some(error);
+                self.enter(Error);
+            }
             (Cancelled, FilesDiscarded) => self.discard_pending = false,
 
             // An event of an attempt that is over, or of no use in this state.
             (
                 _,
-                Granted | Connected(_) | Advanced(_) | FileTransferred(_) | Failed(..) | FilesTransferred(_)
-                | FilesFinalized | NotFinalized(_) | FilesDiscarded | TimePassed,
+                Granted | Connected(_) | Advanced(_) | FileBegun(_) | FileTransferred(_) | FilePassedOver(..)
+                | FilesLost(_) | FileRejected(_) | Failed(..) | FilesTransferred(_) | FilesFinalized
+                | NotFinalized(_) | FilesDiscarded | TimePassed,
             ) => return effects,
         }
         self.times.modified = now;
@@ -337,6 +425,51 @@ impl Job {
         self.files_total - self.files_transferred
     }
 
+    /// Files that are not whole and still to be tried.
+    pub fn files_to_come(&self) -> u32 {
+        self.files_left().saturating_sub(self.files_passed_over)
+    }
+
+    /// Has every file tried again that was passed over.
+    pub(crate) fn try_again(&mut self) {
+        self.files_passed_over = 0;
+    }
+
+    /// Stops what is going on, so that it begins again with what has changed; a job that does not
+    /// run stays where it is.
+    pub(crate) fn restart(&mut self, now: Timestamp) -> Vec<Effect> {
+        self.times.modified = now;
+        if !self.state.is_running() {
+            return Vec::new();
+        }
+        self.enter(State::Queued);
+        Vec::from([Effect::Stop(self.attempt)])
+    }
+
+    /// Whether the change may still be made (`bits.md` §1.6).
+    ///
+    /// # Errors
+    /// [`Refusal::ReadOnlyAfterResume`], [`Refusal::ReadOnlyAfterAddFile`].
+    fn may_change(&self, change: &PropertyChange) -> Result<(), Refusal> {
+        let id = self.id;
+        match change {
+            PropertyChange::DynamicContent(yes)
+                if self.resumed && *yes != self.properties.transfer.dynamic_content =>
+            {
+                Err(Refusal::ReadOnlyAfterResume { id, what: "dynamic-content" })
+            }
+            PropertyChange::MaxDownloadSize(_) if self.resumed => {
+                Err(Refusal::ReadOnlyAfterResume { id, what: "max-download-size" })
+            }
+            PropertyChange::HighPerformance(yes)
+                if self.files_total > 0 && *yes != self.properties.transfer.high_performance =>
+            {
+                Err(Refusal::ReadOnlyAfterAddFile { id, what: "high-performance" })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether a secret of this job was refused, and no new one has been set since.
     pub fn secret_refused(&self) -> bool {
         let challenge = self.error.as_ref().and_then(|error| error.challenge.as_ref());
@@ -347,6 +480,13 @@ impl Job {
     pub(crate) fn has_new_credentials(&mut self) {
         if let Some(challenge) = self.error.as_mut().and_then(|error| error.challenge.as_mut()) {
             challenge.refused = false;
+        }
+    }
+
+    /// An error of a file that was passed over stays: it is why the job ends in part.
+    fn forget_error(&mut self) {
+        if self.files_passed_over == 0 {
+            self.error = None;
         }
     }
 
@@ -371,16 +511,59 @@ impl Job {
         }
         self.error_count += 1;
         self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+        let is_another = self.error.as_ref().is_some_and(|last| last.code != error.code);
+        self.same_failures = if is_another { 1 } else { self.same_failures.saturating_add(1) };
+        self.classify_by_repetition(&mut error);
         let delay = self.properties.retry_delay(self.failures_in_a_row, error.retry_after_seconds);
+        let delay = delay + self.spread(delay);
         if error.transient {
             self.stalled_since.get_or_insert(now);
         }
         let hopeless = !error.transient
+            || !self.properties.http.method.is_default()
             || self.properties.no_progress_timeout.is_zero()
             || delay > self.properties.no_progress_timeout
             || self.is_out_of_patience(now);
         self.error = Some(error);
         self.enter(if hopeless { State::Error } else { State::TransientError { retry_at: now + delay } });
+    }
+
+    /// What time does not cure although it could shows when it comes again and again (`bits.md`
+    /// §13, 32).
+    fn classify_by_repetition(&self, error: &mut JobError) {
+        if !error.transient {
+            return;
+        }
+        if self.beginnings >= BEGINNINGS_MAX {
+            error.transient = false;
+            error.code = Code::NO_PROGRESS;
+            error.message = format!(
+                "a file was begun {} times and never came to its end; the last time: {}",
+                self.beginnings, error.message
+            );
+        } else if self.same_failures >= SAME_ANSWERS_MAX && is_wrong_answer(error.code) {
+            error.transient = false;
+            error.message = format!("{} ({} times in a row)", error.message, self.same_failures);
+        }
+    }
+
+    /// What is added to a delay so that not all who failed together come back together: up to a
+    /// quarter of it. Ids are random, and that is all the randomness there is here. A delay that the
+    /// owner has set stays as it is.
+    fn spread(&self, delay: Duration) -> Duration {
+        if self.properties.minimum_retry_delay.is_some() {
+            return Duration::ZERO;
+        }
+        // SplitMix64 over the id and the number of the attempt.
+        let words = self.id.0.chunks(8).map(|word| word.iter().fold(0, |n, byte| n << 8 | u64::from(*byte)));
+        let mixed = words.chain([u64::from(self.attempt.0)]).fold(0_u64, |state, word| {
+            let state = (state ^ word).wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let state = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            let state = (state ^ (state >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            state ^ (state >> 31)
+        });
+        let parts = (mixed % u64::from(SPREAD_PARTS)) as u32;
+        delay * parts / (4 * SPREAD_PARTS)
     }
 
     fn patience_ends(&self) -> Option<Timestamp> {

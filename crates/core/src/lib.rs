@@ -8,6 +8,7 @@
 extern crate alloc;
 
 pub mod access;
+pub mod checksum;
 pub mod credentials;
 pub mod error;
 pub mod file;
@@ -17,9 +18,11 @@ pub mod job;
 pub mod ports;
 pub mod proxy;
 pub mod queue;
+pub mod ranges;
 pub mod refusal;
 pub mod remote_name;
 pub mod secret;
 pub mod time;
 pub mod transfer;
+pub mod transfer_options;
 pub mod units;

@@ -11,10 +11,11 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::credentials::{AuthScheme, AuthTarget};
+use crate::credentials::SecretSlot;
 use crate::error::Code;
-use crate::file::{BootId, File, FileIndex, Validator};
+use crate::file::{BootId, File, FileError, FileIndex, PartialId, Served, Validator};
 use crate::job::{Job, JobId, Owner, Progress, Revision};
+use crate::remote_name::RemoteName;
 use crate::time::Timestamp;
 use crate::units::Bytes;
 
@@ -47,11 +48,11 @@ pub trait Store: Send {
     /// When the store cannot be read.
     fn files(&mut self, id: JobId, from: FileIndex, limit: usize) -> Result<Vec<File>, StoreError>;
 
-    /// The credentials of `id`, sealed.
+    /// The secrets of `id`, sealed, in the order of their slots.
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn credentials(&mut self, id: JobId) -> Result<Vec<SealedCredential>, StoreError>;
+    fn secrets(&mut self, id: JobId) -> Result<Vec<SealedSecret>, StoreError>;
 
     /// Up to `limit` jobs that fit `filter`, oldest first, after the place `after`.
     ///
@@ -84,13 +85,13 @@ pub trait Store: Send {
     /// When the store cannot be read.
     fn sealing_key(&mut self) -> Result<Option<SealingKey>, StoreError>;
 
-    /// Whether any job has a credential.
+    /// Whether any job has a secret.
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn has_credentials(&mut self) -> Result<bool, StoreError>;
+    fn has_secrets(&mut self) -> Result<bool, StoreError>;
 
-    /// Puts `key` on record and in the place of each credential's record what `rewrap` makes of it:
+    /// Puts `key` on record and in the place of each secret's record what `rewrap` makes of it:
     /// all of it in one transaction, or nothing.
     ///
     /// # Errors
@@ -100,7 +101,7 @@ pub trait Store: Send {
 }
 
 /// Makes a record for another key of the one that a job of this owner has.
-pub type Rewrap<'a> = dyn FnMut(JobId, Owner, &SealedCredential) -> Result<Vec<u8>, SealError> + 'a;
+pub type Rewrap<'a> = dyn FnMut(JobId, Owner, &SealedSecret) -> Result<Vec<u8>, SealError> + 'a;
 
 /// The word for a state, without what belongs to it.
 pub type StateName = &'static str;
@@ -110,12 +111,12 @@ pub type StateName = &'static str;
 pub struct Batch {
     pub jobs: Vec<JobChange>,
     pub files: Vec<(JobId, FileChange)>,
-    pub credentials: Vec<(JobId, CredentialChange)>,
+    pub secrets: Vec<(JobId, SecretChange)>,
 }
 
 impl Batch {
     pub fn is_empty(&self) -> bool {
-        self.jobs.is_empty() && self.files.is_empty() && self.credentials.is_empty()
+        self.jobs.is_empty() && self.files.is_empty() && self.secrets.is_empty()
     }
 }
 
@@ -136,7 +137,20 @@ pub enum FileChange {
         index: FileIndex,
         size: Option<Bytes>,
         validator: Validator,
+        served: Served,
         boot: BootId,
+        partial: PartialId,
+    },
+    /// What the server said when it went on with a version.
+    Headers {
+        index: FileIndex,
+        headers: String,
+    },
+    /// Where it is fetched from now on; `moved` when the version that is known is of another place.
+    RemoteName {
+        index: FileIndex,
+        remote_name: RemoteName,
+        moved: bool,
     },
     /// This much is on the disk for sure.
     Durable {
@@ -153,35 +167,45 @@ pub enum FileChange {
         index: FileIndex,
         size: Bytes,
         validator: Validator,
+        served: Served,
         boot: BootId,
     },
     /// It is under its final name.
     Completed {
         index: FileIndex,
     },
+    /// It has failed, and the job keeps going.
+    PassedOver {
+        index: FileIndex,
+        error: FileError,
+    },
+    /// All files that were passed over are to be tried again.
+    TryAgain,
+    /// What there was of it is gone, or of no use: it begins anew.
+    Lost {
+        index: FileIndex,
+    },
 }
 
-/// A change to the credentials of a job.
+/// A change to the secrets of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CredentialChange {
-    /// Replaces what the pair of target and scheme had.
-    Set(SealedCredential),
-    Remove {
-        target: AuthTarget,
-        scheme: AuthScheme,
-    },
+pub enum SecretChange {
+    /// Replaces what its slot had.
+    Set(SealedSecret),
+    Remove(SecretSlot),
+    /// Empties the slots of all headers.
+    RemoveHeaders,
     RemoveAll,
 }
 
-/// A credential that only the holder of the key can read.
+/// A secret that only the holder of the key can read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SealedCredential {
-    pub target: AuthTarget,
-    pub scheme: AuthScheme,
+pub struct SealedSecret {
+    pub slot: SecretSlot,
     pub record: Vec<u8>,
 }
 
-/// Which key seals the credentials of a store: its name, and where it is kept.
+/// Which key seals the secrets of a store: its name, and where it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SealingKey {
     pub id: KeyId,
@@ -277,7 +301,7 @@ impl StoreError {
 /// Why a store did not change to another key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RekeyError {
-    #[error("a credential of the job {job} could not be sealed anew: {error}")]
+    #[error("a secret of the job {job} could not be sealed anew: {error}")]
     Seal { job: JobId, error: SealError },
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -286,7 +310,7 @@ pub enum RekeyError {
 /// Something that seals secrets before they are written down (`credentials.md` §4.1).
 pub trait Seal: Send + Sync {
     /// Seals `plain` so that it opens again only together with the same `bound_to`: the job, its
-    /// owner, target and scheme, so that a record copied to another place is worthless there.
+    /// owner and slot, so that a record copied to another place is worthless there.
     ///
     /// # Errors
     /// When it is too large, there is no key, or no randomness can be had.

@@ -11,18 +11,21 @@ mod schedule;
 mod tests;
 mod view;
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::access::{self, Caller};
-use crate::credentials::{AuthScheme, AuthTarget};
-use crate::error::JobError;
-use crate::file::{BootId, File, FileIndex, LocalName, Validator};
+use crate::checksum::Checksum;
+use crate::credentials::{AuthScheme, AuthTarget, SecretSlot};
+use crate::error::{Code, ErrorContext, JobError};
+use crate::file::{BootId, File, FileError, FileIndex, LocalName, PartialId, ResumeBy, Served, Validator};
 use crate::job::{
     self, Attempt, Command, Event, Job, JobId, Owner, Properties, PropertyChange, Revision, State,
 };
-use crate::ports::{CredentialChange, FileChange, SealedCredential};
+use crate::ports::{FileChange, SealedSecret, SecretChange};
+use crate::ranges::Ranges;
 use crate::refusal::Refusal;
 use crate::remote_name::RemoteName;
 use crate::time::Timestamp;
@@ -70,27 +73,41 @@ pub enum Request {
     /// A new job; asking twice with one id makes one job.
     Create {
         id: JobId,
-        properties: Properties,
+        properties: Box<Properties>,
+        secrets: Vec<SecretChange>,
     },
     /// All of them, or none (`bits.md` §1.3, `AddFileSet`).
     AddFiles {
         job: JobId,
         files: Vec<NewFile>,
-        credentials: Vec<SealedCredential>,
+        credentials: Vec<SealedSecret>,
     },
     /// All of them, or none.
     SetProperties {
         job: JobId,
         expected: Option<Revision>,
         changes: Vec<PropertyChange>,
+        secrets: Vec<SecretChange>,
     },
     Command {
         job: JobId,
         command: Command,
     },
+    /// Other remote names for files that have not come (`SetRemoteName`, `ReplaceRemotePrefix`,
+    /// `bits.md` §1.5, §1.9). An attempt that is going on begins again.
+    SetRemoteNames {
+        job: JobId,
+        names: Vec<(FileIndex, RemoteName)>,
+    },
+    /// What the owner says of the content of a file that has come (`SetValidationState`).
+    SetValidation {
+        job: JobId,
+        file: FileIndex,
+        valid: bool,
+    },
     SetCredentials {
         job: JobId,
-        credentials: Vec<SealedCredential>,
+        credentials: Vec<SealedSecret>,
     },
     RemoveCredentials {
         job: JobId,
@@ -106,6 +123,8 @@ impl Request {
             Self::AddFiles { job, .. }
             | Self::SetProperties { job, .. }
             | Self::Command { job, .. }
+            | Self::SetRemoteNames { job, .. }
+            | Self::SetValidation { job, .. }
             | Self::SetCredentials { job, .. }
             | Self::RemoveCredentials { job, .. } => *job,
         }
@@ -118,6 +137,23 @@ pub struct NewFile {
     pub remote_name: RemoteName,
     pub local_name: LocalName,
     pub no_clobber: bool,
+    pub ranges: Ranges,
+    pub checksum: Option<Checksum>,
+    pub resume_by: ResumeBy,
+}
+
+impl NewFile {
+    /// All of a file, nothing else said of it.
+    pub fn new(remote_name: RemoteName, local_name: LocalName) -> Self {
+        Self {
+            remote_name,
+            local_name,
+            no_clobber: false,
+            ranges: Ranges::ALL,
+            checksum: None,
+            resume_by: ResumeBy::default(),
+        }
+    }
 }
 
 /// What a worker has to tell. It cannot be refused, but it can be too late.
@@ -135,7 +171,21 @@ pub enum Report {
         file: FileIndex,
         size: Option<Bytes>,
         validator: Validator,
+        served: Served,
         boot: BootId,
+        partial: PartialId,
+    },
+    /// The fields of an answer that goes on with a version.
+    Headers {
+        attempt: Attempt,
+        file: FileIndex,
+        headers: String,
+    },
+    /// Where a redirect has led, for a job that wants to know.
+    RemoteName {
+        attempt: Attempt,
+        file: FileIndex,
+        remote_name: RemoteName,
     },
     /// Bytes of the file that have come; shown, not written.
     Progress {
@@ -154,6 +204,12 @@ pub enum Report {
         attempt: Attempt,
         file: FileIndex,
         size: Bytes,
+    },
+    /// The file has failed; a job that keeps going goes on with the next one.
+    FilePassedOver {
+        attempt: Attempt,
+        file: FileIndex,
+        error: JobError,
     },
     /// Small files are whole, on the disk for sure, of which nothing was recorded before: none of
     /// their bytes was written while a version was on record.
@@ -177,6 +233,8 @@ pub enum Report {
     /// These files are under their final names; with an error, others are not.
     Finalized {
         files: Vec<FileIndex>,
+        /// Whole ones of which the partial file is gone, or not as it was.
+        lost: Vec<FileIndex>,
         error: Option<JobError>,
     },
     /// No partial file is left; else the sentence says what is.
@@ -191,6 +249,7 @@ pub struct WholeFile {
     pub file: FileIndex,
     pub size: Bytes,
     pub validator: Validator,
+    pub served: Served,
 }
 
 /// How a request ended well.
@@ -338,8 +397,11 @@ impl Queue {
     ) {
         let id = request.job();
         let answer = match (request, job) {
-            (Request::Create { id, properties }, None) => {
-                self.put(Job::new(id, Owner(caller.uid), properties, now), now, decision);
+            (Request::Create { id, properties, secrets }, None) => {
+                for secret in secrets {
+                    decision.secret(id, secret);
+                }
+                self.put(Job::new(id, Owner(caller.uid), *properties, now), now, decision);
                 Ok(Answer::Job(id))
             }
             (Request::Create { id, .. }, Some(job)) => {
@@ -371,15 +433,26 @@ impl Queue {
         decision: &mut Decision,
     ) -> Result<Option<Answer>, Refusal> {
         let id = job.id;
-        if matches!(
-            request,
-            Request::Command { .. } | Request::SetCredentials { .. } | Request::RemoveCredentials { .. }
-        ) {
+        let may_help = match &request {
+            Request::Command { .. } | Request::SetCredentials { .. } | Request::RemoveCredentials { .. } => {
+                true
+            }
+            Request::SetProperties { secrets, .. } => !secrets.is_empty(),
+            // Another server may want no credentials.
+            Request::SetRemoteNames { .. } => true,
+            Request::Create { .. } | Request::AddFiles { .. } | Request::SetValidation { .. } => false,
+        };
+        if may_help {
             self.release(id, decision);
         }
         match request {
             Request::Create { .. } => unreachable!("a job that exists is not created"),
             Request::Command { command, .. } => {
+                let is_at_rest = !job.state.is_final() && !job.state.is_running();
+                if command == Command::Resume && is_at_rest && job.files_passed_over > 0 {
+                    job.try_again();
+                    decision.file(id, FileChange::TryAgain);
+                }
                 let effects = job.apply(command, now)?;
                 match command {
                     Command::Complete => {
@@ -398,26 +471,42 @@ impl Queue {
             }
             Request::AddFiles { files, credentials, .. } => {
                 changeable(&job)?;
+                if job.properties.transfer.dynamic_content
+                    && let Some(file) = files.iter().find(|file| !file.ranges.is_all())
+                {
+                    let wrong = "can be fetched only as a whole: the job is for dynamic content";
+                    return Err(Refusal::invalid(file.remote_name.to_string(), wrong));
+                }
                 for file in files {
                     let index = FileIndex(job.files_total);
                     let mut added = File::new(index, file.remote_name, file.local_name);
                     added.no_clobber = file.no_clobber;
+                    added.size = file.ranges.size();
+                    added.ranges = file.ranges;
+                    added.checksum = file.checksum;
+                    added.resume_by = file.resume_by;
                     job.files_total += 1;
                     decision.file(id, FileChange::Add(added));
                 }
                 for credential in credentials {
-                    decision.credential(id, CredentialChange::Set(credential));
+                    decision.secret(id, SecretChange::Set(credential));
                 }
                 job.times.modified = now;
                 self.put(job, now, decision);
             }
-            Request::SetProperties { expected, changes, .. } => {
+            Request::SetProperties { expected, changes, secrets, .. } => {
                 changeable(&job)?;
                 if let Some(expected) = expected.filter(|expected| *expected != job.revision) {
                     return Err(Refusal::RevisionMismatch { id, is: job.revision, expected });
                 }
                 for change in changes {
-                    job.properties.set(change)?;
+                    job.set(change)?;
+                }
+                if secrets.iter().any(|change| matches!(change, SecretChange::Set(_))) {
+                    job.has_new_credentials();
+                }
+                for secret in secrets {
+                    decision.secret(id, secret);
                 }
                 job.times.modified = now;
                 if completes_by_itself(&job) {
@@ -425,11 +514,36 @@ impl Queue {
                 }
                 self.put(job, now, decision);
             }
+            Request::SetRemoteNames { names, .. } => {
+                changeable(&job)?;
+                for (index, remote_name) in names {
+                    decision.file(id, FileChange::RemoteName { index, remote_name, moved: true });
+                }
+                let effects = job.restart(now);
+                self.settle(job, effects, now, decision);
+            }
+            Request::SetValidation { file, valid, .. } => {
+                changeable(&job)?;
+                if valid {
+                    return Ok(Some(Answer::Job(id)));
+                }
+                decision.file(id, FileChange::Lost { index: file });
+                let error = JobError {
+                    code: Code::VALIDATION_FAILED,
+                    context: ErrorContext::RemoteFile,
+                    transient: false,
+                    message: String::from("its owner has found the content of the file to be wrong"),
+                    file: Some(file),
+                    challenge: None,
+                    retry_after_seconds: None,
+                };
+                self.observe(Some(job), Event::FileRejected(error), now, decision);
+            }
             Request::SetCredentials { credentials, .. } => {
                 changeable(&job)?;
                 job.has_new_credentials();
                 for credential in credentials {
-                    decision.credential(id, CredentialChange::Set(credential));
+                    decision.secret(id, SecretChange::Set(credential));
                 }
                 job.times.modified = now;
                 self.put(job, now, decision);
@@ -437,7 +551,8 @@ impl Queue {
             Request::RemoveCredentials { target, schemes, .. } => {
                 changeable(&job)?;
                 for scheme in schemes {
-                    decision.credential(id, CredentialChange::Remove { target, scheme });
+                    let slot = SecretSlot::Credential { target, scheme };
+                    decision.secret(id, SecretChange::Remove(slot));
                 }
                 job.times.modified = now;
                 self.put(job, now, decision);
@@ -451,11 +566,24 @@ impl Queue {
             Report::Connected { attempt } => {
                 self.observe(Some(job), Event::Connected(attempt), now, decision)
             }
-            Report::Version { attempt, file, size, validator, boot } => {
+            Report::Version { attempt, file, size, validator, served, boot, partial } => {
                 if attempt == job.attempt && !job.state.is_final() {
-                    decision.file(id, FileChange::Version { index: file, size, validator, boot });
+                    let change = FileChange::Version { index: file, size, validator, served, boot, partial };
+                    decision.file(id, change);
                     self.live.insert(id, Live { file, transferred: Bytes::ZERO, written: Bytes::ZERO });
                     decision.effect(Effect::Recorded { job: id, attempt, file });
+                    self.observe(Some(job), Event::FileBegun(attempt), now, decision);
+                }
+            }
+            Report::Headers { attempt, file, headers } => {
+                if attempt == job.attempt && !job.state.is_final() {
+                    decision.file(id, FileChange::Headers { index: file, headers });
+                    self.put(job, now, decision);
+                }
+            }
+            Report::RemoteName { attempt, file, remote_name } => {
+                if attempt == job.attempt && !job.state.is_final() {
+                    decision.file(id, FileChange::RemoteName { index: file, remote_name, moved: false });
                     self.put(job, now, decision);
                 }
             }
@@ -479,12 +607,20 @@ impl Queue {
                     self.observe(Some(job), Event::FileTransferred(attempt), now, decision);
                 }
             }
+            Report::FilePassedOver { attempt, file, error } => {
+                if attempt == job.attempt && !job.state.is_final() && !self.finalizing.contains_key(&id) {
+                    let passed_over = FileError { code: error.code, message: error.message.clone() };
+                    decision.file(id, FileChange::PassedOver { index: file, error: passed_over });
+                    self.live.remove(&id);
+                    self.observe(Some(job), Event::FilePassedOver(attempt, error), now, decision);
+                }
+            }
             Report::SmallFiles { attempt, boot, files } => {
                 let is_counted = !self.finalizing.contains_key(&id);
                 if attempt == job.attempt && !job.state.is_final() && is_counted {
                     let mut job = job;
-                    for WholeFile { file, size, validator } in files {
-                        decision.file(id, FileChange::Whole { index: file, size, validator, boot });
+                    for WholeFile { file, size, validator, served } in files {
+                        decision.file(id, FileChange::Whole { index: file, size, validator, served, boot });
                         job.observe(Event::FileTransferred(attempt), now);
                     }
                     job.observe(Event::Advanced(attempt), now);
@@ -502,7 +638,9 @@ impl Queue {
                     decision.effect(Effect::Note { job: id, text });
                 }
             }
-            Report::Finalized { files, error } => self.finalized(job, files, error, now, decision),
+            Report::Finalized { files, lost, error } => {
+                self.finalized(job, files, lost, error, now, decision);
+            }
             Report::Discarded { leftover } => {
                 decision.undo(Undo::Discarding(id, self.discarding.get(&id).cloned()));
                 for ticket in self.discarding.remove(&id).unwrap_or_default() {
@@ -519,8 +657,9 @@ impl Queue {
 
     fn finalized(
         &mut self,
-        job: Job,
+        mut job: Job,
         files: Vec<FileIndex>,
+        lost: Vec<FileIndex>,
         error: Option<JobError>,
         now: Timestamp,
         decision: &mut Decision,
@@ -528,6 +667,13 @@ impl Queue {
         let id = job.id;
         for index in files {
             decision.file(id, FileChange::Completed { index });
+        }
+        if !lost.is_empty() && !job.state.is_final() {
+            job.observe(Event::FilesLost(lost.len() as u32), now);
+            decision.put(job.clone());
+            for index in lost {
+                decision.file(id, FileChange::Lost { index });
+            }
         }
         decision.undo(Undo::Finalizing(id, self.finalizing.get(&id).cloned()));
         let closing = self.finalizing.remove(&id).unwrap_or_default();
@@ -564,8 +710,8 @@ impl Queue {
     fn settle(&mut self, job: Job, effects: Vec<job::Effect>, now: Timestamp, decision: &mut Decision) {
         for effect in effects {
             match effect {
-                job::Effect::ForgetCredentials => {
-                    decision.credential(job.id, CredentialChange::RemoveAll);
+                job::Effect::ForgetSecrets => {
+                    decision.secret(job.id, SecretChange::RemoveAll);
                 }
                 job::Effect::Begin(_)
                 | job::Effect::Stop(_)
@@ -652,7 +798,7 @@ fn changeable(job: &Job) -> Result<(), Refusal> {
 /// Whether the service is to complete `job` now. Not when files were added to it that have not come:
 /// they would be lost.
 fn completes_by_itself(job: &Job) -> bool {
-    job.state == State::Transferred && job.properties.complete_when_done && job.files_left() == 0
+    job.state == State::Transferred && job.properties.complete_when_done && job.files_to_come() == 0
 }
 
 fn without(mut effects: Vec<job::Effect>, unwanted: job::Effect) -> Vec<job::Effect> {

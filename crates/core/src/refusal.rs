@@ -3,7 +3,9 @@
 use alloc::string::String;
 
 use crate::error::Code;
+use crate::http_options::PROXY_LIST_UNITS_MAX;
 use crate::job::{JobId, Revision, State};
+use crate::ranges::RangesError;
 
 /// Why a request was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +27,19 @@ pub enum Refusal {
     InvalidArgument { what: String, wrong: String },
     #[error("the {what} is {units} characters long; {units_max} are the most")]
     StringTooLong { what: &'static str, units: usize, units_max: usize },
+    #[error("the list of proxies is {units} characters long; {PROXY_LIST_UNITS_MAX} are the most")]
+    ProxyListTooLarge { units: usize },
+    #[error(
+        "the list of hosts that need no proxy is {units} characters long; {PROXY_LIST_UNITS_MAX} are the most"
+    )]
+    ProxyBypassListTooLarge { units: usize },
+    /// `E_NOTIMPL`: a value that means nothing here.
+    #[error("{what} {wrong}")]
+    NotImplemented { what: String, wrong: &'static str },
+    #[error("the {what} cannot be changed: the job has a method of its own, {method}")]
+    NotWithCustomMethod { what: &'static str, method: String },
+    #[error("stored credentials can be used for a proxy only; set those for the server on the job itself")]
+    StoredServerCredentials,
     #[error("the user name is {units} characters long; 300 are the most")]
     UserNameTooLarge { units: usize },
     #[error("the password is longer than 65,536 characters")]
@@ -40,6 +55,18 @@ pub enum Refusal {
     RevisionMismatch { id: JobId, is: Revision, expected: Revision },
     #[error("a job {id} exists already and belongs to somebody else")]
     IdTaken { id: JobId },
+    #[error("the {what} of the job {id} can be set only before it is resumed for the first time")]
+    ReadOnlyAfterResume { id: JobId, what: &'static str },
+    #[error("the {what} of the job {id} can be set only before files are added")]
+    ReadOnlyAfterAddFile { id: JobId, what: &'static str },
+    #[error("a job that may download nothing does nothing; max-download-size is at least 1")]
+    MaxDownloadSizeZero,
+    #[error("{0}")]
+    Ranges(RangesError),
+    #[error("the job {id} has no file {index}")]
+    NoSuchFile { id: JobId, index: u32 },
+    #[error("the file {index} of the job {id} has not come yet, so nothing can be said of its content")]
+    FilePending { id: JobId, index: u32 },
     /// The destination of a file cannot be used; said by who looked at it.
     #[error("{message}")]
     Destination { code: Code, message: String },
@@ -73,12 +100,26 @@ impl Refusal {
             Self::AccessDenied { .. } | Self::OtherUser { .. } | Self::IdTaken { .. } => Code::ACCESS_DENIED,
             Self::Ambiguous { .. } | Self::InvalidArgument { .. } => Code::INVALID_ARGUMENT,
             Self::StringTooLong { .. } => Code::STRING_TOO_LONG,
+            Self::ProxyListTooLarge { .. } => Code::PROXY_LIST_TOO_LARGE,
+            Self::ProxyBypassListTooLarge { .. } => Code::PROXY_BYPASS_LIST_TOO_LARGE,
+            Self::NotImplemented { .. } => Code::NOT_IMPLEMENTED,
+            Self::NotWithCustomMethod { .. } => Code::NOT_SUPPORTED_WITH_CUSTOM_HTTP_METHOD,
+            Self::StoredServerCredentials => Code::USE_STORED_CREDENTIALS_NOT_SUPPORTED,
             Self::UserNameTooLarge { .. } => Code::USER_NAME_TOO_LARGE,
             Self::PasswordTooLarge => Code::PASSWORD_TOO_LARGE,
             Self::MarshalledReference => Code::UNKNOWN_CREDENTIALS,
             Self::InvalidAuthTarget { .. } => Code::INVALID_AUTH_TARGET,
             Self::InvalidAuthScheme { .. } => Code::INVALID_AUTH_SCHEME,
             Self::RevisionMismatch { .. } => Code::REVISION_MISMATCH,
+            Self::ReadOnlyAfterResume { .. } => Code::READ_ONLY_PROPERTY_AFTER_RESUME,
+            Self::ReadOnlyAfterAddFile { .. } => Code::READ_ONLY_PROPERTY_AFTER_ADDFILE,
+            Self::MaxDownloadSizeZero => Code::MAX_DOWNLOAD_SIZE_INVALID_VALUE,
+            Self::Ranges(RangesError::Overlapping(..)) => Code::OVERLAPPING_RANGES,
+            Self::Ranges(RangesError::TooMany(_)) => Code::TOO_MANY_RANGES_IN_FILE,
+            Self::Ranges(RangesError::NotARange(_)) => Code::INVALID_ARGUMENT,
+            Self::Ranges(RangesError::Empty(_) | RangesError::TooFar(_)) => Code::INVALID_RANGE,
+            Self::NoSuchFile { .. } => Code::FILE_NOT_IN_JOB,
+            Self::FilePending { .. } => Code::PENDING,
             Self::Destination { code, .. }
             | Self::NotFinalized { code, .. }
             | Self::NotWritten { code, .. } => *code,

@@ -13,7 +13,8 @@ use crate::secret::Secret;
 /// (`bits.md` §13, complaint 18).
 pub const REMOTE_NAME_BYTES_MAX: usize = 64 * 1024;
 
-/// An `http` or `https` URL, normalised, with neither user info nor fragment.
+/// An `http` or `https` URL, or the `file` URL of a file on this machine; normalised, with neither
+/// user info nor fragment.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RemoteName(Url);
 
@@ -36,6 +37,13 @@ pub struct UserInfo {
     pub password: Secret,
 }
 
+impl UserInfo {
+    /// Whether both are the same user with the same password.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.user == other.user && self.password == other.password
+    }
+}
+
 /// Why a text is no remote name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RemoteNameError {
@@ -43,14 +51,18 @@ pub enum RemoteNameError {
     TooLong { bytes: usize },
     #[error("`{text}` is not a URL ({reason}); write http:// or https://, a host and a path")]
     NotAUrl { text: String, reason: String },
-    #[error("`{scheme}:` is not served; a remote name begins with http:// or https://")]
+    #[error("`{scheme}:` is not served; a remote name begins with http://, https:// or file:///")]
     Scheme { scheme: String },
+    #[error("the file URL names the host {host}; only files of this machine can be copied")]
+    FileHost { host: String },
+    #[error("the file URL {wrong}; write the characters ?, # and % of a path as %3F, %23 and %25")]
+    FilePath { wrong: &'static str },
     #[error("the user information in the URL is not readable text; give the user with --user instead")]
     UserInfo,
 }
 
 impl RemoteName {
-    /// Parses `text` and takes the user info out of it.
+    /// Parses `text` and takes the user info out of it. An absolute path stands for its `file` URL.
     ///
     /// # Errors
     /// [`RemoteNameError`], which never repeats a password.
@@ -58,16 +70,35 @@ impl RemoteName {
         if text.len() > REMOTE_NAME_BYTES_MAX {
             return Err(RemoteNameError::TooLong { bytes: text.len() });
         }
-        let mut url = Url::parse(text).map_err(|error| RemoteNameError::NotAUrl {
-            text: without_user_info(text),
-            reason: error.to_string(),
+        let of_path = text.starts_with('/').then(|| file_url(text));
+        let mut url = Url::parse(of_path.as_deref().unwrap_or(text)).map_err(|error| {
+            RemoteNameError::NotAUrl { text: without_user_info(text), reason: error.to_string() }
         })?;
+        if url.scheme() == "file" {
+            return Ok((Self::of_file(url)?, None));
+        }
         if !matches!(url.scheme(), "http" | "https") {
             return Err(RemoteNameError::Scheme { scheme: url.scheme().into() });
         }
         let user_info = take_user_info(&mut url)?;
         url.set_fragment(None);
         Ok((Self(url), user_info))
+    }
+
+    fn of_file(url: Url) -> Result<Self, RemoteNameError> {
+        match url.host_str() {
+            None | Some("") => {}
+            Some(host) => return Err(RemoteNameError::FileHost { host: host.into() }),
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(RemoteNameError::FilePath { wrong: "has a query or a fragment" });
+        }
+        let name = Self(url);
+        match name.local_path() {
+            Some(path) if path.ends_with('/') => Err(RemoteNameError::FilePath { wrong: "names a folder" }),
+            Some(_) => Ok(name),
+            None => Err(RemoteNameError::FilePath { wrong: "has a path that is no text" }),
+        }
     }
 
     /// Parses a text that an earlier [`RemoteName::parse`] gave.
@@ -93,7 +124,19 @@ impl RemoteName {
             text: without_user_info(location),
             reason: error.to_string(),
         })?;
+        // Whoever answers over a network does not choose among our files.
+        if !matches!(joined.scheme(), "http" | "https") {
+            return Err(RemoteNameError::Scheme { scheme: joined.scheme().into() });
+        }
         Self::parse(joined.as_str()).map(|(name, _)| name)
+    }
+
+    /// The path of a file on this machine, when it is one.
+    pub fn local_path(&self) -> Option<String> {
+        if self.0.scheme() != "file" {
+            return None;
+        }
+        percent_decode(self.0.path()).filter(|path| path.starts_with('/') && !path.contains('\0'))
     }
 
     pub fn as_str(&self) -> &str {
@@ -104,13 +147,14 @@ impl RemoteName {
         self.0.scheme() == "https"
     }
 
-    /// The host as the URL has it: lower case, IPv6 in brackets.
+    /// The host as the URL has it: lower case, IPv6 in brackets. Of a file the machine itself.
     pub fn host(&self) -> &str {
-        self.0.host_str().expect("http and https URLs have a host")
+        self.0.host_str().unwrap_or("localhost")
     }
 
+    /// The port; of a file none, which is 0.
     pub fn port(&self) -> u16 {
-        self.0.port_or_known_default().expect("http and https have default ports")
+        self.0.port_or_known_default().unwrap_or(0)
     }
 
     /// `host:port`, without the port where it is the scheme's own.
@@ -145,6 +189,26 @@ impl RemoteName {
     }
 }
 
+/// The URL of the file at the absolute `path`.
+fn file_url(path: &str) -> String {
+    let mut url = String::from("file://");
+    for character in path.chars() {
+        match character {
+            '%' => url.push_str("%25"),
+            '?' => url.push_str("%3F"),
+            '#' => url.push_str("%23"),
+            '\\' => url.push_str("%5C"),
+            // The parser would drop these.
+            '\t' => url.push_str("%09"),
+            '\n' => url.push_str("%0A"),
+            '\r' => url.push_str("%0D"),
+            ' ' => url.push_str("%20"),
+            other => url.push(other),
+        }
+    }
+    url
+}
+
 /// Bytes the name of one file may have on the file systems of Linux (`NAME_MAX`).
 const FILE_NAME_BYTES_MAX: usize = 255;
 
@@ -174,7 +238,7 @@ fn without_user_info(text: &str) -> String {
     }
 }
 
-fn percent_decode(text: &str) -> Option<String> {
+pub(crate) fn percent_decode(text: &str) -> Option<String> {
     let mut bytes = alloc::vec::Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -223,8 +287,31 @@ mod tests {
     }
 
     #[test]
-    fn only_http_and_https_are_remote_names() {
-        for text in ["ftp://h/f", "file:///etc/passwd", "javascript:1"] {
+    fn a_file_of_this_machine_is_named_by_its_url_or_its_path() {
+        for (text, url, path) in [
+            ("file:///etc/hosts", "file:///etc/hosts", "/etc/hosts"),
+            ("file://localhost/a%20b", "file:///a%20b", "/a b"),
+            (
+                "/tmp/gr\u{fc}n 100%?#.txt ",
+                "file:///tmp/gr%C3%BCn%20100%25%3F%23.txt%20",
+                "/tmp/gr\u{fc}n 100%?#.txt ",
+            ),
+        ] {
+            let name = name(text);
+            assert_eq!((name.as_str(), name.local_path().as_deref()), (url, Some(path)), "{text}");
+            assert_eq!(RemoteName::stored(url), Ok(name));
+        }
+        assert_eq!(name("http://h/f").local_path(), None);
+        for text in
+            ["file://h/f", "file:///a?b", "file:///a#b", "file:///a/", "/", "file:///%FF", "file:///a%00"]
+        {
+            assert!(RemoteName::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_http_https_and_file_are_remote_names() {
+        for text in ["ftp://h/f", "javascript:1"] {
             assert!(matches!(RemoteName::parse(text), Err(RemoteNameError::Scheme { .. })), "{text}");
         }
         assert!(matches!(RemoteName::parse("no url"), Err(RemoteNameError::NotAUrl { .. })));

@@ -7,15 +7,32 @@
 //! Left to the worker: how a message is framed, who one is to a server, and on which connection.
 
 mod content_range;
+mod digest_fields;
 mod download;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod head;
 mod http_date;
 mod redirect;
 #[cfg(test)]
 mod tests;
 mod validators;
+mod version;
 
-pub use download::{BodyEnd, DownloadPlan, Fetch, Next, Outcome, RangeAsked};
+pub use download::{BodyEnd, DownloadPlan, Fetch, Found, Next, Outcome, RangeAsked, Rules};
 pub use error::{TransportError, TransportFault, status_error, status_is_transient};
 pub use head::{BodyLength, ResponseHead};
+
+use crate::file::Served;
+use crate::time::Timestamp;
+
+/// A time as servers write it.
+pub fn written_date(time: Timestamp) -> alloc::string::String {
+    http_date::write(time)
+}
+
+/// When the server says that the version it sent was last changed.
+pub fn last_modified(served: &Served) -> Option<Timestamp> {
+    served.field("last-modified").and_then(http_date::parse)
+}

@@ -20,7 +20,7 @@ pub(crate) fn open(
     let found = match on_record {
         Some(key) => KeySeal::find(places, key),
         // A store from before keys were put on record.
-        None if store.has_credentials()? => KeySeal::of_unrecorded(places),
+        None if store.has_secrets()? => KeySeal::of_unrecorded(places),
         // Nothing depends on a key yet, so one that cannot be used is an error to be cured first.
         None => Ok(KeySeal::choose(places)?),
     };

@@ -10,6 +10,7 @@ mod error;
 mod folder;
 mod identity;
 mod partial;
+mod source;
 mod umask;
 
 pub use block::{BLOCK_BYTES, Block};
@@ -21,4 +22,5 @@ pub use partial::{
     ClosedPartial, Existing, FinalizeError, ForeignPartial, Partial, PartialError, PreparedPartial,
     partial_name,
 };
+pub use source::{Source, SourceState};
 pub use umask::Umask;

@@ -3,25 +3,26 @@
 //! That what was written survives a crash is not here; it takes a process that dies.
 //!
 //! Beyond the words of the port: a change to a job or file that is not there is refused, a final
-//! job has no credentials whatever a batch says, a validator with nothing in it is none, a job
-//! that is not there has no files, credentials come in the order of target and scheme, and
-//! unfinished jobs oldest first.
+//! job has no secrets whatever a batch says, a validator with nothing in it is none, a job
+//! that is not there has no files, secrets come in the order of their slots, and unfinished
+//! jobs oldest first.
 
 mod keys;
 mod lists;
 mod samples;
 
-use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::error::{Code, ErrorContext};
-use bits_core::file::{BootId, File, FileIndex, Stage, Validator};
+use bits_core::file::{BootId, File, FileError, FileIndex, PartialId, Served, Stage, Validator};
+use bits_core::http_options::HeaderName;
 use bits_core::job::{Job, JobId, Priority, Progress, Revision, State};
 use bits_core::ports::{
-    Batch, CredentialChange, Cursor, FileChange, Filter, JobChange, Page, Store, StoreError,
+    Batch, Cursor, FileChange, Filter, JobChange, Page, SealedSecret, SecretChange, Store, StoreError,
 };
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
 
-use samples::{ALICE, ALL_STATES, file, full_error, full_file, full_job, id, job, sealed};
+use samples::{ALICE, ALL_STATES, file, full_error, full_file, full_job, id, job, other_options, sealed};
 
 /// Checks each clause of the contract on an empty store from `make`.
 ///
@@ -33,7 +34,7 @@ pub fn check(make: &mut dyn FnMut() -> Box<dyn Store>) {
     }
 }
 
-const CLAUSES: [fn(&mut dyn Store); 25] = [
+const CLAUSES: [fn(&mut dyn Store); 26] = [
     a_job_reads_back_as_it_was_written,
     every_word_and_number_reads_back,
     a_change_decided_on_another_revision_is_stale,
@@ -44,7 +45,8 @@ const CLAUSES: [fn(&mut dyn Store); 25] = [
     what_is_durable_never_shrinks,
     a_change_to_what_is_not_there_is_refused,
     credentials_are_one_for_each_target_and_scheme,
-    a_final_job_has_no_credentials,
+    a_secret_header_has_one_value_whatever_the_letter_case_of_its_name,
+    a_final_job_has_no_secrets,
     progress_adds_up_the_files,
     lists::a_list_is_paged_oldest_first,
     lists::a_list_goes_on_after_a_job_that_is_gone,
@@ -81,6 +83,11 @@ fn every_word_and_number_reads_back(store: &mut dyn Store) {
     jobs.extend(Priority::ALL.map(|priority| {
         let mut job = job(0);
         job.properties.priority = priority;
+        job
+    }));
+    jobs.extend(other_options().map(|http| {
+        let mut job = job(0);
+        job.properties.http = http;
         job
     }));
     for context in [
@@ -149,14 +156,14 @@ fn a_refused_batch_leaves_no_trace(store: &mut dyn Store) {
             (id(1), FileChange::Add(file(1))),
             (id(2), FileChange::Add(file(0))),
         ],
-        credentials: vec![(id(2), set(AuthTarget::Server, AuthScheme::Basic, b"b"))],
+        secrets: vec![(id(2), set(AuthTarget::Server, AuthScheme::Basic, b"b"))],
     };
     let mut stale = good.clone();
     stale.jobs.push(JobChange { job: job(3), was: Some(Revision(1)) });
     let mut twice = good.clone();
     twice.files.push((id(1), FileChange::Add(file(1))));
     let mut orphan = good.clone();
-    orphan.credentials.push((id(3), set(AuthTarget::Server, AuthScheme::Basic, b"b")));
+    orphan.secrets.push((id(3), set(AuthTarget::Server, AuthScheme::Basic, b"b")));
     let before = everything(store);
     for (batch, expected) in
         [(stale, Code::REVISION_MISMATCH), (twice, Code::DATABASE_CORRUPT), (orphan, Code::DATABASE_CORRUPT)]
@@ -191,43 +198,81 @@ fn a_file_changes_as_it_comes(store: &mut dyn Store) {
     let etag = Validator { etag: Some("\"1\"".into()), last_modified: None };
     let date = Validator { etag: None, last_modified: Some("today".into()) };
     let (boot, other_boot) = (BootId([1; 16]), BootId([2; 16]));
+    let partial = PartialId { device: 1, inode: u64::MAX };
+    let served = Served { checksum: Some(samples::checksum("sha256:", 64)), headers: "A: b\n".into() };
     let version = |size: Option<u64>, validator: &Validator, boot| FileChange::Version {
         index,
         size: size.map(Bytes),
         validator: validator.clone(),
+        served: served.clone(),
         boot,
+        partial,
     };
-    let first = File { size: Some(Bytes(10)), validator: Some(etag.clone()), boot: Some(boot), ..file(1) };
-    let second = File { size: None, validator: Some(date.clone()), boot: Some(other_boot), ..file(1) };
+    let begun = File { served: served.clone(), partial: Some(partial), ..file(1) };
+    let first =
+        File { size: Some(Bytes(10)), validator: Some(etag.clone()), boot: Some(boot), ..begun.clone() };
+    let second = File { size: None, validator: Some(date.clone()), boot: Some(other_boot), ..begun.clone() };
+    let elsewhere = File { remote_name: file(7).remote_name, moved: true, ..first.clone() };
+    let later = Served { headers: "E: f\n".into(), ..served.clone() };
+    let failed = FileError { code: Code::EMPTY, message: "it failed".into() };
     let whole = File {
         size: Some(Bytes(8)),
         validator: None,
         durable: Bytes(8),
         boot: Some(boot),
         stage: Stage::Transferred,
-        ..file(1)
+        ..File { remote_name: file(7).remote_name, ..begun }
     };
     for (change, expected) in [
         (version(Some(10), &etag, boot), first.clone()),
-        (FileChange::Durable { index, upto: Bytes(4) }, File { durable: Bytes(4), ..first }),
-        (version(None, &date, other_boot), second.clone()),
-        (FileChange::Durable { index, upto: Bytes(3) }, File { durable: Bytes(3), ..second }),
+        (FileChange::Durable { index, upto: Bytes(4) }, File { durable: Bytes(4), ..first.clone() }),
+        (
+            FileChange::Headers { index, headers: later.headers.clone() },
+            File { durable: Bytes(4), served: later.clone(), ..first },
+        ),
+        (
+            FileChange::RemoteName { index, remote_name: file(7).remote_name, moved: true },
+            File { durable: Bytes(4), served: later.clone(), ..elsewhere.clone() },
+        ),
+        (
+            FileChange::RemoteName { index, remote_name: file(7).remote_name, moved: false },
+            File { durable: Bytes(4), served: later, ..elsewhere },
+        ),
+        (version(None, &date, other_boot), File { remote_name: file(7).remote_name, ..second.clone() }),
+        (
+            FileChange::Durable { index, upto: Bytes(3) },
+            File { durable: Bytes(3), remote_name: file(7).remote_name, ..second },
+        ),
         (
             version(Some(9), &Validator::default(), boot),
             File { size: Some(Bytes(9)), durable: Bytes::ZERO, stage: Stage::Waiting, ..whole.clone() },
         ),
         (FileChange::Transferred { index, size: Bytes(8) }, whole.clone()),
+        (
+            FileChange::PassedOver { index, error: failed.clone() },
+            File { error: Some(failed), ..whole.clone() },
+        ),
+        (FileChange::TryAgain, whole.clone()),
         (FileChange::Completed { index }, File { stage: Stage::Completed, ..whole.clone() }),
         (
-            FileChange::Whole { index, size: Bytes(7), validator: etag.clone(), boot: other_boot },
+            FileChange::Whole {
+                index,
+                size: Bytes(7),
+                validator: etag.clone(),
+                served: served.clone(),
+                boot: other_boot,
+            },
             File {
                 size: Some(Bytes(7)),
                 validator: Some(etag.clone()),
                 durable: Bytes(7),
                 boot: Some(other_boot),
+                served: served.clone(),
+                partial: None,
                 ..whole
             },
         ),
+        (FileChange::Lost { index }, File { remote_name: file(7).remote_name, ..file(1) }),
     ] {
         change_file(store, id(1), change.clone());
         assert_eq!(store.files(id(1), FileIndex(0), 9), Ok(vec![file(0), expected]), "after {change:?}");
@@ -247,8 +292,15 @@ fn a_change_to_what_is_not_there_is_refused(store: &mut dyn Store) {
     add_with_files(store, &job(1), [file(0)]);
     let before = everything(store);
     let index = FileIndex(1);
-    let version =
-        FileChange::Version { index, size: None, validator: Validator::default(), boot: BootId([0; 16]) };
+    let version = FileChange::Version {
+        index,
+        size: None,
+        validator: Validator::default(),
+        served: Served::default(),
+        boot: BootId([0; 16]),
+        partial: PartialId { device: 0, inode: 0 },
+    };
+    let failed = FileError { code: Code::EMPTY, message: String::new() };
     for (job, change) in [
         (id(1), FileChange::Add(file(0))),
         (id(2), FileChange::Add(file(0))),
@@ -256,6 +308,10 @@ fn a_change_to_what_is_not_there_is_refused(store: &mut dyn Store) {
         (id(1), FileChange::Durable { index, upto: Bytes(1) }),
         (id(1), FileChange::Transferred { index, size: Bytes(1) }),
         (id(1), FileChange::Completed { index }),
+        (id(1), FileChange::Headers { index, headers: String::new() }),
+        (id(1), FileChange::RemoteName { index, remote_name: file(1).remote_name, moved: true }),
+        (id(1), FileChange::PassedOver { index, error: failed }),
+        (id(1), FileChange::Lost { index }),
         (id(2), FileChange::Completed { index: FileIndex(0) }),
     ] {
         let batch = Batch { files: vec![(job, change.clone())], ..Batch::default() };
@@ -270,44 +326,74 @@ fn credentials_are_one_for_each_target_and_scheme(store: &mut dyn Store) {
     use AuthTarget::{Proxy, Server};
     add(store, &job(1));
     add(store, &job(2));
-    change_credential(store, id(2), set(Server, Basic, b"other job"));
+    change_secret(store, id(2), set(Server, Basic, b"other job"));
     for (change, expected) in [
         (set(Proxy, Basic, b"1"), vec![sealed(Proxy, Basic, b"1")]),
         (set(Server, Negotiate, b"2"), vec![sealed(Server, Negotiate, b"2"), sealed(Proxy, Basic, b"1")]),
         (set(Server, Negotiate, b""), vec![sealed(Server, Negotiate, b""), sealed(Proxy, Basic, b"1")]),
         (
-            CredentialChange::Remove { target: Server, scheme: Ntlm },
+            SecretChange::Remove(SecretSlot::Credential { target: Server, scheme: Ntlm }),
             vec![sealed(Server, Negotiate, b""), sealed(Proxy, Basic, b"1")],
         ),
-        (CredentialChange::Remove { target: Server, scheme: Negotiate }, vec![sealed(Proxy, Basic, b"1")]),
+        (
+            SecretChange::Remove(SecretSlot::Credential { target: Server, scheme: Negotiate }),
+            vec![sealed(Proxy, Basic, b"1")],
+        ),
         (set(Server, Basic, b"3"), vec![sealed(Server, Basic, b"3"), sealed(Proxy, Basic, b"1")]),
-        (CredentialChange::RemoveAll, vec![]),
-        (CredentialChange::RemoveAll, vec![]),
+        (SecretChange::RemoveAll, vec![]),
+        (SecretChange::RemoveAll, vec![]),
     ] {
-        change_credential(store, id(1), change.clone());
-        assert_eq!(store.credentials(id(1)), Ok(expected), "after {change:?}");
+        change_secret(store, id(1), change.clone());
+        assert_eq!(store.secrets(id(1)), Ok(expected), "after {change:?}");
     }
-    assert_eq!(store.credentials(id(2)), Ok(vec![sealed(Server, Basic, b"other job")]));
-    change_credential(store, id(9), CredentialChange::RemoveAll);
-    assert_eq!(store.credentials(id(9)), Ok(vec![]), "what is not there is removed already");
+    assert_eq!(store.secrets(id(2)), Ok(vec![sealed(Server, Basic, b"other job")]));
+    change_secret(store, id(9), SecretChange::RemoveAll);
+    assert_eq!(store.secrets(id(9)), Ok(vec![]), "what is not there is removed already");
 }
 
-fn a_final_job_has_no_credentials(store: &mut dyn Store) {
+fn a_secret_header_has_one_value_whatever_the_letter_case_of_its_name(store: &mut dyn Store) {
+    let header = |name: &str| SecretSlot::Header(HeaderName::parse(name).expect("a name"));
+    let secret = |slot, record: &[u8]| SealedSecret { slot, record: record.to_vec() };
+    let credential = || sealed(AuthTarget::Server, AuthScheme::Basic, b"1");
+    let passphrase = || secret(SecretSlot::CertificatePassphrase, b"5");
+    add(store, &job(1));
+    for given in [
+        passphrase(),
+        secret(header("Cookie"), b"4"),
+        secret(header("AUTHORIZATION"), b"2"),
+        credential(),
+        secret(header("Authorization"), b"3"),
+    ] {
+        change_secret(store, id(1), SecretChange::Set(given));
+    }
+    let kept = store.secrets(id(1)).expect("secrets");
+    let cookie = || secret(header("cookie"), b"4");
+    assert_eq!(kept, [credential(), secret(header("Authorization"), b"3"), cookie(), passphrase()]);
+    let SecretSlot::Header(name) = &kept[1].slot else { panic!("a header") };
+    assert_eq!(name.as_str(), "Authorization", "as it was written last");
+    change_secret(store, id(1), SecretChange::Remove(header("authorization")));
+    assert_eq!(store.secrets(id(1)), Ok(vec![credential(), cookie(), passphrase()]));
+    change_secret(store, id(1), SecretChange::RemoveHeaders);
+    assert_eq!(store.secrets(id(1)), Ok(vec![credential(), passphrase()]));
+    change_secret(store, id(9), SecretChange::RemoveHeaders);
+}
+
+fn a_final_job_has_no_secrets(store: &mut dyn Store) {
     let secret = || set(AuthTarget::Server, AuthScheme::Basic, b"secret");
     for (number, state) in (1..).zip(ALL_STATES) {
         add(store, &job(number));
-        change_credential(store, id(number), secret());
+        change_secret(store, id(number), secret());
         let batch = Batch {
             jobs: vec![JobChange {
                 job: Job { revision: Revision(2), state, ..job(number) },
                 was: Some(Revision(1)),
             }],
-            credentials: vec![(id(number), set(AuthTarget::Proxy, AuthScheme::Ntlm, b"late"))],
+            secrets: vec![(id(number), set(AuthTarget::Proxy, AuthScheme::Ntlm, b"late"))],
             ..Batch::default()
         };
         assert_eq!(store.commit(&batch), Ok(()));
-        change_credential(store, id(number), set(AuthTarget::Server, AuthScheme::Digest, b"later"));
-        let kept = store.credentials(id(number)).expect("credentials").len();
+        change_secret(store, id(number), set(AuthTarget::Server, AuthScheme::Digest, b"later"));
+        let kept = store.secrets(id(number)).expect("credentials").len();
         assert_eq!(kept, if state.is_final() { 0 } else { 3 }, "{state:?}");
     }
 }
@@ -324,7 +410,15 @@ fn progress_adds_up_the_files(store: &mut dyn Store) {
         change_file(store, id(1), FileChange::Add(added));
     }
     let (index, validator, boot) = (FileIndex(0), Validator::default(), BootId([0; 16]));
-    let version = |size| FileChange::Version { index, size, validator: validator.clone(), boot };
+    let partial = PartialId { device: 1, inode: 2 };
+    let version = |size| FileChange::Version {
+        index,
+        size,
+        validator: validator.clone(),
+        served: Served::default(),
+        boot,
+        partial,
+    };
     for (change, total, transferred, files_transferred) in [
         (version(None), None, 0x1_0000_0004, 1),
         (version(Some(MOST)), Some(0x8000_0001_0000_0007), 0x1_0000_0004, 1),
@@ -420,8 +514,8 @@ fn live() -> Filter {
     Filter { owner: ALICE, state: None, called: None }
 }
 
-fn set(target: AuthTarget, scheme: AuthScheme, record: &[u8]) -> CredentialChange {
-    CredentialChange::Set(sealed(target, scheme, record))
+fn set(target: AuthTarget, scheme: AuthScheme, record: &[u8]) -> SecretChange {
+    SecretChange::Set(sealed(target, scheme, record))
 }
 
 #[track_caller]
@@ -452,8 +546,8 @@ fn change_file(store: &mut dyn Store, job: JobId, change: FileChange) {
 }
 
 #[track_caller]
-fn change_credential(store: &mut dyn Store, job: JobId, change: CredentialChange) {
-    let batch = Batch { credentials: vec![(job, change)], ..Batch::default() };
+fn change_secret(store: &mut dyn Store, job: JobId, change: SecretChange) {
+    let batch = Batch { secrets: vec![(job, change)], ..Batch::default() };
     assert_eq!(store.commit(&batch), Ok(()), "{batch:?}");
 }
 
@@ -478,12 +572,8 @@ fn everything(store: &mut dyn Store) -> String {
         format!("{:?} {:?} {:?}", store.counts(ALICE), list(store, &live(), None, 99), unfinished(store));
     for job in (0..10).map(id) {
         let files = store.files(job, FileIndex(0), 99);
-        said += &format!(
-            "\n{:?} {files:?} {:?} {:?}",
-            store.job(job),
-            store.progress(job),
-            store.credentials(job)
-        );
+        said +=
+            &format!("\n{:?} {files:?} {:?} {:?}", store.job(job), store.progress(job), store.secrets(job));
     }
     said
 }

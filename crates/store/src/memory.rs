@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map;
 
-use bits_core::credentials::{AuthScheme, AuthTarget};
-use bits_core::file::{File, FileIndex, Stage};
+use bits_core::credentials::SecretSlot;
+use bits_core::file::{File, FileIndex, Served, Stage};
 use bits_core::job::{Job, JobId, Owner, Progress, State};
 use bits_core::ports::{
-    Batch, CredentialChange, Cursor, FileChange, Filter, ID_START_MIN, JobChange, Page, RekeyError, Rewrap,
-    SealedCredential, SealingKey, StateName, Store, StoreError,
+    Batch, Cursor, FileChange, Filter, ID_START_MIN, JobChange, Page, RekeyError, Rewrap, SealedSecret,
+    SealingKey, SecretChange, StateName, Store, StoreError,
 };
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
@@ -29,7 +29,7 @@ pub struct MemoryStore {
 struct Entry {
     job: Job,
     files: BTreeMap<FileIndex, File>,
-    credentials: BTreeMap<(AuthTarget, AuthScheme), Vec<u8>>,
+    secrets: BTreeMap<SecretSlot, Vec<u8>>,
 }
 
 impl MemoryStore {
@@ -51,12 +51,12 @@ impl Store for MemoryStore {
         for (job, change) in &batch.files {
             draft.entry(*job)?.change_file(change)?;
         }
-        for (job, change) in &batch.credentials {
-            draft.change_credential(*job, change)?;
+        for (job, change) in &batch.secrets {
+            draft.change_secret(*job, change)?;
         }
         for mut entry in draft.changed.into_values() {
             if entry.job.state.is_final() {
-                entry.credentials.clear();
+                entry.secrets.clear();
             }
             self.jobs.insert(entry.job.id, entry);
         }
@@ -76,7 +76,7 @@ impl Store for MemoryStore {
         Ok(entry.files.range(from..).take(limit).map(|(_, file)| file.clone()).collect())
     }
 
-    fn credentials(&mut self, id: JobId) -> Result<Vec<SealedCredential>, StoreError> {
+    fn secrets(&mut self, id: JobId) -> Result<Vec<SealedSecret>, StoreError> {
         Ok(self.jobs.get(&id).map_or_else(Vec::new, Entry::sealed))
     }
 
@@ -128,21 +128,21 @@ impl Store for MemoryStore {
         Ok(self.key)
     }
 
-    fn has_credentials(&mut self) -> Result<bool, StoreError> {
-        Ok(self.jobs.values().any(|entry| !entry.credentials.is_empty()))
+    fn has_secrets(&mut self) -> Result<bool, StoreError> {
+        Ok(self.jobs.values().any(|entry| !entry.secrets.is_empty()))
     }
 
     fn rekey(&mut self, key: SealingKey, rewrap: &mut Rewrap<'_>) -> Result<(), RekeyError> {
         let mut rewrapped = Vec::new();
         for (id, entry) in &self.jobs {
-            for credential in entry.sealed() {
-                let record = rewrap(*id, entry.job.owner, &credential)
+            for sealed in entry.sealed() {
+                let record = rewrap(*id, entry.job.owner, &sealed)
                     .map_err(|error| RekeyError::Seal { job: *id, error })?;
-                rewrapped.push((*id, (credential.target, credential.scheme), record));
+                rewrapped.push((*id, sealed.slot, record));
             }
         }
         for (id, place, record) in rewrapped {
-            self.jobs.get_mut(&id).expect("it was just there").credentials.insert(place, record);
+            self.jobs.get_mut(&id).expect("it was just there").secrets.insert(place, record);
         }
         self.key = Some(key);
         Ok(())
@@ -192,24 +192,31 @@ impl Draft<'_> {
         match was {
             Some(_) => self.entry(job.id)?.job = job.clone(),
             None => {
-                let entry = Entry { job: job.clone(), files: BTreeMap::new(), credentials: BTreeMap::new() };
+                let entry = Entry { job: job.clone(), files: BTreeMap::new(), secrets: BTreeMap::new() };
                 self.changed.insert(job.id, entry);
             }
         }
         Ok(())
     }
 
-    fn change_credential(&mut self, id: JobId, change: &CredentialChange) -> Result<(), StoreError> {
+    fn change_secret(&mut self, id: JobId, change: &SecretChange) -> Result<(), StoreError> {
         match change {
-            CredentialChange::Set(SealedCredential { target, scheme, record }) => {
-                self.entry(id)?.credentials.insert((*target, *scheme), record.clone());
+            SecretChange::Set(SealedSecret { slot, record }) => {
+                let secrets = &mut self.entry(id)?.secrets;
+                // The name of a header is kept as it was given last.
+                secrets.remove(slot);
+                secrets.insert(slot.clone(), record.clone());
             }
             // What is not there is removed already.
-            CredentialChange::Remove { .. } | CredentialChange::RemoveAll if self.get(id).is_none() => {}
-            CredentialChange::Remove { target, scheme } => {
-                self.entry(id)?.credentials.remove(&(*target, *scheme));
+            SecretChange::Remove(_) | SecretChange::RemoveHeaders | SecretChange::RemoveAll
+                if self.get(id).is_none() => {}
+            SecretChange::Remove(slot) => {
+                self.entry(id)?.secrets.remove(slot);
             }
-            CredentialChange::RemoveAll => self.entry(id)?.credentials.clear(),
+            SecretChange::RemoveHeaders => {
+                self.entry(id)?.secrets.retain(|slot, _| !matches!(slot, SecretSlot::Header(_)));
+            }
+            SecretChange::RemoveAll => self.entry(id)?.secrets.clear(),
         }
         Ok(())
     }
@@ -233,13 +240,12 @@ impl Draft<'_> {
 }
 
 impl Entry {
-    fn sealed(&self) -> Vec<SealedCredential> {
-        let sealed = |(&(target, scheme), record): (&(AuthTarget, AuthScheme), &Vec<u8>)| SealedCredential {
-            target,
-            scheme,
+    fn sealed(&self) -> Vec<SealedSecret> {
+        let sealed = |(slot, record): (&SecretSlot, &Vec<u8>)| SealedSecret {
+            slot: slot.clone(),
             record: record.clone(),
         };
-        self.credentials.iter().map(sealed).collect()
+        self.secrets.iter().map(sealed).collect()
     }
 
     fn progress(&self) -> Progress {
@@ -256,7 +262,15 @@ impl Entry {
                 self.files.insert(file.index, File { validator, ..file.clone() });
                 return Ok(());
             }
+            FileChange::TryAgain => {
+                self.files.values_mut().for_each(|file| file.error = None);
+                return Ok(());
+            }
             FileChange::Version { index, .. }
+            | FileChange::Headers { index, .. }
+            | FileChange::RemoteName { index, .. }
+            | FileChange::PassedOver { index, .. }
+            | FileChange::Lost { index }
             | FileChange::Durable { index, .. }
             | FileChange::Transferred { index, .. }
             | FileChange::Whole { index, .. }
@@ -264,12 +278,30 @@ impl Entry {
         };
         let Some(file) = self.files.get_mut(&index) else { return Err(self.wrong(index, "is not there")) };
         match change.clone() {
-            FileChange::Add(_) => unreachable!("an added file is dealt with above"),
-            FileChange::Version { size, validator, boot, .. } => {
+            FileChange::Add(_) | FileChange::TryAgain => unreachable!("dealt with above"),
+            FileChange::Version { size, validator, served, boot, partial, .. } => {
                 file.size = size;
                 file.validator = some_validator(validator);
+                file.served = served;
                 file.boot = Some(boot);
+                file.partial = Some(partial);
+                file.moved = false;
                 file.durable = Bytes::ZERO;
+            }
+            FileChange::Headers { headers, .. } => file.served.headers = headers,
+            FileChange::RemoteName { remote_name, moved, .. } => {
+                file.remote_name = remote_name;
+                file.moved |= moved;
+            }
+            FileChange::PassedOver { error, .. } => file.error = Some(error),
+            FileChange::Lost { .. } => {
+                file.size = None;
+                file.validator = None;
+                file.served = Served::default();
+                file.boot = None;
+                file.partial = None;
+                file.durable = Bytes::ZERO;
+                file.stage = Stage::Waiting;
             }
             FileChange::Durable { upto, .. } => file.durable = file.durable.max(upto),
             FileChange::Transferred { size, .. } => {
@@ -277,9 +309,12 @@ impl Entry {
                 file.durable = size;
                 file.stage = Stage::Transferred;
             }
-            FileChange::Whole { size, validator, boot, .. } => {
+            FileChange::Whole { size, validator, served, boot, .. } => {
                 file.size = Some(size);
                 file.validator = some_validator(validator);
+                file.served = served;
+                file.partial = None;
+                file.moved = false;
                 file.boot = Some(boot);
                 file.durable = size;
                 file.stage = Stage::Transferred;

@@ -8,19 +8,24 @@
 //! longer, and no clock goes further. Durations are kept in whole milliseconds, rounded up, so
 //! that none becomes zero, which means something else.
 
+mod http_options;
+
 use std::fmt::Display;
 use std::time::Duration;
 
-use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::checksum::Checksum;
+use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::error::{Challenge, Code, ErrorContext, JobError};
-use bits_core::file::{BootId, File, FileIndex, LocalName, Stage, Validator};
-use bits_core::http_options::HttpOptions;
-use bits_core::job::{
-    Attempt, Environment, Job, JobId, Owner, Priority, Progress, Properties, Revision, State, Times,
+use bits_core::file::{
+    BootId, File, FileError, FileIndex, LocalName, PartialId, ResumeBy, Served, Stage, Validator,
 };
-use bits_core::ports::{KeySource, SealedCredential, StateName, StoreError};
+use bits_core::http_options::HeaderName;
+use bits_core::job::{Attempt, Job, JobId, Owner, Priority, Progress, Properties, Revision, State, Times};
+use bits_core::ports::{KeySource, SealedSecret, StateName, StoreError};
+use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::remote_name::RemoteName;
 use bits_core::time::Timestamp;
+use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
 use rusqlite::Row;
 use rusqlite::types::{FromSql, Value};
@@ -28,22 +33,32 @@ use rusqlite::types::{FromSql, Value};
 /// The columns of a job, in the order [`job_values`] writes and [`job`] reads them.
 pub(crate) const JOB_COLUMNS: &str = "id, revision, owner, state, retry_at, \
      display_name, description, priority, minimum_retry_delay, no_progress_timeout, complete_when_done, \
-     krb5_config, umask, files_total, files_transferred, \
+     http_method, headers, headers_write_only, security_flags, \
+     certificate_path, certificate_key, certificate_fingerprint, certificate_subject, \
+     proxy_usage, proxy_list, proxy_bypass, stored_proxy_credentials, no_ntlm, service_name, \
+     krb5_config, umask, krb5_ccname, env_http_proxy, env_https_proxy, env_all_proxy, env_no_proxy, \
+     resumed, files_total, files_transferred, \
      error_code, error_context, error_transient, error_message, error_file, error_retry_after, \
      challenge_target, challenge_host, challenge_realm, challenge_schemes, challenge_refused, \
      error_count, failures_in_a_row, stalled_since, attempt, created, modified, transfer_completed, \
-     discard_pending";
+     discard_pending, keep_going, dynamic_content, high_performance, max_download_size, \
+     files_passed_over, same_failures, beginnings";
 
 /// The columns [`progress`] reads.
 pub(crate) const PROGRESS_COLUMNS: &str = "sum_files, sum_whole, sum_unsized, \
      sum_size_high, sum_size_low, sum_durable_high, sum_durable_low";
 
 /// The columns of a file after its job, in the order [`file_values`] writes and [`file`] reads.
-pub(crate) const FILE_COLUMNS: &str =
-    "place, remote_name, local_name, no_clobber, size, etag, last_modified, durable, boot, stage";
+pub(crate) const FILE_COLUMNS: &str = "place, remote_name, local_name, no_clobber, \
+     ranges, checksum, resume_by, moved, size, etag, last_modified, served_checksum, headers, boot, \
+     partial_device, partial_inode, durable, stage, error_code, error_message";
 
-/// The columns [`credential`] reads.
-pub(crate) const CREDENTIAL_COLUMNS: &str = "target, scheme, record";
+/// Those of them that [`version_values`] writes.
+pub(crate) const VERSION_COLUMNS: &str = "size, etag, last_modified, served_checksum, headers, boot, \
+     partial_device, partial_inode";
+
+/// The columns [`secret`] reads.
+pub(crate) const SECRET_COLUMNS: &str = "slot, record";
 
 /// Reads a job, and how far its files have come, from [`JOB_COLUMNS`] and [`PROGRESS_COLUMNS`].
 pub(crate) fn job_and_progress(row: &Row<'_>) -> Result<(Job, Progress), StoreError> {
@@ -52,7 +67,7 @@ pub(crate) fn job_and_progress(row: &Row<'_>) -> Result<(Job, Progress), StoreEr
 }
 
 pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
-    Ok(Job {
+    let mut job = Job {
         id: JobId(columns.next()?),
         revision: Revision(columns.amount()?),
         owner: Owner(columns.next()?),
@@ -68,18 +83,19 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
             minimum_retry_delay: columns.amount_if_any()?.map(Duration::from_millis),
             no_progress_timeout: Duration::from_millis(columns.amount()?),
             complete_when_done: columns.next()?,
-            http: HttpOptions::default(),
-            environment: Environment {
-                krb5_config: columns.next()?,
-                umask: columns.next()?,
-                ..Environment::default()
-            },
+            http: http_options::options(columns)?,
+            transfer: TransferOptions::default(),
+            environment: http_options::environment(columns)?,
         },
+        resumed: columns.next()?,
         files_total: columns.next()?,
         files_transferred: columns.next()?,
+        files_passed_over: 0,
         error: error(columns)?,
         error_count: columns.next()?,
         failures_in_a_row: columns.next()?,
+        same_failures: 0,
+        beginnings: 0,
         stalled_since: columns.time_if_any()?,
         attempt: Attempt(columns.next()?),
         times: Times {
@@ -88,7 +104,17 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
             transfer_completed: columns.time_if_any()?,
         },
         discard_pending: columns.next()?,
-    })
+    };
+    job.properties.transfer = TransferOptions {
+        keep_going: columns.next()?,
+        dynamic_content: columns.next()?,
+        high_performance: columns.next()?,
+        max_download_size: columns.amount_if_any()?.map(Bytes),
+    };
+    job.files_passed_over = columns.next()?;
+    job.same_failures = columns.next()?;
+    job.beginnings = columns.next()?;
+    Ok(job)
 }
 
 pub(crate) fn job_values(job: &Job) -> Vec<Value> {
@@ -101,12 +127,16 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         properties,
         files_total,
         files_transferred,
+        files_passed_over,
         error,
         error_count,
         failures_in_a_row,
+        same_failures,
+        beginnings,
         stalled_since,
         attempt,
         times,
+        resumed,
         discard_pending,
     } = job;
     let Properties {
@@ -116,8 +146,9 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         minimum_retry_delay,
         no_progress_timeout,
         complete_when_done,
-        http: _,
-        environment: Environment { krb5_config, umask, .. },
+        http,
+        transfer: TransferOptions { keep_going, dynamic_content, high_performance, max_download_size },
+        environment,
     } = properties;
     let Times { created, modified, transfer_completed } = times;
     let retry_at = match state {
@@ -136,11 +167,10 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         minimum_retry_delay.map(milliseconds).into(),
         milliseconds(*no_progress_timeout).into(),
         (*complete_when_done).into(),
-        krb5_config.clone().into(),
-        (*umask).into(),
-        (*files_total).into(),
-        (*files_transferred).into(),
     ];
+    values.extend(http_options::option_values(http));
+    values.extend(http_options::environment_values(environment));
+    values.extend([(*resumed).into(), (*files_total).into(), (*files_transferred).into()]);
     values.extend(error_values(error.as_ref()));
     values.extend([
         (*error_count).into(),
@@ -151,6 +181,13 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         time_value(Some(*modified)),
         time_value(*transfer_completed),
         (*discard_pending).into(),
+        (*keep_going).into(),
+        (*dynamic_content).into(),
+        (*high_performance).into(),
+        max_download_size.map(bytes).into(),
+        (*files_passed_over).into(),
+        (*same_failures).into(),
+        (*beginnings).into(),
     ]);
     values
 }
@@ -183,33 +220,134 @@ pub(crate) fn file(row: &Row<'_>) -> Result<File, StoreError> {
             LocalName::parse(&text).map_err(|wrong| meaningless("local name", wrong))?
         },
         no_clobber: columns.next()?,
+        ranges: {
+            let text: Option<String> = columns.next()?;
+            let text = text.unwrap_or_default();
+            ranges(&text).ok_or_else(|| meaningless("list of ranges", text))?
+        },
+        checksum: checksum(columns.next()?)?,
+        resume_by: columns.known("way of resuming", resume_by)?,
+        moved: columns.next()?,
         size: columns.amount_if_any()?.map(Bytes),
         validator: some_validator(Validator { etag: columns.next()?, last_modified: columns.next()? }),
-        durable: Bytes(columns.amount()?),
+        served: Served {
+            checksum: checksum(columns.next()?)?,
+            headers: columns.next::<Option<String>>()?.unwrap_or_default(),
+        },
         boot: columns.next::<Option<[u8; 16]>>()?.map(BootId),
+        partial: {
+            let device: Option<i64> = columns.next()?;
+            let inode: Option<i64> = columns.next()?;
+            device.zip(inode).map(|(device, inode)| PartialId {
+                device: device.cast_unsigned(),
+                inode: inode.cast_unsigned(),
+            })
+        },
+        durable: Bytes(columns.amount()?),
         stage: {
             let word: String = columns.next()?;
             stage(&word).ok_or_else(|| meaningless("stage", word))?
+        },
+        error: {
+            let code: Option<u32> = columns.next()?;
+            let message: Option<String> = columns.next()?;
+            code.map(|code| FileError { code: Code(code), message: message.unwrap_or_default() })
         },
     })
 }
 
 /// The values of [`FILE_COLUMNS`].
 pub(crate) fn file_values(file: &File) -> Vec<Value> {
-    let File { index, remote_name, local_name, no_clobber, size, validator, durable, boot, stage } = file;
-    let Validator { etag, last_modified } = validator.clone().unwrap_or_default();
-    vec![
+    let File {
+        index,
+        remote_name,
+        local_name,
+        no_clobber,
+        ranges,
+        checksum,
+        resume_by,
+        moved,
+        size,
+        validator,
+        served,
+        durable,
+        boot,
+        partial,
+        stage,
+        error,
+    } = file;
+    let validator = validator.clone().unwrap_or_default();
+    let mut values = vec![
         index.0.into(),
         remote_name.as_str().to_owned().into(),
         local_name.as_str().to_owned().into(),
         (*no_clobber).into(),
-        size.map(bytes).into(),
-        etag.into(),
-        last_modified.into(),
+        ranges_text(ranges).into(),
+        checksum.as_ref().map(ToString::to_string).into(),
+        resume_by_number(*resume_by).into(),
+        (*moved).into(),
+    ];
+    values.extend(version_values(*size, &validator, served, *boot, *partial));
+    values.extend([
         bytes(*durable).into(),
-        boot.map(|boot| boot.0.to_vec()).into(),
         stage_word(*stage).to_owned().into(),
+        error.as_ref().map(|error| error.code.0).into(),
+        error.as_ref().map(|error| error.message.clone()).into(),
+    ]);
+    values
+}
+
+/// The values of [`VERSION_COLUMNS`].
+pub(crate) fn version_values(
+    size: Option<Bytes>,
+    validator: &Validator,
+    served: &Served,
+    boot: Option<BootId>,
+    partial: Option<PartialId>,
+) -> [Value; 8] {
+    let Served { checksum, headers } = served;
+    [
+        size.map(bytes).into(),
+        validator.etag.clone().into(),
+        validator.last_modified.clone().into(),
+        checksum.as_ref().map(ToString::to_string).into(),
+        (!headers.is_empty()).then(|| headers.clone()).into(),
+        boot.map(|boot| boot.0.to_vec()).into(),
+        // All 64 bits of both are used by somebody.
+        partial.map(|partial| partial.device.cast_signed()).into(),
+        partial.map(|partial| partial.inode.cast_signed()).into(),
     ]
+}
+
+/// Ranges as they are kept: `OFFSET:LENGTH` or `OFFSET:eof`, with commas between.
+fn ranges_text(ranges: &Ranges) -> Option<String> {
+    let words: Vec<_> = ranges.as_slice().iter().map(ToString::to_string).collect();
+    (!words.is_empty()).then(|| words.join(","))
+}
+
+fn ranges(text: &str) -> Option<Ranges> {
+    if text.is_empty() {
+        return Some(Ranges::ALL);
+    }
+    let ranges: Result<Vec<_>, _> = text.split(',').map(ByteRange::parse).collect();
+    Ranges::new(ranges.ok()?).ok()
+}
+
+fn checksum(text: Option<String>) -> Result<Option<Checksum>, StoreError> {
+    let parsed = text.map(|text| Checksum::parse(&text).map_err(|error| meaningless("checksum", error)));
+    parsed.transpose()
+}
+
+fn resume_by_number(by: ResumeBy) -> u32 {
+    match by {
+        ResumeBy::Validator => 0,
+        ResumeBy::SizeAndTime => 1,
+        ResumeBy::Checksum => 2,
+    }
+}
+
+fn resume_by(number: u32) -> Option<ResumeBy> {
+    ResumeBy::ALL.into_iter().find(|by| resume_by_number(*by) == number)
 }
 
 /// A validator, if the server gave anything to know the version by.
@@ -217,14 +355,46 @@ pub(crate) fn some_validator(validator: Validator) -> Option<Validator> {
     (!validator.is_empty()).then_some(validator)
 }
 
-/// Reads a credential from [`CREDENTIAL_COLUMNS`].
-pub(crate) fn credential(row: &Row<'_>) -> Result<SealedCredential, StoreError> {
+/// Reads a secret from [`SECRET_COLUMNS`].
+pub(crate) fn secret(row: &Row<'_>) -> Result<SealedSecret, StoreError> {
     let mut columns = Columns::of(row);
-    Ok(SealedCredential {
-        target: columns.known("authentication target", target)?,
-        scheme: columns.known("authentication scheme", scheme)?,
+    Ok(SealedSecret {
+        slot: {
+            let word: String = columns.next()?;
+            slot(&word).ok_or_else(|| meaningless("kind of secret", word))?
+        },
         record: columns.next()?,
     })
+}
+
+/// A slot as it is kept.
+pub(crate) fn slot_word(slot: &SecretSlot) -> String {
+    match slot {
+        SecretSlot::Credential { target, scheme } => {
+            format!("{CREDENTIAL}{}:{}", target_number(*target), scheme_number(*scheme))
+        }
+        SecretSlot::Header(name) => format!("{HEADER}{}", name.as_str()),
+        SecretSlot::CertificatePassphrase => PASSPHRASE.to_owned(),
+    }
+}
+
+/// What the slots of all headers begin with; the next slot there could be begins with
+/// [`AFTER_HEADERS`].
+pub(crate) const HEADER: &str = "header:";
+pub(crate) const AFTER_HEADERS: &str = "header;";
+const CREDENTIAL: &str = "credential:";
+const PASSPHRASE: &str = "passphrase";
+
+fn slot(word: &str) -> Option<SecretSlot> {
+    if word == PASSPHRASE {
+        return Some(SecretSlot::CertificatePassphrase);
+    }
+    if let Some(name) = word.strip_prefix(HEADER) {
+        return HeaderName::parse(name).ok().map(SecretSlot::Header);
+    }
+    let (target_word, scheme_word) = word.strip_prefix(CREDENTIAL)?.split_once(':')?;
+    let target = target(target_word.parse().ok()?)?;
+    Some(SecretSlot::Credential { target, scheme: scheme(scheme_word.parse().ok()?)? })
 }
 
 /// Reads a state and a count.
@@ -277,7 +447,7 @@ pub(crate) fn key_source(word: &str) -> Option<KeySource> {
 }
 
 /// The number BITS gives it (`bits.md` §2.4).
-pub(crate) fn target_number(target: AuthTarget) -> u32 {
+fn target_number(target: AuthTarget) -> u32 {
     match target {
         AuthTarget::Server => 1,
         AuthTarget::Proxy => 2,
@@ -285,7 +455,7 @@ pub(crate) fn target_number(target: AuthTarget) -> u32 {
 }
 
 /// The number BITS gives it (`bits.md` §2.4).
-pub(crate) fn scheme_number(scheme: AuthScheme) -> u32 {
+fn scheme_number(scheme: AuthScheme) -> u32 {
     match scheme {
         AuthScheme::Basic => 1,
         AuthScheme::Digest => 2,

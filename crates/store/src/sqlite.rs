@@ -15,8 +15,7 @@ use std::path::Path;
 use bits_core::file::{File, FileIndex};
 use bits_core::job::{Job, JobId, Owner, Progress};
 use bits_core::ports::{
-    Batch, Cursor, Filter, Page, RekeyError, Rewrap, SealedCredential, SealingKey, StateName, Store,
-    StoreError,
+    Batch, Cursor, Filter, Page, RekeyError, Rewrap, SealedSecret, SealingKey, StateName, Store, StoreError,
 };
 use bits_core::time::Timestamp;
 use rusqlite::Connection;
@@ -27,7 +26,7 @@ pub use open::{OpenError, Opened, SetAside};
 #[derive(Debug)]
 pub struct SqliteStore {
     connection: Connection,
-    /// Whether the log may still hold credentials that were removed.
+    /// Whether the log may still hold secrets that were removed.
     wipe_owed: bool,
 }
 
@@ -62,8 +61,8 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        let removed_credentials = writing::commit(&mut self.connection, batch)?;
-        if removed_credentials || self.wipe_owed {
+        let removed_secrets = writing::commit(&mut self.connection, batch)?;
+        if removed_secrets || self.wipe_owed {
             self.wipe_log();
         }
         Ok(())
@@ -81,8 +80,8 @@ impl Store for SqliteStore {
         reading::files(&self.connection, id, from, limit)
     }
 
-    fn credentials(&mut self, id: JobId) -> Result<Vec<SealedCredential>, StoreError> {
-        reading::credentials(&self.connection, id)
+    fn secrets(&mut self, id: JobId) -> Result<Vec<SealedSecret>, StoreError> {
+        reading::secrets(&self.connection, id)
     }
 
     fn list(&mut self, filter: &Filter, after: Option<Cursor>, limit: usize) -> Result<Page, StoreError> {
@@ -105,8 +104,8 @@ impl Store for SqliteStore {
         key::on_record(&self.connection)
     }
 
-    fn has_credentials(&mut self) -> Result<bool, StoreError> {
-        key::has_credentials(&self.connection)
+    fn has_secrets(&mut self) -> Result<bool, StoreError> {
+        key::has_secrets(&self.connection)
     }
 
     fn rekey(&mut self, key: SealingKey, rewrap: &mut Rewrap<'_>) -> Result<(), RekeyError> {
@@ -176,7 +175,7 @@ mod tests {
         Batch {
             jobs: vec![JobChange { job, was: None }],
             files: (0..files).map(|index| (id, FileChange::Add(file(index)))).collect(),
-            credentials: Vec::new(),
+            secrets: Vec::new(),
         }
     }
 }

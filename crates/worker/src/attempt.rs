@@ -12,8 +12,9 @@ use bits_core::http_options::ProxyEnvironment;
 use bits_core::job::{Attempt, JobId};
 use bits_core::proxy::ProxyRules;
 use bits_core::queue::Report;
+use bits_core::remote_name::RemoteName;
 use bits_core::time::Timestamp;
-use bits_core::transfer::{DownloadPlan, Outcome};
+use bits_core::transfer::{DownloadPlan, Outcome, Rules};
 use bits_core::units::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
@@ -23,6 +24,7 @@ use crate::auth::{KerberosEnvironment, Policy, ServiceName};
 use crate::gathering::{Begun, Clients, Ended, Gatherer, gather};
 use crate::http::{AttemptIdentity, Client, HttpSettings, OwnersWords, TlsTrust};
 use crate::link::{Assignment, FromWorker};
+use crate::local_file::QUOTA_EXCEEDED;
 use crate::sink::Sink;
 use crate::transfer::download;
 
@@ -41,6 +43,8 @@ pub(crate) struct Surroundings {
 /// Carries out `assignment`.
 pub(crate) async fn carry_out(assignment: Assignment, around: Surroundings, mut line: Line) {
     let (attempt, failed_file) = (assignment.attempt, assignment.failed_file);
+    let (transfer, downloaded) = (assignment.transfer, assignment.downloaded);
+    let rules = rules(&assignment);
     let (files, client) = match client(assignment, &around) {
         Ok(ready) => ready,
         Err(error) => {
@@ -49,19 +53,32 @@ pub(crate) async fn carry_out(assignment: Assignment, around: Surroundings, mut 
         }
     };
     let mut clients = Clients::new(client);
-    let bytes_max = around.gathered_bytes_max;
-    let may_gather =
-        |file: &File| bytes_max.is_some() && file.validator.is_none() && Some(file.index) != failed_file;
-    let mut files: VecDeque<File> = files.into_iter().filter(|file| file.stage == Stage::Waiting).collect();
+    let mut passing = PassingOver { keeps_going: transfer.keep_going, ..PassingOver::default() };
+    let bytes_max = around.gathered_bytes_max.filter(|_| transfer.max_download_size.is_none());
+    let may_gather = |file: &File| {
+        bytes_max.is_some()
+            && file.validator.is_none()
+            && Some(file.index) != failed_file
+            && file.ranges.is_all()
+            && file.checksum.is_none()
+            && file.remote_name.local_path().is_none()
+    };
+    let is_to_come = |file: &File| file.stage == Stage::Waiting && file.error.is_none();
+    let mut files: VecDeque<File> = files.into_iter().filter(is_to_come).collect();
     while let Some(first) = files.front() {
         if line.stop().is_cancelled() {
             return;
+        }
+        if passing.skips(first) {
+            files.pop_front();
+            continue;
         }
         let begun = if may_gather(first) {
             let of = Gatherer {
                 job: line.job,
                 attempt,
                 boot: around.boot,
+                rules,
                 bytes_max: bytes_max.unwrap_or_default(),
             };
             match gather(&mut files, &mut clients, may_gather, of, &mut line).await {
@@ -74,38 +91,123 @@ pub(crate) async fn carry_out(assignment: Assignment, around: Surroundings, mut 
             let file = files.pop_front().expect("there is a file");
             Ok(Begun { client: clients.take(), file, plan: None, body: None })
         };
-        let outcome = match begun {
+        let (file, outcome) = match begun {
             Ok(begun) => {
-                let (client, outcome) = carry_on(begun, attempt, around.boot, &mut line).await;
+                let file = begun.file.clone();
+                let left =
+                    transfer.max_download_size.map(|most| most.beyond(downloaded).beyond(line.transferred));
+                let rules = Rules { bytes_max: left, ..rules };
+                let (client, outcome) = carry_on(begun, rules, &around, &mut line).await;
                 clients.give_back(client);
-                outcome
+                (Some(file), outcome)
             }
-            Err(outcome) => outcome,
+            Err(outcome) => (None, outcome),
         };
         match outcome {
             Outcome::Transferred => {}
             Outcome::Gathered(_) => unreachable!("only what is gathered is gathered"),
             Outcome::Stopped => return,
             Outcome::Failed(error) => {
-                line.report(Report::Failed { attempt, error });
-                return;
+                // Of what was gathered, the one that failed waits with the others.
+                let file = file.or_else(|| {
+                    let at = files.iter().position(|file| Some(file.index) == error.file)?;
+                    files.remove(at)
+                });
+                let passed = match &file {
+                    Some(file) => passing.over(file, error),
+                    None => Passing::Not(error),
+                };
+                match (passed, file) {
+                    (Passing::Over(error), Some(file)) => {
+                        line.report(Report::FilePassedOver { attempt, file: file.index, error });
+                    }
+                    (Passing::Later, _) => {}
+                    (Passing::Not(error) | Passing::Over(error), _) => {
+                        line.report(Report::Failed { attempt, error });
+                        return;
+                    }
+                }
             }
         }
     }
-    line.report(Report::FilesTransferred { attempt });
+    match passing.postponed {
+        Some(error) => line.report(Report::Failed { attempt, error }),
+        None => line.report(Report::FilesTransferred { attempt }),
+    }
+}
+
+/// What holds for every file of the job.
+fn rules(assignment: &Assignment) -> Rules {
+    let is_usual = assignment.http.method.is_default();
+    Rules {
+        redirects: assignment.http.security,
+        from_the_beginning: assignment.transfer.dynamic_content || !is_usual,
+        every_error_is_fatal: !is_usual,
+        syncs_at_the_end: assignment.transfer.high_performance,
+        bytes_max: None,
+    }
 }
 
 /// Brings one file to its end.
-async fn carry_on(begun: Begun, attempt: Attempt, boot: BootId, line: &mut Line) -> (Client, Outcome) {
+async fn carry_on(begun: Begun, rules: Rules, around: &Surroundings, line: &mut Line) -> (Client, Outcome) {
     let Begun { mut client, file, plan, body } = begun;
-    let outcome = match Sink::open(line.job, &file).await {
+    let outcome = match Sink::open(line.job, &file, around.boot).await {
         Ok((sink, found)) => {
-            let plan = plan.unwrap_or_else(|| DownloadPlan::new(attempt, &file, found, boot, line.now()));
+            let new = || DownloadPlan::new(line.attempt, &file, rules, found, around.boot, line.now());
+            let plan = plan.unwrap_or_else(new);
             download(plan, file.index, &mut client, (sink, body), line).await
         }
         Err(error) => Outcome::Failed(error),
     };
     (client, outcome)
+}
+
+/// What is done about failures of single files.
+#[derive(Debug, Default)]
+struct PassingOver {
+    keeps_going: bool,
+    /// Where servers are that were not reached; no other file of theirs is tried.
+    unreachable: Vec<RemoteName>,
+    /// The first error that time may cure; the attempt ends with it.
+    postponed: Option<JobError>,
+}
+
+/// How it goes on after a failure.
+#[derive(Debug)]
+enum Passing {
+    /// With the next file; this one has failed for good.
+    Over(JobError),
+    /// With the next file; this one is tried again in another attempt.
+    Later,
+    /// Not at all: the other files would fail too.
+    Not(JobError),
+}
+
+impl PassingOver {
+    fn skips(&self, file: &File) -> bool {
+        self.unreachable.iter().any(|name| name.same_origin(&file.remote_name))
+    }
+
+    fn over(&mut self, file: &File, error: JobError) -> Passing {
+        let full = [Code::DISK_FULL, QUOTA_EXCEEDED].contains(&error.code);
+        match error.context {
+            _ if !self.keeps_going || error.challenge.is_some() || full => Passing::Not(error),
+            ErrorContext::RemoteFile | ErrorContext::LocalFile if error.transient => {
+                self.postponed.get_or_insert(error);
+                Passing::Later
+            }
+            ErrorContext::RemoteFile | ErrorContext::LocalFile => Passing::Over(error),
+            ErrorContext::GeneralTransport => {
+                self.unreachable.push(file.remote_name.clone());
+                if error.transient {
+                    self.postponed.get_or_insert(error);
+                    return Passing::Later;
+                }
+                Passing::Over(error)
+            }
+            _ => Passing::Not(error),
+        }
+    }
 }
 
 /// The HTTP of `assignment`, and its files.
@@ -151,6 +253,8 @@ pub(crate) struct Line {
     recorded: UnboundedReceiver<FileIndex>,
     stop: CancellationToken,
     is_connected: bool,
+    /// Bytes of the files that became whole in this attempt, but for those that were gathered.
+    transferred: Bytes,
     clock: Clock,
 }
 
@@ -187,6 +291,7 @@ impl Line {
             recorded,
             stop,
             is_connected: false,
+            transferred: Bytes::ZERO,
             clock: Clock { started: (now, Instant::now()) },
         }
     }
@@ -195,6 +300,9 @@ impl Line {
         // Said once for an attempt, whichever file it is about.
         if matches!(report, Report::Connected { .. }) && std::mem::replace(&mut self.is_connected, true) {
             return;
+        }
+        if let Report::FileTransferred { size, .. } = &report {
+            self.transferred = self.transferred.saturating_add(*size);
         }
         // Without a broker nobody wants to know; the stop comes at once.
         let _ = self.to_broker.send(FromWorker::Report { job: self.job, report });

@@ -6,10 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bits_core::error::{Code, JobError};
 use bits_core::file::{File, FileIndex, LocalName, Stage};
 use bits_core::job::{Environment, JobId};
+use bits_core::transfer::last_modified;
 use bits_platform::files::{
     ClosedPartial, Destination, Existing, FileErrorKind, MissingFolders, Partial, PartialError, Umask,
     partial_name,
@@ -26,7 +28,9 @@ use crate::sink::refuse_existing;
 pub(crate) struct Finalized {
     /// Under their final names, for good.
     pub(crate) files: Vec<FileIndex>,
-    /// Of the first file that is not.
+    /// Whole ones of which the partial file is gone, or not as it was: they are to be fetched again.
+    pub(crate) lost: Vec<FileIndex>,
+    /// Of the first file that is not under its name.
     pub(crate) error: Option<JobError>,
 }
 
@@ -49,7 +53,8 @@ pub(crate) fn finalize(job: JobId, files: &[File], environment: &Environment) ->
             Stage::Transferred => match prepare(job, file, umask, &mut folders, whole >= SYNCED_AS_ONE_MIN) {
                 Ok((folder, Some(partial))) => prepared.push((file.index, folder, partial)),
                 Ok((folder, None)) => placed.entry(folder).or_default().push(file.index),
-                Err(fault) => {
+                Err(NotPlaced { fault, lost }) => {
+                    finalized.lost.extend(lost.then_some(file.index));
                     finalized.error.get_or_insert(fault.into_job_error(file.index));
                 }
             },
@@ -110,6 +115,19 @@ pub(crate) fn check(names: &[LocalName], options: CheckOptions) -> Result<(), De
     Ok(())
 }
 
+/// Why a file did not get its name.
+struct NotPlaced {
+    fault: LocalFault,
+    /// Whether what was to get it is not there any more.
+    lost: bool,
+}
+
+impl<F: Into<LocalFault>> From<F> for NotPlaced {
+    fn from(fault: F) -> Self {
+        Self { fault: fault.into(), lost: false }
+    }
+}
+
 /// Makes one file ready for its name; says in which folder that is. Without a file it has it already.
 /// It is synced unless that is done `as_one` with all others.
 fn prepare(
@@ -118,7 +136,7 @@ fn prepare(
     umask: Umask,
     folders: &mut Folders,
     as_one: bool,
-) -> Result<(PathBuf, Option<ClosedPartial>), LocalFault> {
+) -> Result<(PathBuf, Option<ClosedPartial>), NotPlaced> {
     let (parent, name) = parts(&file.local_name);
     let folder = folders.open(parent)?;
     let existing = if file.no_clobber { Existing::Keep } else { Existing::Replace };
@@ -127,11 +145,15 @@ fn prepare(
             let length = partial.len()?;
             if file.size != Some(length) {
                 let message = format!(
-                    "{} is not as it was left: it has {length}, and the file has {}",
+                    "{} is not as it was left: it has {length}, and the file has {}; resume the job to have it \
+                     fetched again",
                     partial.path().display(),
                     file.size.unwrap_or_default()
                 );
-                return Err(LocalFault::new(Code::UNEXPECTED, message));
+                return Err(NotPlaced { fault: LocalFault::new(Code::UNEXPECTED, message), lost: true });
+            }
+            if let Some(modified) = last_modified(&file.served) {
+                partial.set_modified(Duration::from_millis(modified.0))?;
             }
             let prepared = partial.prepare(name, umask, existing)?;
             if !(as_one && folder.syncs_as_one()) {
@@ -145,7 +167,8 @@ fn prepare(
             let is_there = std::fs::symlink_metadata(path)
                 .is_ok_and(|found| found.is_file() && Some(found.len()) == file.size.map(|size| size.0));
             if !is_there {
-                return Err(LocalFault { code: Code::FILE_NOT_FOUND, ..LocalFault::from(error) });
+                let message = format!("{error}; resume the job to have it fetched again");
+                return Err(NotPlaced { fault: LocalFault::new(Code::FILE_NOT_FOUND, message), lost: true });
             }
             Ok((parent.into(), None))
         }

@@ -15,7 +15,7 @@ use bits_core::error::JobError;
 use bits_core::file::{BootId, File, FileIndex};
 use bits_core::job::{Attempt, JobId};
 use bits_core::queue::{Report, WholeFile};
-use bits_core::transfer::{DownloadPlan, Next, Outcome};
+use bits_core::transfer::{DownloadPlan, Next, Outcome, Rules};
 use bits_core::units::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
@@ -68,6 +68,7 @@ pub(crate) struct Gatherer {
     pub(crate) job: JobId,
     pub(crate) attempt: Attempt,
     pub(crate) boot: BootId,
+    pub(crate) rules: Rules,
     /// The largest file that is.
     pub(crate) bytes_max: Bytes,
 }
@@ -222,8 +223,9 @@ impl<'a> Gathering<'a> {
         let proven = self.clients.take_proven();
         let is_proven = proven.is_some();
         let client = proven.unwrap_or_else(|| self.clients.take());
-        let plan = DownloadPlan::new(self.of.attempt, &file, None, self.of.boot, self.clock.now())
-            .gathering_up_to(self.of.bytes_max);
+        let Gatherer { attempt, boot, rules, bytes_max, .. } = self.of;
+        let plan =
+            DownloadPlan::new(attempt, &file, rules, None, boot, self.clock.now()).gathering_up_to(bytes_max);
         self.lanes.push(Box::pin(fetch(client, file.index, plan, self.clock)));
         self.coming.insert(file.index, Coming { file, is_proven });
     }
@@ -372,6 +374,8 @@ async fn fetch(mut client: Client, file: FileIndex, mut plan: DownloadPlan, cloc
             Next::Done(Outcome::Failed(error)) => break What::Failed(error),
             Next::Done(Outcome::Transferred | Outcome::Stopped)
             | Next::Cut { .. }
+            | Next::ReadBack { .. }
+            | Next::Sum
             | Next::Receive { .. }
             | Next::Sync { .. }
             | Next::Wait => break What::Large(Box::new(plan), body.take()),

@@ -12,8 +12,10 @@ mod gathering;
 mod http;
 pub mod link;
 mod local_file;
+mod local_source;
 pub mod run;
 mod sink;
+mod tally;
 mod transfer;
 
 pub use http::UserAgentError;

@@ -10,6 +10,8 @@ use bits_core::http_options::HttpOptions;
 use bits_core::job::{Attempt, Environment, JobId};
 use bits_core::queue::Report;
 use bits_core::secret::Secret;
+use bits_core::transfer_options::TransferOptions;
+use bits_core::units::Bytes;
 use tokio::sync::mpsc;
 
 /// What the broker tells a worker. Messages about one job are carried out one after the other.
@@ -66,6 +68,9 @@ pub struct Assignment {
     pub secret_headers: Vec<SecretHeader>,
     /// Opens the key of the client certificate; opened for this attempt alone.
     pub certificate_passphrase: Option<Secret>,
+    pub transfer: TransferOptions,
+    /// What the job has downloaded already: its whole files.
+    pub downloaded: Bytes,
     pub environment: Environment,
 }
 
@@ -111,6 +116,17 @@ pub struct BrokerEnd {
 pub struct WorkerEnd {
     pub from_broker: mpsc::UnboundedReceiver<ToWorker>,
     pub to_broker: mpsc::UnboundedSender<FromWorker>,
+}
+
+/// The path of the file that is being received for file `file` of `job`, until it has its name.
+pub fn temporary_name(job: JobId, file: &File) -> String {
+    let path = std::path::Path::new(file.local_name.as_str());
+    let name = bits_platform::files::partial_name(
+        path.file_name().unwrap_or_default(),
+        &job.to_string(),
+        file.index.0,
+    );
+    path.with_file_name(name).to_string_lossy().into_owned()
 }
 
 /// A link within one process. It has no limit of its own: the broker sends no more than the jobs

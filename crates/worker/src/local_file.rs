@@ -14,7 +14,7 @@ const WRITE_PROTECT: Code = Code(0x8007_0013);
 const BAD_NAME: Code = Code(0x8007_007B);
 const FILE_TOO_LARGE: Code = Code(0x8007_00DF);
 const IO_DEVICE: Code = Code(0x8007_045D);
-const QUOTA_EXCEEDED: Code = Code(0x8007_050F);
+pub(crate) const QUOTA_EXCEEDED: Code = Code(0x8007_050F);
 
 const ENOMEM: i32 = 12;
 const ENFILE: i32 = 23;

@@ -247,7 +247,7 @@ impl Desk {
             Order::Finalize { files, environment } => {
                 let work = async move {
                     let done = blocking(move || closing::finalize(job, &files, &environment)).await;
-                    let report = Report::Finalized { files: done.files, error: done.error };
+                    let report = Report::Finalized { files: done.files, lost: done.lost, error: done.error };
                     let _ = to_broker.send(FromWorker::Report { job, report });
                 };
                 (Purpose::Finalize(job), self.tasks.spawn(work))
@@ -309,7 +309,7 @@ impl Desk {
         let answer = match purpose {
             Purpose::Attempt(job, attempt) => report(job, Report::Failed { attempt, error }),
             Purpose::Finalize(job) => {
-                report(job, Report::Finalized { files: Vec::new(), error: Some(error) })
+                report(job, Report::Finalized { files: Vec::new(), lost: Vec::new(), error: Some(error) })
             }
             Purpose::Discard(job) => report(job, Report::Discarded { leftover: Some(MESSAGE.to_owned()) }),
             Purpose::Check(ticket) => FromWorker::Checked {

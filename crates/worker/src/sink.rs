@@ -6,11 +6,13 @@
 use std::ffi::{OsStr, OsString};
 use std::future::pending;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use bits_core::checksum::{Checksum, ChecksumAlgorithm};
 use bits_core::error::{Code, JobError};
-use bits_core::file::{File, FileIndex};
+use bits_core::file::{BootId, File, FileIndex, PartialId};
 use bits_core::job::JobId;
+use bits_core::transfer::Found;
 use bits_core::units::Bytes;
 use bits_platform::files::{
     Destination, FileError, FileErrorKind, Folder, MissingFolders, Partial, PartialError, partial_name,
@@ -18,6 +20,7 @@ use bits_platform::files::{
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use crate::local_file::LocalFault;
+use crate::tally::{Tally, add};
 
 /// Bytes of one buffer. Two of them carry a transfer: one is filled while the other is written.
 /// Large enough that calls do not count, small enough to stay in a processor's cache.
@@ -73,6 +76,8 @@ pub(crate) struct Sink {
     place: Bytes,
     writing: Option<JoinHandle<(Buffer, Result<(), FileError>)>>,
     syncing: Option<(Bytes, JoinHandle<Result<(), FileError>>)>,
+    /// What the bytes sum up to, when that is wanted.
+    tally: Option<Arc<Mutex<Tally>>>,
 }
 
 /// Something that was under way and has ended.
@@ -84,12 +89,17 @@ pub(crate) enum Finished {
 
 impl Sink {
     /// Looks for the partial file of `file`, and how long it is. None is made yet.
-    pub(crate) async fn open(job: JobId, file: &File) -> Result<(Self, Option<Bytes>), JobError> {
+    pub(crate) async fn open(
+        job: JobId,
+        file: &File,
+        boot: BootId,
+    ) -> Result<(Self, Option<Found>), JobError> {
         let index = file.index;
         let path = file.local_name.as_str().to_owned();
         let no_clobber = file.no_clobber;
-        let found = blocking(move || open(job, index, Path::new(&path), no_clobber)).await;
-        let (destination, partial, length) = found.map_err(|fault| fault.into_job_error(index))?;
+        let device = file.partial.filter(|_| file.boot == Some(boot)).map(|made| made.device);
+        let found = blocking(move || open(job, index, Path::new(&path), no_clobber, device)).await;
+        let (destination, partial, found) = found.map_err(|fault| fault.into_job_error(index))?;
         let sink = Self {
             file: index,
             partial_name: partial_name(&destination.name, &job.to_string(), index.0),
@@ -99,12 +109,19 @@ impl Sink {
             place: Bytes::ZERO,
             writing: None,
             syncing: None,
+            tally: None,
         };
-        Ok((sink, length))
+        Ok((sink, found))
     }
 
     /// Makes the partial file exactly `to` bytes long, and takes hold of the space up to `size`.
-    pub(crate) async fn cut(&mut self, to: Bytes, size: Option<Bytes>) -> Result<(), JobError> {
+    /// With `sum`, the bytes that come from now on are summed up. Says which file it is.
+    pub(crate) async fn cut(
+        &mut self,
+        to: Bytes,
+        size: Option<Bytes>,
+        sum: Option<ChecksumAlgorithm>,
+    ) -> Result<PartialId, JobError> {
         let known = self.partial.clone();
         let destination = self.destination.clone();
         let name = self.partial_name.clone();
@@ -115,11 +132,35 @@ impl Sink {
             };
             partial.truncate(to)?;
             partial.preallocate(size.unwrap_or_default())?;
-            Ok::<_, PartialError>(partial)
+            let id = partial_id(&partial)?;
+            Ok::<_, PartialError>((partial, id))
         });
-        self.partial = Some(cut.await.map_err(|error| self.failed(error))?);
+        let (partial, id) = cut.await.map_err(|error| self.failed(error))?;
+        self.partial = Some(partial);
         self.place = to;
+        if let Some(algorithm) = sum {
+            self.tally = Some(Arc::new(Mutex::new(Tally::new(algorithm))));
+        }
+        Ok(id)
+    }
+
+    /// Sums up the first `upto` bytes of the partial file, as if they came just now.
+    pub(crate) async fn read_back(
+        &mut self,
+        upto: Bytes,
+        algorithm: ChecksumAlgorithm,
+    ) -> Result<(), JobError> {
+        let partial = self.made();
+        let read = blocking(move || Tally::of_partial(algorithm, &partial, upto));
+        let tally = read.await.map_err(|error| self.failed(error))?;
+        self.tally = Some(Arc::new(Mutex::new(tally)));
         Ok(())
+    }
+
+    /// What all bytes of the partial file sum up to.
+    pub(crate) fn sum(&self) -> Checksum {
+        let tally = self.tally.as_ref().expect("what is to be compared was summed up");
+        tally.lock().expect("no tally is left half done").sum()
     }
 
     pub(crate) fn is_writing(&self) -> bool {
@@ -131,18 +172,23 @@ impl Sink {
         assert!(self.writing.is_none(), "one write at a time");
         let partial = self.made();
         let place = self.place;
+        let tally = self.tally.clone();
         self.place = place.saturating_add(Bytes(buffer.filled as u64));
         self.writing = Some(spawn_blocking(move || {
-            let outcome = partial.write_at(&buffer.bytes[..buffer.filled], place);
+            let bytes = &buffer.bytes[..buffer.filled];
+            let outcome = partial.write_at(bytes, place);
+            if outcome.is_ok() {
+                add(tally.as_deref(), bytes);
+            }
             (buffer, outcome)
         }));
     }
 
     /// The partial file, and where the next byte belongs, for somebody who writes in its place.
     /// [`Sink::poured`] says how much that was.
-    pub(crate) fn to_pour_into(&self) -> (Arc<Partial>, Bytes) {
+    pub(crate) fn to_pour_into(&self) -> (Arc<Partial>, Bytes, Option<Arc<Mutex<Tally>>>) {
         assert!(self.writing.is_none(), "one write at a time");
-        (self.made(), self.place)
+        (self.made(), self.place, self.tally.clone())
     }
 
     /// Takes in what another has written.
@@ -195,22 +241,38 @@ fn open(
     index: FileIndex,
     path: &Path,
     no_clobber: bool,
-) -> Result<(Destination, Option<Partial>, Option<Bytes>), LocalFault> {
+    device: Option<u64>,
+) -> Result<(Destination, Option<Partial>, Option<Found>), LocalFault> {
     let destination = Destination::check(path, MissingFolders::Refuse)?;
+    let is = destination.folder.identity()?.device;
+    if device.is_some_and(|was| was != is) {
+        let message = format!(
+            "{} is on another volume than when the transfer began; put the first one back and resume the job, or \
+             cancel it",
+            destination.folder.path().display()
+        );
+        return Err(LocalFault::new(Code::VOLUME_CHANGED, message));
+    }
     if no_clobber {
         refuse_existing(&destination.folder, &destination.name)?;
     }
     let name = partial_name(&destination.name, &job.to_string(), index.0);
     match Partial::reopen(destination.folder.clone(), name) {
         Ok(partial) => {
-            let length = partial.len()?;
-            Ok((destination, Some(partial), Some(length)))
+            let found = Found { length: partial.len()?, partial: partial_id(&partial)? };
+            Ok((destination, Some(partial), Some(found)))
         }
         Err(PartialError::File(error)) if error.kind == FileErrorKind::NotFound => {
             Ok((destination, None, None))
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Which file it is, and what its folder is on.
+fn partial_id(partial: &Partial) -> Result<PartialId, FileError> {
+    let device = partial.folder().identity()?.device;
+    Ok(PartialId { device, inode: partial.identity().inode })
 }
 
 /// Fails when something in `folder` is called `name` already.

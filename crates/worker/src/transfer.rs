@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bits_core::file::FileIndex;
 use bits_core::time::Timestamp;
-use bits_core::transfer::{BodyEnd, DownloadPlan, Fetch, Next, Outcome, TransportError};
+use bits_core::transfer::{BodyEnd, DownloadPlan, Fetch, Next, Outcome, ResponseHead, TransportError};
 use bits_core::units::Bytes;
 use bits_platform::files::FileError;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -17,7 +17,9 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::attempt::Line;
 use crate::http::{Body, Client, Direct, FetchError, Interrupt, Poured, Received, Response};
-use crate::sink::{Buffer, Finished, Sink, returned};
+use crate::local_source::{self, LocalBody};
+use crate::sink::{Buffer, Finished, Sink, blocking, returned};
+use crate::tally::add;
 
 /// Carries out `plan` for the file number `file` to its end. A body may be coming already.
 pub(crate) async fn download(
@@ -47,11 +49,22 @@ pub(crate) async fn download(
                 }
                 return outcome;
             }
-            Next::Cut { to, size } => {
-                match pipe.sink.cut(to, size).await {
-                    Ok(()) => plan.cut(),
+            Next::ReadBack { upto, algorithm } => {
+                match pipe.sink.read_back(upto, algorithm).await {
+                    Ok(()) => plan.read_back(),
                     Err(error) => plan.refused(error),
                 }
+                continue;
+            }
+            Next::Cut { to, size, sum } => {
+                match pipe.sink.cut(to, size, sum).await {
+                    Ok(partial) => plan.cut(partial),
+                    Err(error) => plan.refused(error),
+                }
+                continue;
+            }
+            Next::Sum => {
+                plan.summed(&pipe.sink.sum());
                 continue;
             }
             Next::Sync { upto } => {
@@ -61,7 +74,7 @@ pub(crate) async fn download(
             Next::Fetch(fetch) => tokio::select! {
                 biased;
                 () = stop.cancelled(), if !stopped => Moved::Stopped,
-                answer = ask(&mut pipe, client, &fetch) => Moved::Answered(answer),
+                answer = ask(&mut pipe, client, &fetch, line.now(), file) => Moved::Answered(answer),
             },
             Next::Receive { max, wake } => {
                 let wake = wake.map(|at| line.instant(at));
@@ -99,8 +112,8 @@ async fn tell(plan: &mut DownloadPlan, file: FileIndex, pipe: &mut Pipe, moved: 
                 plan.recorded();
             }
         }
-        Moved::Answered(Ok(Response { head, body })) => {
-            pipe.source = Source::Body(Box::new(body));
+        Moved::Answered(Ok((head, source))) => {
+            pipe.source = source;
             plan.answered(&head, now);
         }
         Moved::Answered(Err(FetchError::Transport(error))) => plan.failed(error),
@@ -135,7 +148,7 @@ enum Moved {
     Nothing,
     Stopped,
     Recorded(FileIndex),
-    Answered(Result<Response, FetchError>),
+    Answered(Result<(ResponseHead, Source), FetchError>),
     Received(Result<Received, TransportError>),
     Finished(Finished),
     Poured(PourEnd),
@@ -179,15 +192,48 @@ enum Source {
     Body(Box<Body>),
     Direct(Box<Direct>),
     /// With a thread; what ends it early is kept here.
-    Pouring(JoinHandle<(Box<Direct>, PourEnd)>, Option<Interrupt>),
+    Pouring(JoinHandle<(Pourer, PourEnd)>, Option<Interrupt>),
+    /// A file of this machine.
+    Local(Box<LocalBody>),
+}
+
+/// What a thread pours from.
+enum Pourer {
+    Direct(Box<Direct>),
+    Local(Box<LocalBody>),
+}
+
+impl Pourer {
+    fn pour(
+        &mut self,
+        max: u64,
+        place: u64,
+        until: std::time::Instant,
+        mut write: impl FnMut(&[u8], u64) -> Result<(), FileError>,
+    ) -> (u64, Poured<FileError>) {
+        match self {
+            Self::Direct(direct) => direct.pour(max, place, until, write),
+            Self::Local(local) => {
+                let mut place = place;
+                local.pour(max, until, |bytes| {
+                    write(bytes, place)?;
+                    place += bytes.len() as u64;
+                    Ok(())
+                })
+            }
+        }
+    }
 }
 
 impl Source {
     /// Waits for the thread that pours, if there is one. May be given up and begun again.
     async fn poured(&mut self) -> Option<PourEnd> {
         let Self::Pouring(pouring, _) = self else { return None };
-        let (direct, end) = returned(pouring.await);
-        *self = Self::Direct(direct);
+        let (pourer, end) = returned(pouring.await);
+        *self = match pourer {
+            Pourer::Direct(direct) => Self::Direct(direct),
+            Pourer::Local(local) => Self::Local(local),
+        };
         Some(end)
     }
 }
@@ -219,22 +265,28 @@ impl Pipe {
                 Moved::Nothing
             }
             Source::Body(_) => self.fill(max, wake).await,
-            Source::Direct(_) | Source::Pouring(..) => self.pour(max, wake).await,
+            Source::Direct(_) | Source::Local(_) | Source::Pouring(..) => self.pour(max, wake).await,
             Source::None => unreachable!("an answer has a body"),
         }
     }
 
     /// Lets a thread pour for a while, or goes on waiting for it.
     async fn pour(&mut self, max: Option<Bytes>, wake: Option<Instant>) -> Moved {
-        if let Source::Direct(_) = self.source {
-            let Source::Direct(direct) = std::mem::replace(&mut self.source, Source::None) else {
-                unreachable!("it was direct just now")
-            };
-            let interrupt = match direct.interrupt() {
-                Ok(interrupt) => interrupt,
-                Err(error) => return Moved::Received(Err(error)),
-            };
-            self.source = Source::Pouring(self.start_pouring(direct, max, wake), Some(interrupt));
+        match std::mem::replace(&mut self.source, Source::None) {
+            Source::Direct(direct) => {
+                let interrupt = match direct.interrupt() {
+                    Ok(interrupt) => interrupt,
+                    Err(error) => return Moved::Received(Err(error)),
+                };
+                let pouring = self.start_pouring(Pourer::Direct(direct), max, wake);
+                self.source = Source::Pouring(pouring, Some(interrupt));
+            }
+            // A disk does not keep one waiting; what was begun is soon done.
+            Source::Local(local) => {
+                let pouring = self.start_pouring(Pourer::Local(local), max, wake);
+                self.source = Source::Pouring(pouring, None);
+            }
+            other => self.source = other,
         }
         tokio::select! {
             biased;
@@ -245,25 +297,30 @@ impl Pipe {
 
     fn start_pouring(
         &self,
-        mut direct: Box<Direct>,
+        mut pourer: Pourer,
         max: Option<Bytes>,
         wake: Option<Instant>,
-    ) -> JoinHandle<(Box<Direct>, PourEnd)> {
-        let (partial, place) = self.sink.to_pour_into();
+    ) -> JoinHandle<(Pourer, PourEnd)> {
+        let (partial, place, tally) = self.sink.to_pour_into();
         let max = max.unwrap_or(POUR_BYTES).min(POUR_BYTES);
         let soon = Instant::now() + POUR_TIME;
         let until = wake.map_or(soon, |wake| wake.min(soon)).into_std();
         spawn_blocking(move || {
-            let (count, why) =
-                direct.pour(max.0, place.0, until, |bytes, place| partial.write_block(bytes, Bytes(place)));
-            (direct, (Bytes(count), why))
+            let (count, why) = pourer.pour(max.0, place.0, until, |bytes, place| {
+                partial.write_block(bytes, Bytes(place))?;
+                add(tally.as_deref(), bytes);
+                Ok(())
+            });
+            (pourer, (Bytes(count), why))
         })
     }
 
     /// Ends the pouring, if there is any, so that no byte is written behind our back.
     async fn interrupted(&mut self) -> Option<PourEnd> {
-        if let Source::Pouring(_, interrupt) = &mut self.source {
-            interrupt.take().expect("it is interrupted once").interrupt();
+        if let Source::Pouring(_, interrupt) = &mut self.source
+            && let Some(interrupt) = interrupt.take()
+        {
+            interrupt.interrupt();
         }
         self.source.poured().await
     }
@@ -273,7 +330,7 @@ impl Pipe {
         match std::mem::replace(&mut self.source, Source::None) {
             Source::Body(body) => Some(*body),
             Source::Direct(direct) => direct.into_body(),
-            Source::None => None,
+            Source::Local(_) | Source::None => None,
             Source::Pouring(..) => unreachable!("the pouring has ended"),
         }
     }
@@ -333,11 +390,24 @@ impl Pipe {
     }
 }
 
-async fn ask(pipe: &mut Pipe, client: &mut Client, fetch: &Fetch) -> Result<Response, FetchError> {
+async fn ask(
+    pipe: &mut Pipe,
+    client: &mut Client,
+    fetch: &Fetch,
+    now: Timestamp,
+    file: FileIndex,
+) -> Result<(ResponseHead, Source), FetchError> {
     if let Some(body) = pipe.unwanted_body() {
         client.keep(body).await;
     }
-    client.fetch(fetch).await
+    if let Some(path) = fetch.remote_name.local_path() {
+        let range = fetch.range.clone();
+        let answer = blocking(move || local_source::answer(&path, range.as_ref(), now, file));
+        let (head, body) = answer.await.map_err(|error| FetchError::Refused(Box::new(error)))?;
+        return Ok((head, Source::Local(Box::new(body))));
+    }
+    let Response { head, body } = client.fetch(fetch).await?;
+    Ok((head, Source::Body(Box::new(body))))
 }
 
 /// Waits until then, for ever without a time.

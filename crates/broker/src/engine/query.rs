@@ -7,7 +7,7 @@ use bits_core::access::{self, Caller};
 use bits_core::error::Code;
 use bits_core::file::FileIndex;
 use bits_core::job::{JobId, Owner};
-use bits_core::ports::{Cursor, Filter, SealedCredential, StateName};
+use bits_core::ports::{Cursor, Filter, SealedSecret, StateName};
 use bits_core::queue::{FileView, JobView, Ticket};
 use bits_core::refusal::Refusal;
 
@@ -16,7 +16,7 @@ use super::{Engine, Input, Watcher, not_written};
 /// A question.
 #[derive(Debug, Clone)]
 pub enum Query {
-    /// One job, and which credentials it has.
+    /// One job, and which secrets it has.
     Job(JobId),
     Files {
         job: JobId,
@@ -41,9 +41,9 @@ pub enum Response {
         view: Box<JobView>,
         outcome: Option<Code>,
     },
-    JobWithCredentials {
+    JobWithSecrets {
         view: Box<JobView>,
-        credentials: Vec<SealedCredential>,
+        secrets: Vec<SealedSecret>,
     },
     Files {
         files: Vec<FileView>,
@@ -75,8 +75,8 @@ impl Engine<'_> {
         match query {
             Query::Job(id) => {
                 let view = self.view_for(caller, id)?;
-                let credentials = self.store.credentials(id).map_err(|error| not_written(&error))?;
-                Ok(Response::JobWithCredentials { view: Box::new(view), credentials })
+                let secrets = self.store.secrets(id).map_err(|error| not_written(&error))?;
+                Ok(Response::JobWithSecrets { view: Box::new(view), secrets })
             }
             Query::Files { job, from, limit } => {
                 let view = self.view_for(caller, job)?;

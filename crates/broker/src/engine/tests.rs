@@ -4,8 +4,8 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use bits_core::credentials::{AuthScheme, AuthTarget};
-use bits_core::file::{BootId, LocalName, Validator};
+use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
+use bits_core::file::{BootId, LocalName, PartialId};
 use bits_core::job::{Command, Priority, Progress, Properties, PropertyChange, Revision, State};
 use bits_core::ports::{Batch, Cursor, Filter, Page, Rewrap, SealingKey, StateName};
 use bits_core::queue::{NewFile, Request};
@@ -63,8 +63,8 @@ impl Store for Disk {
     fn files(&mut self, id: JobId, from: FileIndex, limit: usize) -> Result<Vec<File>, StoreError> {
         self.locked().files(id, from, limit)
     }
-    fn credentials(&mut self, id: JobId) -> Result<Vec<SealedCredential>, StoreError> {
-        self.locked().credentials(id)
+    fn secrets(&mut self, id: JobId) -> Result<Vec<SealedSecret>, StoreError> {
+        self.locked().secrets(id)
     }
     fn list(&mut self, filter: &Filter, after: Option<Cursor>, limit: usize) -> Result<Page, StoreError> {
         self.locked().list(filter, after, limit)
@@ -81,8 +81,8 @@ impl Store for Disk {
     fn sealing_key(&mut self) -> Result<Option<SealingKey>, StoreError> {
         self.locked().sealing_key()
     }
-    fn has_credentials(&mut self) -> Result<bool, StoreError> {
-        self.locked().has_credentials()
+    fn has_secrets(&mut self) -> Result<bool, StoreError> {
+        self.locked().has_secrets()
     }
     fn rekey(&mut self, key: SealingKey, rewrap: &mut Rewrap<'_>) -> Result<(), RekeyError> {
         self.locked().rekey(key, rewrap)
@@ -233,12 +233,12 @@ impl World {
         for change in changes {
             properties.set(change).expect("a property");
         }
-        self.ask(Request::Create { id: JOB, properties }).expect("created");
-        let file = NewFile {
-            remote_name: RemoteName::parse("http://h.test/f").expect("a name").0,
-            local_name: LocalName::parse("/tmp/f").expect("a name"),
-            no_clobber: false,
-        };
+        self.ask(Request::Create { id: JOB, properties: Box::new(properties), secrets: Vec::new() })
+            .expect("created");
+        let file = NewFile::new(
+            RemoteName::parse("http://h.test/f").expect("a name").0,
+            LocalName::parse("/tmp/f").expect("a name"),
+        );
         let files = vec![file];
         self.ask(Request::AddFiles { job: JOB, files, credentials: Vec::new() }).expect("added");
         self
@@ -295,10 +295,12 @@ fn what_a_worker_reported_is_kept_until_it_can_be_written() {
     *world.is_full.lock().expect("the flag") = true;
     let (attempt, file) = (Attempt(1), FileIndex(0));
     let (size, boot) = (Some(Bytes(9)), BootId([0; 16]));
-    world.report(Report::Version { attempt, file, size, validator: Validator::default(), boot });
+    let (validator, served) = Default::default();
+    let partial = PartialId { device: 1, inode: 2 };
+    world.report(Report::Version { attempt, file, size, validator, served, boot, partial });
     // A refused request proves that the engine has tried to write.
     let change = vec![PropertyChange::Priority(Priority::High)];
-    let change = Request::SetProperties { job: JOB, expected: None, changes: change };
+    let change = Request::SetProperties { job: JOB, expected: None, changes: change, secrets: Vec::new() };
     assert!(world.ask(change).is_err());
     *world.is_full.lock().expect("the flag") = false;
     let done = world.until(|done| matches!(done, Done::Recorded(FileIndex(0))));
@@ -318,8 +320,10 @@ fn a_service_that_starts_again_goes_on_with_what_was_running() {
 #[test]
 fn without_the_key_a_job_with_credentials_waits_says_so_and_begins_after_a_start_with_the_key() {
     let mut world = World::new().with_a_job(Vec::new());
-    let credential =
-        SealedCredential { target: AuthTarget::Server, scheme: AuthScheme::Basic, record: vec![1] };
+    let credential = SealedSecret {
+        slot: SecretSlot::Credential { target: AuthTarget::Server, scheme: AuthScheme::Basic },
+        record: vec![1],
+    };
     world.ask(Request::SetCredentials { job: JOB, credentials: vec![credential] }).expect("set");
     world.end();
     let mut world = World::with_or_without_key(Arc::clone(&world.store), false);
@@ -331,7 +335,7 @@ fn without_the_key_a_job_with_credentials_waits_says_so_and_begins_after_a_start
         .send(Input::Query { ticket, caller: ANNA, query: Query::Job(JOB) })
         .expect("the engine listens");
     let (before, answer) = world.until_answered(ticket);
-    let Ok(Response::JobWithCredentials { view, .. }) = answer else { panic!("a job is the answer") };
+    let Ok(Response::JobWithSecrets { view, .. }) = answer else { panic!("a job is the answer") };
     assert_eq!((view.job.state, view.wait), (State::Queued, Some(queue::WaitReason::Credential)));
     assert!(!before.iter().any(|done| matches!(done, Done::Began(..))), "{before:?}");
     let mut world = world.start_again();
@@ -357,7 +361,7 @@ fn what_was_decided_but_not_done_is_done_by_the_next_service() {
     world.until(|done| matches!(done, Done::Finalized));
     let mut world = world.start_again();
     world.until(|done| matches!(done, Done::Finalized));
-    world.report(Report::Finalized { files: vec![file], error: None });
+    world.report(Report::Finalized { files: vec![file], lost: Vec::new(), error: None });
     world.until(|done| matches!(done, Done::Committed));
     assert_eq!(world.job().state, State::Acknowledged);
 
@@ -382,7 +386,7 @@ fn a_suspended_job_stops_at_once_and_a_completed_one_refuses() {
     assert!(before.iter().any(|done| matches!(done, Done::Stopped(Attempt(1)))), "{before:?}");
     let ticket = world.send(Request::Command { job: JOB, command: Command::Complete });
     world.until(|done| matches!(done, Done::Finalized));
-    world.report(Report::Finalized { files: Vec::new(), error: None });
+    world.report(Report::Finalized { files: Vec::new(), lost: Vec::new(), error: None });
     let (_, answer) = world.until_answered(ticket);
     let Ok(Response::Job { outcome, .. }) = answer else { panic!("a job is the answer") };
     assert_eq!(outcome, Some(Code::PARTIAL_COMPLETE));

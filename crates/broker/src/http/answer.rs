@@ -25,7 +25,7 @@ impl IntoResponse for Refused {
 
 fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
-        Refusal::NotFound { .. } => StatusCode::NOT_FOUND,
+        Refusal::NotFound { .. } | Refusal::NoSuchFile { .. } => StatusCode::NOT_FOUND,
         Refusal::AccessDenied { .. } | Refusal::OtherUser { .. } | Refusal::IdTaken { .. } => {
             StatusCode::FORBIDDEN
         }
@@ -33,16 +33,26 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::InvalidState { .. }
         | Refusal::NotFinalized { .. }
         | Refusal::NoKey { .. }
-        | Refusal::KeyNotChanged { .. } => StatusCode::CONFLICT,
+        | Refusal::KeyNotChanged { .. }
+        | Refusal::ReadOnlyAfterResume { .. }
+        | Refusal::ReadOnlyAfterAddFile { .. }
+        | Refusal::FilePending { .. }
+        | Refusal::NotWithCustomMethod { .. } => StatusCode::CONFLICT,
         Refusal::RevisionMismatch { .. } => StatusCode::PRECONDITION_FAILED,
         Refusal::InvalidArgument { .. }
         | Refusal::Ambiguous { .. }
         | Refusal::StringTooLong { .. }
+        | Refusal::ProxyListTooLarge { .. }
+        | Refusal::ProxyBypassListTooLarge { .. }
+        | Refusal::NotImplemented { .. }
+        | Refusal::StoredServerCredentials
         | Refusal::UserNameTooLarge { .. }
         | Refusal::PasswordTooLarge
         | Refusal::MarshalledReference
         | Refusal::InvalidAuthTarget { .. }
         | Refusal::InvalidAuthScheme { .. }
+        | Refusal::MaxDownloadSizeZero
+        | Refusal::Ranges(_)
         | Refusal::Destination { .. } => StatusCode::BAD_REQUEST,
         Refusal::NotWritten { .. } => StatusCode::INSUFFICIENT_STORAGE,
         Refusal::Stopping => StatusCode::SERVICE_UNAVAILABLE,

@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bits_api::REQUEST_BODY_BYTES_MAX;
+use bits_core::file::FileIndex;
 use bits_core::job::JobId;
 use bits_core::refusal::Refusal;
 use serde::de::DeserializeOwned;
@@ -76,6 +77,27 @@ impl<S: Send + Sync> FromRequestParts<S> for JobPath {
             .map_err(|_| Refusal::invalid("the path", "is not readable"))?;
         let text = parameters.iter().find(|(name, _)| name == "job").map_or("", |(_, text)| text);
         job_id(text).map(Self).map_err(Refused)
+    }
+}
+
+/// The file of a job that a path names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FilePath {
+    pub(super) job: JobId,
+    pub(super) index: FileIndex,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for FilePath {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let Path((job, index)) = Path::<(String, String)>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Refusal::invalid("the path", "is not readable"))?;
+        let index = index
+            .parse()
+            .map_err(|_| Refusal::invalid(format!("`{index}`"), "is no index of a file; the first is 0"))?;
+        Ok(Self { job: job_id(&job)?, index: FileIndex(index) })
     }
 }
 

@@ -74,7 +74,7 @@ fn how_things_are(
             }
         };
         let (views, place) = match api.engine.query(caller, query).await {
-            Ok(Answer::JobWithCredentials { view, .. }) => (vec![*view], Place::End),
+            Ok(Answer::JobWithSecrets { view, .. }) => (vec![*view], Place::End),
             Ok(Answer::List { jobs, next }) => (jobs, next.map_or(Place::End, |next| Place::All(Some(next)))),
             // The job has been forgotten, or the service stops: there is nothing to tell.
             Ok(_) | Err(_) => (Vec::new(), Place::End),

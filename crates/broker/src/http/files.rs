@@ -6,23 +6,28 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use bits_api::convert;
-use bits_api::file::{AddFile, AddFiles, FileList, FileQuery};
+use bits_api::file::{AddFile, AddFiles, ChangeFile, FileList, FileQuery, ReplaceRemotePrefix};
+use bits_api::job::CommandAnswer;
+use bits_api::{PAGE_MAX, convert};
 use bits_core::access::Caller;
+use bits_core::checksum::Checksum;
 use bits_core::credentials::AuthTarget;
-use bits_core::file::{FileIndex, LocalName};
+use bits_core::error::Code;
+use bits_core::file::{FileIndex, LocalName, ResumeBy, Stage};
 use bits_core::job::Owner;
-use bits_core::queue::{NewFile, Request};
+use bits_core::queue::{FileView, NewFile, Request};
+use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::refusal::Refusal;
 use bits_core::remote_name::{RemoteName, UserInfo};
-use bits_worker::link::CheckOptions;
+use bits_core::units::Bytes;
+use bits_worker::link::{CheckOptions, temporary_name};
 
 use crate::engine::{self, Query};
 use crate::vault::NewCredential;
 
 use super::answer::{Refused, json};
-use super::body::{Asked, JobPath, Json};
-use super::jobs::{changed, page_limit};
+use super::body::{Asked, FilePath, JobPath, Json};
+use super::jobs::{changed, page_limit, sentence};
 use super::{Api, finished};
 
 pub(super) async fn list(
@@ -49,7 +54,7 @@ pub(super) async fn add(
 ) -> Result<Response, Refused> {
     // Whose job it is and what it is for is known before anything is looked at.
     let answer = api.engine.query(caller, Query::Job(job)).await?;
-    let engine::Response::JobWithCredentials { view, .. } = answer else {
+    let engine::Response::JobWithSecrets { view, .. } = answer else {
         unreachable!("a job is answered with a job")
     };
     if body.files.is_empty() {
@@ -111,12 +116,137 @@ pub(super) async fn add(
     Ok(api.job(StatusCode::OK, &view))
 }
 
+/// Everything about one file.
+pub(super) async fn one(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    path: FilePath,
+) -> Result<Response, Refused> {
+    let view = api.file(caller, &path).await?;
+    let mut body = convert::file(&view);
+    body.http_response_headers = Some(view.file.served.headers.clone());
+    if view.file.stage != Stage::Completed {
+        body.temporary_name = Some(temporary_name(path.job, &view.file));
+    }
+    Ok(json(StatusCode::OK, &body))
+}
+
+/// `SetRemoteName` and `SetValidationState` (`bits.md` §1.9).
+pub(super) async fn change(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    path: FilePath,
+    Json(body): Json<ChangeFile>,
+) -> Result<Response, Refused> {
+    let view = api.file(caller, &path).await?;
+    let FilePath { job, index } = path;
+    let mut requests = Vec::new();
+    if let Some(valid) = body.valid {
+        match view.file.stage {
+            Stage::Waiting => return Err(Refusal::FilePending { id: job, index: index.0 }.into()),
+            Stage::Transferred => requests.push(Request::SetValidation { job, file: index, valid }),
+            Stage::Completed => {}
+        }
+    }
+    if let Some(text) = &body.remote_name {
+        let remote_name = without_user_info(text)?;
+        if view.file.stage == Stage::Waiting {
+            requests.push(Request::SetRemoteNames { job, names: vec![(index, remote_name)] });
+        }
+    }
+    if requests.is_empty() {
+        requests.push(Request::SetRemoteNames { job, names: Vec::new() });
+    }
+    let mut answer = None;
+    for request in requests {
+        answer = Some(api.engine.request(caller, request).await?);
+    }
+    let (view, _) = changed(answer.expect("something was asked"));
+    Ok(api.job(StatusCode::OK, &view))
+}
+
+/// `ReplaceRemotePrefix` (`bits.md` §1.5).
+pub(super) async fn replace_remote_prefix(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    JobPath(job): JobPath,
+    Json(body): Json<ReplaceRemotePrefix>,
+) -> Result<Response, Refused> {
+    if body.old.is_empty() || body.new.is_empty() {
+        return Err(Refusal::invalid("the prefix", "is empty").into());
+    }
+    let mut names = Vec::new();
+    let mut from = Some(FileIndex(0));
+    while let Some(first) = from {
+        let query = Query::Files { job, from: first, limit: PAGE_MAX };
+        let engine::Response::Files { files, next } = api.engine.query(caller, query).await? else {
+            unreachable!("files are answered with files")
+        };
+        for file in files.into_iter().map(|view| view.file).filter(|file| file.stage == Stage::Waiting) {
+            if let Some(rest) = file.remote_name.as_str().strip_prefix(&body.old) {
+                names.push((file.index, without_user_info(&[&body.new, rest].concat())?));
+            }
+        }
+        from = next;
+    }
+    let outcome = names.is_empty().then_some(Code::NOTHING_TO_DO);
+    let answer = api.engine.request(caller, Request::SetRemoteNames { job, names }).await?;
+    let (view, _) = changed(answer);
+    let outcome = outcome.map(|code| convert::outcome(code, sentence(code)));
+    Ok(json(StatusCode::OK, &CommandAnswer { job: api.wire(&view), outcome }))
+}
+
+impl Api {
+    async fn file(&self, caller: Caller, path: &FilePath) -> Result<FileView, Refusal> {
+        let query = Query::Files { job: path.job, from: path.index, limit: 1 };
+        let engine::Response::Files { files, .. } = self.engine.query(caller, query).await? else {
+            unreachable!("files are answered with files")
+        };
+        let found = files.into_iter().find(|view| view.file.index == path.index);
+        found.ok_or(Refusal::NoSuchFile { id: path.job, index: path.index.0 })
+    }
+}
+
+/// A remote name for a file that is there; credentials are set on the job.
+fn without_user_info(text: &str) -> Result<RemoteName, Refusal> {
+    match RemoteName::parse(text) {
+        Ok((name, None)) => Ok(name),
+        Ok((_, Some(_))) => Err(Refusal::invalid(
+            "the remote name",
+            "has a user name in it; set the credentials of the job instead",
+        )),
+        Err(error) => Err(Refusal::invalid("the remote name", format!("is wrong: {error}"))),
+    }
+}
+
 fn parse(file: &AddFile) -> Result<(NewFile, Option<UserInfo>), Refusal> {
     let (remote_name, user_info) = RemoteName::parse(&file.remote_name)
         .map_err(|error| Refusal::invalid("the remote name", format!("is wrong: {error}")))?;
     let local_name = LocalName::parse(&file.local_name)
         .map_err(|wrong| Refusal::invalid(format!("`{}`", file.local_name), wrong))?;
-    Ok((NewFile { remote_name, local_name, no_clobber: file.no_clobber }, user_info))
+    let ranges = file
+        .ranges
+        .iter()
+        .map(|range| ByteRange { offset: Bytes(range.offset), length: range.length.map(Bytes) });
+    let ranges = Ranges::new(ranges.collect()).map_err(Refusal::Ranges)?;
+    let checksum = file.checksum.as_deref().map(|text| {
+        Checksum::parse(text)
+            .map_err(|error| Refusal::invalid(format!("the checksum `{text}`"), error.to_string()))
+    });
+    let checksum = checksum.transpose()?;
+    let resume_by = match file.resume_by.as_deref() {
+        None => ResumeBy::default(),
+        Some(text) => ResumeBy::named(text).ok_or_else(|| {
+            let words = ResumeBy::ALL.map(ResumeBy::name).join(", ");
+            Refusal::invalid(format!("resuming by `{text}`"), format!("is not known; there are {words}"))
+        })?,
+    };
+    if resume_by == ResumeBy::Checksum && checksum.is_none() {
+        let wrong = "needs a checksum, and none is given";
+        return Err(Refusal::invalid("resuming by checksum", wrong));
+    }
+    let no_clobber = file.no_clobber;
+    Ok((NewFile { remote_name, local_name, no_clobber, ranges, checksum, resume_by }, user_info))
 }
 
 /// A credential belongs to a job, not to a server: two servers would both be shown it.

@@ -1,29 +1,30 @@
 //! Jobs: create, list, show, change, command; credentials in, never out.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bits_api::credentials::{ANY_SCHEME, Removed, SetCredentials};
-use bits_api::job::{ChangeJob, CommandAnswer, CreateJob, Environment, JobList, ListQuery};
+use bits_api::job::{ChangeJob, CommandAnswer, CreateJob, JobList, ListQuery};
 use bits_api::{PAGE_MAX, convert};
 use bits_core::access::Caller;
-use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::error::Code;
-use bits_core::job::{self, Command, JobId, Owner, Priority, Properties, PropertyChange, Revision};
+use bits_core::http_options::ProxyUse;
+use bits_core::job::{self, Command, JobId, Owner, Properties, Revision};
 use bits_core::ports::{Cursor, Filter};
 use bits_core::queue::{JobView, Request};
 use bits_core::refusal::Refusal;
 use bits_core::time::Timestamp;
 
 use crate::engine::{self, Query};
-use crate::vault::NewCredential;
+use crate::vault::{NewCredential, SameKey};
 
 use super::answer::{Refused, json};
-use super::body::{Asked, JobPath, Json, job_id};
+use super::body::{self, JobPath, Json, job_id};
+use super::properties::Asked;
 use super::{Api, finished};
 
 /// Jobs in a page when nobody says how many.
@@ -42,19 +43,23 @@ pub(super) async fn create(
         None => JobId(uuid::Uuid::new_v4().into_bytes()),
     };
     let mut properties = Properties::named(body.display_name)?;
-    for change in changes(body.properties)? {
+    let mut asked = Asked::of(body.properties)?;
+    for change in asked.changes.drain(..) {
         properties.set(change)?;
     }
-    properties.environment = environment(body.environment)?;
-    let answer = api.engine.request(caller, Request::Create { id, properties }).await?;
-    let (view, _) = changed(answer);
+    let uses_environment = properties.http.proxy == ProxyUse::Preconfigured;
+    properties.environment = asked.take_environment(body.environment, uses_environment)?;
+    let same_key = api.vault.same_key().await;
+    let secrets = asked.seal(&api.vault, id, Owner(caller.uid))?;
+    let request = Request::Create { id, properties: Box::new(properties), secrets };
+    let (view, _) = request_with_secrets(&api, caller, request, same_key).await?;
     Ok(api.job(StatusCode::CREATED, &view))
 }
 
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
-    Asked(asked): Asked<ListQuery>,
+    body::Asked(asked): body::Asked<ListQuery>,
 ) -> Result<Response, Refused> {
     let state = match asked.state {
         None => None,
@@ -85,11 +90,10 @@ pub(super) async fn one(
     JobPath(id): JobPath,
 ) -> Result<Response, Refused> {
     let answer = api.engine.query(caller, Query::Job(id)).await?;
-    let engine::Response::JobWithCredentials { view, credentials } = answer else {
+    let engine::Response::JobWithSecrets { view, secrets } = answer else {
         unreachable!("a job is answered with a job")
     };
-    let mut body = api.wire(&view);
-    body.credentials = Some(credentials.iter().map(convert::credential_present).collect());
+    let body = convert::whole_job(&view, (api.user_name)(view.job.owner.0), &secrets);
     let mut response = json(StatusCode::OK, &body);
     set_etag(&mut response, &view);
     Ok(response)
@@ -103,9 +107,29 @@ pub(super) async fn change(
     Json(body): Json<ChangeJob>,
 ) -> Result<Response, Refused> {
     let expected = headers.get(header::IF_MATCH).map(parse_etag).transpose()?;
-    let request = Request::SetProperties { job, expected, changes: changes(body)? };
-    let (view, _) = changed(api.engine.request(caller, request).await?);
+    let mut asked = Asked::of(body)?;
+    let changes = std::mem::take(&mut asked.changes);
+    let same_key = api.vault.same_key().await;
+    let secrets = asked.seal(&api.vault, job, Owner(caller.uid))?;
+    let request = Request::SetProperties { job, expected, changes, secrets };
+    let (view, _) = request_with_secrets(&api, caller, request, same_key).await?;
     Ok(api.job(StatusCode::OK, &view))
+}
+
+/// Asks for a change that may bring secrets; the key stays the same until they are stored.
+async fn request_with_secrets(
+    api: &Arc<Api>,
+    caller: Caller,
+    request: Request,
+    same_key: SameKey,
+) -> Result<(JobView, Option<Code>), Refusal> {
+    let api = Arc::clone(api);
+    let answer = finished(async move {
+        let answer = api.engine.request(caller, request).await;
+        drop(same_key);
+        answer
+    });
+    Ok(changed(answer.await?))
 }
 
 pub(super) async fn resume(
@@ -152,12 +176,13 @@ async fn command(
     Ok(json(StatusCode::OK, &CommandAnswer { job: api.wire(&view), outcome }))
 }
 
-fn sentence(code: Code) -> &'static str {
+pub(super) fn sentence(code: Code) -> &'static str {
     match code {
         Code::PARTIAL_COMPLETE => "the files that were whole are in place; the others are gone",
         Code::UNABLE_TO_DELETE_FILES => {
             "the job is cancelled, but partial files of it could not be deleted; the log names them"
         }
+        Code::NOTHING_TO_DO => "no remote name begins so; nothing was changed",
         _ => "done",
     }
 }
@@ -196,10 +221,13 @@ pub(super) async fn remove_credentials(
     let schemes: Vec<AuthScheme> =
         if scheme == ANY_SCHEME { AuthScheme::BY_PREFERENCE.to_vec() } else { vec![auth_scheme(&scheme)?] };
     let answer = api.engine.query(caller, Query::Job(job)).await?;
-    let engine::Response::JobWithCredentials { credentials, .. } = answer else {
+    let engine::Response::JobWithSecrets { secrets, .. } = answer else {
         unreachable!("a job is answered with a job")
     };
-    let removed = credentials.iter().any(|there| there.target == target && schemes.contains(&there.scheme));
+    let removed = schemes.iter().any(|scheme| {
+        let slot = SecretSlot::Credential { target, scheme: *scheme };
+        secrets.iter().any(|there| there.slot == slot)
+    });
     api.engine.request(caller, Request::RemoveCredentials { job, target, schemes }).await?;
     Ok(json(StatusCode::OK, &Removed { removed }))
 }
@@ -211,43 +239,6 @@ fn auth_target(text: &str) -> Result<AuthTarget, Refusal> {
 fn auth_scheme(text: &str) -> Result<AuthScheme, Refusal> {
     AuthScheme::named(text).ok_or_else(|| Refusal::InvalidAuthScheme { text: text.to_owned() })
 }
-
-fn changes(body: ChangeJob) -> Result<Vec<PropertyChange>, Refusal> {
-    let mut changes = Vec::new();
-    changes.extend(body.display_name.map(PropertyChange::DisplayName));
-    changes.extend(body.description.map(PropertyChange::Description));
-    if let Some(text) = body.priority {
-        let priority = Priority::named(&text).ok_or_else(|| {
-            let words = Priority::ALL.map(Priority::name).join(", ");
-            Refusal::invalid(format!("the priority `{text}`"), format!("is none; there are {words}"))
-        })?;
-        changes.push(PropertyChange::Priority(priority));
-    }
-    changes.extend(body.minimum_retry_delay.map(|seconds| {
-        PropertyChange::MinimumRetryDelay((seconds > 0).then(|| Duration::from_secs(seconds)))
-    }));
-    changes.extend(
-        body.no_progress_timeout
-            .map(|seconds| PropertyChange::NoProgressTimeout(Duration::from_secs(seconds))),
-    );
-    changes.extend(body.complete_when_done.map(PropertyChange::CompleteWhenDone));
-    Ok(changes)
-}
-
-fn environment(body: Environment) -> Result<job::Environment, Refusal> {
-    const UMASK_MAX: u32 = 0o777;
-    if let Some(umask) = body.umask.filter(|umask| *umask > UMASK_MAX) {
-        return Err(Refusal::invalid(format!("the umask {umask}"), "is more than 0777"));
-    }
-    if body.krb5_config.as_ref().is_some_and(|text| text.len() > KRB5_CONFIG_BYTES_MAX || text.contains('\0'))
-    {
-        return Err(Refusal::invalid("KRB5_CONFIG", "is no list of paths"));
-    }
-    Ok(job::Environment { krb5_config: body.krb5_config, umask: body.umask, ..job::Environment::default() })
-}
-
-/// Bytes of a list of configuration files; more is a mistake.
-const KRB5_CONFIG_BYTES_MAX: usize = 16 * 1024;
 
 /// How many of a list are wanted.
 pub(super) fn page_limit(asked: Option<usize>) -> Result<usize, Refusal> {

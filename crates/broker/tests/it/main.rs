@@ -2,4 +2,5 @@
 //! test, and requests as they come from the socket.
 
 mod api;
+mod http_options;
 mod world;

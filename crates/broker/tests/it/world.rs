@@ -17,7 +17,7 @@ use bits_core::ports::{KeyChange, KeySource, KeyStanding, Seal, SealError};
 use bits_core::queue::{Limits, Report};
 use bits_core::time::Timestamp;
 use bits_store::memory::MemoryStore;
-use bits_worker::link::{self, CheckTicket, DestinationRefusal, FromWorker, ToWorker};
+use bits_worker::link::{self, Assignment, CheckTicket, DestinationRefusal, FromWorker, ToWorker};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -58,6 +58,7 @@ impl Clock for StandingClock {
 
 pub(crate) struct World {
     router: Router,
+    begun: tokio::sync::Mutex<tokio::sync::mpsc::UnboundedReceiver<Box<Assignment>>>,
 }
 
 /// An answer.
@@ -82,7 +83,8 @@ impl World {
     pub(crate) fn new() -> Self {
         let (inputs, received) = mpsc::channel();
         let (broker_end, worker_end) = link::local();
-        tokio::spawn(play_the_worker(worker_end));
+        let (begins, begun) = tokio::sync::mpsc::unbounded_channel();
+        tokio::spawn(play_the_worker(worker_end, begins));
         let handle = EngineHandle::new(inputs.clone());
         let workers = Workers::new(broker_end, inputs);
         let vault = Vault::new(Arc::new(Turned));
@@ -108,7 +110,12 @@ impl World {
             user_name: |uid| (uid == ANNA).then(|| "anna".to_owned()),
             stop: Arc::new(Notify::new()),
         };
-        Self { router: router(Arc::new(api)) }
+        Self { router: router(Arc::new(api)), begun: tokio::sync::Mutex::new(begun) }
+    }
+
+    /// What the worker is told to transfer next.
+    pub(crate) async fn begun(&self) -> Box<Assignment> {
+        self.begun.lock().await.recv().await.expect("the worker is there")
     }
 
     pub(crate) async fn send(&self, caller: Option<u32>, request: Request<Body>) -> Answer {
@@ -161,8 +168,12 @@ pub(crate) fn request(method: Method, path: &str, body: Option<Value>) -> Reques
     }
 }
 
-/// A worker that lets every destination pass but those in `/missing`, and closes what it is told to.
-async fn play_the_worker(mut end: link::WorkerEnd) {
+/// A worker that lets every destination pass but those in `/missing`, tells what it is to begin, and
+/// closes what it is told to.
+async fn play_the_worker(
+    mut end: link::WorkerEnd,
+    begins: tokio::sync::mpsc::UnboundedSender<Box<Assignment>>,
+) {
     while let Some(message) = end.from_broker.recv().await {
         let answer = match message {
             ToWorker::Check { ticket, names, .. } => {
@@ -170,12 +181,17 @@ async fn play_the_worker(mut end: link::WorkerEnd) {
             }
             ToWorker::Finalize { job, files, .. } => {
                 let files = files.iter().map(|file| file.index).collect();
-                FromWorker::Report { job, report: Report::Finalized { files, error: None } }
+                FromWorker::Report { job, report: Report::Finalized { files, lost: Vec::new(), error: None } }
             }
             ToWorker::Discard { job, .. } => {
                 FromWorker::Report { job, report: Report::Discarded { leftover: None } }
             }
-            ToWorker::Begin(_) | ToWorker::Stop { .. } | ToWorker::Recorded { .. } => continue,
+            ToWorker::Begin(assignment) => {
+                // Most tests do not ask.
+                let _ = begins.send(assignment);
+                continue;
+            }
+            ToWorker::Stop { .. } | ToWorker::Recorded { .. } => continue,
         };
         if end.to_broker.send(answer).is_err() {
             return;

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use bits_client::api::file::{AddFile, AddFiles};
+use bits_client::api::file::{AddFile, AddFiles, Range};
+use bits_core::ranges::ByteRange;
 use bits_core::remote_name::RemoteName;
 
 use super::Context;
@@ -19,7 +20,13 @@ pub(super) async fn run(add: Add, context: &Context<'_>) -> Result<(), Failure> 
 
     let session = context.session().await?;
     let id = session.find_id(&add.job).await?;
-    let file = AddFile { remote_name: add.url, local_name, no_clobber: add.no_clobber };
+    let file = AddFile {
+        no_clobber: add.no_clobber,
+        ranges: add.range.iter().map(wire_range).collect(),
+        checksum: add.content.checksum.map(|checksum| checksum.to_string()),
+        resume_by: add.content.resume_by.map(|by| by.name().to_owned()),
+        ..AddFile::new(add.url, local_name)
+    };
     let files = AddFiles { files: vec![file], create_folders: add.create_dirs };
     let job = session.client.add_files(id, &files).await?;
     if context.output.is_json() {
@@ -27,4 +34,8 @@ pub(super) async fn run(add: Add, context: &Context<'_>) -> Result<(), Failure> 
     }
     context.output.detail(&format!("added {remote} to {}", job.display_name));
     Ok(())
+}
+
+fn wire_range(range: &ByteRange) -> Range {
+    Range { offset: range.offset.0, length: range.length.map(|length| length.0) }
 }

@@ -31,16 +31,22 @@ use signing_in::SigningIn;
 pub(super) async fn run(get: Get, context: &Context<'_>) -> Result<(), Failure> {
     let output = context.output;
     let mut orders = orders(&get)?;
+    if get.content.checksum.is_some() && orders.len() > 1 {
+        let sentence = "one checksum is not that of several files; add them to a job with `bits add`";
+        return Err(Failure::Usage(sentence.to_owned()));
+    }
     let from_urls = signing_in::take_user_info(&get, &mut orders, output)?;
-    let mut signing_in = SigningIn::prepare(&get, &orders, from_urls, output).await?;
+    let mut order = making::order(&get, &orders, output)?;
+    let proxy = &mut order.properties.proxy;
+    let mut signing_in = SigningIn::prepare(&get, &orders, from_urls, proxy, output).await?;
     let session = context.session().await?;
     let mut interrupts = interrupts()?;
 
-    let making = Making::new(&get, &orders, &session);
+    let making = Making::new(&get, &orders, &session, order);
     let id = making.id();
     let credentials = signing_in.take_first();
     let made = tokio::select! {
-        made = making.make(credentials, signing_in.scheme()) => made,
+        made = making.make(credentials) => made,
         _ = interrupts.recv() => Err(Failure::StoppedMaking),
     };
     let (events, job) = match made {
@@ -117,6 +123,10 @@ async fn conclude(outcome: Outcome, session: &Session, get: &Get, output: &Outpu
         output.result_json(&whole)?;
     }
     match Standing::of(&job) {
+        Standing::Acknowledged if job.progress.files_transferred < job.progress.files_total => {
+            output.say(&done(&job));
+            Err(Failure::DoneInPart(job))
+        }
         Standing::Acknowledged => {
             output.say(&done(&job));
             Ok(())
@@ -137,6 +147,14 @@ fn done(job: &Job) -> String {
     let size = bytes(job.progress.bytes_transferred);
     match job.progress.files_total {
         1 => format!("{}: done, {size}", job.display_name),
+        files if job.progress.files_transferred < files => {
+            let whole = job.progress.files_transferred;
+            format!(
+                "{}: done in part, {whole} of {}, {size}",
+                job.display_name,
+                counted(files.into(), "file")
+            )
+        }
         files => format!("{}: done, {}, {size}", job.display_name, counted(files.into(), "file")),
     }
 }

@@ -1,5 +1,8 @@
 //! `bits set`: properties of a job, by BITS's names in kebab-case.
 
+use std::path::Path;
+
+use bits_client::api::http_options::ClientCertificate;
 use bits_client::api::job::ChangeJob;
 use bits_core::job::Priority;
 
@@ -7,9 +10,11 @@ use super::Context;
 use crate::arguments::Set;
 use crate::exit::Failure;
 use crate::nearest::nearest;
+use crate::output::Output;
+use crate::requests;
 
 pub(super) async fn run(set: Set, context: &Context<'_>) -> Result<(), Failure> {
-    let change = parse(&set.changes)?;
+    let change = parse(&set.changes, context.output)?;
     let session = context.session().await?;
     let id = session.find_id(&set.job).await?;
     let job = session.client.change_job(id, &change, None).await?;
@@ -20,25 +25,53 @@ pub(super) async fn run(set: Set, context: &Context<'_>) -> Result<(), Failure> 
     Ok(())
 }
 
-const KEYS: [&str; 6] = [
+const KEYS: [&str; 23] = [
     "priority",
     "description",
     "display-name",
     "minimum-retry-delay",
     "no-progress-timeout",
     "complete-when-done",
+    "keep-going",
+    "dynamic-content",
+    "high-performance",
+    "max-download-size",
+    "http-method",
+    "custom-header",
+    "custom-headers-write-only",
+    "security-flags",
+    "client-certificate",
+    "client-certificate-by-id",
+    "client-certificate-by-name",
+    "client-certificate-password-file",
+    "proxy",
+    "proxy-bypass",
+    "use-stored-credentials",
+    "no-ntlm",
+    "service-name",
 ];
+/// May be given more than once: together they are the headers of the job.
+const CUSTOM_HEADER: &str = "custom-header";
+/// Only one of these makes sense.
+const CERTIFICATES: [&str; 3] =
+    ["client-certificate", "client-certificate-by-id", "client-certificate-by-name"];
 
 /// The change that `KEY=VALUE`s ask for.
-fn parse(texts: &[String]) -> Result<ChangeJob, Failure> {
+fn parse(texts: &[String], output: &Output) -> Result<ChangeJob, Failure> {
     let mut change = ChangeJob::default();
     let mut seen: Vec<&str> = Vec::new();
+    let mut headers: Option<Vec<String>> = None;
+    let mut proxy: Option<&str> = None;
+    let mut bypass: Option<&str> = None;
     for text in texts {
         let Some((key, value)) = text.split_once('=') else {
             return Err(Failure::Usage(format!("`{text}` is no change; write KEY=VALUE")));
         };
-        if seen.contains(&key) {
+        if key != CUSTOM_HEADER && seen.contains(&key) {
             return Err(Failure::Usage(format!("`{key}` is given twice")));
+        }
+        if CERTIFICATES.contains(&key) && seen.iter().any(|other| CERTIFICATES.contains(other)) {
+            return Err(Failure::Usage("the client certificate is given twice".to_owned()));
         }
         seen.push(key);
         match key {
@@ -48,6 +81,44 @@ fn parse(texts: &[String]) -> Result<ChangeJob, Failure> {
             "minimum-retry-delay" => change.minimum_retry_delay = Some(seconds(key, value)?),
             "no-progress-timeout" => change.no_progress_timeout = Some(seconds(key, value)?),
             "complete-when-done" => change.complete_when_done = Some(truth(key, value)?),
+            "keep-going" => change.keep_going = Some(truth(key, value)?),
+            "dynamic-content" => change.dynamic_content = Some(truth(key, value)?),
+            "high-performance" => change.high_performance = Some(truth(key, value)?),
+            "max-download-size" => change.max_download_size = Some(amount(key, value)?),
+            "http-method" => change.http_method = Some(value.to_owned()),
+            // An empty one takes all of them away.
+            CUSTOM_HEADER => {
+                let given = (!value.is_empty()).then(|| value.to_owned());
+                headers.get_or_insert_default().extend(given);
+            }
+            "custom-headers-write-only" => {
+                change.make_custom_headers_write_only = Some(truth(key, value)?);
+            }
+            "security-flags" => {
+                let mask = requests::mask(value);
+                change.security_flags =
+                    Some(mask.map_err(|wrong| Failure::Usage(format!("{key}={value}: {wrong}")))?);
+            }
+            "client-certificate" if value == "none" => {
+                change.client_certificate = Some(ClientCertificate::None);
+            }
+            "client-certificate" => change.client_certificate = Some(requests::certificate_file(value)?),
+            "client-certificate-by-id" => {
+                let (folder, fingerprint) = in_folder(key, value, "FINGERPRINT")?;
+                change.client_certificate = Some(ClientCertificate::ById { folder, fingerprint });
+            }
+            "client-certificate-by-name" => {
+                let (folder, subject) = in_folder(key, value, "SUBJECT")?;
+                change.client_certificate = Some(ClientCertificate::ByName { folder, subject });
+            }
+            "client-certificate-password-file" => {
+                change.client_certificate_passphrase = Some(requests::passphrase(Path::new(value), output)?);
+            }
+            "proxy" => proxy = Some(value),
+            "proxy-bypass" => bypass = Some(value),
+            "use-stored-credentials" => change.use_stored_credentials = Some(value.to_owned()),
+            "no-ntlm" => change.no_ntlm = Some(truth(key, value)?),
+            "service-name" => change.service_name = Some(value.to_owned()),
             _ => {
                 return Err(Failure::UsageNear {
                     sentence: format!("there is no property `{key}`; there are {}", KEYS.join(", ")),
@@ -56,7 +127,29 @@ fn parse(texts: &[String]) -> Result<ChangeJob, Failure> {
             }
         }
     }
+    if let Some(texts) = headers {
+        change.custom_headers = Some(requests::headers(&texts, output)?);
+    }
+    match (proxy, bypass) {
+        (Some(text), bypass) => {
+            change.proxy = Some(requests::proxy(text, bypass.filter(|hosts| !hosts.is_empty()))?);
+            requests::warn_of_user_info(text, output);
+        }
+        (None, Some(_)) => {
+            let sentence = "proxy-bypass belongs to a proxy; give proxy=URL together with it";
+            return Err(Failure::Usage(sentence.to_owned()));
+        }
+        (None, None) => {}
+    }
     Ok(change)
+}
+
+/// `FOLDER,WHICH`: which of the certificates in a folder is meant.
+fn in_folder(key: &str, value: &str, which: &str) -> Result<(String, String), Failure> {
+    match value.split_once(',') {
+        Some((folder, rest)) => Ok((requests::absolute(folder)?, rest.to_owned())),
+        None => Err(Failure::Usage(format!("{key}={value}: write FOLDER,{which}"))),
+    }
 }
 
 fn priority(value: &str) -> Result<Priority, Failure> {
@@ -73,6 +166,10 @@ fn seconds(key: &str, value: &str) -> Result<u64, Failure> {
     value.parse().map_err(|_| Failure::Usage(format!("{key}={value}: it is a whole number of seconds")))
 }
 
+fn amount(key: &str, value: &str) -> Result<u64, Failure> {
+    value.parse().map_err(|_| Failure::Usage(format!("{key}={value}: it is a whole number of bytes")))
+}
+
 fn truth(key: &str, value: &str) -> Result<bool, Failure> {
     match value.to_ascii_lowercase().as_str() {
         "true" | "on" | "yes" => Ok(true),
@@ -84,22 +181,62 @@ fn truth(key: &str, value: &str) -> Result<bool, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arguments::Arguments;
+    use bits_client::api::credentials::Password;
+    use bits_client::api::http_options::{Proxy, SetHeader};
+    use bits_core::secret::Secret;
+    use clap::Parser;
 
     fn parsed(texts: &[&str]) -> Result<ChangeJob, Failure> {
-        parse(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>())
+        let arguments = Arguments::parse_from(["bits", "-q", "list"]);
+        let output = Output::new(&arguments.everywhere);
+        parse(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>(), &output)
     }
 
     #[test]
     fn every_property_can_be_set() {
-        let texts = KEYS.map(|key| match key {
-            "priority" => "priority=LOW".to_owned(),
-            "complete-when-done" => "complete-when-done=on".to_owned(),
-            key if key.ends_with("y") || key.ends_with("t") => format!("{key}=7"),
-            key => format!("{key}=a=b"),
-        });
-        let change = parse(&texts).expect("a change");
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), "words\n").expect("written");
+        let passphrase = format!("client-certificate-password-file={}", file.path().display());
+        let texts = [
+            "priority=LOW",
+            "description=a=b",
+            "display-name=a=b",
+            "minimum-retry-delay=7",
+            "no-progress-timeout=7",
+            "complete-when-done=on",
+            "keep-going=on",
+            "dynamic-content=on",
+            "high-performance=on",
+            "max-download-size=7",
+            "http-method=REPORT",
+            "custom-header=X-A: 1",
+            "custom-header=Cookie: c",
+            "custom-headers-write-only=true",
+            "security-flags=check-revocation,redirect-report",
+            "client-certificate=/c/me.pem,/c/key.pem",
+            &passphrase,
+            "proxy=http://p:1",
+            "proxy-bypass=a,b",
+            "use-stored-credentials=proxy",
+            "no-ntlm=yes",
+            "service-name=HTTP/h",
+        ];
+        let seen = texts.map(|text| text.split_once('=').expect("a key").0);
+        assert!(KEYS.iter().all(|key| seen.contains(key) || CERTIFICATES.contains(key)), "{seen:?}");
+        let header = |name: &str, value: &str| SetHeader {
+            name: name.to_owned(),
+            value: Password(Secret::new(value.to_owned())),
+        };
+        let certificate =
+            ClientCertificate::File { path: "/c/me.pem".to_owned(), key: Some("/c/key.pem".to_owned()) };
+        let proxy = Proxy {
+            usage: "override".to_owned(),
+            list: Some("http://p:1".to_owned()),
+            bypass: Some("a b".to_owned()),
+        };
         assert_eq!(
-            change,
+            parsed(&texts).expect("a change"),
             ChangeJob {
                 display_name: Some("a=b".to_owned()),
                 description: Some("a=b".to_owned()),
@@ -107,8 +244,45 @@ mod tests {
                 minimum_retry_delay: Some(7),
                 no_progress_timeout: Some(7),
                 complete_when_done: Some(true),
+                keep_going: Some(true),
+                dynamic_content: Some(true),
+                high_performance: Some(true),
+                max_download_size: Some(7),
+                http_method: Some("REPORT".to_owned()),
+                custom_headers: Some(vec![header("X-A", "1"), header("Cookie", "c")]),
+                make_custom_headers_write_only: Some(true),
+                security_flags: Some(0x101),
+                client_certificate: Some(certificate),
+                client_certificate_passphrase: Some(Password(Secret::new("words".to_owned()))),
+                proxy: Some(proxy),
+                use_stored_credentials: Some("proxy".to_owned()),
+                no_ntlm: Some(true),
+                service_name: Some("HTTP/h".to_owned()),
             }
         );
+    }
+
+    #[test]
+    fn a_certificate_is_a_file_one_in_a_folder_or_none() {
+        let folder = || "/c".to_owned();
+        for (text, expected) in [
+            ("client-certificate=none", ClientCertificate::None),
+            (
+                "client-certificate-by-id=/c,AA:BB",
+                ClientCertificate::ById { folder: folder(), fingerprint: "AA:BB".to_owned() },
+            ),
+            (
+                "client-certificate-by-name=/c,Anna, Office",
+                ClientCertificate::ByName { folder: folder(), subject: "Anna, Office".to_owned() },
+            ),
+        ] {
+            assert_eq!(parsed(&[text]).expect("a change").client_certificate, Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_empty_header_takes_all_of_them_away() {
+        assert_eq!(parsed(&["custom-header="]).expect("a change").custom_headers, Some(Vec::new()));
     }
 
     #[test]
@@ -121,6 +295,16 @@ mod tests {
             (&["minimum-retry-delay=-1"], "minimum-retry-delay=-1: it is a whole number of seconds", None),
             (&["complete-when-done=maybe"], "complete-when-done=maybe: it is true or false", None),
             (&["priority=low", "priority=high"], "`priority` is given twice", None),
+            (&["custom-header=Bearer hunter2"], "header 1 is none; write", None),
+            (&["custom-header=Range: bytes=0-"], "the name of header 1 is set by the service", None),
+            (&["security-flags=insecure"], "security-flags=insecure: `insecure` is no security flag", None),
+            (&["client-certificate-by-id=aa"], "client-certificate-by-id=aa: write FOLDER,FINGERPRINT", None),
+            (
+                &["client-certificate=a", "client-certificate-by-id=/c,aa"],
+                "the client certificate is given twice",
+                None,
+            ),
+            (&["proxy-bypass=a"], "proxy-bypass belongs to a proxy", None),
         ] {
             let (sentence, nearest) = match parsed(texts) {
                 Err(Failure::Usage(sentence)) => (sentence, None),

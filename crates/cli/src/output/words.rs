@@ -2,11 +2,14 @@
 //!
 //! Pure: the time and the zone are arguments.
 
+mod requests;
+
 use bits_client::api::file::File;
 use bits_client::api::job::{Challenge, Job, JobError, Progress};
 use bits_core::credentials::AuthScheme;
 use bits_core::error::Code;
 use bits_core::error::codes;
+use bits_core::file::ResumeBy;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::units::{bytes, counted, duration, local_time, seconds_until};
@@ -34,6 +37,13 @@ pub(crate) fn describe(job: &Job, files: &[File], now: Timestamp, zone: &TimeZon
     }
     field("completes", completes(job).to_owned());
     field("retries", retries(job));
+    let options = options(job);
+    if !options.is_empty() {
+        field("options", options.join(", "));
+    }
+    for (name, value) in requests::fields(job) {
+        field(name, value);
+    }
     if let Some(credentials) = &job.credentials {
         let set: Vec<String> =
             credentials.iter().map(|one| format!("{} ({})", one.scheme, one.target)).collect();
@@ -79,6 +89,9 @@ pub(crate) fn what_now(job: &Job, now: Timestamp) -> Vec<String> {
             "All files are here, under temporary names.".to_owned(),
             format!("Put them in their places: bits complete {id}"),
         ],
+        Standing::Acknowledged if job.progress.files_transferred < job.progress.files_total => {
+            vec!["It is done in part; the files that came are in their places.".to_owned()]
+        }
         Standing::Acknowledged => vec!["It is done; its files are in their places.".to_owned()],
         Standing::Cancelled => vec!["It was cancelled.".to_owned()],
         Standing::Moving => moving(job, now, id),
@@ -156,7 +169,8 @@ const BASIC_ALONE: &str = "Run `bits credentials set JOB --scheme basic --prompt
 
 /// `4.0 KiB of 1.0 MiB, 0 of 1 file`.
 pub(crate) fn progress(progress: &Progress) -> String {
-    let Progress { bytes_total, bytes_transferred, files_total, files_transferred } = *progress;
+    let Progress { bytes_total, bytes_transferred, files_total, files_transferred, files_passed_over } =
+        *progress;
     if files_total == 0 {
         return "no files".to_owned();
     }
@@ -164,7 +178,8 @@ pub(crate) fn progress(progress: &Progress) -> String {
         Some(total) => format!("{} of {}", bytes(bytes_transferred), bytes(total)),
         None => format!("{} so far", bytes(bytes_transferred)),
     };
-    format!("{size}, {files_transferred} of {}", counted(files_total.into(), "file"))
+    let failed = if files_passed_over == 0 { String::new() } else { format!(", {files_passed_over} failed") };
+    format!("{size}, {files_transferred} of {}{failed}", counted(files_total.into(), "file"))
 }
 
 /// Enough of a job's id to type.
@@ -181,6 +196,16 @@ fn completes(job: &Job) -> &'static str {
     if job.complete_when_done { "by itself" } else { "when you say so" }
 }
 
+/// What of its transfers is not as usual.
+fn options(job: &Job) -> Vec<String> {
+    let mut words = Vec::new();
+    words.extend(job.keep_going.then(|| "keeps going past failed files".to_owned()));
+    words.extend(job.dynamic_content.then(|| "dynamic content".to_owned()));
+    words.extend(job.high_performance.then(|| "high performance".to_owned()));
+    words.extend(job.max_download_size.map(|size| format!("downloads {} at most", bytes(size))));
+    words
+}
+
 fn retries(job: &Job) -> String {
     let when = match job.minimum_retry_delay {
         Some(seconds) => format!("every {}", duration(seconds)),
@@ -192,18 +217,43 @@ fn retries(job: &Job) -> String {
     }
 }
 
-fn file_in_words(file: &File) -> [String; 2] {
+fn file_in_words(file: &File) -> Vec<String> {
     let size = match (file.completed, file.bytes_total) {
         (true, _) => format!("done, {}", bytes(file.bytes_transferred)),
         (false, Some(total)) => format!("{} of {}", bytes(file.bytes_transferred), bytes(total)),
         (false, None) => bytes(file.bytes_transferred),
     };
-    [format!("  {}  {}", file.index, file.remote_name), format!("     → {} ({size})", file.local_name)]
+    let mut lines = vec![
+        format!("  {}  {}", file.index, file.remote_name),
+        format!("     → {} ({size})", file.local_name),
+    ];
+    let mut more = |text: String| lines.push(format!("     {text}"));
+    if !file.ranges.is_empty() {
+        let ranges = file.ranges.iter().map(|range| match range.length {
+            Some(length) => format!("{}:{length}", range.offset),
+            None => format!("{}:eof", range.offset),
+        });
+        more(format!("ranges: {}", ranges.collect::<Vec<_>>().join(", ")));
+    }
+    match (&file.checksum, &file.checksum_served) {
+        (Some(given), _) => more(format!("checksum: {given}")),
+        (None, Some(served)) => more(format!("checksum: {served} (from the server)")),
+        (None, None) => {}
+    }
+    if file.resume_by != ResumeBy::default().name() {
+        more(format!("resumes by {}", file.resume_by.replace('_', " ")));
+    }
+    if let Some(error) = &file.error {
+        more(format!("failed: {} ({}, {})", error.message, error.name, error.code));
+    }
+    lines
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use bits_client::api::file::{FileError, Range};
+    use bits_client::api::http_options::{ClientCertificate, Proxy};
     use bits_client::api::job::{CredentialPresent, Owner, Times, Wait};
 
     pub(crate) fn a_job(state: &str) -> Job {
@@ -221,6 +271,7 @@ pub(crate) mod tests {
                 bytes_transferred: 4096,
                 files_total: 1,
                 files_transferred: 0,
+                files_passed_over: 0,
             },
             times: Times {
                 created: "2026-11-23T06:00:00.000Z".to_owned(),
@@ -233,6 +284,21 @@ pub(crate) mod tests {
             minimum_retry_delay: None,
             no_progress_timeout: 1_209_600,
             complete_when_done: false,
+            keep_going: false,
+            dynamic_content: false,
+            high_performance: false,
+            max_download_size: None,
+            http_method: "GET".to_owned(),
+            custom_headers: Some(Vec::new()),
+            custom_headers_write_only: false,
+            security_flags: 0,
+            client_certificate: ClientCertificate::None,
+            proxy: Proxy::default(),
+            use_stored_credentials: None,
+            no_ntlm: false,
+            service_name: None,
+            environment: None,
+            secret_headers: None,
             credentials: None,
             files: None,
         }
@@ -278,6 +344,17 @@ pub(crate) mod tests {
             bytes_total: None,
             bytes_transferred: 4096,
             completed: false,
+            ranges: vec![Range { offset: 0, length: Some(5) }, Range { offset: 9, length: None }],
+            checksum: Some("md5:00".to_owned()),
+            checksum_served: None,
+            resume_by: "size_and_time".to_owned(),
+            temporary_name: None,
+            http_response_headers: None,
+            error: Some(FileError {
+                code: "0x80190194".to_owned(),
+                name: "BG_E_HTTP_ERROR_404".to_owned(),
+                message: "it is not there".to_owned(),
+            }),
         };
         let text = describe(&job, &[file], now(), &TimeZone::UTC).join("\n");
         assert_eq!(
@@ -302,6 +379,10 @@ EncodeSample
 
   0  https://files.example.test/report.pdf
      → /home/anna/report.pdf (4.0 KiB)
+     ranges: 0:5, 9:eof
+     checksum: md5:00
+     resumes by size and time
+     failed: it is not there (BG_E_HTTP_ERROR_404, 0x80190194)
   … and 2 more files (all of them: --verbose)"
         );
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bits_client::api::credentials::{Password, SetCredentials};
-use bits_client::api::file::{AddFile, AddFiles, FileQuery};
+use bits_client::api::file::{AddFile, AddFiles, ChangeFile, FileQuery, ReplaceRemotePrefix};
 use bits_client::api::job::{ChangeJob, ListQuery};
 use bits_client::api::operations::{OPERATIONS, Operation};
 use bits_client::{AuthCredentials, Error, Found, Scheme, new_job};
@@ -25,8 +25,7 @@ fn credentials() -> SetCredentials {
 }
 
 fn one_file() -> AddFiles {
-    let file =
-        AddFile { remote_name: "http://h/f".to_owned(), local_name: "/tmp/f".to_owned(), no_clobber: true };
+    let file = AddFile { no_clobber: true, ..AddFile::new("http://h/f".to_owned(), "/tmp/f".to_owned()) };
     AddFiles { files: vec![file], create_folders: true }
 }
 
@@ -64,6 +63,10 @@ async fn every_operation_of_the_table_has_a_method() {
     let _ = client.cancel_job(id()).await;
     let _ = client.add_files(id(), &one_file()).await;
     let _ = client.list_files(id(), &FileQuery::default()).await;
+    let _ = client.file(id(), 0).await;
+    let _ = client.change_file(id(), 0, &ChangeFile::default()).await;
+    let prefix = ReplaceRemotePrefix { old: "http://a/".to_owned(), new: "http://b/".to_owned() };
+    let _ = client.replace_remote_prefix(id(), &prefix).await;
     let _ = client.set_credentials(id(), AuthTarget::Proxy, Scheme::Any, &credentials()).await;
     let _ = client.remove_credentials(id(), AuthTarget::Server, Scheme::Any).await;
     let _ = client.events(Some(id())).await;

@@ -3,10 +3,17 @@
 //! Credentials are apart: they can be set and not read.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::http_options::{HttpOptions, ProxyEnvironment};
+use crate::credentials::AuthTarget;
+use crate::http_options::{
+    ClientCertificate, Header, HttpOptions, Method, PROXY_LIST_UNITS_MAX, ProxyEnvironment, ProxyUse,
+    SERVICE_NAME_BYTES_MAX, SecurityFlags,
+};
 use crate::refusal::Refusal;
+use crate::transfer_options::TransferOptions;
+use crate::units::Bytes;
 
 /// `BG_JOB_PRIORITY`, `bits.md` §2.1; foreground comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +70,7 @@ pub struct Properties {
     /// Whether the service completes the job by itself as soon as all files are whole.
     pub complete_when_done: bool,
     pub http: HttpOptions,
+    pub transfer: TransferOptions,
     pub environment: Environment,
 }
 
@@ -76,6 +84,27 @@ pub enum PropertyChange {
     MinimumRetryDelay(Option<Duration>),
     NoProgressTimeout(Duration),
     CompleteWhenDone(bool),
+    KeepGoing(bool),
+    DynamicContent(bool),
+    HighPerformance(bool),
+    /// The largest number there is means none.
+    MaxDownloadSize(Bytes),
+    /// Another one than `GET` makes the job foreground for good and every error fatal (`bits.md`
+    /// §1.8). Not to be changed once the job was resumed; see [`Job::set`](super::Job::set).
+    HttpMethod(Method),
+    /// All headers that are no secrets; replaces those before.
+    Headers(Vec<Header>),
+    /// There is no way back.
+    MakeHeadersWriteOnly,
+    SecurityFlags(SecurityFlags),
+    /// `None` takes it away.
+    ClientCertificate(Option<ClientCertificate>),
+    Proxy(ProxyUse),
+    /// Whose challenges the owner's stored credentials may answer: a proxy's, or nobody's.
+    StoredCredentials(Option<AuthTarget>),
+    NoNtlm(bool),
+    /// `None` goes back to `HTTP/` and the host of the URL.
+    ServiceName(Option<String>),
 }
 
 /// UTF-16 units a display name may have (`bits.md` §4).
@@ -106,6 +135,7 @@ impl Properties {
             no_progress_timeout: NO_PROGRESS_TIMEOUT,
             complete_when_done: false,
             http: HttpOptions::default(),
+            transfer: TransferOptions::default(),
             environment: Environment::default(),
         };
         properties.set(PropertyChange::DisplayName(display_name))?;
@@ -115,7 +145,7 @@ impl Properties {
     /// Makes one change.
     ///
     /// # Errors
-    /// [`Refusal::InvalidArgument`] or [`Refusal::StringTooLong`]; nothing has changed then.
+    /// [`Refusal`] when the value cannot be, or not together with the others; nothing has changed then.
     pub fn set(&mut self, change: PropertyChange) -> Result<(), Refusal> {
         match change {
             PropertyChange::DisplayName(name) => {
@@ -127,12 +157,53 @@ impl Properties {
             PropertyChange::Description(text) => {
                 self.description = fitting(text, "description", DESCRIPTION_UNITS_MAX)?;
             }
-            PropertyChange::Priority(priority) => self.priority = priority,
+            PropertyChange::Priority(priority) => {
+                if !self.http.method.is_default() && priority != self.priority {
+                    let method = self.http.method.as_str().into();
+                    return Err(Refusal::NotWithCustomMethod { what: "priority", method });
+                }
+                self.priority = priority;
+            }
             PropertyChange::MinimumRetryDelay(delay) => {
                 self.minimum_retry_delay = delay.map(|delay| delay.max(MINIMUM_RETRY_DELAY_FLOOR));
             }
             PropertyChange::NoProgressTimeout(timeout) => self.no_progress_timeout = timeout,
             PropertyChange::CompleteWhenDone(yes) => self.complete_when_done = yes,
+            PropertyChange::KeepGoing(yes) => self.transfer.keep_going = yes,
+            PropertyChange::DynamicContent(yes) => self.transfer.dynamic_content = yes,
+            PropertyChange::HighPerformance(yes) => self.transfer.high_performance = yes,
+            PropertyChange::MaxDownloadSize(Bytes::ZERO) => return Err(Refusal::MaxDownloadSizeZero),
+            PropertyChange::MaxDownloadSize(size) => {
+                self.transfer.max_download_size = (size != Bytes(u64::MAX)).then_some(size);
+            }
+            PropertyChange::HttpMethod(method) => {
+                if !method.is_default() {
+                    self.priority = Priority::Foreground;
+                }
+                self.http.method = method;
+            }
+            PropertyChange::Headers(headers) => self.http.headers = headers,
+            PropertyChange::MakeHeadersWriteOnly => self.http.headers_write_only = true,
+            PropertyChange::SecurityFlags(flags) => self.http.security = flags,
+            PropertyChange::ClientCertificate(certificate) => {
+                certificate.as_ref().map_or(Ok(()), ClientCertificate::check)?;
+                self.http.client_certificate = certificate;
+            }
+            PropertyChange::Proxy(proxy) => {
+                check_proxy(&proxy)?;
+                self.http.proxy = proxy;
+            }
+            PropertyChange::StoredCredentials(Some(AuthTarget::Server)) => {
+                return Err(Refusal::StoredServerCredentials);
+            }
+            PropertyChange::StoredCredentials(target) => {
+                self.http.stored_proxy_credentials = target.is_some()
+            }
+            PropertyChange::NoNtlm(yes) => self.http.no_ntlm = yes,
+            PropertyChange::ServiceName(name) => {
+                name.as_deref().map_or(Ok(()), check_service_name)?;
+                self.http.service_name = name;
+            }
         }
         Ok(())
     }
@@ -145,6 +216,28 @@ impl Properties {
         });
         let asked = Duration::from_secs(retry_after_seconds.unwrap_or(0).into()).min(RETRY_AFTER_MAX);
         own.max(asked)
+    }
+}
+
+/// Lengths alone: the syntax is judged when the job runs (`bits.md` §6.7).
+fn check_proxy(proxy: &ProxyUse) -> Result<(), Refusal> {
+    let ProxyUse::Override { list, bypass } = proxy else { return Ok(()) };
+    let units = |text: &str| text.encode_utf16().count();
+    match (units(list), units(bypass)) {
+        (0, _) => Err(Refusal::invalid("the list of proxies", "is empty; name one, or use none")),
+        (units, _) if units > PROXY_LIST_UNITS_MAX => Err(Refusal::ProxyListTooLarge { units }),
+        (_, units) if units > PROXY_LIST_UNITS_MAX => Err(Refusal::ProxyBypassListTooLarge { units }),
+        _ if list.chars().chain(bypass.chars()).any(char::is_control) => {
+            Err(Refusal::invalid("the list of proxies", "has a control character"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_service_name(name: &str) -> Result<(), Refusal> {
+    match name.len() {
+        1..=SERVICE_NAME_BYTES_MAX if name.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(()),
+        _ => Err(Refusal::invalid("the service name", "is none; write one such as HTTP/host.example.test")),
     }
 }
 

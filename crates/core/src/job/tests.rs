@@ -52,6 +52,11 @@ fn perform(job: &mut Job, action: &str, now: &mut Timestamp) -> Result<Vec<Effec
         ["worker", "connected", n] => Event::Connected(attempt(n)),
         ["worker", "advanced", n] => Event::Advanced(attempt(n)),
         ["worker", "file", n] => Event::FileTransferred(attempt(n)),
+        ["worker", "begins", n] => Event::FileBegun(attempt(n)),
+        ["worker", "passes-over", n] => Event::FilePassedOver(attempt(n), error(false)),
+        ["worker", "nonsense", n] => {
+            Event::Failed(attempt(n), JobError { code: Code::INVALID_ANSWER, ..error(true) })
+        }
         ["worker", "done", n] => Event::FilesTransferred(attempt(n)),
         ["worker", "lost", n] => Event::Failed(attempt(n), error(true)),
         ["worker", "fails", n] => Event::Failed(attempt(n), error(false)),
@@ -59,7 +64,7 @@ fn perform(job: &mut Job, action: &str, now: &mut Timestamp) -> Result<Vec<Effec
         ["worker", "cannot-finalize"] => Event::NotFinalized(error(false)),
         ["worker", "discarded"] => Event::FilesDiscarded,
         ["clock", seconds] => {
-            *now = *now + Duration::from_secs(seconds.parse().expect("seconds"));
+            *now = *now + Duration::from_secs_f64(seconds.parse().expect("seconds"));
             Event::TimePassed
         }
         other => panic!("nobody does {other:?}"),
@@ -89,7 +94,7 @@ fn word(effect: Effect) -> String {
         Effect::Stop(n) => format!("stop {}", n.0),
         Effect::FinalizeFiles => "finalize".to_string(),
         Effect::DiscardFiles => "discard".to_string(),
-        Effect::ForgetCredentials => "forget credentials".to_string(),
+        Effect::ForgetSecrets => "forget credentials".to_string(),
     }
 }
 
@@ -103,7 +108,7 @@ fn a_broken_connection_costs_a_retry_and_nothing_else() {
         worker connected 1  -> transferring
         worker lost 1       -> transient_error
         clock 0             -> .
-        clock 1             -> queued
+        clock 1.25          -> queued
         queue grants        -> connecting; begin 2
         worker lost 1       -> .
         worker connected 2  -> transferring
@@ -125,16 +130,16 @@ fn retries_back_off_until_bytes_move_again() {
         owner resumes       -> queued
         queue grants        -> connecting; begin 1
         worker lost 1       -> transient_error
-        clock 1             -> queued
+        clock 1.25          -> queued
         queue grants        -> connecting; begin 2
         worker lost 2       -> transient_error
         clock 1             -> .
-        clock 1             -> queued
+        clock 1.5           -> queued
         queue grants        -> connecting; begin 3
         worker connected 3  -> transferring
         worker advanced 3   -> .
         worker lost 3       -> transient_error
-        clock 1             -> queued
+        clock 1.25          -> queued
         ",
     );
 }
@@ -166,7 +171,7 @@ fn a_job_that_finds_no_progress_for_too_long_is_given_up() {
         owner resumes       -> queued
         queue grants        -> connecting; begin 1
         worker lost 1       -> transient_error
-        clock 1             -> queued
+        clock 1.25          -> queued
         queue grants        -> connecting; begin 2
         worker lost 2       -> transient_error
         clock 1             -> .
@@ -198,7 +203,7 @@ fn a_job_that_was_given_up_has_all_its_patience_again_when_resumed() {
         owner resumes       -> queued
         queue grants        -> connecting; begin 2
         worker lost 2       -> transient_error
-        clock 1             -> queued
+        clock 1.25          -> queued
         ",
     );
 }
@@ -370,6 +375,98 @@ fn a_job_to_which_files_are_added_while_it_transfers_goes_on_with_them() {
         worker connected 2  -> transferring
         worker file 2       -> .
         worker done 2       -> transferred
+        ",
+    );
+}
+
+#[test]
+fn retries_of_jobs_that_failed_together_are_spread_and_one_the_owner_has_set_is_not() {
+    let mut times = Vec::new();
+    for id in 0..100 {
+        let mut job = Job { id: JobId([id; 16]), ..a_job() };
+        job.apply(Command::Resume, Timestamp(0)).expect("resumed");
+        job.observe(Event::Granted, Timestamp(0));
+        job.observe(Event::Failed(Attempt(1), error(true)), Timestamp(0));
+        let State::TransientError { retry_at } = job.state else { panic!("it waits") };
+        assert!((1000..=1250).contains(&retry_at.0), "{retry_at:?}");
+        times.push(retry_at);
+    }
+    times.sort_unstable();
+    times.dedup();
+    assert!(times.len() > 50, "{times:?}");
+    let mut job = a_job();
+    job.properties.minimum_retry_delay = Some(Duration::from_secs(600));
+    job.apply(Command::Resume, Timestamp(0)).expect("resumed");
+    job.observe(Event::Granted, Timestamp(0));
+    job.observe(Event::Failed(Attempt(1), error(true)), Timestamp(0));
+    assert_eq!(job.state, State::TransientError { retry_at: Timestamp(600_000) });
+}
+
+#[test]
+fn nonsense_that_comes_ten_times_in_a_row_is_not_waited_out() {
+    let again = |n: u32, what: &str, state: &str| {
+        format!("queue grants -> connecting; begin {n}\nworker {what} {n} -> {state}\n")
+    };
+    let mut script = "owner resumes -> queued\n".to_string();
+    for n in 1..=9 {
+        script += &again(n, "nonsense", "transient_error");
+        script += "clock 75 -> queued\n";
+    }
+    let nearly = script.clone();
+    let job = check_scenario(a_job(), &(nearly + &again(10, "nonsense", "error")));
+    let error = job.error.expect("an error");
+    assert!(!error.transient && error.message.ends_with("(10 times in a row)"), "{}", error.message);
+
+    script += &again(10, "lost", "transient_error");
+    script += "clock 75 -> queued\n";
+    script += &again(11, "nonsense", "transient_error");
+    check_scenario(a_job(), &script);
+}
+
+#[test]
+fn a_file_that_is_begun_again_and_again_is_given_up() {
+    let mut script = "owner resumes -> queued\n".to_string();
+    for n in 1..=25 {
+        let ends = if n < 25 { "transient_error\nclock 75 -> queued" } else { "error" };
+        script += &format!(
+            "queue grants -> connecting; begin {n}
+             worker begins {n} -> .
+             worker connected {n} -> transferring
+             worker advanced {n} -> .
+             worker lost {n} -> {ends}\n"
+        );
+    }
+    let job = check_scenario(a_job(), &script);
+    assert_eq!(job.error.map(|error| error.code), Some(Code::NO_PROGRESS));
+    script +=
+        "owner resumes -> queued\nqueue grants -> connecting; begin 26\nworker lost 26 -> transient_error";
+    check_scenario(a_job(), &script);
+}
+
+#[test]
+fn a_job_that_keeps_going_ends_in_part_and_says_why() {
+    let job = check_scenario(
+        Job { files_total: 3, ..a_job() },
+        "
+        owner resumes         -> queued
+        queue grants          -> connecting; begin 1
+        worker passes-over 1  -> .
+        worker connected 1    -> transferring
+        worker file 1         -> .
+        worker passes-over 1  -> .
+        worker done 1         -> transferred
+        ",
+    );
+    assert_eq!((job.files_left(), job.files_to_come(), job.error_count), (2, 0, 2));
+    assert!(job.error.is_some(), "it says why");
+    check_scenario(
+        Job { files_total: 2, ..a_job() },
+        "
+        owner resumes         -> queued
+        queue grants          -> connecting; begin 1
+        worker passes-over 1  -> .
+        worker passes-over 1  -> .
+        worker done 1         -> error
         ",
     );
 }

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use crate::file::FileIndex;
 use crate::job::{self, Attempt, Job, JobId, Revision};
-use crate::ports::{Batch, CredentialChange, FileChange, JobChange};
+use crate::ports::{Batch, FileChange, JobChange, SecretChange};
 use crate::refusal::Refusal;
 
 use super::schedule::Slot;
@@ -50,7 +50,7 @@ pub(super) enum Undo {
 pub struct Decision {
     jobs: BTreeMap<JobId, Touched>,
     files: Vec<(JobId, FileChange)>,
-    credentials: Vec<(JobId, CredentialChange)>,
+    secrets: Vec<(JobId, SecretChange)>,
     effects: Vec<Effect>,
     again: Vec<Input>,
     undo: Vec<Undo>,
@@ -62,9 +62,9 @@ impl Decision {
         self.jobs.get(&id).map(|touched| &touched.job)
     }
 
-    /// Whether this turn changes the credentials of `job`.
-    pub fn changes_credentials(&self, job: JobId) -> bool {
-        self.credentials.iter().any(|(id, _)| *id == job)
+    /// Whether this turn changes the secrets of `job`.
+    pub fn changes_secrets(&self, job: JobId) -> bool {
+        self.secrets.iter().any(|(id, _)| *id == job)
     }
 
     /// What is to be committed.
@@ -73,7 +73,7 @@ impl Decision {
         Batch {
             jobs: changed.map(|touched| JobChange { job: touched.job.clone(), was: touched.was }).collect(),
             files: self.files.clone(),
-            credentials: self.credentials.clone(),
+            secrets: self.secrets.clone(),
         }
     }
 
@@ -106,8 +106,8 @@ impl Decision {
         self.files.push((job, change));
     }
 
-    pub(super) fn credential(&mut self, job: JobId, change: CredentialChange) {
-        self.credentials.push((job, change));
+    pub(super) fn secret(&mut self, job: JobId, change: SecretChange) {
+        self.secrets.push((job, change));
     }
 
     pub(super) fn effect(&mut self, effect: Effect) {

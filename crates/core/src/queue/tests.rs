@@ -65,7 +65,8 @@ impl World {
         let id = JobId([number; 16]);
         let mut properties = Properties::named("a job".to_owned()).expect("a name");
         properties.priority = priority;
-        self.ask(ANNA, Request::Create { id, properties }).expect("created");
+        self.ask(ANNA, Request::Create { id, properties: Box::new(properties), secrets: Vec::new() })
+            .expect("created");
         let files = vec![a_file()];
         self.ask(ANNA, Request::AddFiles { job: id, files, credentials: Vec::new() }).expect("added");
         id
@@ -107,11 +108,10 @@ impl World {
 }
 
 fn a_file() -> NewFile {
-    NewFile {
-        remote_name: RemoteName::parse("http://h.test/f").expect("a name").0,
-        local_name: LocalName::parse("/tmp/f").expect("a name"),
-        no_clobber: false,
-    }
+    NewFile::new(
+        RemoteName::parse("http://h.test/f").expect("a name").0,
+        LocalName::parse("/tmp/f").expect("a name"),
+    )
 }
 
 fn answer_to(wanted: Ticket, effects: Vec<Effect>) -> Option<Result<Answer, Refusal>> {
@@ -163,7 +163,7 @@ fn asking_twice_for_a_job_with_one_id_makes_one_job() {
     let mut world = World::new(Limits::default());
     let id = JobId([1; 16]);
     let properties = Properties::named("a job".to_owned()).expect("a name");
-    let create = Request::Create { id, properties };
+    let create = Request::Create { id, properties: Box::new(properties), secrets: Vec::new() };
     for _ in 0..2 {
         assert_eq!(world.ask(ANNA, create.clone()), Ok(Answer::Job(id)));
     }
@@ -182,6 +182,7 @@ fn nobody_changes_the_job_of_somebody_else() {
             job,
             expected: None,
             changes: vec![PropertyChange::Priority(Priority::Low)],
+            secrets: Vec::new(),
         },
         Request::AddFiles { job, files: vec![a_file()], credentials: Vec::new() },
         Request::SetCredentials { job, credentials: Vec::new() },
@@ -200,7 +201,7 @@ fn a_final_job_refuses_every_change() {
     world.turn(input);
     for request in [
         Request::Command { job, command: Command::Complete },
-        Request::SetProperties { job, expected: None, changes: Vec::new() },
+        Request::SetProperties { job, expected: None, changes: Vec::new(), secrets: Vec::new() },
         Request::AddFiles { job, files: vec![a_file()], credentials: Vec::new() },
         Request::SetCredentials { job, credentials: Vec::new() },
         Request::RemoveCredentials { job, target: AuthTarget::Server, schemes: vec![AuthScheme::Basic] },
@@ -218,6 +219,7 @@ fn a_change_that_was_decided_on_an_older_revision_is_refused() {
         job,
         expected: Some(Revision(expected)),
         changes: vec![PropertyChange::Priority(Priority::High)],
+        secrets: Vec::new(),
     };
     let refusal = world.ask(ANNA, change(1)).expect_err("refused");
     assert_eq!(refusal.code(), Code::REVISION_MISMATCH);
@@ -231,7 +233,8 @@ fn a_refused_change_leaves_none_of_its_parts() {
     let before = world.written[&job].clone();
     let changes =
         vec![PropertyChange::Priority(Priority::High), PropertyChange::DisplayName("x".repeat(257))];
-    let refusal = world.ask(ANNA, Request::SetProperties { job, expected: None, changes });
+    let refusal =
+        world.ask(ANNA, Request::SetProperties { job, expected: None, changes, secrets: Vec::new() });
     assert_eq!(refusal.expect_err("refused").code(), Code::STRING_TOO_LONG);
     assert_eq!(world.written[&job], before);
 }
@@ -244,7 +247,8 @@ fn complete_is_answered_when_the_files_are_in_place() {
     let ticket = Ticket(world.tickets);
     let effects = world.turn(input);
     assert_eq!(answer_to(ticket, effects), None, "nothing is in place yet");
-    let effects = world.report(job, Report::Finalized { files: vec![FileIndex(0)], error: None });
+    let effects =
+        world.report(job, Report::Finalized { files: vec![FileIndex(0)], lost: Vec::new(), error: None });
     assert_eq!(answer_to(ticket, effects), Some(Ok(Answer::Completed { job, partial: false })));
     assert_eq!(world.state(job), "acknowledged");
 }
@@ -266,7 +270,7 @@ fn a_file_that_becomes_whole_while_files_are_put_in_place_does_not_count() {
     world.take_in(Input::Report { job, report }, &mut decision);
     assert_eq!(decision.batch().files, []);
     world.write(decision);
-    let effects = world.report(job, Report::Finalized { files: Vec::new(), error: None });
+    let effects = world.report(job, Report::Finalized { files: Vec::new(), lost: Vec::new(), error: None });
     assert_eq!(answer_to(completing, effects), Some(Ok(Answer::Completed { job, partial: true })));
     assert_eq!(world.written[&job].files_transferred, 0);
 }
@@ -278,7 +282,9 @@ fn a_job_does_not_complete_by_itself_while_files_that_were_added_have_not_come()
     let files = vec![a_file()];
     world.ask(ANNA, Request::AddFiles { job, files, credentials: Vec::new() }).expect("added");
     let changes = vec![PropertyChange::CompleteWhenDone(true)];
-    world.ask(ANNA, Request::SetProperties { job, expected: None, changes }).expect("set");
+    world
+        .ask(ANNA, Request::SetProperties { job, expected: None, changes, secrets: Vec::new() })
+        .expect("set");
     let mut decision = Decision::default();
     let adopted = world.written[&job].clone();
     Queue::new(Limits::default()).adopt(adopted, world.now, &mut decision);
@@ -298,7 +304,8 @@ fn what_is_asked_while_files_are_put_in_place_waits_for_the_outcome() {
     let cancelling = Ticket(world.tickets);
     assert_eq!(answer_to(cancelling, world.turn(cancel)), None);
     assert_eq!(world.state(job), "transferred");
-    let effects = world.report(job, Report::Finalized { files: Vec::new(), error: Some(an_error()) });
+    let effects =
+        world.report(job, Report::Finalized { files: Vec::new(), lost: Vec::new(), error: Some(an_error()) });
     assert!(effects.iter().any(|effect| {
         matches!(effect, Effect::Answer { answer: Err(Refusal::NotFinalized { .. }), .. })
     }));
@@ -368,7 +375,9 @@ fn a_version_is_acknowledged_to_the_worker_only_with_its_commit() {
     world.grant();
     let (attempt, file) = (Attempt(1), FileIndex(0));
     let (boot, validator) = (BootId([0; 16]), Validator::default());
-    let report = Report::Version { attempt, file, size: Some(Bytes(9)), validator, boot };
+    let partial = PartialId { device: 1, inode: 2 };
+    let served = Served::default();
+    let report = Report::Version { attempt, file, size: Some(Bytes(9)), validator, served, boot, partial };
     let mut decision = Decision::default();
     world.take_in(Input::Report { job, report }, &mut decision);
     assert!(matches!(decision.batch().files[..], [(_, FileChange::Version { .. })]));
@@ -403,7 +412,12 @@ fn a_queue_that_is_taken_over_goes_on_where_it_was() {
     world.turn(input);
     let done = world.transferred(3);
     let complete = vec![PropertyChange::CompleteWhenDone(true)];
-    world.ask(ANNA, Request::SetProperties { job: done, expected: None, changes: complete }).expect("set");
+    world
+        .ask(
+            ANNA,
+            Request::SetProperties { job: done, expected: None, changes: complete, secrets: Vec::new() },
+        )
+        .expect("set");
 
     world.queue = Queue::new(Limits::default());
     let mut decision = Decision::default();
@@ -455,7 +469,9 @@ fn a_job_that_is_held_is_passed_over_and_says_why_until_somebody_does_something_
     assert_eq!((world.state(first), wait(&world, first)), ("queued", Some(WaitReason::Credential)));
     assert_eq!(world.grant(), [second], "it is in nobody's way");
     let changes = vec![PropertyChange::Priority(Priority::High)];
-    world.ask(ANNA, Request::SetProperties { job: first, expected: None, changes }).expect("changed");
+    world
+        .ask(ANNA, Request::SetProperties { job: first, expected: None, changes, secrets: Vec::new() })
+        .expect("changed");
     assert_eq!(wait(&world, first), Some(WaitReason::Credential), "a change of something else does not help");
     world.command(second, Command::Suspend).expect("suspended");
     for request in [
@@ -493,4 +509,85 @@ fn a_hold_or_its_end_that_could_not_be_written_leaves_no_trace() {
     world.take_in(input, &mut decision);
     world.queue.revert(decision);
     assert_eq!(world.queue.next_runnable(), None);
+}
+
+#[test]
+fn files_that_were_passed_over_are_tried_again_when_the_owner_resumes() {
+    let mut world = World::new(Limits::default());
+    let job = world.add_job(1, Priority::Normal);
+    world
+        .ask(ANNA, Request::AddFiles { job, files: vec![a_file()], credentials: Vec::new() })
+        .expect("added");
+    world.command(job, Command::Resume).expect("resumed");
+    world.grant();
+    let attempt = world.written[&job].attempt;
+    world.report(job, Report::FilePassedOver { attempt, file: FileIndex(0), error: an_error() });
+    world.report(job, Report::FileTransferred { attempt, file: FileIndex(1), size: Bytes(3) });
+    world.report(job, Report::FilesTransferred { attempt });
+    assert_eq!(world.state(job), "transferred");
+    let mut decision = Decision::default();
+    let input = world.request(ANNA, Request::Command { job, command: Command::Resume });
+    world.take_in(input, &mut decision);
+    assert_eq!(decision.batch().files, [(job, FileChange::TryAgain)]);
+    world.write(decision);
+    assert_eq!((world.state(job), world.written[&job].files_passed_over), ("queued", 0));
+}
+
+#[test]
+fn another_remote_name_stops_what_goes_on_and_begins_it_again() {
+    let mut world = World::new(Limits::default());
+    let job = world.add_job(1, Priority::Normal);
+    world.command(job, Command::Resume).expect("resumed");
+    world.grant();
+    let remote_name = RemoteName::stored("http://o.test/f").expect("a name");
+    let names = vec![(FileIndex(0), remote_name.clone())];
+    let mut decision = Decision::default();
+    let input = world.request(ANNA, Request::SetRemoteNames { job, names });
+    world.take_in(input, &mut decision);
+    let change = FileChange::RemoteName { index: FileIndex(0), remote_name, moved: true };
+    assert_eq!(decision.batch().files, [(job, change)]);
+    let effects = world.write(decision);
+    assert!(effects.contains(&Effect::Job { job, effect: job::Effect::Stop(Attempt(1)) }), "{effects:?}");
+    assert_eq!(world.state(job), "queued");
+    assert_eq!(world.grant(), [job]);
+}
+
+#[test]
+fn a_whole_file_that_is_gone_or_rejected_is_fetched_again_when_the_owner_resumes() {
+    for rejected in [false, true] {
+        let mut world = World::new(Limits::default());
+        let job = world.transferred(1);
+        if rejected {
+            let request = Request::SetValidation { job, file: FileIndex(0), valid: false };
+            world.ask(ANNA, request).expect("said");
+            assert_eq!(world.state(job), "error");
+        } else {
+            let input = world.request(ANNA, Request::Command { job, command: Command::Complete });
+            world.turn(input);
+            let lost = vec![FileIndex(0)];
+            world.report(job, Report::Finalized { files: Vec::new(), lost, error: Some(an_error()) });
+        }
+        assert_eq!(world.written[&job].files_transferred, 0);
+        world.command(job, Command::Resume).expect("resumed");
+        assert_eq!(world.state(job), "queued");
+    }
+}
+
+#[test]
+fn some_properties_are_fixed_once_the_job_has_begun() {
+    let mut world = World::new(Limits::default());
+    let job = world.add_job(1, Priority::Normal);
+    let mut set = |world: &mut World, change: PropertyChange| {
+        let request =
+            Request::SetProperties { job, expected: None, changes: vec![change], secrets: Vec::new() };
+        world.ask(ANNA, request).map(|_| ()).map_err(|refusal| refusal.code().0)
+    };
+    assert_eq!(set(&mut world, PropertyChange::HighPerformance(true)), Err(0x8020_0061));
+    assert_eq!(set(&mut world, PropertyChange::MaxDownloadSize(Bytes(0))), Err(0x8020_0063));
+    assert_eq!(set(&mut world, PropertyChange::MaxDownloadSize(Bytes(7))), Ok(()));
+    assert_eq!(set(&mut world, PropertyChange::DynamicContent(true)), Ok(()));
+    world.command(job, Command::Resume).expect("resumed");
+    assert_eq!(set(&mut world, PropertyChange::MaxDownloadSize(Bytes(8))), Err(0x8020_0062));
+    assert_eq!(set(&mut world, PropertyChange::DynamicContent(false)), Err(0x8020_0062));
+    assert_eq!(set(&mut world, PropertyChange::DynamicContent(true)), Ok(()));
 }

@@ -6,8 +6,10 @@
 //!   emptied *first*, then the version is reported, and its first byte is written only after the
 //!   report is recorded. The other order would leave old bytes under the new validator.
 //! - The rest of a file is asked for with the strong validator it began with, and an answer of
-//!   another range, size or version is never content.
+//!   another range, size or version is never content. An owner may choose another way of telling
+//!   versions apart ([`ResumeBy`]), and answers for it then.
 //! - What is reported as durable has been synced before.
+//! - A file of which a checksum is known is whole only when it has that checksum.
 //!
 //! A small file of which nothing is recorded may be gathered instead: all of it comes before any of
 //! it is written, and then it is reported with its version when it is on the disk for sure. A kill
@@ -16,20 +18,22 @@
 //! Retrying after an error is the job's affair: the plan ends with the error, and the next attempt
 //! makes a new plan from what is recorded and what is on the disk.
 
-use alloc::borrow::ToOwned;
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::String;
 use core::time::Duration;
 
-use super::content_range::ContentRange;
-use super::error::{TransportError, invalid_answer, shown, status_error};
-use super::head::{BodyLength, ResponseHead};
-use super::{redirect, validators};
+mod answer;
+
+use super::error::{TransportError, TransportFault, shown};
+use super::version::{Rest, Version};
+use crate::checksum::{Checksum, ChecksumAlgorithm};
 use crate::error::{Code, ErrorContext, JobError};
-use crate::file::{BootId, File, FileIndex, Validator};
+use crate::file::{BootId, File, FileIndex, PartialId, ResumeBy};
+use crate::http_options::SecurityFlags;
 use crate::job::Attempt;
 use crate::queue::{Report, WholeFile};
+use crate::ranges::Ranges;
 use crate::remote_name::RemoteName;
 use crate::time::Timestamp;
 use crate::units::Bytes;
@@ -40,6 +44,10 @@ const SYNC_BYTES: Bytes = Bytes(64 * 1024 * 1024);
 const SYNC_INTERVAL: Duration = Duration::from_secs(2);
 /// Counts are for a person's eye: five a second.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How often a file may turn out to be another one within one attempt; a server that gives it a new
+/// name with each answer would be asked for ever.
+const RESTARTS_MAX: u32 = 5;
 
 /// One download, decided step by step.
 #[derive(Debug)]
@@ -52,6 +60,15 @@ pub struct DownloadPlan {
     /// Where redirects have led.
     target: RemoteName,
     redirects: u32,
+    rules: Rules,
+    ranges: Ranges,
+    resume_by: ResumeBy,
+    /// The checksum the owner gave.
+    given: Option<Checksum>,
+    /// Whether the file was fetched anew since its checksum was wrong.
+    fetched_anew: bool,
+    /// How often it was begun anew.
+    restarts: u32,
 
     step: Step,
     /// The version whose bytes the partial file holds; none while it holds nothing of worth.
@@ -82,23 +99,33 @@ pub struct DownloadPlan {
     ending: Option<Outcome>,
 }
 
-/// What is recorded of the version that is coming.
-#[derive(Debug, Clone)]
-struct Version {
-    size: Option<Bytes>,
-    validator: Validator,
+/// What holds for every file of a job.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rules {
+    /// Which redirects are followed, and whether they are reported (`bits.md` §6.5).
+    pub redirects: SecurityFlags,
+    /// Nothing of an earlier attempt counts (`DYNAMIC_CONTENT`, `bits.md` §1.6, and methods other
+    /// than GET, §1.8).
+    pub from_the_beginning: bool,
+    /// No error heals by itself (methods other than GET, `bits.md` §1.8).
+    pub every_error_is_fatal: bool,
+    /// One sync at the end and none before it (`HIGH_PERFORMANCE`, `bits.md` §1.6).
+    pub syncs_at_the_end: bool,
+    /// What is left of the job's `MAX_DOWNLOAD_SIZE`.
+    pub bytes_max: Option<Bytes>,
 }
 
-impl Version {
-    /// By what the rest of this version can be asked for. Without a size nobody could tell when
-    /// the rest is complete, so a version without one begins anew.
-    fn if_range(&self) -> Option<&str> {
-        self.size.and_then(|_| validators::if_range(&self.validator))
-    }
+/// The partial file as it was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    pub length: Bytes,
+    pub partial: PartialId,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
+    /// What is in the partial file must be summed up first, then it goes on.
+    ReadBack(Then),
     /// A request is to be made, or has been made.
     Ask,
     Asked,
@@ -109,8 +136,10 @@ enum Step {
     Receiving,
     /// Bytes come that are kept by whoever carries out the plan; none is written.
     Gathering,
-    /// All of it has come; what is left is to make it last.
+    /// All of it has come; its checksum is to be looked at.
     Whole,
+    /// It is what it should be; what is left is to make it last.
+    Right,
     /// All of it is on the disk for sure.
     Lasting,
 }
@@ -123,6 +152,13 @@ enum After {
     Finish,
 }
 
+/// What follows when the partial file has been summed up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Ask,
+    Finish,
+}
+
 /// What to ask of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetch {
@@ -132,12 +168,14 @@ pub struct Fetch {
     pub with_credentials: bool,
 }
 
-/// The rest of a file: `Range: bytes=N-` with `If-Range`.
+/// A part of a file: `Range: bytes=FROM-` or `bytes=FROM-LAST`, and perhaps `If-Range`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RangeAsked {
     pub from: Bytes,
+    /// One beyond the last byte; none for all that follows.
+    pub end: Option<Bytes>,
     /// A strong validator.
-    pub if_range: String,
+    pub if_range: Option<String>,
 }
 
 /// What is to be done next.
@@ -146,13 +184,22 @@ pub enum Next {
     /// Ask; answered by [`DownloadPlan::answered`] or [`DownloadPlan::failed`]. A body that was
     /// coming is not wanted any more.
     Fetch(Fetch),
+    /// Sum up the first `upto` bytes of the partial file, as if they came just now; answered by
+    /// [`DownloadPlan::read_back`] or [`DownloadPlan::refused`].
+    ReadBack {
+        upto: Bytes,
+        algorithm: ChecksumAlgorithm,
+    },
     /// Make the partial file exactly this long, make it where there is none, and take hold of the
     /// space for all of it when its `size` is known; answered by [`DownloadPlan::cut`] or
-    /// [`DownloadPlan::refused`].
+    /// [`DownloadPlan::refused`]. With `sum`, what comes from now on is summed up.
     Cut {
         to: Bytes,
         size: Option<Bytes>,
+        sum: Option<ChecksumAlgorithm>,
     },
+    /// Say what all that is in the partial file sums up to: [`DownloadPlan::summed`].
+    Sum,
     /// Take up to `max` bytes of the body: [`DownloadPlan::received`], [`DownloadPlan::ended`] or
     /// [`DownloadPlan::failed`]. When none have come at `wake`, ask what is next again.
     Receive {
@@ -192,9 +239,16 @@ pub enum Outcome {
 }
 
 impl DownloadPlan {
-    /// A plan for `file`, whose partial file was found to be `found` bytes long, if there is one.
-    pub fn new(attempt: Attempt, file: &File, found: Option<Bytes>, boot: BootId, now: Timestamp) -> Self {
-        let version = file.validator.clone().map(|validator| Version { size: file.size, validator });
+    /// A plan for `file`, whose partial file was `found`, if there is one.
+    pub fn new(
+        attempt: Attempt,
+        file: &File,
+        rules: Rules,
+        found: Option<Found>,
+        boot: BootId,
+        now: Timestamp,
+    ) -> Self {
+        let version = Version::of_file(file).filter(|_| !rules.from_the_beginning);
         let usable = usable_length(file, found, boot);
         let mut plan = Self {
             attempt,
@@ -203,6 +257,17 @@ impl DownloadPlan {
             remote_name: file.remote_name.clone(),
             target: file.remote_name.clone(),
             redirects: 0,
+            rules,
+            ranges: file.ranges.clone(),
+            // Another server has other tags; size and time are what `SetRemoteName` goes by.
+            resume_by: if file.moved && file.resume_by == ResumeBy::Validator {
+                ResumeBy::SizeAndTime
+            } else {
+                file.resume_by
+            },
+            given: file.checksum.clone(),
+            fetched_anew: false,
+            restarts: 0,
             step: Step::Ask,
             version,
             trimmed: false,
@@ -220,21 +285,19 @@ impl DownloadPlan {
             reports: VecDeque::new(),
             ending: None,
         };
-        match (&plan.version, usable) {
-            (Some(version), Some(usable)) if version.size == Some(usable) => {
-                plan.goes_on_at(usable, file.durable);
-                plan.step = Step::Cut(After::Finish);
-            }
-            (Some(version), Some(usable)) if version.if_range().is_some() => {
-                plan.goes_on_at(usable, file.durable);
-            }
-            _ => {}
+        let Some((version, usable)) = plan.version.as_ref().zip(usable) else { return plan };
+        if version.size == Some(usable) && !file.moved {
+            plan.goes_on_at(usable, file.durable);
+            plan.step = plan.behind_read_back(Then::Finish);
+        } else if version.size != Some(usable) && plan.rest().is_some() {
+            plan.goes_on_at(usable, file.durable);
+            plan.step = plan.behind_read_back(Then::Ask);
         }
         plan
     }
 
-    /// Lets the plan end with [`Outcome::Gathered`] when the file has at most `max` bytes and nothing
-    /// of it is recorded. What breaks off then has left nothing to go on from: not for a file that
+    /// Lets the plan end with [`Outcome::Gathered`] when the file has at most `max` bytes, nothing of
+    /// it is recorded, and there is no checksum to be looked at. What breaks off then has left nothing to go on from: not for a file that
     /// has just failed, or a line that breaks again and again would never carry it.
     #[must_use]
     pub fn gathering_up_to(mut self, max: Bytes) -> Self {
@@ -262,8 +325,16 @@ impl DownloadPlan {
                 self.step = Step::Asked;
                 Next::Fetch(self.fetch())
             }
+            Step::ReadBack(_) => {
+                let algorithm = self.checksum().expect("there is something to compare with").algorithm();
+                Next::ReadBack { upto: self.received, algorithm }
+            }
             Step::Asked | Step::Recording => Next::Wait,
-            Step::Cut(_) => Next::Cut { to: self.written, size: self.size() },
+            Step::Cut(after) => {
+                let sum = self.checksum().filter(|_| after == After::ReportVersion);
+                let sum = sum.map(Checksum::algorithm);
+                Next::Cut { to: self.written, size: self.size(), sum }
+            }
             Step::Receiving => self.receive(now),
             Step::Gathering => {
                 let end = self.body_end.expect("only what has a size is gathered");
@@ -272,8 +343,9 @@ impl DownloadPlan {
                 }
                 Next::Receive { max: Some(end.beyond(self.received)), wake: None }
             }
-            Step::Whole if self.is_busy() => Next::Wait,
-            Step::Whole => self.sync(),
+            Step::Whole | Step::Right if self.is_busy() => Next::Wait,
+            Step::Whole if self.checksum().is_some() => Next::Sum,
+            Step::Whole | Step::Right => self.sync(),
             Step::Lasting => {
                 self.ending = Some(Outcome::Transferred);
                 Next::Report(Report::FileTransferred {
@@ -285,46 +357,17 @@ impl DownloadPlan {
         }
     }
 
-    /// The final answer to [`Next::Fetch`] has come.
-    pub fn answered(&mut self, head: &ResponseHead, now: Timestamp) {
-        assert_eq!(self.step, Step::Asked, "an answer follows a question");
-        let asked = self.fetch().range;
-        match (head.status, asked) {
-            (200 | 206, _) if head.content_coding().is_some() => {
-                let coding = repeated(head.content_coding().unwrap_or_default());
-                self.fail(invalid_answer(
-                    format!(
-                        "{} sends the file packed (Content-Encoding: {coding}) although that was not asked \
-                         for, so it would not be the file that is there",
-                        shown(&self.target)
-                    ),
-                    self.file,
-                ));
-            }
-            (200, None) => self.begin_version(head, now),
-            (200, Some(_)) => {
-                self.note_restart(head);
-                self.begin_version(head, now);
-            }
-            (206, Some(asked)) => self.go_on(&asked, head, now),
-            (206, None) => self.fail(invalid_answer(
-                format!(
-                    "{} answered with a part of the file although all was asked for",
-                    shown(&self.target)
-                ),
-                self.file,
-            )),
-            (416, Some(asked)) => {
-                let why = format!("has nothing from byte {} on any more", asked.from.0);
-                self.start_over(&why);
-            }
-            (status, _) if redirect::is_redirect(status) => self.follow(head),
-            _ => self.fail(status_error(&self.target, head, Some(self.file))),
+    /// What is in the partial file was summed up.
+    pub fn read_back(&mut self) {
+        if self.ending.is_some() {
+            return;
         }
+        let Step::ReadBack(then) = self.step else { panic!("a sum was asked for") };
+        self.step = after_read_back(then);
     }
 
-    /// The partial file is as long as [`Next::Cut`] wanted.
-    pub fn cut(&mut self) {
+    /// The partial file is as long as [`Next::Cut`] wanted, and this is which file it is.
+    pub fn cut(&mut self, partial: PartialId) {
         if self.ending.is_some() {
             return;
         }
@@ -338,7 +381,9 @@ impl DownloadPlan {
                     file: self.file,
                     size: version.size,
                     validator: version.validator.clone(),
+                    served: version.served.clone(),
                     boot: self.boot,
+                    partial,
                 });
                 Step::Recording
             }
@@ -355,11 +400,40 @@ impl DownloadPlan {
         }
     }
 
+    /// What is in the partial file sums up to `sum`.
+    pub fn summed(&mut self, sum: &Checksum) {
+        assert_eq!(self.step, Step::Whole, "a sum is asked for at the end");
+        let expected = self.checksum().expect("there is something to compare with").clone();
+        if *sum == expected {
+            self.step = Step::Right;
+        } else if !self.fetched_anew {
+            self.fetched_anew = true;
+            self.start_over(&format!("has the checksum {sum}, not {expected}"));
+        } else {
+            let said = if self.given.is_some() { "was given" } else { "the server promises" };
+            self.fail(JobError {
+                code: Code::VALIDATION_FAILED,
+                context: ErrorContext::RemoteFile,
+                transient: false,
+                message: format!(
+                    "{} has the checksum {sum}, where {expected} {said}; it was fetched twice",
+                    shown(&self.target)
+                ),
+                file: Some(self.file),
+                challenge: None,
+                retry_after_seconds: None,
+            });
+        }
+    }
+
     /// `count` bytes of the body were taken; they are on their way into the partial file.
     pub fn received(&mut self, count: Bytes) {
         assert!(matches!(self.step, Step::Receiving | Step::Gathering), "bytes come when they may");
         self.received = self.received.saturating_add(count);
         assert!(self.body_end.is_none_or(|end| self.received <= end), "no more is taken than was asked for");
+        if self.rules.bytes_max.is_some_and(|most| self.received > most) {
+            self.fail_as_too_large();
+        }
         self.settle_body();
     }
 
@@ -386,7 +460,8 @@ impl DownloadPlan {
         assert!(self.syncing, "a sync was begun");
         self.syncing = false;
         self.last_sync = now;
-        if self.step == Step::Whole && upto == self.received {
+        let is_whole = self.step == Step::Right || self.step == Step::Whole && self.checksum().is_none();
+        if is_whole && upto == self.received && self.ending.is_none() {
             self.step = Step::Lasting;
         } else if upto > self.synced {
             self.reports.push_back(Report::Durable { attempt: self.attempt, file: self.file, upto });
@@ -423,41 +498,15 @@ impl DownloadPlan {
         self.ending.get_or_insert(Outcome::Stopped);
     }
 
-    fn fetch(&self) -> Fetch {
-        let if_range = self.version.as_ref().and_then(Version::if_range);
-        let range = match if_range {
-            Some(if_range) if self.received > Bytes::ZERO => {
-                Some(RangeAsked { from: self.received, if_range: if_range.to_owned() })
-            }
-            _ => None,
-        };
-        Fetch {
-            remote_name: self.target.clone(),
-            range,
-            with_credentials: self.target.same_origin(&self.remote_name),
-        }
+    /// How the rest of the version that is coming may be asked for.
+    fn rest(&self) -> Option<Rest> {
+        self.version.as_ref()?.rest(self.resume_by, self.given.as_ref())
     }
 
-    /// A whole file is coming: another version than before, or the first one known.
-    fn begin_version(&mut self, head: &ResponseHead, now: Timestamp) {
-        let size = match head.body {
-            BodyLength::Exactly(size) => Some(size),
-            BodyLength::Chunked | BodyLength::UntilClose => None,
-        };
-        let version = Version { size, validator: validators::of_answer(head) };
-        let worth_saying = size.is_none_or(|size| size >= NOTED_BYTES);
-        if let Some(why) = why_not_resumable(head, &version).filter(|_| worth_saying) {
-            self.note(format!(
-                "if the transfer of {} breaks off, it begins anew: {why}",
-                shown(&self.target)
-            ));
-        }
-        self.version = Some(version);
-        self.goes_on_at(Bytes::ZERO, Bytes::ZERO);
-        self.body_end = size;
-        self.connected(now);
-        let may_gather = size.zip(self.gather_max).is_some_and(|(size, max)| size <= max);
-        self.step = if may_gather { Step::Gathering } else { Step::Cut(After::ReportVersion) };
+    /// What the file must sum up to. What the owner says counts before what the server says.
+    fn checksum(&self) -> Option<&Checksum> {
+        let served = || self.version.as_ref().and_then(|version| version.served.checksum.as_ref());
+        self.given.as_ref().or_else(served)
     }
 
     fn gathered(&self) -> Outcome {
@@ -466,72 +515,22 @@ impl DownloadPlan {
             file: self.file,
             size: self.received,
             validator: version.validator.clone(),
+            served: version.served.clone(),
         })
     }
 
-    /// A part is coming, perhaps the one that was asked for.
-    fn go_on(&mut self, asked: &RangeAsked, head: &ResponseHead, now: Timestamp) {
-        let version = self.version.as_ref().expect("a range is asked of a known version");
-        let range = head.field("content-range").and_then(ContentRange::parse);
-        let announced = match head.body {
-            BodyLength::Exactly(length) => Some(length),
-            BodyLength::Chunked | BodyLength::UntilClose => None,
-        };
-        let changed = validators::contradicts(&version.validator, head)
-            || range.and_then(|range| range.total).is_some_and(|total| Some(total) != version.size)
-            || range.is_some_and(|range| version.size.is_some_and(|size| range.end > size));
-        match range {
-            _ if changed => self.start_over("has changed"),
-            Some(range)
-                if range.first == asked.from
-                    && announced.is_none_or(|length| length == range.end.beyond(range.first)) =>
-            {
-                self.body_end = Some(range.end);
-                self.connected(now);
-                self.step = if self.trimmed { Step::Receiving } else { Step::Cut(After::Receive) };
-            }
-            _ => {
-                let said = repeated(head.field("content-range").unwrap_or("none"));
-                let why =
-                    format!("was not served from byte {} on as asked (Content-Range: {said})", asked.from.0);
-                self.start_over(&why);
-            }
-        }
-    }
-
-    /// Asks for all of the file, without a range. What is in the partial file stays until the
-    /// answer is there.
-    fn start_over(&mut self, why: &str) {
-        self.note(format!("{} {why}; it is fetched from the beginning", shown(&self.target)));
-        self.goes_on_at(Bytes::ZERO, Bytes::ZERO);
-        self.target = self.remote_name.clone();
-        self.redirects = 0;
-        self.step = Step::Ask;
-    }
-
-    fn follow(&mut self, head: &ResponseHead) {
-        match redirect::target(&self.target, head, self.redirects) {
-            Ok(target) => {
-                self.redirects += 1;
-                self.target = target;
-                self.step = Step::Ask;
-            }
-            Err(message) => self.fail(JobError {
-                code: Code::http(head.status),
-                context: ErrorContext::RemoteFile,
-                transient: false,
-                message,
-                file: Some(self.file),
-                challenge: None,
-                retry_after_seconds: None,
-            }),
+    fn behind_read_back(&self, then: Then) -> Step {
+        match self.checksum() {
+            Some(_) if self.received > Bytes::ZERO => Step::ReadBack(then),
+            _ => after_read_back(then),
         }
     }
 
     fn receive(&mut self, now: Timestamp) -> Next {
         let unsynced = self.written.beyond(self.synced);
         let sync_at = self.last_sync + SYNC_INTERVAL;
-        if !self.syncing && unsynced > Bytes::ZERO && (unsynced >= SYNC_BYTES || now >= sync_at) {
+        let may_sync = !self.syncing && !self.rules.syncs_at_the_end && unsynced > Bytes::ZERO;
+        if may_sync && (unsynced >= SYNC_BYTES || now >= sync_at) {
             return self.sync();
         }
         let show_at = self.last_shown + PROGRESS_INTERVAL;
@@ -545,9 +544,12 @@ impl DownloadPlan {
             });
         }
         let show_at = (self.written > self.shown).then_some(show_at);
-        let sync_at = (!self.syncing && unsynced > Bytes::ZERO).then_some(sync_at);
+        let sync_at = may_sync.then_some(sync_at);
+        // One byte more than the most shows that there are more.
+        let most = self.rules.bytes_max.map(|most| most.saturating_add(Bytes(1)));
+        let end = self.body_end.into_iter().chain(most).min();
         Next::Receive {
-            max: self.body_end.map(|end| end.beyond(self.received)),
+            max: end.map(|end| end.beyond(self.received)),
             wake: show_at.into_iter().chain(sync_at).min(),
         }
     }
@@ -559,7 +561,15 @@ impl DownloadPlan {
         }
         let size = self.size();
         // A server may send less than the rest that was asked for; then the rest of that is next.
-        self.step = if size.is_none_or(|size| size == self.received) { Step::Whole } else { Step::Ask };
+        if size.is_none_or(|size| size == self.received) {
+            self.step = Step::Whole;
+        } else if self.rest().is_some() {
+            self.step = Step::Ask;
+        } else {
+            let wrong =
+                "sends less than was asked for, and gives nothing by which the rest could be asked for";
+            self.fail_as(Code::INSUFFICIENT_RANGE_SUPPORT, wrong);
+        }
     }
 
     /// Brings home what is under way, so that as little as possible is lost.
@@ -570,7 +580,7 @@ impl DownloadPlan {
         if self.sync_failed {
             self.sync_failed = false;
             self.unsynced = false;
-            return Next::Cut { to: self.synced, size: None };
+            return Next::Cut { to: self.synced, size: None, sum: None };
         }
         if self.unsynced {
             return self.sync();
@@ -597,7 +607,7 @@ impl DownloadPlan {
     fn cut_off(&mut self) {
         let end = self.body_end.unwrap_or_default();
         self.failed(TransportError {
-            fault: super::TransportFault::Aborted,
+            fault: TransportFault::Aborted,
             message: format!(
                 "{} stopped sending after {} of {}",
                 self.target.authority(),
@@ -617,24 +627,8 @@ impl DownloadPlan {
 
     fn fail(&mut self, mut error: JobError) {
         error.file.get_or_insert(self.file);
+        error.transient &= !self.rules.every_error_is_fatal;
         self.ending.get_or_insert(Outcome::Failed(error));
-    }
-
-    fn connected(&mut self, now: Timestamp) {
-        if !self.unsynced {
-            self.last_sync = now;
-        }
-        self.last_shown = now;
-        self.reports.push_back(Report::Connected { attempt: self.attempt });
-    }
-
-    fn note_restart(&mut self, head: &ResponseHead) {
-        let known = self.version.as_ref().map(|version| &version.validator);
-        let why = match known {
-            Some(known) if !validators::contradicts(known, head) => "is not served in parts",
-            _ => "has changed",
-        };
-        self.note(format!("{} {why}; it is fetched from the beginning", shown(&self.target)));
     }
 
     fn note(&mut self, text: String) {
@@ -642,35 +636,25 @@ impl DownloadPlan {
     }
 }
 
-/// The least size of a file for which it is worth saying that it cannot be resumed.
-const NOTED_BYTES: Bytes = Bytes(16 * 1024 * 1024);
-/// Characters of a foreign field that a sentence repeats.
-const SAID_CHARS_MAX: usize = 80;
+fn after_read_back(then: Then) -> Step {
+    match then {
+        Then::Ask => Step::Ask,
+        Then::Finish => Step::Cut(After::Finish),
+    }
+}
 
 /// How much of the partial file counts, if any of it does.
 ///
 /// Within the boot in which its version was recorded the length tells: bytes are written in order,
 /// and the kernel forgets none. After another boot only what was synced is certain. A file shorter
-/// than what was synced, or longer than its version, is not what we left; nothing of it counts.
-fn usable_length(file: &File, found: Option<Bytes>, boot: BootId) -> Option<Bytes> {
-    let found = found.filter(|found| *found >= file.durable)?;
-    let usable = if file.boot == Some(boot) { found } else { file.durable };
-    let sound = file.size.is_none_or(|size| usable <= size);
+/// than what was synced, longer than its version, or not the one that was made, is not what we
+/// left; nothing of it counts.
+fn usable_length(file: &File, found: Option<Found>, boot: BootId) -> Option<Bytes> {
+    let Found { length, partial } = found.filter(|found| found.length >= file.durable)?;
+    let is_same_boot = file.boot == Some(boot);
+    // Numbers of devices and files hold for one boot.
+    let is_ours = !is_same_boot || file.partial.is_none_or(|made| made.inode == partial.inode);
+    let usable = if is_same_boot { length } else { file.durable };
+    let sound = is_ours && file.size.is_none_or(|size| usable <= size);
     (file.boot.is_some() && sound).then_some(usable)
-}
-
-/// A foreign text, cut to what fits a sentence.
-fn repeated(text: &str) -> String {
-    text.chars().take(SAID_CHARS_MAX).collect()
-}
-
-fn why_not_resumable(head: &ResponseHead, version: &Version) -> Option<&'static str> {
-    if version.if_range().is_some() {
-        return None;
-    }
-    Some(match (head.body, &version.validator.etag) {
-        (BodyLength::UntilClose | BodyLength::Chunked, _) => "the server does not say how long the file is",
-        (_, Some(_)) => "the server gives only a weak entity tag",
-        (_, None) => "the server gives nothing by which this version of the file could be told from another",
-    })
 }

@@ -60,7 +60,7 @@ impl TransportFault {
             Self::CertificateHostName => Code(0x8007_2F06),
             Self::UnknownAuthority => Code(0x8007_2F0D),
             Self::CertificateRevoked => Code(0x8007_2F8A),
-            Self::InvalidAnswer => Code(0x8007_2F78),
+            Self::InvalidAnswer => Code::INVALID_ANSWER,
         }
     }
 

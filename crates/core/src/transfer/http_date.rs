@@ -2,6 +2,8 @@
 //!
 //! The day of the week is not looked at: nothing follows from it.
 
+use alloc::format;
+use alloc::string::String;
 use core::time::Duration;
 
 use crate::time::Timestamp;
@@ -16,6 +18,22 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
     };
     let days = days_since_1970(year, month, day)?;
     Some(Timestamp::default() + Duration::from_secs(days * 86_400 + seconds_of(clock)?))
+}
+
+/// Writes a date in the present form.
+pub(super) fn write(time: Timestamp) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    let seconds = time.0 / 1000;
+    let (days, clock) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = date_of(days);
+    format!(
+        "{}, {day:02} {} {year:04} {:02}:{:02}:{:02} GMT",
+        DAYS[(days % 7) as usize],
+        MONTHS[month as usize - 1],
+        clock / 3600,
+        clock / 60 % 60,
+        clock % 60
+    )
 }
 
 type Parts<'a> = (u64, u64, u64, &'a str);
@@ -46,9 +64,10 @@ fn asctime(text: &str) -> Option<Parts<'_>> {
     words.next().is_none().then_some((day, month, year, clock))
 }
 
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
 fn month(text: &str) -> Option<u64> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     MONTHS.iter().position(|month| *month == text).map(|at| at as u64 + 1)
 }
 
@@ -75,9 +94,31 @@ fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
     Some(days - 719_468)
 }
 
+/// The reverse of [`days_since_1970`].
+fn date_of(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let era = days / 146_097;
+    let day_of_era = days % 146_097;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let year = era * 400 + year_of_era;
+    if month < 10 { (year, month + 3, day) } else { (year + 1, month - 9, day) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_read_as_the_same() {
+        assert_eq!(write(Timestamp(784_111_777_000)), "Sun, 06 Nov 1994 08:49:37 GMT");
+        for day in (0..60_000).step_by(13) {
+            let time = Timestamp(day * 86_400_000 + 3_661_000);
+            assert_eq!(parse(&write(time)), Some(time));
+        }
+    }
 
     #[test]
     fn all_three_forms_of_a_date_are_read() {

@@ -5,6 +5,7 @@ use alloc::string::String;
 
 use super::error::shown;
 use super::head::ResponseHead;
+use crate::http_options::SecurityFlags;
 use crate::remote_name::{RemoteName, RemoteNameError};
 
 /// Redirects followed for one request; what most browsers and tools take. A loop ends here too.
@@ -19,7 +20,12 @@ pub(super) fn is_redirect(status: u16) -> bool {
 ///
 /// # Errors
 /// A sentence for a person.
-pub(super) fn target(from: &RemoteName, head: &ResponseHead, followed: u32) -> Result<RemoteName, String> {
+pub(super) fn target(
+    from: &RemoteName,
+    head: &ResponseHead,
+    followed: u32,
+    flags: SecurityFlags,
+) -> Result<RemoteName, String> {
     if followed >= REDIRECTS_MAX {
         return Err(format!(
             "{} leads to yet another address after {REDIRECTS_MAX} redirects; the server sends in circles",
@@ -43,7 +49,7 @@ pub(super) fn target(from: &RemoteName, head: &ResponseHead, followed: u32) -> R
         }
         other => format!("{} redirects to an address that is none: {other}", shown(from)),
     })?;
-    if from.is_tls() && !to.is_tls() {
+    if from.is_tls() && !to.is_tls() && !flags.has(SecurityFlags::REDIRECT_HTTPS_TO_HTTP) {
         return Err(format!(
             "{} redirects from https to http ({}), which is refused; give that address if you trust it",
             shown(from),

@@ -4,15 +4,24 @@
 mod kills;
 
 use super::*;
+use crate::checksum::Checksum;
 use crate::error::JobError;
-use crate::file::{BootId, File, FileIndex, LocalName, Validator};
+use crate::file::{BootId, File, FileIndex, LocalName, PartialId, ResumeBy, Served, Validator};
 use crate::job::Attempt;
 use crate::queue::Report;
+use crate::ranges::{ByteRange, Ranges};
 use crate::remote_name::RemoteName;
 use crate::time::Timestamp;
 use crate::units::Bytes;
 
 const BOOT: BootId = BootId([1; 16]);
+const PARTIAL: PartialId = PartialId { device: 1, inode: 7 };
+
+/// A checksum that only looks like one.
+fn sum(letter: char) -> Checksum {
+    let digits: String = std::iter::repeat_n(letter, 32).collect();
+    Checksum::parse(&format!("md5:{digits}")).expect("a checksum")
+}
 
 fn new_file() -> File {
     let name = RemoteName::stored("https://h.test/f").expect("a URL");
@@ -32,15 +41,20 @@ fn begun(durable: u64, boot: BootId) -> File {
 
 #[track_caller]
 fn check_scenario(file: &File, found: Option<u64>, script: &str) {
-    let plan = DownloadPlan::new(Attempt(1), file, found.map(Bytes), BOOT, BEGINNING);
-    check_plan(plan, script);
+    check_ruled(file, &Rules::default(), found, script);
+}
+
+#[track_caller]
+fn check_ruled(file: &File, rules: &Rules, found: Option<u64>, script: &str) {
+    let found = found.map(|length| Found { length: Bytes(length), partial: PARTIAL });
+    check_plan(DownloadPlan::new(Attempt(1), file, *rules, found, BOOT, BEGINNING), script);
 }
 
 /// The same for a plan that may gather files of up to ten bytes.
 #[track_caller]
 fn check_gathering(file: &File, script: &str) {
-    let plan = DownloadPlan::new(Attempt(1), file, None, BOOT, BEGINNING).gathering_up_to(Bytes(10));
-    check_plan(plan, script);
+    let plan = DownloadPlan::new(Attempt(1), file, Rules::default(), None, BOOT, BEGINNING);
+    check_plan(plan.gathering_up_to(Bytes(10)), script);
 }
 
 const BEGINNING: Timestamp = Timestamp(1_000_000);
@@ -70,7 +84,9 @@ fn perform(plan: &mut DownloadPlan, action: &str, now: &mut Timestamp) {
     match verb {
         "begin" => {}
         "answer" => plan.answered(&head(rest), *now),
-        "cut" => plan.cut(),
+        "cut" => plan.cut(PARTIAL),
+        "reads" => plan.read_back(),
+        "sums" => plan.summed(&sum(rest.chars().next().expect("a letter"))),
         "recorded" => plan.recorded(),
         "takes" => plan.received(number()),
         "writes" => plan.written(number()),
@@ -129,11 +145,16 @@ fn words(next: &Next) -> String {
                 words.push("without credentials".to_owned());
             }
             if let Some(range) = &fetch.range {
-                words.push(format!("from {} if {}", range.from.0, range.if_range));
+                words.push(format!("from {}", range.from.0));
+                words.extend(range.end.map(|end| format!("to {}", end.0)));
+                words.extend(range.if_range.as_ref().map(|tag| format!("if {tag}")));
             }
             words.join(" ")
         }
-        Next::Cut { to, .. } => format!("cut to {}", to.0),
+        Next::Cut { to, sum: None, .. } => format!("cut to {}", to.0),
+        Next::Cut { to, sum: Some(algorithm), .. } => format!("cut to {} for {}", to.0, algorithm.name()),
+        Next::ReadBack { upto, algorithm } => format!("read {} for {}", upto.0, algorithm.name()),
+        Next::Sum => "sum".to_owned(),
         Next::Receive { max: Some(max), .. } => format!("receive {}", max.0),
         Next::Receive { max: None, .. } => "receive".to_owned(),
         Next::Sync { upto } => format!("sync {}", upto.0),
@@ -161,11 +182,13 @@ fn report_words(report: &Report) -> String {
             let by = validator.etag.as_deref().or(validator.last_modified.as_deref()).unwrap_or("nothing");
             format!("version {size} {by}")
         }
+        Report::Headers { .. } => "headers".to_owned(),
+        Report::RemoteName { remote_name, .. } => format!("is at {remote_name}"),
         Report::Progress { transferred, .. } => format!("progress {}", transferred.0),
         Report::Durable { upto, .. } => format!("durable {}", upto.0),
         Report::FileTransferred { size, .. } => format!("whole {}", size.0),
         Report::Note { text, .. } => {
-            let note = ["changed", "in parts", "not served from", "from byte", "begins anew"];
+            let note = ["checksum", "changed", "in parts", "not served from", "from byte", "begins anew"];
             let found = note.into_iter().find(|words| text.contains(words));
             format!("note: {}", found.unwrap_or(text))
         }
@@ -268,7 +291,7 @@ fn the_rest_is_asked_for_with_the_validator_it_began_with() {
         Some(6),
         "
         begin                                               -> get from 6 if \"a\"
-        answer 206 length 4; content-range: bytes 6-9/10    -> connected; cut to 6
+        answer 206 length 4; content-range: bytes 6-9/10    -> connected; headers; cut to 6
         cut                                                 -> receive 4
         bytes 4                                             -> sync 10
         synced 10                                           -> whole 10; done
@@ -283,7 +306,7 @@ fn after_another_boot_only_what_was_synced_counts_and_the_rest_is_cut_off() {
         Some(6),
         "
         begin                                            -> get from 2 if \"a\"
-        answer 206 length 8; content-range: bytes 2-9/10 -> connected; cut to 2
+        answer 206 length 8; content-range: bytes 2-9/10 -> connected; headers; cut to 2
         cut                                              -> receive 8
         ",
     );
@@ -404,7 +427,7 @@ fn a_server_may_send_less_than_the_rest_and_is_asked_for_the_rest_of_it() {
         Some(2),
         "
         begin                                            -> get from 2 if \"a\"
-        answer 206 length 3; content-range: bytes 2-4/10 -> connected; cut to 2
+        answer 206 length 3; content-range: bytes 2-4/10 -> connected; headers; cut to 2
         cut                                              -> receive 3
         takes 3                                          -> wait
         writes 3                                         -> get from 5 if \"a\"
@@ -600,7 +623,7 @@ fn a_redirect_that_leads_in_circles_ends() {
 
 #[test]
 fn a_redirect_to_plain_http_is_refused_in_words_that_name_both_addresses() {
-    let mut plan = DownloadPlan::new(Attempt(1), &new_file(), None, BOOT, Timestamp(0));
+    let mut plan = DownloadPlan::new(Attempt(1), &new_file(), Rules::default(), None, BOOT, Timestamp(0));
     assert!(matches!(plan.next(Timestamp(0)), Next::Fetch(_)));
     plan.answered(&head("302 length 0; location: http://o.test/x?token=hunter2"), Timestamp(0));
     let Next::Done(Outcome::Failed(error)) = plan.next(Timestamp(0)) else { panic!("it is refused") };
@@ -623,4 +646,411 @@ fn statuses_end_the_attempt() {
     }
     let identity = "begin -> get\nanswer 200 length 5; content-encoding: identity -> connected; cut to 0";
     check_scenario(&new_file(), None, identity);
+}
+
+fn with_checksum(file: File) -> File {
+    File { checksum: Some(sum('a')), ..file }
+}
+
+#[test]
+fn a_file_with_a_checksum_is_summed_up_before_it_is_whole() {
+    check_scenario(
+        &with_checksum(new_file()),
+        None,
+        "
+        begin                            -> get
+        answer 200 length 10; etag: \"a\" -> connected; cut to 0 for md5
+        cut                              -> version 10 \"a\"; wait
+        recorded                         -> receive 10
+        bytes 10                         -> sum
+        sums a                           -> sync 10
+        synced 10                        -> whole 10; done
+        ",
+    );
+}
+
+#[test]
+fn a_wrong_checksum_has_the_file_fetched_once_more_and_is_an_error_then() {
+    check_scenario(
+        &with_checksum(new_file()),
+        None,
+        "
+        begin                            -> get
+        answer 200 length 10; etag: \"a\" -> connected; cut to 0 for md5
+        cut                              -> version 10 \"a\"; wait
+        recorded                         -> receive 10
+        bytes 10                         -> sum
+        sums b                           -> note: checksum; get
+        answer 200 length 10; etag: \"a\" -> connected; cut to 0 for md5
+        cut                              -> version 10 \"a\"; wait
+        recorded                         -> receive 10
+        bytes 10                         -> sum
+        sums c                           -> sync 10
+        synced 10                        -> durable 10; fatal 0x80200053
+        ",
+    );
+}
+
+#[test]
+fn what_is_there_already_is_read_once_for_the_checksum() {
+    check_scenario(
+        &with_checksum(begun(2, BOOT)),
+        Some(6),
+        "
+        begin                                            -> read 6 for md5
+        reads                                            -> get from 6 if \"a\"
+        answer 206 length 4; content-range: bytes 6-9/10 -> connected; headers; cut to 6
+        cut                                              -> receive 4
+        bytes 4                                          -> sum
+        sums a                                           -> sync 10
+        synced 10                                        -> whole 10; done
+        ",
+    );
+    check_scenario(
+        &with_checksum(begun(4, BOOT)),
+        Some(10),
+        "
+        begin     -> read 10 for md5
+        reads     -> cut to 10
+        cut       -> sum
+        sums a    -> sync 10
+        synced 10 -> whole 10; done
+        ",
+    );
+}
+
+#[test]
+fn a_sync_that_ends_late_does_not_stand_for_the_checksum() {
+    check_scenario(
+        &with_checksum(new_file()),
+        None,
+        "
+        begin                            -> get
+        answer 200 chunked; etag: \"a\"   -> note: begins anew; connected; cut to 0 for md5
+        cut                              -> version unknown \"a\"; wait
+        recorded                         -> receive
+        bytes 6                          -> receive
+        clock 2000 ms                    -> sync 6
+        complete                         -> wait
+        synced 6                         -> durable 6; sum
+        sums a                           -> sync 6
+        synced 6                         -> whole 6; done
+        ",
+    );
+}
+
+#[test]
+fn what_the_server_promises_is_checked_unless_the_owner_knows_better() {
+    const DIGEST: &str = "content-md5: qqqqqqqqqqqqqqqqqqqqqg==";
+    check_scenario(
+        &new_file(),
+        None,
+        &format!(
+            "
+            begin                                      -> get
+            answer 200 length 10; etag: \"a\"; {DIGEST} -> connected; cut to 0 for md5
+            cut                                        -> version 10 \"a\"; wait
+            recorded                                   -> receive 10
+            bytes 10                                   -> sum
+            sums a                                     -> sync 10
+            "
+        ),
+    );
+    let given = File { checksum: Some(sum('b')), ..new_file() };
+    check_scenario(
+        &given,
+        None,
+        &format!(
+            "
+            begin                                      -> get
+            answer 200 length 10; etag: \"a\"; {DIGEST} -> connected; cut to 0 for md5
+            cut                                        -> version 10 \"a\"; wait
+            recorded                                   -> receive 10
+            bytes 10                                   -> sum
+            sums b                                     -> sync 10
+            "
+        ),
+    );
+    let promised = Served { checksum: Some(sum('a')), ..Served::default() };
+    let begun = File { served: promised, ..begun(4, BOOT) };
+    check_scenario(
+        &begun,
+        Some(4),
+        "
+        begin -> read 4 for md5
+        reads -> get from 4 if \"a\"
+        answer 206 length 6; content-range: bytes 4-9/10; digest: md5=AAAAAAAAAAAAAAAAAAAAAA== -> note: changed; get
+        ",
+    );
+}
+
+#[test]
+fn an_owner_may_have_versions_told_apart_by_size_and_time() {
+    const DATE: &str = "Wed, 25 Nov 2026 12:00:00 GMT";
+    let validator = Validator { etag: Some("\"a\"".to_owned()), last_modified: Some(DATE.to_owned()) };
+    let by = File { resume_by: ResumeBy::SizeAndTime, validator: Some(validator.clone()), ..begun(4, BOOT) };
+    let moved = File { moved: true, validator: Some(validator), ..begun(4, BOOT) };
+    for file in [&by, &moved] {
+        check_scenario(
+            file,
+            Some(6),
+            &format!(
+                "
+                begin -> get from 6
+                answer 206 length 4; content-range: bytes 6-9/10; etag: \"z\"; last-modified: {DATE} -> connected; headers; cut to 6
+                "
+            ),
+        );
+        for other in [
+            "206 length 4; content-range: bytes 6-9/10; etag: \"a\"".to_owned(),
+            format!("206 length 4; content-range: bytes 6-9/*; last-modified: {DATE}"),
+            format!("206 length 5; content-range: bytes 6-10/11; last-modified: {DATE}"),
+            format!("206 length 4; content-range: bytes 6-9/10; last-modified: {}", DATE.replace("25", "24")),
+        ] {
+            check_scenario(
+                file,
+                Some(6),
+                &format!("begin -> get from 6\nanswer {other} -> note: changed; get"),
+            );
+        }
+    }
+    let timeless = File { resume_by: ResumeBy::SizeAndTime, ..begun(4, BOOT) };
+    check_scenario(&timeless, Some(6), "begin -> get");
+}
+
+#[test]
+fn an_owner_may_have_the_checksum_tell_whether_the_halves_fit() {
+    let weak = Some(Validator { etag: Some("W/\"a\"".to_owned()), last_modified: None });
+    let file =
+        File { resume_by: ResumeBy::Checksum, validator: weak.clone(), ..with_checksum(begun(4, BOOT)) };
+    check_scenario(
+        &file,
+        Some(6),
+        "
+        begin                                                          -> read 6 for md5
+        reads                                                          -> get from 6
+        answer 206 length 4; content-range: bytes 6-9/10; etag: W/\"b\" -> connected; headers; cut to 6
+        cut                                                            -> receive 4
+        bytes 4                                                        -> sum
+        sums b                                                         -> note: checksum; get
+        ",
+    );
+    let without = File { resume_by: ResumeBy::Checksum, validator: weak, ..begun(4, BOOT) };
+    check_scenario(&without, Some(6), "begin -> get");
+}
+
+#[test]
+fn a_page_where_a_file_was_is_not_believed() {
+    let served = Served { headers: "Content-Type: application/zip\n".to_owned(), ..Served::default() };
+    let file = File { served: served.clone(), ..begun(4, BOOT) };
+    check_scenario(
+        &file,
+        Some(6),
+        "
+        begin                                                  -> get from 6 if \"a\"
+        answer 200 length 12; content-type: text/html;charset=x -> transient 0x80072F78
+        ",
+    );
+    check_scenario(
+        &File { validator: Some(Validator::default()), ..file },
+        Some(6),
+        "begin -> get\nanswer 200 chunked; content-type: text/html -> transient 0x80072F78",
+    );
+    let page = Served { headers: "content-type: text/html\n".to_owned(), ..Served::default() };
+    check_scenario(
+        &File { served: page, ..begun(4, BOOT) },
+        Some(6),
+        "
+        begin                                                   -> get from 6 if \"a\"
+        answer 200 length 12; etag: \"b\"; content-type: text/html -> note: changed; connected; cut to 0
+        ",
+    );
+}
+
+#[test]
+fn another_file_under_the_name_of_the_partial_one_does_not_count() {
+    let other = PartialId { inode: 8, ..PARTIAL };
+    let file = File { partial: Some(other), ..begun(4, BOOT) };
+    check_scenario(&file, Some(6), "begin -> get");
+    // After another boot numbers mean nothing.
+    let file = File { boot: Some(BootId([9; 16])), ..file };
+    check_scenario(&file, Some(6), "begin -> get from 4 if \"a\"");
+}
+
+fn parts(text: &str) -> File {
+    let ranges = text.split(',').map(|range| ByteRange::parse(range).expect("a range")).collect();
+    File { ranges: Ranges::new(ranges).expect("ranges"), ..new_file() }
+}
+
+#[test]
+fn parts_are_fetched_one_after_the_other() {
+    check_scenario(
+        &parts("100:10,900:eof,0:5"),
+        None,
+        "
+        begin                                                            -> get from 100 to 110
+        answer 206 length 10; content-range: bytes 100-109/903; etag: \"a\" -> connected; cut to 0
+        cut                                                              -> version 18 \"a\"; wait
+        recorded                                                         -> receive 10
+        bytes 10                                                         -> get from 900 to 903 if \"a\"
+        answer 206 length 3; content-range: bytes 900-902/903            -> connected; receive 3
+        bytes 2                                                          -> receive 1
+        bytes 1                                                          -> get from 0 to 5 if \"a\"
+        answer 206 length 5; content-range: bytes 0-4/903                -> connected; receive 5
+        bytes 5                                                          -> sync 18
+        synced 18                                                        -> whole 18; done
+        ",
+    );
+    let begun = File { ranges: parts("100:4,200:6").ranges, ..begun(2, BOOT) };
+    check_scenario(
+        &begun,
+        Some(7),
+        "
+        begin                                                 -> get from 203 to 206 if \"a\"
+        answer 206 length 3; content-range: bytes 203-205/900 -> connected; headers; cut to 7
+        cut                                                   -> receive 3
+        ",
+    );
+}
+
+#[test]
+fn parts_that_cannot_be_had_are_an_error() {
+    for (wanted, answer, outcome) in [
+        ("5:5", "200 length 10; etag: \"a\"", "fatal 0x80200013"),
+        ("5:5", "206 length 5; content-range: bytes 5-9/*", "fatal 0x80200013"),
+        ("5:5", "206 length 5; content-range: bytes 0-4/10", "fatal 0x8020001B"),
+        ("5:5", "206 length 6; content-range: bytes 5-10/11", "fatal 0x8020001B"),
+        ("5:5", "206 length 4; content-range: bytes 5-8/9", "fatal 0x8020002B"),
+        ("5:5", "206 chunked; content-type: multipart/byteranges", "fatal 0x8020001B"),
+        ("5:5", "416 length 0", "fatal 0x8020002B"),
+    ] {
+        check_scenario(
+            &parts(wanted),
+            None,
+            &format!("begin -> get from 5 to 10\nanswer {answer} -> {outcome}"),
+        );
+    }
+    check_scenario(
+        &parts("5:5,0:1"),
+        None,
+        "
+        begin                                              -> get from 5 to 10
+        answer 206 length 5; content-range: bytes 5-9/10   -> fatal 0x80200013
+        ",
+    );
+    check_scenario(
+        &parts("5:5"),
+        None,
+        "
+        begin                                              -> get from 5 to 10
+        answer 206 length 3; content-range: bytes 5-7/10   -> connected; cut to 0
+        cut                                                -> version 5 nothing; wait
+        recorded                                           -> receive 3
+        bytes 3                                            -> sync 3
+        synced 3                                           -> durable 3; fatal 0x80200013
+        ",
+    );
+}
+
+#[test]
+fn a_server_that_renames_the_file_with_each_answer_is_given_up() {
+    let mut script = "begin -> get from 0 to 2\n".to_owned();
+    for turn in 0..6 {
+        script += &format!(
+            "
+            answer 206 length 2; content-range: bytes 0-1/10; etag: \"{turn}\"  -> connected; cut to 0
+            cut                                                              -> version 4 \"{turn}\"; wait
+            recorded                                                         -> receive 2
+            bytes 2                                                          -> get from 5 to 7 if \"{turn}\"
+            answer 206 length 2; content-range: bytes 5-6/10; etag: \"{turn}x\" -> {}
+            ",
+            if turn < 5 {
+                "note: changed; get from 0 to 2"
+            } else {
+                "sync 2\nsynced 2 -> durable 2; fatal 0x80200024"
+            },
+        );
+    }
+    check_scenario(&parts("0:2,5:2"), None, &script);
+}
+
+#[test]
+fn a_job_may_want_no_redirects_or_be_told_of_them_or_follow_them_down_to_http() {
+    use crate::http_options::SecurityFlags;
+    let rules =
+        |mask| Rules { redirects: SecurityFlags::from_mask(mask).expect("flags"), ..Rules::default() };
+    check_ruled(
+        &new_file(),
+        &rules(SecurityFlags::REDIRECT_DISALLOW),
+        None,
+        "
+        begin                                   -> get
+        answer 302 length 0; location: /g       -> is at https://h.test/g; fatal 0x8019012E
+        ",
+    );
+    check_ruled(
+        &new_file(),
+        &rules(SecurityFlags::REDIRECT_REPORT),
+        None,
+        "
+        begin                             -> get
+        answer 302 length 0; location: /g -> get https://h.test/g
+        answer 200 length 9               -> connected; is at https://h.test/g; cut to 0
+        ",
+    );
+    check_ruled(
+        &new_file(),
+        &rules(SecurityFlags::REDIRECT_HTTPS_TO_HTTP),
+        None,
+        "
+        begin                                            -> get
+        answer 302 length 0; location: http://h.test/g   -> get http://h.test/g without credentials
+        ",
+    );
+}
+
+#[test]
+fn no_more_is_downloaded_than_the_job_may() {
+    let rules = Rules { bytes_max: Some(Bytes(9)), ..Rules::default() };
+    check_ruled(&new_file(), &rules, None, "begin -> get\nanswer 200 length 10 -> fatal 0x80200064");
+    check_ruled(
+        &new_file(),
+        &rules,
+        None,
+        "
+        begin              -> get
+        answer 200 chunked -> note: begins anew; connected; cut to 0
+        cut                -> version unknown nothing; wait
+        recorded           -> receive 10
+        bytes 9            -> receive 1
+        bytes 1            -> sync 10
+        synced 10          -> durable 10; fatal 0x80200064
+        ",
+    );
+}
+
+#[test]
+fn a_dynamic_file_begins_anew_and_with_another_method_no_error_heals() {
+    let rules = Rules { from_the_beginning: true, every_error_is_fatal: true, ..Rules::default() };
+    check_ruled(&begun(4, BOOT), &rules, Some(6), "begin -> get\nlost -> fatal 0x80072EFE");
+    check_ruled(&begun(4, BOOT), &rules, Some(10), "begin -> get\nanswer 503 length 0 -> fatal 0x801901F7");
+}
+
+#[test]
+fn a_file_of_a_high_performance_job_is_synced_once() {
+    let rules = Rules { syncs_at_the_end: true, ..Rules::default() };
+    check_ruled(
+        &new_file(),
+        &rules,
+        None,
+        "
+        begin                            -> get
+        answer 200 length 10; etag: \"a\" -> connected; cut to 0
+        cut                              -> version 10 \"a\"; wait
+        recorded                         -> receive 10
+        bytes 3                          -> receive 7
+        clock 9000 ms                    -> progress 3; receive 7
+        bytes 7                          -> sync 10
+        ",
+    );
 }

@@ -4,11 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::job::{Job, JobId, Owner, Properties, Revision};
-use bits_core::ports::{
-    Batch, CredentialChange, JobChange, KeySource, SealError, SealedCredential, SealingKey,
-};
+use bits_core::ports::{Batch, JobChange, KeySource, SealError, SealedSecret, SealingKey, SecretChange};
 use bits_core::time::Timestamp;
 use bits_platform::seal::CREDENTIAL_NAME;
 use bits_store::SqliteStore;
@@ -72,17 +70,20 @@ impl Started {
         let properties = Properties::named("a job".to_owned()).expect("a name");
         let job = Job { revision: Revision(1), ..Job::new(JOB, Owner(1), properties, Timestamp(0)) };
         let record = self.seal.seal(secret, b"here").expect("sealed");
-        let sealed = SealedCredential { target: AuthTarget::Server, scheme: AuthScheme::Basic, record };
+        let sealed = SealedSecret {
+            slot: SecretSlot::Credential { target: AuthTarget::Server, scheme: AuthScheme::Basic },
+            record,
+        };
         let batch = Batch {
             jobs: vec![JobChange { job, was: None }],
-            credentials: vec![(JOB, CredentialChange::Set(sealed))],
+            secrets: vec![(JOB, SecretChange::Set(sealed))],
             ..Batch::default()
         };
         self.store.commit(&batch).expect("written");
     }
 
     fn secret(&mut self) -> Result<Vec<u8>, SealError> {
-        let record = self.store.credentials(JOB).expect("readable").remove(0).record;
+        let record = self.store.secrets(JOB).expect("readable").remove(0).record;
         self.seal.open(&record, b"here").map(|plain| plain.to_vec())
     }
 
@@ -187,7 +188,7 @@ fn a_change_of_the_key_that_is_cut_short_after_any_step_loses_nothing() {
             let change = started.seal.change_key().expect("begun");
             new = change.key();
             if steps > 1 {
-                let mut rewrap = |_, _, sealed: &SealedCredential| change.rewrap(&sealed.record, b"here");
+                let mut rewrap = |_, _, sealed: &SealedSecret| change.rewrap(&sealed.record, b"here");
                 started.store.rekey(new, &mut rewrap).expect("written");
             }
             if steps > 2 {
@@ -217,10 +218,10 @@ fn a_lost_key_is_followed_by_a_new_one_only_when_a_person_asks_and_nothing_is_se
     drop(started);
     let mut started = world.start();
     let change = started.seal.change_key().expect("begun");
-    let mut rewrap = |_, _, sealed: &SealedCredential| change.rewrap(&sealed.record, b"here");
+    let mut rewrap = |_, _, sealed: &SealedSecret| change.rewrap(&sealed.record, b"here");
     started.store.rekey(change.key(), &mut rewrap).expect_err("something is sealed");
     change.abandon();
-    let batch = Batch { credentials: vec![(JOB, CredentialChange::RemoveAll)], ..Batch::default() };
+    let batch = Batch { secrets: vec![(JOB, SecretChange::RemoveAll)], ..Batch::default() };
     started.store.commit(&batch).expect("removed");
     let change = started.seal.change_key().expect("begun");
     started.store.rekey(change.key(), &mut |_, _, _| panic!("nothing is sealed")).expect("written");

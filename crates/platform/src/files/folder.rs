@@ -40,6 +40,12 @@ impl Folder {
         }
     }
 
+    /// Which folder it is.
+    pub fn identity(&self) -> Result<FileIdentity, FileError> {
+        FileIdentity::of_open(&self.fd)
+            .map_err(|errno| FileError::new("look at the folder", &self.path, errno))
+    }
+
     /// Whether [`Folder::sync_file_system`] does here what it says: where it is known to. Network file
     /// systems and those of FUSE may return before anything lasts.
     pub fn syncs_as_one(&self) -> bool {

@@ -11,6 +11,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
 
 use bits_core::units::Bytes;
 use rustix::fs::{FallocateFlags, FileType, Mode, OFlags};
@@ -247,6 +248,29 @@ impl Partial {
         self.file.set_len(size.0).map_err(self.failed("change the length of"))
     }
 
+    /// Reads from `place` until `bytes` is full or the file ends; says how much that was.
+    pub fn read_at(&self, bytes: &mut [u8], place: Bytes) -> Result<usize, FileError> {
+        let mut read = 0;
+        while read < bytes.len() {
+            match self.file.read_at(&mut bytes[read..], place.0 + read as u64) {
+                Ok(0) => break,
+                Ok(count) => read += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.failed("read")(error)),
+            }
+        }
+        Ok(read)
+    }
+
+    /// Says that the content was last changed so long after 1970. Where a file system keeps no such
+    /// times, nothing happens.
+    pub fn set_modified(&self, since_1970: Duration) -> Result<(), FileError> {
+        match self.file.set_modified(SystemTime::UNIX_EPOCH + since_1970) {
+            Err(error) if !keeps_no_times(&error) => Err(self.failed("set the time of")(error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Returns when all that was written is on the disk.
     pub fn sync_data(&self) -> Result<(), FileError> {
         self.file.sync_data().map_err(self.failed("sync"))
@@ -368,6 +392,13 @@ fn check_name(folder: &Folder, name: &OsStr, identity: FileIdentity) -> Result<(
         Some(entry) if !entry.has_one_name => foreign(ForeignPartial::HasOtherNames),
         Some(_) => Ok(()),
     }
+}
+
+fn keeps_no_times(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput
+    )
 }
 
 /// The shortest limit among file systems in use (eCryptfs); the name of a partial file may be cut.

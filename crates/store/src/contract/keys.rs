@@ -1,10 +1,10 @@
 //! The key on record, and the change to another.
 
-use bits_core::credentials::{AuthScheme, AuthTarget};
-use bits_core::ports::{KeyId, KeySource, RekeyError, SealError, SealedCredential, SealingKey, Store};
+use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
+use bits_core::ports::{KeyId, KeySource, RekeyError, SealError, SealedSecret, SealingKey, Store};
 
 use super::samples::{ALICE, BOB, id, job};
-use super::{Job, add, change_credential, sealed, set};
+use super::{Job, add, change_secret, sealed, set};
 
 const FIRST: SealingKey = SealingKey { id: KeyId([1, 0, 255, 3, 4, 5, 6, 7]), source: KeySource::KeyFile };
 const SECOND: SealingKey = SealingKey { id: KeyId([9; 8]), source: KeySource::SystemdCredential };
@@ -19,16 +19,16 @@ pub(super) fn a_key_is_on_record_once_it_is_chosen(store: &mut dyn Store) {
 
 pub(super) fn another_key_comes_with_a_new_record_for_each_credential(store: &mut dyn Store) {
     const JOBS: u8 = 70;
-    assert_eq!(store.has_credentials(), Ok(false));
+    assert_eq!(store.has_secrets(), Ok(false));
     for number in 0..JOBS {
         let owner = if number % 2 == 0 { ALICE } else { BOB };
         add(store, &Job { owner, ..job(number) });
-        change_credential(store, id(number), set(AuthTarget::Server, AuthScheme::Basic, &[number]));
-        change_credential(store, id(number), set(AuthTarget::Proxy, AuthScheme::Ntlm, &[number, 2]));
+        change_secret(store, id(number), set(AuthTarget::Server, AuthScheme::Basic, &[number]));
+        change_secret(store, id(number), set(AuthTarget::Proxy, AuthScheme::Ntlm, &[number, 2]));
     }
-    assert_eq!(store.has_credentials(), Ok(true));
+    assert_eq!(store.has_secrets(), Ok(true));
     let mut seen = 0;
-    let rekeyed = store.rekey(FIRST, &mut |job, owner, SealedCredential { target, scheme, record }| {
+    let rekeyed = store.rekey(FIRST, &mut |job, owner, SealedSecret { slot, record }| {
         seen += 1;
         assert_eq!(job, id(record[0]));
         assert_eq!(owner, if record[0] % 2 == 0 { ALICE } else { BOB });
@@ -38,12 +38,13 @@ pub(super) fn another_key_comes_with_a_new_record_for_each_credential(store: &mu
         } else {
             (AuthTarget::Server, AuthScheme::Basic)
         };
-        assert_eq!((*target, *scheme), place);
+        let (target, scheme) = place;
+        assert_eq!(*slot, SecretSlot::Credential { target, scheme });
         Ok([record.as_slice(), b" anew"].concat())
     });
     assert_eq!((rekeyed, seen), (Ok(()), 2 * u32::from(JOBS)));
     for number in 0..JOBS {
-        let records = store.credentials(id(number)).expect("credentials");
+        let records = store.secrets(id(number)).expect("credentials");
         let anew = |start: &[u8]| [start, b" anew"].concat();
         assert_eq!(
             records.iter().map(|sealed| sealed.record.clone()).collect::<Vec<_>>(),
@@ -55,7 +56,7 @@ pub(super) fn another_key_comes_with_a_new_record_for_each_credential(store: &mu
 pub(super) fn a_record_that_cannot_be_made_anew_leaves_all_as_it_was(store: &mut dyn Store) {
     for number in 1..=3 {
         add(store, &job(number));
-        change_credential(store, id(number), set(AuthTarget::Server, AuthScheme::Basic, &[number]));
+        change_secret(store, id(number), set(AuthTarget::Server, AuthScheme::Basic, &[number]));
     }
     store.rekey(FIRST, &mut |_, _, sealed| Ok(sealed.record.clone())).expect("chosen");
     let refused = store.rekey(SECOND, &mut |_, _, sealed| match sealed.record[0] {
@@ -66,7 +67,7 @@ pub(super) fn a_record_that_cannot_be_made_anew_leaves_all_as_it_was(store: &mut
     assert_eq!(store.sealing_key(), Ok(Some(FIRST)));
     for number in 1..=3 {
         assert_eq!(
-            store.credentials(id(number)),
+            store.secrets(id(number)),
             Ok(vec![sealed(AuthTarget::Server, AuthScheme::Basic, &[number])])
         );
     }

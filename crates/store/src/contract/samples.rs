@@ -2,14 +2,21 @@
 
 use std::time::Duration;
 
-use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::checksum::Checksum;
+use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::error::{Challenge, Code, ErrorContext, JobError};
-use bits_core::file::{BootId, File, FileIndex, LocalName, Stage, Validator};
-use bits_core::http_options::HttpOptions;
+use bits_core::file::{
+    BootId, File, FileError, FileIndex, LocalName, PartialId, ResumeBy, Served, Stage, Validator,
+};
+use bits_core::http_options::{
+    ClientCertificate, Header, HeaderName, HttpOptions, Method, ProxyEnvironment, ProxyUse, SecurityFlags,
+};
 use bits_core::job::{Attempt, Environment, Job, JobId, Owner, Priority, Properties, Revision, State, Times};
-use bits_core::ports::SealedCredential;
+use bits_core::ports::SealedSecret;
+use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::remote_name::RemoteName;
 use bits_core::time::Timestamp;
+use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
 
 pub(super) const ALICE: Owner = Owner(1000);
@@ -54,18 +61,33 @@ pub(super) fn full_job(number: u8) -> Job {
             minimum_retry_delay: Some(Duration::from_millis(5_001)),
             no_progress_timeout: Duration::from_millis(3),
             complete_when_done: true,
-            http: HttpOptions::default(),
+            http: full_options(),
+            transfer: TransferOptions {
+                keep_going: true,
+                dynamic_content: true,
+                high_performance: true,
+                max_download_size: Some(Bytes(7)),
+            },
             environment: Environment {
                 krb5_config: Some("/etc/krb5 b.conf".into()),
+                krb5_ccname: Some("FILE:/tmp/krb5cc_7".into()),
+                proxies: ProxyEnvironment {
+                    http: Some("http://p.test:1".into()),
+                    https: Some("http://p.test:2".into()),
+                    all: Some("http://p.test:3".into()),
+                    none_for: Some("localhost,.test".into()),
+                },
                 umask: Some(0o077),
-                ..Environment::default()
             },
         },
         files_total: u32::MAX,
         files_transferred: u32::MAX - 1,
+        files_passed_over: u32::MAX - 2,
         error: Some(full_error()),
         error_count: 7,
         failures_in_a_row: 6,
+        same_failures: 5,
+        beginnings: 4,
         stalled_since: Some(Timestamp(1_700_000_000_000)),
         attempt: Attempt(u32::MAX),
         times: Times {
@@ -73,8 +95,49 @@ pub(super) fn full_job(number: u8) -> Job {
             modified: Timestamp(1_700_000_000_003),
             transfer_completed: Some(Timestamp(1_700_000_000_004)),
         },
+        resumed: true,
         discard_pending: true,
     }
+}
+
+/// Options none of which is as it was made.
+fn full_options() -> HttpOptions {
+    let header = |name: &str, value: &str| {
+        Header::new(HeaderName::parse(name).expect("a name"), value).expect("a value")
+    };
+    HttpOptions {
+        method: Method::parse("REPORT").expect("a method"),
+        headers: vec![header("X-A", "grüße: \t1"), header("x-empty", ""), header("X-A", "2")],
+        headers_write_only: true,
+        security: SecurityFlags::from_mask(0x091f).expect("flags"),
+        client_certificate: Some(ClientCertificate::File {
+            path: "/home/bob/me.pem".into(),
+            key: Some("/home/bob/my key.pem".into()),
+        }),
+        proxy: ProxyUse::Override {
+            list: "http://p.test:3128 q.test".into(),
+            bypass: "<local> *.test".into(),
+        },
+        stored_proxy_credentials: true,
+        no_ntlm: true,
+        service_name: Some("HTTP/other.test@REALM".into()),
+    }
+}
+
+/// Each form of what has several.
+pub(super) fn other_options() -> [HttpOptions; 6] {
+    let certificate =
+        |certificate| HttpOptions { client_certificate: Some(certificate), ..HttpOptions::default() };
+    let proxy = |proxy| HttpOptions { proxy, ..HttpOptions::default() };
+    let (folder, path) = ("/home/bob/certs".to_owned(), "/home/bob/me.p12".into());
+    [
+        certificate(ClientCertificate::File { path, key: None }),
+        certificate(ClientCertificate::ById { folder: folder.clone(), fingerprint: vec![0xfe; 20] }),
+        certificate(ClientCertificate::ByName { folder, subject: "Bob, grüße".into() }),
+        proxy(ProxyUse::Direct),
+        proxy(ProxyUse::Autodetect),
+        proxy(ProxyUse::Override { list: "p".into(), bypass: String::new() }),
+    ]
 }
 
 pub(super) fn full_error() -> JobError {
@@ -111,13 +174,29 @@ pub(super) fn full_file(index: u32) -> File {
             etag: Some("W/\"x\"".into()),
             last_modified: Some("Tue, 01 Jan 2030 00:00:00 GMT".into()),
         }),
+        ranges: ranges("5:10,900:eof,0:5"),
+        checksum: Some(checksum("sha512:", 128)),
+        resume_by: ResumeBy::Checksum,
+        moved: true,
+        served: Served { checksum: Some(checksum("md5:", 32)), headers: "A: b\nC: grüße\n".into() },
         durable: Bytes(i64::MAX.unsigned_abs() - 1),
         boot: Some(BootId([255; 16])),
+        partial: Some(PartialId { device: u64::MAX, inode: 1 << 63 }),
         stage: Stage::Completed,
+        error: Some(FileError { code: Code(u32::MAX), message: "it failed".into() }),
         ..file(index)
     }
 }
 
-pub(super) fn sealed(target: AuthTarget, scheme: AuthScheme, record: &[u8]) -> SealedCredential {
-    SealedCredential { target, scheme, record: record.to_vec() }
+pub(super) fn ranges(text: &str) -> Ranges {
+    let ranges = text.split(',').map(|range| ByteRange::parse(range).expect("a range")).collect();
+    Ranges::new(ranges).expect("ranges")
+}
+
+pub(super) fn checksum(name: &str, digits: usize) -> Checksum {
+    Checksum::parse(&[name, &"c".repeat(digits)].concat()).expect("a checksum")
+}
+
+pub(super) fn sealed(target: AuthTarget, scheme: AuthScheme, record: &[u8]) -> SealedSecret {
+    SealedSecret { slot: SecretSlot::Credential { target, scheme }, record: record.to_vec() }
 }

@@ -3,9 +3,8 @@
 //! Keys themselves are never here, only their names; what a record for another key looks like is the
 //! caller's business.
 
-use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::job::{JobId, Owner};
-use bits_core::ports::{KeyId, RekeyError, Rewrap, SealedCredential, SealingKey, StoreError};
+use bits_core::ports::{KeyId, RekeyError, Rewrap, SealedSecret, SealingKey, StoreError};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use crate::rows::{self, failed};
@@ -29,9 +28,9 @@ pub(super) fn on_record(connection: &Connection) -> Result<Option<SealingKey>, S
     }
 }
 
-pub(super) fn has_credentials(connection: &Connection) -> Result<bool, StoreError> {
+pub(super) fn has_secrets(connection: &Connection) -> Result<bool, StoreError> {
     connection
-        .query_row("SELECT EXISTS (SELECT 1 FROM credentials)", [], |row| row.get(0))
+        .query_row("SELECT EXISTS (SELECT 1 FROM secrets)", [], |row| row.get(0))
         .map_err(failed("read"))
 }
 
@@ -48,11 +47,10 @@ pub(super) fn rekey(
     loop {
         let page = records(&transaction, after)?;
         let is_last = page.len() < RECORDS_AT_ONCE;
-        for Record { place, job, owner, credential } in page {
-            let rewrapped =
-                rewrap(job, owner, &credential).map_err(|error| RekeyError::Seal { job, error })?;
+        for Record { place, job, owner, sealed } in page {
+            let rewrapped = rewrap(job, owner, &sealed).map_err(|error| RekeyError::Seal { job, error })?;
             transaction
-                .prepare_cached("UPDATE credentials SET record = ?2 WHERE rowid = ?1")
+                .prepare_cached("UPDATE secrets SET record = ?2 WHERE rowid = ?1")
                 .and_then(|mut statement| statement.execute(params![place, rewrapped]))
                 .map_err(failed("written"))?;
             after = place;
@@ -77,17 +75,17 @@ fn meta<T: rusqlite::types::FromSql>(connection: &Connection, name: &str) -> Res
         .map_err(failed("read"))
 }
 
-/// A credential of a job, and its place in the table.
+/// A secret of a job, and its place in the table.
 struct Record {
     place: i64,
     job: JobId,
     owner: Owner,
-    credential: SealedCredential,
+    sealed: SealedSecret,
 }
 
 fn records(transaction: &Transaction<'_>, after: i64) -> Result<Vec<Record>, StoreError> {
-    let sql = "SELECT c.rowid, c.job, j.owner, c.target, c.scheme, c.record \
-         FROM credentials c JOIN jobs j ON j.id = c.job WHERE c.rowid > ?1 ORDER BY c.rowid LIMIT ?2";
+    let sql = "SELECT s.slot, s.record, s.rowid, s.job, j.owner \
+         FROM secrets s JOIN jobs j ON j.id = s.job WHERE s.rowid > ?1 ORDER BY s.rowid LIMIT ?2";
     let mut statement = transaction.prepare_cached(sql).map_err(failed("read"))?;
     let mut found = statement.query(params![after, RECORDS_AT_ONCE as i64]).map_err(failed("read"))?;
     let mut records = Vec::new();
@@ -98,16 +96,11 @@ fn records(transaction: &Transaction<'_>, after: i64) -> Result<Vec<Record>, Sto
 }
 
 fn record(row: &Row<'_>) -> Result<Record, StoreError> {
-    let (target, scheme): (u32, u32) =
-        (row.get(3).map_err(failed("read"))?, row.get(4).map_err(failed("read"))?);
-    let known = AuthTarget::from_number(target).zip(AuthScheme::from_number(scheme));
-    let (target, scheme) = known
-        .ok_or_else(|| corrupt(format!("a credential is for what means nothing: {target}, {scheme}")))?;
     Ok(Record {
-        place: row.get(0).map_err(failed("read"))?,
-        job: JobId(row.get(1).map_err(failed("read"))?),
-        owner: Owner(row.get(2).map_err(failed("read"))?),
-        credential: SealedCredential { target, scheme, record: row.get(5).map_err(failed("read"))? },
+        sealed: rows::secret(row)?,
+        place: row.get(2).map_err(failed("read"))?,
+        job: JobId(row.get(3).map_err(failed("read"))?),
+        owner: Owner(row.get(4).map_err(failed("read"))?),
     })
 }
 

@@ -6,8 +6,12 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// What is done to come from each version to the next. The first begins with nothing.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../../migrations/sqlite/0001.sql"), include_str!("../../migrations/sqlite/0002.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("../../migrations/sqlite/0001.sql"),
+    include_str!("../../migrations/sqlite/0002.sql"),
+    include_str!("../../migrations/sqlite/0003.sql"),
+    include_str!("../../migrations/sqlite/0004.sql"),
+];
 
 /// The version of the schema that this service knows.
 pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;

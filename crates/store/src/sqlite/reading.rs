@@ -6,13 +6,13 @@ use std::cmp::Ordering;
 
 use bits_core::file::{File, FileIndex};
 use bits_core::job::{Job, JobId, Owner, Progress};
-use bits_core::ports::{Cursor, Filter, ID_START_MIN, Page, SealedCredential, StateName, StoreError};
+use bits_core::ports::{Cursor, Filter, ID_START_MIN, Page, SealedSecret, StateName, StoreError};
 use bits_core::units::Bytes;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Params, Row, params, params_from_iter};
 
 use crate::rows::{
-    self, CREDENTIAL_COLUMNS, Columns, FILE_COLUMNS, JOB_COLUMNS, PROGRESS_COLUMNS, failed, word_of_state,
+    self, Columns, FILE_COLUMNS, JOB_COLUMNS, PROGRESS_COLUMNS, SECRET_COLUMNS, failed, word_of_state,
 };
 
 /// Up to so many jobs whose ids begin alike are sorted by time; with more, those of the owner are
@@ -42,9 +42,9 @@ pub(super) fn files(
     query(connection, &sql, params![id.0, from.0, as_limit(limit)], rows::file)
 }
 
-pub(super) fn credentials(connection: &Connection, id: JobId) -> Result<Vec<SealedCredential>, StoreError> {
-    let sql = format!("SELECT {CREDENTIAL_COLUMNS} FROM credentials WHERE job = ?1 ORDER BY target, scheme");
-    query(connection, &sql, params![id.0], rows::credential)
+pub(super) fn secrets(connection: &Connection, id: JobId) -> Result<Vec<SealedSecret>, StoreError> {
+    let sql = format!("SELECT {SECRET_COLUMNS} FROM secrets WHERE job = ?1 ORDER BY slot");
+    query(connection, &sql, params![id.0], rows::secret)
 }
 
 pub(super) fn counts(connection: &Connection, owner: Owner) -> Result<Vec<(StateName, u64)>, StoreError> {

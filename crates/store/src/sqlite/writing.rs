@@ -7,20 +7,20 @@ use std::sync::LazyLock;
 
 use bits_core::file::{FileIndex, Stage};
 use bits_core::job::JobId;
-use bits_core::ports::{Batch, CredentialChange, FileChange, JobChange, StoreError};
+use bits_core::ports::{Batch, FileChange, JobChange, SealedSecret, SecretChange, StoreError};
 use bits_core::time::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Params, Transaction, TransactionBehavior, params, params_from_iter};
 
 use crate::rows::{
-    self, FILE_COLUMNS, JOB_COLUMNS, bytes, failed, file_values, job_values, scheme_number, stage_word,
-    target_number,
+    self, FILE_COLUMNS, JOB_COLUMNS, VERSION_COLUMNS, bytes, failed, file_values, job_values, slot_word,
+    stage_word, version_values,
 };
 
 /// Final jobs that are dropped in one transaction, so that none grows without bound.
 const FORGOTTEN_AT_ONCE_MAX: usize = 500;
 
-/// Writes `batch`, or nothing of it. Says whether credentials were removed or replaced.
+/// Writes `batch`, or nothing of it. Says whether secrets were removed or replaced.
 pub(super) fn commit(connection: &mut Connection, batch: &Batch) -> Result<bool, StoreError> {
     // Dropped on the way out of an error, it is rolled back.
     let transaction =
@@ -32,12 +32,10 @@ pub(super) fn commit(connection: &mut Connection, batch: &Batch) -> Result<bool,
         change_file(&transaction, *job, change)?;
     }
     let mut removed = 0;
-    for (job, change) in &batch.credentials {
-        removed += change_credential(&transaction, *job, change)?;
+    for (job, change) in &batch.secrets {
+        removed += change_secret(&transaction, *job, change)?;
     }
-    for job in
-        batch.jobs.iter().map(|change| change.job.id).chain(batch.credentials.iter().map(|(id, _)| *id))
-    {
+    for job in batch.jobs.iter().map(|change| change.job.id).chain(batch.secrets.iter().map(|(id, _)| *id)) {
         removed += wipe_if_final(&transaction, job)?;
     }
     transaction.commit().map_err(failed("written"))?;
@@ -75,6 +73,19 @@ static INSERT_FILE: LazyLock<String> = LazyLock::new(|| {
     format!("INSERT INTO files ({FILE_COLUMNS}, job) VALUES ({places}, ?)")
 });
 
+static UPDATE_VERSION: LazyLock<String> = LazyLock::new(|| {
+    let places = places(3, VERSION_COLUMNS);
+    format!(
+        "UPDATE files SET ({VERSION_COLUMNS}) = ({places}), durable = 0, moved = 0 WHERE job = ?1 AND place = ?2"
+    )
+});
+
+static UPDATE_WHOLE: LazyLock<String> = LazyLock::new(|| {
+    let columns = format!("{VERSION_COLUMNS}, durable, stage");
+    let places = places(3, &columns);
+    format!("UPDATE files SET ({columns}) = ({places}), moved = 0 WHERE job = ?1 AND place = ?2")
+});
+
 /// Places for the values of `columns`, numbered from `first` on.
 fn places(first: usize, columns: &str) -> String {
     let numbered = columns.split(',').enumerate().map(|(at, _)| format!("?{}", first + at));
@@ -104,16 +115,37 @@ fn change_file(transaction: &Transaction<'_>, job: JobId, change: &FileChange) -
             execute(transaction, &INSERT_FILE, params_from_iter(values))?;
             return Ok(());
         }
-        FileChange::Version { index, size, validator, boot } => {
-            let sql = "UPDATE files SET size = ?3, etag = ?4, last_modified = ?5, boot = ?6, durable = 0 \
-                 WHERE job = ?1 AND place = ?2";
-            let size = size.map(bytes);
-            let changed = execute(
-                transaction,
-                sql,
-                params![job.0, index.0, size, validator.etag, validator.last_modified, boot.0],
-            )?;
-            (index, changed)
+        FileChange::Version { index, size, validator, served, boot, partial } => {
+            let mut values = vec![Value::Blob(job.0.to_vec()), index.0.into()];
+            values.extend(version_values(*size, validator, served, Some(*boot), Some(*partial)));
+            (index, execute(transaction, &UPDATE_VERSION, params_from_iter(values))?)
+        }
+        FileChange::Headers { index, headers } => {
+            let sql = "UPDATE files SET headers = ?3 WHERE job = ?1 AND place = ?2";
+            (index, execute(transaction, sql, params![job.0, index.0, headers])?)
+        }
+        FileChange::RemoteName { index, remote_name, moved } => {
+            let sql =
+                "UPDATE files SET remote_name = ?3, moved = max(moved, ?4) WHERE job = ?1 AND place = ?2";
+            (index, execute(transaction, sql, params![job.0, index.0, remote_name.as_str(), moved])?)
+        }
+        FileChange::PassedOver { index, error } => {
+            let sql = "UPDATE files SET error_code = ?3, error_message = ?4 WHERE job = ?1 AND place = ?2";
+            (index, execute(transaction, sql, params![job.0, index.0, error.code.0, error.message])?)
+        }
+        FileChange::TryAgain => {
+            let sql = "UPDATE files SET error_code = NULL, error_message = NULL \
+                 WHERE job = ?1 AND error_code IS NOT NULL";
+            execute(transaction, sql, params![job.0])?;
+            return Ok(());
+        }
+        FileChange::Lost { index } => {
+            let mut values = vec![Value::Blob(job.0.to_vec()), index.0.into()];
+            let (validator, served) = Default::default();
+            values.extend(version_values(None, &validator, &served, None, None));
+            execute(transaction, &UPDATE_VERSION, params_from_iter(values))?;
+            let sql = "UPDATE files SET stage = ?3 WHERE job = ?1 AND place = ?2";
+            (index, execute(transaction, sql, params![job.0, index.0, stage_word(Stage::Waiting)])?)
         }
         FileChange::Durable { index, upto } => {
             let sql = "UPDATE files SET durable = max(durable, ?3) WHERE job = ?1 AND place = ?2";
@@ -124,13 +156,11 @@ fn change_file(transaction: &Transaction<'_>, job: JobId, change: &FileChange) -
             let stage = stage_word(Stage::Transferred);
             (index, execute(transaction, sql, params![job.0, index.0, bytes(*size), stage])?)
         }
-        FileChange::Whole { index, size, validator, boot } => {
-            let sql = "UPDATE files SET size = ?3, etag = ?4, last_modified = ?5, boot = ?6, durable = ?3, \
-                 stage = ?7 WHERE job = ?1 AND place = ?2";
-            let (size, stage) = (bytes(*size), stage_word(Stage::Transferred));
-            let (etag, last_modified) = (&validator.etag, &validator.last_modified);
-            let values = params![job.0, index.0, size, etag, last_modified, boot.0, stage];
-            (index, execute(transaction, sql, values)?)
+        FileChange::Whole { index, size, validator, served, boot } => {
+            let mut values = vec![Value::Blob(job.0.to_vec()), index.0.into()];
+            values.extend(version_values(Some(*size), validator, served, Some(*boot), None));
+            values.extend([bytes(*size).into(), stage_word(Stage::Transferred).to_owned().into()]);
+            (index, execute(transaction, &UPDATE_WHOLE, params_from_iter(values))?)
         }
         FileChange::Completed { index } => {
             let sql = "UPDATE files SET stage = ?3 WHERE job = ?1 AND place = ?2";
@@ -140,33 +170,33 @@ fn change_file(transaction: &Transaction<'_>, job: JobId, change: &FileChange) -
     if changed == 0 { Err(no_such_file(job, *index)) } else { Ok(()) }
 }
 
-/// Says how many credentials are gone by it.
-fn change_credential(
+/// Says how many secrets are gone by it.
+fn change_secret(
     transaction: &Transaction<'_>,
     job: JobId,
-    change: &CredentialChange,
+    change: &SecretChange,
 ) -> Result<usize, StoreError> {
-    let remove = "DELETE FROM credentials WHERE job = ?1 AND target = ?2 AND scheme = ?3";
+    let remove = "DELETE FROM secrets WHERE job = ?1 AND slot = ?2";
     match change {
-        CredentialChange::Set(sealed) => {
-            let (target, scheme) = (target_number(sealed.target), scheme_number(sealed.scheme));
-            let removed = execute(transaction, remove, params![job.0, target, scheme])?;
-            let insert = "INSERT INTO credentials (job, target, scheme, record) VALUES (?1, ?2, ?3, ?4)";
-            execute(transaction, insert, params![job.0, target, scheme, sealed.record])?;
+        SecretChange::Set(SealedSecret { slot, record }) => {
+            let slot = slot_word(slot);
+            let removed = execute(transaction, remove, params![job.0, slot])?;
+            let insert = "INSERT INTO secrets (job, slot, record) VALUES (?1, ?2, ?3)";
+            execute(transaction, insert, params![job.0, slot, record])?;
             Ok(removed)
         }
-        CredentialChange::Remove { target, scheme } => {
-            execute(transaction, remove, params![job.0, target_number(*target), scheme_number(*scheme)])
+        SecretChange::Remove(slot) => execute(transaction, remove, params![job.0, slot_word(slot)]),
+        SecretChange::RemoveHeaders => {
+            let remove = "DELETE FROM secrets WHERE job = ?1 AND slot >= ?2 AND slot < ?3";
+            execute(transaction, remove, params![job.0, rows::HEADER, rows::AFTER_HEADERS])
         }
-        CredentialChange::RemoveAll => {
-            execute(transaction, "DELETE FROM credentials WHERE job = ?1", params![job.0])
-        }
+        SecretChange::RemoveAll => execute(transaction, "DELETE FROM secrets WHERE job = ?1", params![job.0]),
     }
 }
 
-/// Whatever a batch says, a final job has no credentials.
+/// Whatever a batch says, a final job has no secrets.
 fn wipe_if_final(transaction: &Transaction<'_>, job: JobId) -> Result<usize, StoreError> {
-    let sql = "DELETE FROM credentials WHERE job = ?1 AND EXISTS \
+    let sql = "DELETE FROM secrets WHERE job = ?1 AND EXISTS \
          (SELECT 1 FROM jobs WHERE id = ?1 AND state IN ('acknowledged', 'cancelled'))";
     execute(transaction, sql, params![job.0])
 }

@@ -2,13 +2,12 @@
 //!
 //! The batches come from a seed, which is named when something differs.
 
-use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::error::{Code, ErrorContext, JobError};
-use bits_core::file::{BootId, File, FileIndex, Stage, Validator};
+use bits_core::file::{BootId, File, FileError, FileIndex, PartialId, Served, Stage, Validator};
+use bits_core::http_options::HeaderName;
 use bits_core::job::{Job, JobId, Owner, Priority, Revision, State};
-use bits_core::ports::{
-    Batch, CredentialChange, FileChange, Filter, JobChange, SealedCredential, Store, StoreError,
-};
+use bits_core::ports::{Batch, FileChange, Filter, JobChange, SealedSecret, SecretChange, Store, StoreError};
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
 use bits_store::{MemoryStore, SqliteStore};
@@ -67,7 +66,7 @@ fn jobs(store: &mut dyn Store) -> Vec<String> {
     for number in 0..JOBS {
         let id = a_job(number).id;
         answers.push(format!("{:?} {:?}", store.job(id), store.progress(id)));
-        answers.push(format!("{:?} {:?}", store.files(id, FileIndex(1), 2), store.credentials(id)));
+        answers.push(format!("{:?} {:?}", store.files(id, FileIndex(1), 2), store.secrets(id)));
     }
     store.unfinished(&mut |job| answers.push(format!("{job:?}"))).expect("unfinished jobs");
     answers
@@ -128,7 +127,7 @@ fn a_batch(chance: &mut Chance, store: &mut MemoryStore) -> Batch {
         let id = a_job(chance.index(JOBS as usize) as u32).id;
         let is_known = store.job(id).expect("a job").is_some();
         if is_known || chance.one_in(12) {
-            batch.credentials.push((id, some_credential_change(chance)));
+            batch.secrets.push((id, some_secret_change(chance)));
         }
     }
     batch
@@ -175,7 +174,7 @@ fn some_file_change(chance: &mut Chance, there: u32, next: u32) -> FileChange {
         etag: chance.one_in(2).then(|| "\"e\"".into()),
         last_modified: chance.one_in(2).then(|| "today".into()),
     };
-    match chance.index(7) {
+    match chance.index(12) {
         0 | 1 => FileChange::Add(File {
             size: chance.one_in(2).then_some(size),
             validator: chance.one_in(2).then_some(validator),
@@ -185,24 +184,48 @@ fn some_file_change(chance: &mut Chance, there: u32, next: u32) -> FileChange {
         }),
         2 => {
             let size = chance.one_in(2).then_some(size);
-            FileChange::Version { index, size, validator, boot: BootId([there as u8; 16]) }
+            let served = Served { checksum: None, headers: "A: b\n".repeat(chance.index(2)) };
+            let boot = BootId([there as u8; 16]);
+            let partial = PartialId { device: u64::MAX, inode: there.into() };
+            FileChange::Version { index, size, validator, served, boot, partial }
         }
         3 => FileChange::Durable { index, upto: size },
         4 => FileChange::Transferred { index, size },
-        5 => FileChange::Whole { index, size, validator, boot: BootId([there as u8; 16]) },
+        5 => FileChange::Headers { index, headers: "C: d\n".into() },
+        6 => FileChange::RemoteName { index, remote_name: a_file(next).remote_name, moved: chance.one_in(2) },
+        7 => {
+            FileChange::PassedOver { index, error: FileError { code: Code::EMPTY, message: "failed".into() } }
+        }
+        8 => FileChange::TryAgain,
+        9 => FileChange::Lost { index },
+        10 => FileChange::Whole {
+            index,
+            size,
+            validator,
+            served: Served::default(),
+            boot: BootId([there as u8; 16]),
+        },
         _ => FileChange::Completed { index },
     }
 }
 
-fn some_credential_change(chance: &mut Chance) -> CredentialChange {
-    let target = chance.pick(&AuthTarget::ALL);
-    let scheme = chance.pick(&AuthScheme::BY_PREFERENCE);
-    match chance.index(4) {
-        0 => CredentialChange::Remove { target, scheme },
-        1 if chance.one_in(3) => CredentialChange::RemoveAll,
+fn some_secret_change(chance: &mut Chance) -> SecretChange {
+    let header = |name| SecretSlot::Header(HeaderName::parse(name).expect("a name"));
+    let slot = match chance.index(5) {
+        0 => header(chance.pick(&["Cookie", "cookie", "Authorization"])),
+        1 => SecretSlot::CertificatePassphrase,
+        _ => SecretSlot::Credential {
+            target: chance.pick(&AuthTarget::ALL),
+            scheme: chance.pick(&AuthScheme::BY_PREFERENCE),
+        },
+    };
+    match chance.index(5) {
+        0 => SecretChange::Remove(slot),
+        1 if chance.one_in(3) => SecretChange::RemoveAll,
+        2 => SecretChange::RemoveHeaders,
         _ => {
             let record = vec![chance.up_to(255) as u8; chance.index(40)];
-            CredentialChange::Set(SealedCredential { target, scheme, record })
+            SecretChange::Set(SealedSecret { slot, record })
         }
     }
 }

@@ -87,7 +87,7 @@ fn write_until_killed(path: &Path) -> ! {
                 job.id,
                 FileChange::Transferred { index: FileIndex(0), size: Bytes(number.into()) },
             )],
-            credentials: Vec::new(),
+            secrets: Vec::new(),
         };
         store.commit(&batch).expect("a commit");
         writeln!(std::io::stdout().lock(), "written {number}").expect("somebody reads it");

@@ -2,7 +2,7 @@
 
 use bits_core::error::Code;
 use bits_core::file::FileIndex;
-use bits_core::ports::{Batch, CredentialChange, SealedCredential, Store, StoreError};
+use bits_core::ports::{Batch, SealedSecret, SecretChange, Store, StoreError};
 use bits_core::{credentials, job::JobId};
 use bits_store::SqliteStore;
 
@@ -35,8 +35,19 @@ fn a_row_that_means_nothing_is_damage() {
         "UPDATE files SET size = -1",
         "UPDATE files SET boot = x'00'",
         "UPDATE files SET place = 1 << 32",
-        "UPDATE credentials SET target = 0",
-        "UPDATE credentials SET scheme = 5",
+        "UPDATE jobs SET http_method = 'A B'",
+        "UPDATE jobs SET headers = 'Range: bytes=0-'",
+        "UPDATE jobs SET headers = ''",
+        "UPDATE jobs SET security_flags = 768",
+        "UPDATE jobs SET certificate_path = 'relative.pem'",
+        "UPDATE jobs SET certificate_path = '/c', certificate_fingerprint = x'00'",
+        "UPDATE jobs SET proxy_usage = 4",
+        "UPDATE jobs SET proxy_usage = 2",
+        "UPDATE secrets SET slot = 'credential:0:1'",
+        "UPDATE secrets SET slot = 'credential:1:5'",
+        "UPDATE secrets SET slot = 'credential:1'",
+        "UPDATE secrets SET slot = 'header:Range'",
+        "UPDATE secrets SET slot = 'words'",
         "UPDATE job_counts SET state = 'asleep'",
         "UPDATE job_counts SET jobs = 1.5",
     ] {
@@ -44,13 +55,15 @@ fn a_row_that_means_nothing_is_damage() {
         let path = folder.path().join("jobs.db");
         let mut store = SqliteStore::open(&path).expect("a store").store;
         commit_new(&mut store, &a_job(1));
-        let sealed = SealedCredential {
-            target: credentials::AuthTarget::Server,
-            scheme: credentials::AuthScheme::Basic,
+        let sealed = SealedSecret {
+            slot: credentials::SecretSlot::Credential {
+                target: credentials::AuthTarget::Server,
+                scheme: credentials::AuthScheme::Basic,
+            },
             record: vec![1],
         };
-        let set = (a_job(1).id, CredentialChange::Set(sealed));
-        store.commit(&Batch { credentials: vec![set], ..Batch::default() }).expect("a commit");
+        let set = (a_job(1).id, SecretChange::Set(sealed));
+        store.commit(&Batch { secrets: vec![set], ..Batch::default() }).expect("a commit");
         assert_eq!(read_all(&mut store, a_job(1).id), Ok(()), "it is whole before");
         drop(store);
 
@@ -78,7 +91,7 @@ fn read_all(store: &mut dyn Store, id: JobId) -> Result<(), StoreError> {
     store.job(id)?;
     store.progress(id)?;
     store.files(id, FileIndex(0), 9)?;
-    store.credentials(id)?;
+    store.secrets(id)?;
     store.counts(OWNER)?;
     Ok(())
 }

@@ -29,7 +29,7 @@ pub(crate) fn commit_new(store: &mut dyn Store, job: &Job) {
     let batch = Batch {
         jobs: vec![JobChange { job: job.clone(), was: None }],
         files: vec![(job.id, FileChange::Add(a_file(0)))],
-        credentials: Vec::new(),
+        secrets: Vec::new(),
     };
     assert_eq!(store.commit(&batch), Ok(()));
 }

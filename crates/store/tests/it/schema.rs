@@ -5,23 +5,29 @@
 use std::path::Path;
 use std::time::Duration;
 
-use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::error::{Challenge, Code, ErrorContext, JobError};
 use bits_core::file::{BootId, File, FileIndex, LocalName, Stage, Validator};
-use bits_core::http_options::HttpOptions;
+use bits_core::http_options::{
+    ClientCertificate, Header, HeaderName, HttpOptions, Method, ProxyEnvironment, ProxyUse, SecurityFlags,
+};
 use bits_core::job::{
     Attempt, Environment, Job, JobId, Owner, Priority, Progress, Properties, Revision, State, Times,
 };
-use bits_core::ports::{KeyId, KeySource, SealedCredential, SealingKey, Store};
+use bits_core::ports::{KeyId, KeySource, SealedSecret, SealingKey, Store};
 use bits_core::remote_name::RemoteName;
 use bits_core::time::Timestamp;
+use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
 use bits_store::SqliteStore;
 use rusqlite::Connection;
 
 /// A database of each version, from the first on.
-const FIXTURES: [&str; 2] =
-    [include_str!("../fixtures/schema-1.sql"), include_str!("../fixtures/schema-2.sql")];
+const FIXTURES: [&str; 3] = [
+    include_str!("../fixtures/schema-1.sql"),
+    include_str!("../fixtures/schema-2.sql"),
+    include_str!("../fixtures/schema-3.sql"),
+];
 
 #[test]
 fn a_database_of_any_version_opens_with_all_that_is_in_it() {
@@ -32,12 +38,12 @@ fn a_database_of_any_version_opens_with_all_that_is_in_it() {
         let opened = SqliteStore::open(&path).expect("a store");
         assert_eq!(opened.set_aside, None, "version {version}");
         let mut store = opened.store;
-        for job in [waiting_to_be_tried_again(), suspended()] {
+        for job in [waiting_to_be_tried_again(version), suspended()] {
             assert_eq!(store.job(job.id), Ok(Some(job)), "version {version}");
         }
-        let id = waiting_to_be_tried_again().id;
+        let id = waiting_to_be_tried_again(version).id;
         assert_eq!(store.files(id, FileIndex(0), 9), Ok(vec![half_of_a_file(), whole_file()]));
-        assert_eq!(store.credentials(id), Ok(vec![credential()]));
+        assert_eq!(store.secrets(id), Ok(secrets(version)), "version {version}");
         let progress = Progress {
             bytes_total: Some(Bytes(6_442_450_951)),
             bytes_transferred: Bytes(4_294_967_303),
@@ -80,7 +86,7 @@ fn schema(path: &Path) -> Vec<(String, String)> {
     things.map(|thing| thing.map(|(name, sql)| (name, plain(sql))).expect("a row")).collect()
 }
 
-fn waiting_to_be_tried_again() -> Job {
+fn waiting_to_be_tried_again(version: u32) -> Job {
     Job {
         id: JobId::parse("01998a5c-7d00-7123-8abc-0123456789ab").expect("an id"),
         revision: Revision(12),
@@ -93,15 +99,13 @@ fn waiting_to_be_tried_again() -> Job {
             minimum_retry_delay: Some(Duration::from_secs(600)),
             no_progress_timeout: Duration::from_secs(1_209_600),
             complete_when_done: true,
-            http: HttpOptions::default(),
-            environment: Environment {
-                krb5_config: Some("/etc/krb5.conf".into()),
-                umask: Some(0o027),
-                ..Environment::default()
-            },
+            http: if version < 3 { HttpOptions::default() } else { options() },
+            transfer: TransferOptions::default(),
+            environment: if version < 3 { first_environment() } else { environment() },
         },
         files_total: 2,
         files_transferred: 1,
+        files_passed_over: 0,
         error: Some(JobError {
             code: Code::HTTP_UNAUTHORIZED,
             context: ErrorContext::RemoteFile,
@@ -119,6 +123,8 @@ fn waiting_to_be_tried_again() -> Job {
         }),
         error_count: 3,
         failures_in_a_row: 2,
+        same_failures: 0,
+        beginnings: 0,
         stalled_since: Some(Timestamp(1_760_000_050_000)),
         attempt: Attempt(4),
         times: Times {
@@ -126,7 +132,46 @@ fn waiting_to_be_tried_again() -> Job {
             modified: Timestamp(1_760_000_060_000),
             transfer_completed: Some(Timestamp(1_760_000_040_000)),
         },
+        resumed: true,
         discard_pending: false,
+    }
+}
+
+/// All that was sent along with a job before version 3.
+fn first_environment() -> Environment {
+    Environment { krb5_config: Some("/etc/krb5.conf".into()), umask: Some(0o027), ..Environment::default() }
+}
+
+fn environment() -> Environment {
+    Environment {
+        krb5_ccname: Some("FILE:/tmp/krb5cc_1000".into()),
+        proxies: ProxyEnvironment {
+            http: Some("http://p.test:1".into()),
+            https: Some("http://p.test:2".into()),
+            all: Some("http://p.test:3".into()),
+            none_for: Some("localhost".into()),
+        },
+        ..first_environment()
+    }
+}
+
+fn options() -> HttpOptions {
+    let header = |name: &str, value: &str| {
+        Header::new(HeaderName::parse(name).expect("a name"), value).expect("a value")
+    };
+    HttpOptions {
+        method: Method::parse("REPORT").expect("a method"),
+        headers: vec![header("X-A", "grüße: 1"), header("X-B", "")],
+        headers_write_only: true,
+        security: SecurityFlags::from_mask(0x0811).expect("flags"),
+        client_certificate: Some(ClientCertificate::ById {
+            folder: "/home/alice/certs".into(),
+            fingerprint: vec![0xfe; 20],
+        }),
+        proxy: ProxyUse::Override { list: "http://p.test:3128".into(), bypass: "<local>".into() },
+        stored_proxy_credentials: true,
+        no_ntlm: true,
+        service_name: Some("HTTP/other.test".into()),
     }
 }
 
@@ -166,6 +211,13 @@ fn a_file(index: u32, name: &str) -> File {
     File::new(FileIndex(index), remote_name, local_name)
 }
 
-fn credential() -> SealedCredential {
-    SealedCredential { target: AuthTarget::Proxy, scheme: AuthScheme::Digest, record: vec![0, 1, 254, 255] }
+fn secrets(version: u32) -> Vec<SealedSecret> {
+    let credential = SecretSlot::Credential { target: AuthTarget::Proxy, scheme: AuthScheme::Digest };
+    let header = SecretSlot::Header(HeaderName::parse("Authorization").expect("a name"));
+    let secret = |slot, record: &[u8]| SealedSecret { slot, record: record.to_vec() };
+    let mut secrets = vec![secret(credential, &[0, 1, 254, 255])];
+    if version >= 3 {
+        secrets.extend([secret(header, &[2, 255]), secret(SecretSlot::CertificatePassphrase, &[3])]);
+    }
+    secrets
 }

@@ -3,11 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::job::{Job, Revision, State};
-use bits_core::ports::{
-    Batch, CredentialChange, JobChange, KeyId, KeySource, SealedCredential, SealingKey, Store,
-};
+use bits_core::ports::{Batch, JobChange, KeyId, KeySource, SealedSecret, SealingKey, SecretChange, Store};
 use bits_store::SqliteStore;
 
 use crate::sample::{a_job, commit_new};
@@ -16,7 +14,10 @@ const RECORD: &[u8] = b"the sealed record that is looked for in every file";
 
 #[test]
 fn a_removed_credential_is_in_no_file_any_more() {
-    let remove = CredentialChange::Remove { target: AuthTarget::Server, scheme: AuthScheme::Basic };
+    let remove = SecretChange::Remove(SecretSlot::Credential {
+        target: AuthTarget::Server,
+        scheme: AuthScheme::Basic,
+    });
     let ended = |state| Batch {
         jobs: vec![JobChange {
             job: Job { revision: Revision(2), state, ..a_job(1) },
@@ -24,10 +25,10 @@ fn a_removed_credential_is_in_no_file_any_more() {
         }],
         ..Batch::default()
     };
-    let credentials = |change| Batch { credentials: vec![(a_job(1).id, change)], ..Batch::default() };
+    let credentials = |change| Batch { secrets: vec![(a_job(1).id, change)], ..Batch::default() };
     for last in [
         credentials(remove),
-        credentials(CredentialChange::RemoveAll),
+        credentials(SecretChange::RemoveAll),
         credentials(set(b"another")),
         ended(State::Cancelled),
         ended(State::Acknowledged),
@@ -48,7 +49,7 @@ fn what_the_old_key_has_sealed_is_in_no_file_after_a_change_of_the_key() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut store = SqliteStore::open(&folder.path().join("jobs.db")).expect("a store").store;
     commit_new(&mut store, &a_job(1));
-    let batch = Batch { credentials: vec![(a_job(1).id, set(RECORD))], ..Batch::default() };
+    let batch = Batch { secrets: vec![(a_job(1).id, set(RECORD))], ..Batch::default() };
     store.commit(&batch).expect("a commit");
     assert!(is_in_a_file(folder.path()));
     let key = SealingKey { id: KeyId([1; 8]), source: KeySource::KeyFile };
@@ -67,9 +68,9 @@ fn a_credential_that_was_removed_before_a_crash_is_gone_once_the_database_is_ope
     // As if the process had ended between the commit and the emptying of the log.
     let connection = rusqlite::Connection::open(&path).expect("a connection");
     connection.pragma_update(None, "secure_delete", "ON").expect("a setting");
-    let set = "INSERT INTO credentials (job, target, scheme, record) SELECT id, 1, 1, ?1 FROM jobs";
+    let set = "INSERT INTO secrets (job, slot, record) SELECT id, 'header:Cookie', ?1 FROM jobs";
     connection.execute(set, [RECORD]).expect("a change");
-    connection.execute("DELETE FROM credentials", []).expect("a change");
+    connection.execute("DELETE FROM secrets", []).expect("a change");
     for name in ["jobs.db", "jobs.db-wal"] {
         fs::copy(folder.path().join(name), copy.join(name)).expect("a copy");
     }
@@ -79,10 +80,9 @@ fn a_credential_that_was_removed_before_a_crash_is_gone_once_the_database_is_ope
     assert!(!is_in_a_file(&copy));
 }
 
-fn set(record: &[u8]) -> CredentialChange {
-    CredentialChange::Set(SealedCredential {
-        target: AuthTarget::Server,
-        scheme: AuthScheme::Basic,
+fn set(record: &[u8]) -> SecretChange {
+    SecretChange::Set(SealedSecret {
+        slot: SecretSlot::Credential { target: AuthTarget::Server, scheme: AuthScheme::Basic },
         record: record.to_vec(),
     })
 }

@@ -51,6 +51,8 @@ pub(super) fn for_file(
 ) -> Zeroizing<String> {
     let authority = fetch.remote_name.authority();
     let from = fetch.range.as_ref().map(|range| range.from.0.to_string());
+    let last = fetch.range.as_ref().and_then(|range| range.end).map(|end| end.0.saturating_sub(1));
+    let last = last.map(|last| last.to_string());
     let method = words.method.as_str();
     let mut parts = vec![method, " ", target, " HTTP/1.1\r\nHost: ", &authority];
     for (name, value) in [("User-Agent", user_agent.as_str()), ("Accept", "*/*")] {
@@ -64,7 +66,10 @@ pub(super) fn for_file(
         parts.push("\r\nContent-Length: 0");
     }
     if let (Some(range), Some(from)) = (&fetch.range, &from) {
-        parts.extend(["\r\nRange: bytes=", from, "-\r\nIf-Range: ", &range.if_range]);
+        parts.extend(["\r\nRange: bytes=", from, "-", last.as_deref().unwrap_or_default()]);
+        if let Some(if_range) = &range.if_range {
+            parts.extend(["\r\nIf-Range: ", if_range]);
+        }
     }
     for header in &words.headers {
         parts.extend(["\r\n", header.name().as_str(), ": ", header.value()]);

@@ -11,6 +11,7 @@ use bits_core::job::{Attempt, Environment, JobId};
 use bits_core::queue::Report;
 use bits_core::remote_name::RemoteName;
 use bits_core::secret::Secret;
+use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
 use bits_worker::link::{
     Assignment, BrokerEnd, CheckOptions, CheckTicket, DestinationRefusal, FromWorker, ToWorker, local,
@@ -57,6 +58,7 @@ pub(crate) struct Broker {
     pub(crate) job: JobId,
     pub(crate) files: Vec<File>,
     pub(crate) attempt: Attempt,
+    pub(crate) transfer: TransferOptions,
     pub(crate) notes: Vec<String>,
     /// How the owner has the requests made.
     pub(crate) http: HttpOptions,
@@ -103,6 +105,7 @@ impl Broker {
             job: JobId([9; 16]),
             files,
             attempt: Attempt(0),
+            transfer: TransferOptions::default(),
             notes: Vec::new(),
             http: HttpOptions::default(),
             environment: Environment::default(),
@@ -130,6 +133,8 @@ impl Broker {
             http: self.http.clone(),
             secret_headers: self.secret_headers.iter().map(secret_header).collect(),
             certificate_passphrase: self.certificate_passphrase.map(|text| Secret::new(text.to_owned())),
+            transfer: self.transfer,
+            downloaded: Bytes::ZERO,
             environment: self.environment.clone(),
         })));
     }
@@ -174,8 +179,11 @@ impl Broker {
     /// Records what a store would, and says so where the worker waits for it.
     pub(crate) fn record(&mut self, report: &Report) {
         match report {
-            Report::Version { file, size, validator, boot, .. } => {
+            Report::Version { file, size, validator, served, boot, partial, .. } => {
                 let record = &mut self.files[file.0 as usize];
+                record.served = served.clone();
+                record.partial = Some(*partial);
+                record.moved = false;
                 record.size = *size;
                 record.validator = Some(validator.clone());
                 record.durable = Bytes::ZERO;
@@ -221,7 +229,7 @@ impl Broker {
         self.tell(ToWorker::Finalize { job: self.job, files: self.files.clone(), environment });
         loop {
             match self.report().await {
-                Report::Finalized { files, error } => {
+                Report::Finalized { files, error, .. } => {
                     for file in &files {
                         self.files[file.0 as usize].stage = Stage::Completed;
                     }

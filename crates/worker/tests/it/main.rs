@@ -5,6 +5,7 @@
 mod binding;
 mod broker;
 mod closing;
+mod content;
 mod downloads;
 mod files;
 mod framing;

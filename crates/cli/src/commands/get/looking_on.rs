@@ -97,7 +97,7 @@ impl<'a> LookingOn<'a> {
     ) -> Result<(), Failure> {
         let target = AuthTarget::named(&challenge.target).unwrap_or(AuthTarget::Server);
         let client = &self.session.client;
-        client.set_credentials(self.id, target, signing_in.scheme(), credentials).await?;
+        client.set_credentials(self.id, target, signing_in.scheme(target), credentials).await?;
         self.from_revision = client.resume_job(self.id).await?.job.revision;
         Ok(())
     }

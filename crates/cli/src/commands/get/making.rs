@@ -1,17 +1,18 @@
 //! Making the job of a `get`, step by step, until it can go on alone.
 
-use bits_client::api::credentials::SetCredentials;
 use bits_client::api::event::Event;
 use bits_client::api::file::{AddFile, AddFiles};
 use bits_client::api::job::{ChangeJob, CreateJob, Job};
-use bits_client::{EventStream, Scheme, new_job};
-use bits_core::credentials::AuthTarget;
+use bits_client::{EventStream, new_job};
 use bits_core::job::{DISPLAY_NAME_UNITS_MAX, JobId};
 
 use super::name_of;
+use super::signing_in::First;
 use crate::arguments::Get;
 use crate::destination::Order;
 use crate::exit::Failure;
+use crate::output::Output;
+use crate::requests;
 use crate::session::Session;
 
 /// A job that is being made.
@@ -28,16 +29,26 @@ const FILES_AT_ONCE: usize = 1000;
 /// Bytes of URLs and paths in one request: as JSON they can be six times as long.
 const BYTES_AT_ONCE: usize = bits_client::api::REQUEST_BODY_BYTES_MAX / 8;
 
+/// The job that the flags of `get` describe.
+///
+/// # Errors
+/// Those of [`requests::put_into`].
+pub(super) fn order(get: &Get, orders: &[Order], output: &Output) -> Result<CreateJob, Failure> {
+    let name = get.name.clone().unwrap_or_else(|| cut(&name_of(orders)));
+    let properties = ChangeJob {
+        description: get.description.clone(),
+        priority: Some(get.priority.name().to_owned()),
+        complete_when_done: Some(true),
+        keep_going: get.keep_going.then_some(true),
+        ..ChangeJob::default()
+    };
+    let mut order = CreateJob { properties, ..new_job(name) };
+    requests::put_into(&mut order, &get.requests, output)?;
+    Ok(order)
+}
+
 impl<'a> Making<'a> {
-    pub(super) fn new(get: &'a Get, orders: &'a [Order], session: &'a Session) -> Self {
-        let name = get.name.clone().unwrap_or_else(|| cut(&name_of(orders)));
-        let properties = ChangeJob {
-            description: get.description.clone(),
-            priority: Some(get.priority.name().to_owned()),
-            complete_when_done: Some(true),
-            ..ChangeJob::default()
-        };
-        let order = CreateJob { properties, ..new_job(name) };
+    pub(super) fn new(get: &'a Get, orders: &'a [Order], session: &'a Session, order: CreateJob) -> Self {
         let id = order.id.as_deref().map(JobId::parse);
         let id = id.and_then(Result::ok).expect("a new job has an id of its own");
         Self { get, orders, session, order, id }
@@ -50,22 +61,19 @@ impl<'a> Making<'a> {
 
     /// Makes the job and lets it run. Returns its events, of which the first have been heard, and
     /// the job as it was then.
-    pub(super) async fn make(
-        self,
-        credentials: Option<SetCredentials>,
-        scheme: Scheme,
-    ) -> Result<(EventStream, Job), Failure> {
+    pub(super) async fn make(self, credentials: Vec<First>) -> Result<(EventStream, Job), Failure> {
         let Self { get, orders, session, order, id } = self;
         let client = &session.client;
         client.create_job(order).await?;
-        if let Some(credentials) = credentials {
-            client.set_credentials(id, AuthTarget::Server, scheme, &credentials).await?;
+        for First { target, scheme, credentials } in credentials {
+            client.set_credentials(id, target, scheme, &credentials).await?;
         }
         for part in parts(orders) {
             let files = part.iter().map(|order| AddFile {
-                remote_name: order.url.clone(),
-                local_name: order.path.clone(),
                 no_clobber: get.no_clobber,
+                checksum: get.content.checksum.as_ref().map(ToString::to_string),
+                resume_by: get.content.resume_by.map(|by| by.name().to_owned()),
+                ..AddFile::new(order.url.clone(), order.path.clone())
             });
             let files = AddFiles { files: files.collect(), create_folders: get.create_dirs };
             client.add_files(id, &files).await?;

@@ -2,9 +2,12 @@
 
 use bits_client::Scheme;
 use bits_client::api::credentials::{Password, SetCredentials};
+use bits_client::api::http_options::Proxy;
 use bits_client::api::job::{Challenge, Job};
-use bits_core::credentials::AuthScheme;
+use bits_client::prompt::PromptRequest;
+use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::error::Code;
+use bits_core::http_options::proxy_list;
 use bits_core::remote_name::{RemoteName, UserInfo};
 
 use crate::arguments::Get;
@@ -17,12 +20,29 @@ use crate::sign_in::{self, Answer};
 pub(super) struct SigningIn<'a> {
     output: &'a Output,
     orders: &'a [Order],
+    server: Side,
+    proxy: Side,
+    /// What the flags say of the proxy, for a question; and whether it is reached by https.
+    proxy_name: String,
+    is_proxy_tls: bool,
+}
+
+/// Who asks, and what for.
+#[derive(Debug, Default)]
+struct Side {
     scheme: Option<AuthScheme>,
     user: Option<String>,
     first: Option<SetCredentials>,
     /// Whether a flag or a URL gave the password: then a refusal is final.
     is_final: bool,
     questions: u32,
+}
+
+/// Credentials that are there before the job begins.
+pub(super) struct First {
+    pub(super) target: AuthTarget,
+    pub(super) scheme: Scheme,
+    pub(super) credentials: SetCredentials,
 }
 
 /// What to do after a challenge.
@@ -90,11 +110,13 @@ pub(super) fn take_user_info(get: &Get, orders: &mut [Order], output: &Output) -
 const QUESTIONS_MAX: u32 = 3;
 
 impl<'a> SigningIn<'a> {
-    /// Looks at the flags, and asks at once where they say that it will be needed.
+    /// Looks at the flags, and asks at once where they say that it will be needed. Who signs in at
+    /// the proxy by its URL is taken out of `proxy` where a scheme is named for it.
     pub(super) async fn prepare(
         get: &Get,
         orders: &'a [Order],
         from_urls: FromUrls,
+        proxy: &mut Option<Proxy>,
         output: &'a Output,
     ) -> Result<Self, Failure> {
         if get.auth == Some(AuthScheme::Basic) && orders.iter().any(|order| !order.remote.is_tls()) {
@@ -106,55 +128,73 @@ impl<'a> SigningIn<'a> {
             FromUrls::Taken(credentials) => (true, Some(credentials)),
         };
         let first = sign_in::from_flags(&get.secret, output)?.or(taken);
-        let mut prepared = Self {
-            output,
-            orders,
+        let server = Side {
             scheme: get.auth,
             user: get.secret.user.clone(),
             is_final: first.is_some() || is_in_urls,
             first,
             questions: 0,
         };
-        if !prepared.is_final {
-            prepared.first = prepared.ask_beforehand(get).await?;
+        let (proxy_name, proxy) = at_the_proxy(get, proxy, output)?;
+        let is_proxy_tls = proxy_name.starts_with("https://");
+        let mut prepared = Self { output, orders, server, proxy, proxy_name, is_proxy_tls };
+        if !prepared.server.is_final {
+            prepared.server.first = prepared.ask_beforehand(get).await?;
+        }
+        if prepared.proxy.user.is_some() && !prepared.proxy.is_final {
+            prepared.proxy.questions += 1;
+            prepared.proxy.first = Some(sign_in::ask_or_fail(prepared.question_of_the_proxy()).await?);
         }
         Ok(prepared)
     }
 
-    /// The credentials to begin with, if there are any.
-    pub(super) fn take_first(&mut self) -> Option<SetCredentials> {
-        self.first.take()
+    /// The credentials to begin with.
+    pub(super) fn take_first(&mut self) -> Vec<First> {
+        let sides = [(AuthTarget::Server, &mut self.server), (AuthTarget::Proxy, &mut self.proxy)];
+        let first = sides.into_iter().filter_map(|(target, side)| {
+            let credentials = side.first.take()?;
+            Some(First { target, scheme: side.scheme.map_or(Scheme::Any, Scheme::One), credentials })
+        });
+        first.collect()
     }
 
-    /// The scheme that credentials are set for.
-    pub(super) fn scheme(&self) -> Scheme {
-        self.scheme.map_or(Scheme::Any, Scheme::One)
+    /// The scheme that credentials for `target` are set for.
+    pub(super) fn scheme(&self, target: AuthTarget) -> Scheme {
+        let side = match target {
+            AuthTarget::Server => &self.server,
+            AuthTarget::Proxy => &self.proxy,
+        };
+        side.scheme.map_or(Scheme::Any, Scheme::One)
     }
 
     /// Whether, and with what, to try again after `challenge`, which `job` has met.
     pub(super) async fn again(&mut self, challenge: &Challenge, job: &Job) -> Result<Next, Failure> {
-        let remote = self.remote(job);
-        if sign_in::needs_leave(challenge, remote, self.scheme) {
-            let hint =
-                "the server takes Basic alone, which everybody on the way can read; --auth basic permits it";
-            return Ok(Next::GiveUp(hint.to_owned()));
+        let remote = self.remote(job).clone();
+        let is_proxy = challenge.target == AuthTarget::Proxy.name();
+        let (side, is_tls, basic_alone) = match is_proxy {
+            false => (&mut self.server, remote.is_tls(), SERVER_BASIC_ALONE),
+            true => (&mut self.proxy, self.is_proxy_tls, PROXY_BASIC_ALONE),
+        };
+        if sign_in::needs_leave(challenge, is_tls, side.scheme) {
+            return Ok(Next::GiveUp(basic_alone.to_owned()));
         }
-        if self.is_final {
+        if side.is_final {
             return Ok(Next::GiveUp("check user name and password".to_owned()));
         }
-        if self.questions >= QUESTIONS_MAX {
+        if side.questions >= QUESTIONS_MAX {
             return Ok(Next::GiveUp(format!("what was typed was refused {QUESTIONS_MAX} times")));
         }
         let refused =
             job.error.as_ref().and_then(|error| Some((number(&error.code)?, error.message.as_str())));
-        let mut request = sign_in::question_after(challenge, remote, self.scheme, refused);
-        request.user_name = self.user.clone();
-        self.questions += 1;
+        let mut request = sign_in::question_after(challenge, &remote, side.scheme, refused);
+        request.user_name = side.user.clone();
+        side.questions += 1;
         match sign_in::ask(request).await? {
             Answer::Given(credentials) => Ok(Next::Try(credentials)),
             Answer::Nobody(reason) => {
                 self.output.detail(&format!("there is nobody to ask for credentials: {reason}"));
-                Ok(Next::GiveUp(WITHOUT_TERMINAL.to_owned()))
+                let hint = if is_proxy { WITHOUT_TERMINAL_AT_PROXY } else { WITHOUT_TERMINAL };
+                Ok(Next::GiveUp(hint.to_owned()))
             }
         }
     }
@@ -164,9 +204,9 @@ impl<'a> SigningIn<'a> {
         if !is_demanded && get.auth.is_none() {
             return Ok(None);
         }
-        let mut request = sign_in::question(&self.orders[0].remote, self.scheme);
-        request.user_name = self.user.clone();
-        self.questions += 1;
+        let mut request = sign_in::question(&self.orders[0].remote, self.server.scheme);
+        request.user_name = self.server.user.clone();
+        self.server.questions += 1;
         if is_demanded {
             return sign_in::ask_or_fail(request).await.map(Some);
         }
@@ -177,12 +217,65 @@ impl<'a> SigningIn<'a> {
         }
     }
 
+    fn question_of_the_proxy(&self) -> PromptRequest {
+        let name = match self.proxy_name.as_str() {
+            "" => "the proxy on the way".to_owned(),
+            name => format!("proxy {name}"),
+        };
+        let mut request = PromptRequest::new(name, sign_in::package(self.proxy.scheme));
+        request.unencrypted = !self.is_proxy_tls;
+        request.user_name = self.proxy.user.clone();
+        request
+    }
+
     /// Where the file comes from that the job's error is about.
     fn remote(&self, job: &Job) -> &RemoteName {
         let file = job.error.as_ref().and_then(|error| error.file);
         let index = file.and_then(|index| usize::try_from(index).ok()).unwrap_or(0);
         &self.orders.get(index).unwrap_or(&self.orders[0]).remote
     }
+}
+
+const SERVER_BASIC_ALONE: &str =
+    "the server takes Basic alone, which everybody on the way can read; --auth basic permits it";
+const PROXY_BASIC_ALONE: &str =
+    "the proxy takes Basic alone, which everybody on the way can read; --proxy-auth basic permits it";
+const WITHOUT_TERMINAL_AT_PROXY: &str = "give --proxy-user with --proxy-password-file";
+
+/// What the proxy is called, and what is known of who signs in there.
+fn at_the_proxy(get: &Get, proxy: &mut Option<Proxy>, output: &Output) -> Result<(String, Side), Failure> {
+    let flags = &get.proxy_secret;
+    let mut name = String::new();
+    let mut first = None;
+    let mut is_in_url = false;
+    if let Some(list) = proxy.as_mut().and_then(|proxy| proxy.list.as_mut()) {
+        let taken = proxy_list(list).map_err(|wrong| Failure::Usage(format!("the proxy {wrong}")))?;
+        let user_info;
+        (name, user_info) = taken;
+        if let Some(UserInfo { user, password }) = user_info {
+            if flags.proxy_user.is_some() {
+                let sentence = "there is a user in the proxy's URL, and another one is given; leave one out";
+                return Err(Failure::Usage(sentence.to_owned()));
+            }
+            is_in_url = true;
+            // Without a scheme the service does the same for all that suit.
+            if flags.proxy_auth.is_some() {
+                first = Some(SetCredentials { user, password: Password(password) });
+                list.clone_from(&name);
+            }
+        }
+    }
+    if flags.proxy_auth == Some(AuthScheme::Basic) && !name.starts_with("https://") {
+        output.warn("with basic and no https to the proxy everybody on the way can read the password");
+    }
+    if let (Some(user), Some(path)) = (&flags.proxy_user, &flags.proxy_password_file) {
+        let password = crate::requests::passphrase(path, output)?;
+        first = Some(SetCredentials { user: user.clone(), password });
+    }
+    let is_final = first.is_some() || is_in_url;
+    let side =
+        Side { scheme: flags.proxy_auth, user: flags.proxy_user.clone(), first, is_final, questions: 0 };
+    Ok((name, side))
 }
 
 fn number(code: &str) -> Option<Code> {
@@ -199,23 +292,23 @@ mod tests {
     use std::path::Path;
 
     /// Somebody who has been asked `questions` times for credentials for `url`.
-    async fn next(url: &str, flags: &[&str], schemes: &[&str], questions: u32) -> String {
+    async fn next(target: &str, url: &str, flags: &[&str], schemes: &[&str], questions: u32) -> String {
         let arguments = Arguments::parse_from([&["bits", "get", url], flags].concat());
         let output = Output::new(&arguments.everywhere);
         let Command::Get(get) = arguments.command else { panic!("it is a get") };
         let here = Here { folder: Some(Path::new("/h")), is_folder: &|_| true, creates_folders: false };
         let orders = from_operands(&[url], &here).expect("orders");
+        let side = |scheme, is_final| Side { scheme, is_final, questions, ..Side::default() };
         let mut signing_in = SigningIn {
             output: &output,
             orders: &orders,
-            scheme: get.auth,
-            user: None,
-            first: None,
-            is_final: orders[0].has_user_info,
-            questions,
+            server: side(get.auth, orders[0].has_user_info),
+            proxy: side(get.proxy_secret.proxy_auth, get.proxy_secret.proxy_password_file.is_some()),
+            proxy_name: String::new(),
+            is_proxy_tls: false,
         };
         let challenge = Challenge {
-            target: "server".to_owned(),
+            target: target.to_owned(),
             host: "h".to_owned(),
             realm: None,
             schemes: schemes.iter().map(|word| (*word).to_owned()).collect(),
@@ -237,8 +330,18 @@ mod tests {
             ("http://h/f", &["-q"], &["basic"], 0, "the server takes Basic alone"),
             ("http://anna:p@h/f", &["-q"], &["basic"], 0, "the server takes Basic alone"),
         ] {
-            let hint = next(url, flags, schemes, questions).await;
+            let hint = next("server", url, flags, schemes, questions).await;
             assert!(hint.starts_with(expected), "{url}: {hint}");
+        }
+        let file = ["-q", "--proxy-user", "anna", "--proxy-password-file", "f"];
+        for (flags, schemes, questions, expected) in [
+            (&file[..], &["digest"][..], 0, "check user name and password"),
+            (&["-q"], &["digest"], 3, "what was typed was refused 3 times"),
+            (&["-q"], &["basic"], 0, "the proxy takes Basic alone"),
+            (&["-q", "--auth", "basic"], &["basic"], 0, "the proxy takes Basic alone"),
+        ] {
+            let hint = next("proxy", "http://h/f", flags, schemes, questions).await;
+            assert!(hint.starts_with(expected), "{flags:?}: {hint}");
         }
     }
 }

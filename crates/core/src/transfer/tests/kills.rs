@@ -18,6 +18,12 @@ enum Server {
     Breaks,
     /// Sends at most three bytes of what was asked for.
     SendsLess,
+    /// Gives the file another tag with each answer.
+    Renames,
+    /// Sends the wrong letter at the end of each answer that begins in the middle.
+    Spoils,
+    /// Says of each file that it has the checksum of another.
+    Promises,
 }
 
 /// What a kill leaves: the store, and the disk.
@@ -35,7 +41,10 @@ struct Remains {
 impl Remains {
     fn record(&mut self, report: &Report) {
         match report {
-            Report::Version { size, validator, boot, .. } => {
+            Report::Version { size, validator, boot, served, partial, .. } => {
+                self.file.served = served.clone();
+                self.file.partial = Some(*partial);
+                self.file.moved = false;
                 self.file.size = *size;
                 self.file.validator = Some(validator.clone());
                 self.file.durable = Bytes::ZERO;
@@ -65,6 +74,10 @@ impl Remains {
 
     /// Whether all that would be counted on belongs to the recorded version.
     fn check(&self) {
+        if self.file.resume_by == ResumeBy::Checksum {
+            // Here it is the checksum that tells, and not before the end.
+            return;
+        }
         let (Some(validator), Some((content, _))) = (&self.file.validator, &self.partial) else { return };
         let durable = self.file.durable.0 as usize;
         let counted = if self.file.boot == Some(self.boot) { content.len() } else { durable };
@@ -90,9 +103,19 @@ impl Remains {
 /// Runs one attempt for at most `steps` steps; says whether it came to an end by itself.
 fn attempt(remains: &mut Remains, server: Server, version: usize, gathers: bool, steps: usize) -> bool {
     let (size, letter) = VERSIONS[version];
-    let tag = format!("\"{}\"", letter as char);
-    let found = remains.partial.as_ref().map(|(content, _)| Bytes(content.len() as u64));
-    let mut plan = DownloadPlan::new(Attempt(1), &remains.file, found, remains.boot, Timestamp(0));
+    let mut answers = 0;
+    let day = 10 + version;
+    let date = format!("Wed, {day} Nov 2026 12:00:00 GMT; date: Thu, 26 Nov 2026 12:00:00 GMT");
+    let tag_of = |answers: usize| match server {
+        Server::Renames => format!("\"{}{answers}\"", letter as char),
+        _ => format!("\"{}\"", letter as char),
+    };
+    let found = remains
+        .partial
+        .as_ref()
+        .map(|(content, _)| Found { length: Bytes(content.len() as u64), partial: PARTIAL });
+    let rules = Rules::default();
+    let mut plan = DownloadPlan::new(Attempt(1), &remains.file, rules, found, remains.boot, Timestamp(0));
     if gathers && !remains.failed {
         plan = plan.gathering_up_to(Bytes(8));
     }
@@ -102,6 +125,8 @@ fn attempt(remains: &mut Remains, server: Server, version: usize, gathers: bool,
     let mut sent = 0;
     let mut unrecorded = None;
     let mut unwritten = 0;
+    let mut spoiled = false;
+    let mut summed_from = Vec::new();
     for _ in 0..steps {
         remains.check();
         now = now + core::time::Duration::from_millis(900);
@@ -116,11 +141,14 @@ fn attempt(remains: &mut Remains, server: Server, version: usize, gathers: bool,
             Next::Done(Outcome::Gathered(whole)) => storing = Some((Storing::Empty, whole)),
             Next::Fetch(fetch) => {
                 sent = 0;
+                answers += 1;
+                let tag = tag_of(answers);
                 let asked = fetch.range.filter(|asked| match server {
                     Server::IgnoresRanges => false,
                     Server::IgnoresIfRange => true,
-                    _ => asked.if_range == tag,
+                    _ => asked.if_range.as_ref().is_none_or(|if_range| *if_range == tag),
                 });
+                spoiled = server == Server::Spoils && asked.is_some();
                 let head = match &asked {
                     Some(asked) if asked.from.0 >= size => "416 length 0".to_owned(),
                     Some(asked) => {
@@ -129,22 +157,29 @@ fn attempt(remains: &mut Remains, server: Server, version: usize, gathers: bool,
                         let first = asked.from.0;
                         left = end - first;
                         format!(
-                            "206 length {left}; content-range: bytes {first}-{}/{size}; etag: {tag}",
+                            "206 length {left}; content-range: bytes {first}-{}/{size}; etag: {tag}; last-modified: {date}",
                             end - 1
                         )
                     }
                     None => {
                         left = size;
-                        format!("200 length {size}; etag: {tag}")
+                        let promise = match server {
+                            Server::Promises => "; content-md5: EREREREREREREREREREREQ==",
+                            _ => "",
+                        };
+                        format!("200 length {size}; etag: {tag}; last-modified: {date}{promise}")
                     }
                 };
                 plan.answered(&super::head(&head), now);
             }
-            Next::Cut { to, .. } => {
+            Next::Cut { to, sum, .. } => {
                 let (content, surely) = remains.partial.get_or_insert_default();
                 content.resize(to.0 as usize, 0);
                 *surely = content.len().min(*surely);
-                plan.cut();
+                if sum.is_some() {
+                    summed_from.clear();
+                }
+                plan.cut(PARTIAL);
             }
             Next::Receive { max, .. } => {
                 let broken = server == Server::Breaks && sent >= 3;
@@ -169,6 +204,9 @@ fn attempt(remains: &mut Remains, server: Server, version: usize, gathers: bool,
             Next::Wait if unwritten > 0 => {
                 let (content, _) = remains.partial.as_mut().expect("there is a partial file");
                 content.extend(std::iter::repeat_n(letter, unwritten as usize));
+                if spoiled && left == 0 {
+                    *content.last_mut().expect("something was written") = b'!';
+                }
                 plan.written(Bytes(unwritten));
                 unwritten = 0;
             }
@@ -176,6 +214,17 @@ fn attempt(remains: &mut Remains, server: Server, version: usize, gathers: bool,
                 remains.record(&unrecorded.take().expect("a version waits to be recorded"));
                 remains.check();
                 plan.recorded();
+            }
+            Next::ReadBack { upto, .. } => {
+                let (content, _) = remains.partial.as_ref().expect("there is a partial file");
+                summed_from = content[..upto.0 as usize].to_vec();
+                plan.read_back();
+            }
+            // What was read back, and what has passed since.
+            Next::Sum => {
+                let (content, _) = remains.partial.as_ref().expect("there is a partial file");
+                let passed = &content[summed_from.len()..];
+                plan.summed(&sum_of(&[&summed_from, passed].concat()));
             }
             Next::Done(outcome) => {
                 remains.failed = matches!(outcome, Outcome::Failed(_));
@@ -229,6 +278,85 @@ fn store(
         }
     };
     Some((next, whole))
+}
+
+/// The checksum of a content of one letter; all others have another one, which is the same.
+fn sum_of(content: &[u8]) -> Checksum {
+    let version = VERSIONS.iter().find(|(size, letter)| *content == vec![*letter; *size as usize]);
+    sum(version.map_or('0', |(_, letter)| *letter as char))
+}
+
+/// Numbers that look like chance and are the same for the same seed (SplitMix64).
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, most: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)) % most
+    }
+}
+
+#[test]
+fn any_sequence_of_cuts_kills_changes_and_retries_ends_in_the_right_bytes_or_in_none() {
+    use Server::*;
+    const SERVERS: [Server; 8] =
+        [Honest, IgnoresIfRange, IgnoresRanges, Breaks, SendsLess, Renames, Spoils, Promises];
+    let (mut whole, mut by_checksum, mut failed) = (0, 0, 0);
+    for seed in 0..30_000 {
+        let mut chance = Chance(seed);
+        let mut file = new_file();
+        let given = (chance.below(2) == 0).then(|| chance.below(3) as usize);
+        file.checksum = given.map(|version| sum(VERSIONS[version].1 as char));
+        file.resume_by = ResumeBy::ALL[chance.below(3) as usize];
+        let mut remains = Remains { file, partial: None, boot: BOOT, failed: false };
+        let mut spoils = false;
+        for _ in 0..chance.below(8) {
+            if remains.file.stage != Stage::Waiting {
+                break;
+            }
+            let server = SERVERS[chance.below(8) as usize];
+            spoils |= server == Spoils;
+            let steps = chance.below(60) as usize;
+            let gathers = chance.below(2) == 0;
+            attempt(&mut remains, server, chance.below(3) as usize, gathers, steps);
+            match chance.below(6) {
+                0 => remains.lose_power(),
+                1 => remains.file.moved = remains.file.validator.is_some(),
+                // Somebody cuts the partial file short, or makes it longer.
+                2 => {
+                    if let Some((content, surely)) = &mut remains.partial {
+                        content.resize(chance.below(12) as usize, 0);
+                        *surely = content.len().min(*surely);
+                    }
+                    if given.is_none() {
+                        remains.partial = None;
+                    }
+                }
+                _ => {}
+            }
+        }
+        let is_whole = remains.file.stage == Stage::Transferred;
+        whole += usize::from(is_whole);
+        failed += usize::from(!is_whole);
+        if !is_whole {
+            continue;
+        }
+        let (content, _) = remains.partial.expect("there is a partial file");
+        let found = VERSIONS.iter().position(|(size, letter)| content == vec![*letter; *size as usize]);
+        match given {
+            Some(version) => {
+                by_checksum += 1;
+                assert_eq!(found, Some(version), "{content:?} with seed {seed}");
+            }
+            // A server that spoils what it sends is found out by a checksum, and by nothing else.
+            None => assert!(found.is_some() || spoils, "{content:?} with seed {seed}"),
+        }
+        assert_eq!(remains.file.size, Some(Bytes(content.len() as u64)));
+    }
+    assert!(whole > 1000 && by_checksum > 300 && failed > 1000, "{whole} {by_checksum} {failed}");
 }
 
 #[test]

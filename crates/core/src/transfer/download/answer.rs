@@ -1,0 +1,323 @@
+//! What an answer means for a download: which file it begins, which part it goes on with, where it
+//! leads, or what is wrong with it.
+
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+
+use super::{After, DownloadPlan, Fetch, RESTARTS_MAX, RangeAsked, Step};
+use crate::error::{Code, ErrorContext, JobError};
+use crate::file::ResumeBy;
+use crate::http_options::SecurityFlags;
+use crate::queue::Report;
+use crate::time::Timestamp;
+use crate::transfer::content_range::ContentRange;
+use crate::transfer::error::{TransportError, TransportFault, invalid_answer, shown, status_error};
+use crate::transfer::head::{BodyLength, ResponseHead};
+use crate::transfer::redirect;
+use crate::transfer::version::{self, Rest, Version};
+use crate::units::Bytes;
+
+/// The least size of a file for which it is worth saying that it cannot be resumed.
+const NOTED_BYTES: Bytes = Bytes(16 * 1024 * 1024);
+/// Characters of a foreign field that a sentence repeats.
+const SAID_CHARS_MAX: usize = 80;
+
+impl DownloadPlan {
+    /// The final answer to [`Next::Fetch`](super::Next::Fetch) has come.
+    pub fn answered(&mut self, head: &ResponseHead, now: Timestamp) {
+        assert_eq!(self.step, Step::Asked, "an answer follows a question");
+        let asked = self.fetch().range;
+        match (head.status, asked) {
+            (200 | 206, _) if head.content_coding().is_some() => {
+                let coding = repeated(head.content_coding().unwrap_or_default());
+                self.fail_as_invalid(format!(
+                    "sends the file packed (Content-Encoding: {coding}) although that was not asked for, so it \
+                     would not be the file that is there"
+                ));
+            }
+            (200, _) if !self.ranges.is_all() => self.fail_as(
+                Code::INSUFFICIENT_RANGE_SUPPORT,
+                "sends all of the file where parts of it were asked for, so it does not serve parts",
+            ),
+            (200, _) if self.is_page_in_its_place(head) => self.failed(TransportError {
+                fault: TransportFault::InvalidAnswer,
+                message: format!(
+                    "{} answers with a web page where a file was; if this network wants somebody to sign in, do \
+                     that first, and if the file has become a page, make a new job for it",
+                    shown(&self.target)
+                ),
+            }),
+            (200, None) => self.begin_whole(head, now),
+            (200, Some(_)) => {
+                self.note_restart(head);
+                self.begin_whole(head, now);
+            }
+            (206, Some(asked)) if self.received == Bytes::ZERO => self.begin_part(&asked, head, now),
+            (206, Some(asked)) => self.go_on(&asked, head, now),
+            (206, None) => {
+                self.fail_as_invalid("answered with a part of the file although all was asked for".to_owned());
+            }
+            (416, Some(asked)) if self.received == Bytes::ZERO => self.fail_as(
+                Code::INVALID_RANGE,
+                &format!("has nothing from byte {} on", asked.from.0),
+            ),
+            (416, Some(asked)) => {
+                let why = format!("has nothing from byte {} on any more", asked.from.0);
+                self.start_over(&why);
+            }
+            (status, _) if redirect::is_redirect(status) => self.follow(head),
+            _ => self.fail(status_error(&self.target, head, Some(self.file))),
+        }
+    }
+
+    /// What is asked of the server now.
+    pub(super) fn fetch(&self) -> Fetch {
+        let total = self.version.as_ref().and_then(|version| version.total);
+        let (from, end) = self.ranges.locate(self.received, total);
+        let range = if self.received > Bytes::ZERO {
+            self.rest().map(|rest| RangeAsked {
+                from,
+                end: end.filter(|_| !self.ranges.is_all()),
+                if_range: match rest {
+                    Rest::If(validator) => Some(validator),
+                    Rest::Compared => None,
+                },
+            })
+        } else {
+            (!self.ranges.is_all()).then_some(RangeAsked { from, end, if_range: None })
+        };
+        Fetch {
+            remote_name: self.target.clone(),
+            range,
+            with_credentials: self.target.same_origin(&self.remote_name),
+        }
+    }
+
+    /// All of a file is coming: another version than before, or the first one known.
+    fn begin_whole(&mut self, head: &ResponseHead, now: Timestamp) {
+        self.begin(Version::of_whole(head), head, now);
+        self.body_end = self.size();
+        let may_gather = self.size().zip(self.gather_max).is_some_and(|(size, max)| size <= max);
+        if may_gather && self.ending.is_none() && self.checksum().is_none() {
+            self.step = Step::Gathering;
+        }
+    }
+
+    /// The first part of several is coming, or the only one.
+    fn begin_part(&mut self, asked: &RangeAsked, head: &ResponseHead, now: Timestamp) {
+        let range = match self.part(asked, head) {
+            Ok(range) => range,
+            Err(said) => {
+                let wrong =
+                    format!("was not served from byte {} on as asked (Content-Range: {said})", asked.from.0);
+                return self.fail_as(Code::INVALID_SERVER_RESPONSE, &wrong);
+            }
+        };
+        let Some(total) = range.total else {
+            let wrong = "does not say how long the file is of which it serves a part";
+            return self.fail_as(Code::INSUFFICIENT_RANGE_SUPPORT, wrong);
+        };
+        let size = match self.ranges.size_of(total) {
+            Ok(size) => size,
+            Err(beyond) => {
+                let wrong = format!("is {total} long, so it does not have the range {beyond}");
+                return self.fail_as(Code::INVALID_RANGE, &wrong);
+            }
+        };
+        let version = Version::of_part(head, size, total);
+        let several = self.ranges.as_slice().len() > 1;
+        if several && version.rest(self.resume_by, self.given.as_ref()).is_none() {
+            let wrong = "gives nothing by which parts of one version of the file could be told from those of \
+                         another; resuming by size and time or by a checksum would do without";
+            return self.fail_as(Code::INSUFFICIENT_RANGE_SUPPORT, wrong);
+        }
+        self.begin(version, head, now);
+        self.body_end = Some(range.end.beyond(range.first));
+    }
+
+    fn begin(&mut self, version: Version, head: &ResponseHead, now: Timestamp) {
+        if let Some((size, most)) = version.size.zip(self.rules.bytes_max)
+            && size > most
+        {
+            return self.fail_as_too_large();
+        }
+        let worth_saying = version.size.is_none_or(|size| size >= NOTED_BYTES);
+        if version.rest(self.resume_by, self.given.as_ref()).is_none() && worth_saying {
+            let why = self.why_not_resumable(head, &version);
+            self.note(format!(
+                "if the transfer of {} breaks off, it begins anew: {why}",
+                shown(&self.target)
+            ));
+        }
+        self.version = Some(version);
+        self.goes_on_at(Bytes::ZERO, Bytes::ZERO);
+        self.connected(now);
+        self.step = Step::Cut(After::ReportVersion);
+    }
+
+    /// A part is coming, perhaps the one that was asked for.
+    fn go_on(&mut self, asked: &RangeAsked, head: &ResponseHead, now: Timestamp) {
+        let version = self.version.as_ref().expect("a range is asked of a known version");
+        let range = head.field("content-range").and_then(ContentRange::parse);
+        if version.differs(self.resume_by, head, range) {
+            return self.start_over("has changed");
+        }
+        match self.part(asked, head) {
+            Ok(range) => {
+                self.body_end = Some(self.received.saturating_add(range.end.beyond(range.first)));
+                self.connected(now);
+                if self.trimmed {
+                    self.step = Step::Receiving;
+                } else {
+                    self.step = Step::Cut(After::Receive);
+                    self.reports.push_back(Report::Headers {
+                        attempt: self.attempt,
+                        file: self.file,
+                        headers: version::headers(head),
+                    });
+                }
+            }
+            Err(said) => {
+                let why =
+                    format!("was not served from byte {} on as asked (Content-Range: {said})", asked.from.0);
+                self.start_over(&why);
+            }
+        }
+    }
+
+    /// The part that `head` announces, when it is of what was asked for; else what was said.
+    fn part(&self, asked: &RangeAsked, head: &ResponseHead) -> Result<ContentRange, String> {
+        let said = head.field("content-range");
+        let announced = match head.body {
+            BodyLength::Exactly(length) => Some(length),
+            BodyLength::Chunked | BodyLength::UntilClose => None,
+        };
+        said.and_then(ContentRange::parse)
+            .filter(|range| range.first == asked.from)
+            .filter(|range| asked.end.is_none_or(|end| range.end <= end))
+            .filter(|range| announced.is_none_or(|length| length == range.end.beyond(range.first)))
+            .ok_or_else(|| repeated(said.unwrap_or("none")))
+    }
+
+    /// Asks for all of the file, without a range. What is in the partial file stays until the
+    /// answer is there.
+    pub(super) fn start_over(&mut self, why: &str) {
+        self.restarts += 1;
+        if self.restarts > RESTARTS_MAX {
+            let wrong = format!("{why}, for the {}th time in a row", self.restarts);
+            return self.fail_as(Code::NO_PROGRESS, &wrong);
+        }
+        self.note(format!("{} {why}; it is fetched from the beginning", shown(&self.target)));
+        self.goes_on_at(Bytes::ZERO, Bytes::ZERO);
+        self.body_end = None;
+        self.target = self.remote_name.clone();
+        self.redirects = 0;
+        self.step = Step::Ask;
+    }
+
+    fn follow(&mut self, head: &ResponseHead) {
+        let to = redirect::target(&self.target, head, self.redirects, self.rules.redirects);
+        match to {
+            Ok(target) if self.rules.redirects.has(SecurityFlags::REDIRECT_DISALLOW) => {
+                let message = format!(
+                    "{} redirects to {}, and this job follows no redirects",
+                    shown(&self.target),
+                    shown(&target)
+                );
+                self.report_remote_name(&target);
+                self.fail_redirect(head.status, message);
+            }
+            Ok(target) => {
+                self.redirects += 1;
+                self.target = target;
+                self.step = Step::Ask;
+            }
+            Err(message) => self.fail_redirect(head.status, message),
+        }
+    }
+
+    fn fail_redirect(&mut self, status: u16, message: String) {
+        self.fail(JobError {
+            code: Code::http(status),
+            context: ErrorContext::RemoteFile,
+            transient: false,
+            message,
+            file: Some(self.file),
+            challenge: None,
+            retry_after_seconds: None,
+        });
+    }
+
+    fn connected(&mut self, now: Timestamp) {
+        if !self.unsynced {
+            self.last_sync = now;
+        }
+        self.last_shown = now;
+        self.reports.push_back(Report::Connected { attempt: self.attempt });
+        if self.rules.redirects.has(SecurityFlags::REDIRECT_REPORT) && self.target != self.remote_name {
+            let target = self.target.clone();
+            self.report_remote_name(&target);
+        }
+    }
+
+    fn report_remote_name(&mut self, target: &crate::remote_name::RemoteName) {
+        self.reports.push_back(Report::RemoteName {
+            attempt: self.attempt,
+            file: self.file,
+            remote_name: target.clone(),
+        });
+    }
+
+    fn note_restart(&mut self, head: &ResponseHead) {
+        let known = self.version.as_ref().map(|version| &version.validator);
+        let why = match known {
+            Some(known) if !crate::transfer::validators::contradicts(known, head) => "is not served in parts",
+            _ => "has changed",
+        };
+        self.note(format!("{} {why}; it is fetched from the beginning", shown(&self.target)));
+    }
+
+    fn is_page_in_its_place(&self, head: &ResponseHead) -> bool {
+        self.version.as_ref().is_some_and(|version| version.is_page_in_its_place(head))
+    }
+
+    fn fail_as_invalid(&mut self, wrong: String) {
+        self.fail(invalid_answer(format!("{} {wrong}", shown(&self.target)), self.file));
+    }
+
+    pub(super) fn fail_as(&mut self, code: Code, wrong: &str) {
+        let invalid = invalid_answer(format!("{} {wrong}", shown(&self.target)), self.file);
+        self.fail(JobError { code, ..invalid });
+    }
+
+    pub(super) fn fail_as_too_large(&mut self) {
+        let most = self.rules.bytes_max.unwrap_or_default();
+        let message =
+            format!("{} is larger than the {most} that the job may still download", shown(&self.target));
+        self.fail(JobError {
+            code: Code::MAX_DOWNLOAD_SIZE_LIMIT_REACHED,
+            context: ErrorContext::GeneralQueueManager,
+            ..invalid_answer(message, self.file)
+        });
+    }
+
+    fn why_not_resumable(&self, head: &ResponseHead, version: &Version) -> &'static str {
+        match (head.body, self.resume_by, &version.validator.etag) {
+            (BodyLength::UntilClose | BodyLength::Chunked, ..) => {
+                "the server does not say how long the file is"
+            }
+            (_, ResumeBy::SizeAndTime, _) => "the server does not say when the file was last changed",
+            (_, ResumeBy::Checksum, _) => "no checksum of it was given",
+            (_, ResumeBy::Validator, Some(_)) => "the server gives only a weak entity tag",
+            (_, ResumeBy::Validator, None) => {
+                "the server gives nothing by which this version of the file could be told from another"
+            }
+        }
+    }
+}
+
+/// A foreign text, cut to what fits a sentence.
+fn repeated(text: &str) -> String {
+    text.chars().take(SAID_CHARS_MAX).collect()
+}

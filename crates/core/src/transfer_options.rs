@@ -1,0 +1,16 @@
+//! How the files of a job are transferred: what an owner can say of it (`bits.md` §1.6).
+
+use crate::units::Bytes;
+
+/// What an owner has said of the transfers of a job. By default nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TransferOptions {
+    /// Whether a file that fails is passed over, so that the others come (`bits.md` §13, 31).
+    pub keep_going: bool,
+    /// Whether what the server sends is made for each request, so that nothing can be resumed.
+    pub dynamic_content: bool,
+    /// Whether safety after a power cut is given up for speed: one sync for each file, at its end.
+    pub high_performance: bool,
+    /// Bytes that the job may download altogether.
+    pub max_download_size: Option<Bytes>,
+}
