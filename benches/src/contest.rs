@@ -125,9 +125,14 @@ impl<'a> Setup<'a> {
             return Ok(());
         }
         let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); tools.len()];
+        let mut folders = Vec::new();
         for _ in 0..rounds {
             for (tool, samples) in tools.iter().zip(&mut samples) {
-                samples.push(self.run(*tool, contest)?);
+                let folder = self.folder()?;
+                samples.push(self.run(*tool, contest, folder.path())?);
+                // ext4 looks long for places where no file was deleted just now: whoever made many
+                // files next would pay for the deletion of these.
+                folders.extend((contest == Contest::Many).then_some(folder));
             }
         }
         let (scale, unit) = match contest {
@@ -179,12 +184,11 @@ impl<'a> Setup<'a> {
     }
 
     /// Lets `tool` fetch once.
-    fn run(&self, tool: Tool, contest: Contest) -> Result<Sample, String> {
-        let folder = self.folder()?;
-        let files = folder.path().join("files");
+    fn run(&self, tool: Tool, contest: Contest, folder: &Path) -> Result<Sample, String> {
+        let files = folder.join("files");
         std::fs::create_dir(&files).map_err(|error| error.to_string())?;
         if contest == Contest::Many {
-            self.write_lists(folder.path(), &files)?;
+            self.write_lists(folder, &files)?;
         }
         let file = files.join("file");
         let url = match contest {
@@ -202,11 +206,11 @@ impl<'a> Setup<'a> {
             (Tool::Floor, Contest::Many) => floor::start_many(self.origin.address(), &files)?,
             (Tool::Floor, _) => floor::start(self.origin.address(), &file)?,
             (Tool::Bits, _) => {
-                let service = self.service(folder.path())?;
+                let service = self.service(folder)?;
                 let mut get = service.bits();
                 get.args(["-q", "get"]);
                 match contest {
-                    Contest::Many => get.arg("--input").arg(folder.path().join("list")).arg(&files),
+                    Contest::Many => get.arg("--input").arg(folder.join("list")).arg(&files),
                     Contest::Checksum => get.args(["--checksum", &self.checksum, &url]).arg(&file),
                     Contest::Http | Contest::Tls => get.arg(&url).arg(&file),
                 };
@@ -215,7 +219,7 @@ impl<'a> Setup<'a> {
                 service.stop()?;
             }
             (Tool::Curl, Contest::Many) => {
-                quiet(Command::new("curl").arg("-s").arg("-K").arg(folder.path().join("curl")))?;
+                quiet(Command::new("curl").arg("-s").arg("-K").arg(folder.join("curl")))?;
             }
             (Tool::Curl, _) => {
                 let mut curl = Command::new("curl");
