@@ -1,29 +1,40 @@
-//! How much a download costs, beside the tools people use and the physical floor.
+//! How much downloads cost, beside the tools people use and floors that do the least there is.
 //!
-//! `cargo run --release -p bits-benches` fetches one large file over loopback by turns: a floor
-//! that does nothing but receive and write, `bits get` with its service, curl and wget2. It prints
-//! CPU seconds per GiB and ratios of medians from one run, since machines are noisy and only what
-//! ran side by side compares. Then it prints how long small things take. Nothing is asserted.
+//! `cargo run --release -p bits-benches` runs contests over loopback. In each round of a contest each
+//! contestant runs once, in a fresh folder; OpenBITS with a service of its own whose start, syncs and
+//! end are counted. It prints CPU seconds and ratios of medians from one run, since machines are noisy
+//! and only what ran side by side compares. Nothing is asserted.
 
+mod contest;
+mod floor;
 mod measure;
 mod origin;
-mod world;
+mod service;
+mod small_things;
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
-use measure::{Sample, median, spread};
+use contest::{Contest, Setup};
 use origin::Origin;
-use world::{Tool, World};
 
 /// Bytes of the large file, if nobody says otherwise.
 const SIZE: u64 = 2 << 30;
-/// Rounds, if nobody says otherwise; each tool runs once a round.
+/// Rounds, if nobody says otherwise.
 const ROUNDS: usize = 5;
+
+const USAGE: &str = "usage: bits-benches [--gib N] [--rounds N] [--only http|checksum|tls|many|small]";
+
+/// What was asked for.
+struct Wanted {
+    size: u64,
+    rounds: usize,
+    only: Option<String>,
+}
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let Some((address, path)) = world::floor_arguments(&arguments) {
-        return match world::floor(address, path) {
+    if let Some(outcome) = floor::run(&arguments) {
+        return match outcome {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("the floor: {error}");
@@ -31,11 +42,11 @@ fn main() -> ExitCode {
             }
         };
     }
-    let Some((size, rounds)) = parse(&arguments) else {
-        eprintln!("usage: bits-benches [--gib N] [--rounds N]");
+    let Some(wanted) = parse(&arguments) else {
+        eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    match run(size, rounds) {
+    match run(&wanted) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bits-benches: {error}");
@@ -44,46 +55,42 @@ fn main() -> ExitCode {
     }
 }
 
-fn parse(arguments: &[String]) -> Option<(u64, usize)> {
-    let (mut size, mut rounds) = (SIZE, ROUNDS);
+fn parse(arguments: &[String]) -> Option<Wanted> {
+    let mut wanted = Wanted { size: SIZE, rounds: ROUNDS, only: None };
     let mut rest = arguments.iter();
     while let Some(name) = rest.next() {
         let value = rest.next()?;
         match name.as_str() {
-            "--gib" => size = value.parse::<u64>().ok().filter(|gib| *gib > 0)? << 30,
-            "--rounds" => rounds = value.parse().ok().filter(|rounds| *rounds > 0)?,
+            "--gib" => wanted.size = value.parse::<u64>().ok().filter(|gib| *gib > 0)? << 30,
+            "--rounds" => wanted.rounds = value.parse().ok().filter(|rounds| *rounds > 0)?,
+            "--only" => wanted.only = Some(value.clone()),
             _ => return None,
         }
     }
-    Some((size, rounds))
+    Some(wanted)
 }
 
-fn run(size: u64, rounds: usize) -> Result<(), String> {
-    let origin = Origin::start(size).map_err(|error| format!("the origin cannot be started: {error}"))?;
-    let world = World::new(&origin)?;
-    let tools = world.tools();
-    let gib = size as f64 / f64::from(1 << 30);
-    println!(
-        "one file of {gib} GiB over http on loopback, {rounds} rounds by turns, load {}",
-        measure::load()
-    );
-    let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); tools.len()];
-    for _ in 0..rounds {
-        for (tool, samples) in tools.iter().zip(&mut samples) {
-            samples.push(world.fetch(*tool, size)?);
-        }
+fn run(wanted: &Wanted) -> Result<(), String> {
+    let origin =
+        Origin::start(wanted.size).map_err(|error| format!("the origin cannot be started: {error}"))?;
+    let setup = Setup::new(&origin, wanted.size)?;
+    println!("commit {}, load {}, {} rounds", commit(), measure::load(), wanted.rounds);
+    let is_wanted = |name: &str| wanted.only.as_deref().is_none_or(|only| only == name);
+    for contest in Contest::ALL.into_iter().filter(|contest| is_wanted(contest.name())) {
+        setup.hold(contest, wanted.rounds)?;
     }
-    println!("{:<22}{:>14}{:>18}{:>10}{:>10}", "", "CPU s/GiB", "min to max", "x curl", "wall s");
-    let cpu = |samples: &[Sample]| median(samples.iter().map(|sample| sample.cpu / gib));
-    let curl = tools.iter().position(|tool| *tool == Tool::Curl).map(|at| cpu(&samples[at]));
-    for (tool, samples) in tools.iter().zip(&samples) {
-        let (least, most) = spread(samples.iter().map(|sample| sample.cpu / gib));
-        let ratio = curl.map_or("-".to_owned(), |curl| format!("{:.2}", cpu(samples) / curl));
-        let wall = median(samples.iter().map(|sample| sample.wall));
-        let range = format!("{least:.3} to {most:.3}");
-        println!("{:<22}{:>14.3}{range:>18}{ratio:>10}{wall:>10.2}", tool.name(), cpu(samples));
+    if is_wanted("small") {
+        small_things::measure(&setup, wanted.rounds.max(SMALL_ROUNDS))?;
     }
-    world.small_things(rounds.max(SMALL_ROUNDS))
+    println!("load at the end {}", measure::load());
+    Ok(())
+}
+
+/// What is measured, as far as git knows.
+fn commit() -> String {
+    let described = Command::new("git").args(["describe", "--always", "--dirty"]).output();
+    let described = described.ok().filter(|output| output.status.success());
+    described.map_or("unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// Small things are measured more often: they are over at once and vary more.

@@ -12,6 +12,8 @@ pub(crate) struct Sample {
     pub(crate) cpu: f64,
     /// Seconds on the clock.
     pub(crate) wall: f64,
+    /// The most memory that the service had, in MiB, where there is one.
+    pub(crate) peak_mib: Option<f64>,
 }
 
 /// Measures from its making until it is stopped; all programs started meanwhile must have ended.
@@ -28,7 +30,7 @@ impl Meter {
 
     pub(crate) fn stop(self) -> Result<Sample, String> {
         let wall = self.began.elapsed().as_secs_f64();
-        Ok(Sample { cpu: cpu_of_children()? - self.cpu, wall })
+        Ok(Sample { cpu: cpu_of_children()? - self.cpu, wall, peak_mib: None })
     }
 }
 

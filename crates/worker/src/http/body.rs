@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::chunked::{Ahead, Chunks};
 use super::connection::{Connection, Stream};
-use super::direct::Direct;
+use super::direct::{Direct, Source};
 use super::head::ParsedHead;
 
 /// A chunk at least this large is read past the buffer of the connection.
@@ -96,7 +96,7 @@ impl Body {
     /// Whether enough is left, in a form, that [`Body::into_direct`] is worth it.
     pub(crate) fn is_direct(&self) -> bool {
         matches!(self.framing, Framing::Exactly { left } if left >= POURED_BYTES_MIN)
-            && self.connection.is_plain()
+            && self.connection.may_be_direct()
             && self.connection.ahead.is_empty()
             && self.error.is_none()
     }
@@ -109,9 +109,9 @@ impl Body {
         let Framing::Exactly { left } = self.framing else { panic!("a direct body has a length") };
         let authority = self.connection.authority.clone();
         let (keeps_connection, read_idle) = (self.keeps_connection, self.read_idle);
-        let direct = self.connection.without_socket().and_then(|(connection, socket)| {
-            Direct::new(connection, socket, left, keeps_connection, read_idle)
-        });
+        let (connection, stream) = self.connection.without_stream();
+        let direct = Source::of(stream)
+            .and_then(|source| Direct::new(connection, source, left, keeps_connection, read_idle));
         direct.map_err(|error| TransportError {
             fault: TransportFault::Aborted,
             message: format!("the connection to {authority} cannot be used: {error}"),

@@ -47,7 +47,7 @@ impl Stream {
         }
     }
 
-    fn tcp(&self) -> &TcpStream {
+    pub(super) fn tcp(&self) -> &TcpStream {
         match self {
             Self::Plain(tcp) => tcp,
             Self::Tls(tls) => tls.get_ref().0.tcp(),
@@ -151,23 +151,24 @@ impl Connection {
         self.stream.as_mut().expect("the socket is here")
     }
 
-    pub(super) fn is_plain(&self) -> bool {
-        matches!(self.stream, Some(Stream::Plain(_)))
+    /// Whether a thread can wait for its bytes: not where they are within TLS to a proxy.
+    pub(super) fn may_be_direct(&self) -> bool {
+        match &self.stream {
+            Some(Stream::Plain(_)) => true,
+            Some(Stream::Tls(tls)) => matches!(tls.get_ref().0, Stream::Plain(_)),
+            None => false,
+        }
     }
 
-    /// The socket, for a thread that may block, and what else is known of the connection.
-    pub(super) fn without_socket(mut self) -> io::Result<(Self, std::net::TcpStream)> {
-        let Some(Stream::Plain(stream)) = self.stream.take() else { panic!("the socket is plain") };
-        let socket = stream.into_std()?;
-        socket.set_nonblocking(false)?;
-        Ok((self, socket))
+    /// The bytes, for a thread that may block, and what else is known of the connection.
+    pub(super) fn without_stream(mut self) -> (Self, Stream) {
+        let stream = self.stream.take().expect("the socket is here");
+        (self, stream)
     }
 
-    /// Takes back what [`Connection::without_socket`] gave.
-    pub(super) fn with_socket(mut self, socket: std::net::TcpStream) -> io::Result<Self> {
-        socket.set_nonblocking(true)?;
-        self.stream = Some(Stream::Plain(TcpStream::from_std(socket)?));
-        Ok(self)
+    /// Takes back what [`Connection::without_stream`] gave.
+    pub(super) fn with_stream(self, stream: Stream) -> Self {
+        Self { stream: Some(stream), ..self }
     }
 
     /// Whether requests for `name` go to where this connection leads.

@@ -1,4 +1,4 @@
-//! The body of an answer of known length, read by a thread that does nothing else.
+//! The body of an answer of known length, plain or over TLS, read by a thread that does nothing else.
 //!
 //! One thread that reads and writes in turn costs half of what two do that hand buffers to each
 //! other, and the system's own buffer keeps the network busy meanwhile. Bytes are gathered into
@@ -6,15 +6,18 @@
 //! How it is written is not known here.
 
 use std::io;
-use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use bits_core::transfer::{TransportError, TransportFault};
 use bits_platform::files::{BLOCK_BYTES, Block};
-use bits_platform::socket::receive_all;
 
 use super::body::Body;
 use super::connection::Connection;
+
+mod source;
+
+pub(crate) use source::Interrupt;
+pub(super) use source::Source;
 
 /// How long bytes may wait for their block to become full.
 const GATHERING_TIME: Duration = Duration::from_millis(200);
@@ -23,7 +26,7 @@ const GATHERING_TIME: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(crate) struct Direct {
     connection: Connection,
-    socket: TcpStream,
+    source: Source,
     block: Block,
     /// Bytes in the block, and since when there are any.
     gathered: usize,
@@ -33,17 +36,6 @@ pub(crate) struct Direct {
     keeps_connection: bool,
     read_idle: Duration,
     last_byte: Instant,
-}
-
-/// Ends the waiting for bytes from another thread. The connection ends with it.
-#[derive(Debug)]
-pub(crate) struct Interrupt(TcpStream);
-
-impl Interrupt {
-    pub(crate) fn interrupt(self) {
-        // A connection that is gone already needs no interruption.
-        let _ = self.0.shutdown(Shutdown::Both);
-    }
 }
 
 /// Why pouring ended.
@@ -60,7 +52,7 @@ pub(crate) enum Poured<E> {
 impl Direct {
     pub(super) fn new(
         connection: Connection,
-        socket: TcpStream,
+        source: Source,
         left: u64,
         keeps_connection: bool,
         read_idle: Duration,
@@ -69,7 +61,7 @@ impl Direct {
         let (gathered, gathering_since, last_byte) = (0, now, now);
         Ok(Self {
             connection,
-            socket,
+            source,
             block,
             gathered,
             gathering_since,
@@ -85,7 +77,7 @@ impl Direct {
     /// # Errors
     /// When the system has no handle for it.
     pub(crate) fn interrupt(&self) -> Result<Interrupt, TransportError> {
-        self.socket.try_clone().map(Interrupt).map_err(|error| self.connection.broken(&error))
+        self.source.interrupt().map_err(|error| self.connection.broken(&error))
     }
 
     /// Blocks: gives what comes to `write`, up to `max` bytes or until `until`. Says how many bytes
@@ -134,11 +126,7 @@ impl Direct {
     fn gather<E>(&mut self, wanted: usize, until: Instant) -> Option<Poured<E>> {
         let patience = self.read_idle.saturating_sub(self.last_byte.elapsed());
         let wait = until.saturating_duration_since(Instant::now()).min(patience);
-        // A timeout of zero would be none.
-        if let Err(error) = self.socket.set_read_timeout(Some(wait.max(Duration::from_millis(1)))) {
-            return Some(Poured::Broken(self.connection.broken(&error)));
-        }
-        match receive_all(&self.socket, &mut self.block[self.gathered..wanted]) {
+        match self.source.fill(&mut self.block[self.gathered..wanted], wait) {
             Ok(0) => Some(Poured::Closed),
             Ok(count) => {
                 self.last_byte = Instant::now();
@@ -167,8 +155,7 @@ impl Direct {
         if self.gathered > 0 {
             return None;
         }
-        self.socket.set_read_timeout(None).ok()?;
-        let connection = self.connection.with_socket(self.socket).ok()?;
+        let connection = self.connection.with_stream(self.source.into_stream()?);
         Some(Body::of_direct(connection, self.left, self.keeps_connection, self.read_idle))
     }
 }
