@@ -49,7 +49,7 @@ fn what_cannot_be_meant_is_refused_with_the_reason() {
         ),
         (
             &["set", "8e2d", "priorty=low"],
-            "error: there is no property `priorty`; there are priority, description, display-name, minimum-retry-delay, no-progress-timeout, complete-when-done (E_INVALIDARG, 0x80070057)\nhint: did you mean `priority`?\n",
+            "error: there is no property `priorty`; there are priority, description, display-name, minimum-retry-delay, no-progress-timeout, complete-when-done, keep-going, dynamic-content, high-performance, max-download-size, http-method, custom-header, custom-headers-write-only, security-flags, client-certificate, client-certificate-by-id, client-certificate-by-name, client-certificate-password-file, proxy, proxy-bypass, use-stored-credentials, no-ntlm, service-name (E_INVALIDARG, 0x80070057)\nhint: did you mean `priority`?\n",
         ),
         (
             &["list", "--state", "eror"],
