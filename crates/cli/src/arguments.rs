@@ -59,7 +59,7 @@ pub(crate) enum ColorWhen {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Download, from start to finish: create, add, resume, show progress, complete
-    Get(Get),
+    Get(Box<Get>),
     /// Create a job, suspended and empty; prints its id
     Create(Create),
     /// Add a file to a job

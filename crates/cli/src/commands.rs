@@ -44,7 +44,7 @@ impl Context<'_> {
 pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
     let context = Context { output, never_start: arguments.everywhere.no_start };
     match arguments.command {
-        Command::Get(get) => get::run(get, &context).await,
+        Command::Get(get) => get::run(*get, &context).await,
         Command::Create(create) => create::run(create, &context).await,
         Command::Add(add) => add::run(add, &context).await,
         Command::Credentials(credentials) => credentials::run(credentials, &context).await,

@@ -130,6 +130,10 @@ pub struct JobChange {
 
 /// A change to one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a batch lives for one turn, and those with a whole file are rare"
+)]
 pub enum FileChange {
     Add(File),
     /// The version that is being fetched from now on; nothing of it is on the disk yet.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use bits_client::api::challenge::AnswerChallenge;
 use bits_client::api::credentials::{Password, SetCredentials};
 use bits_client::api::file::{AddFile, AddFiles, ChangeFile, FileQuery, ReplaceRemotePrefix};
 use bits_client::api::http_options::{ClientCertificate, Proxy};
@@ -72,6 +73,9 @@ async fn every_operation_of_the_table_has_a_method() {
     let _ = client.set_credentials(id(), AuthTarget::Proxy, Scheme::Any, &credentials()).await;
     let _ = client.remove_credentials(id(), AuthTarget::Server, Scheme::Any).await;
     let _ = client.events(Some(id())).await;
+    let _ = client.challenges().await;
+    let _ = client.list_challenges().await;
+    let _ = client.answer_challenge("c", &AnswerChallenge::default()).await;
     let _ = client.rotate_key().await;
     let _ = client.stop().await;
 

@@ -105,7 +105,7 @@ fn checksum(name: &str, base64: &str) -> Option<Checksum> {
 /// Base64 with its padding (RFC 4648 §4), nothing else in it.
 fn decode(text: &str) -> Option<Vec<u8>> {
     let text = text.as_bytes();
-    if text.is_empty() || text.len() % 4 != 0 {
+    if text.is_empty() || !text.len().is_multiple_of(4) {
         return None;
     }
     let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
@@ -181,7 +181,7 @@ mod tests {
             "sha-256=",
             "sha-256=::",
             "sha-256=:AAAA:",
-            &SHA256.to_owned(),
+            SHA256,
             &format!("sha-256=:{SHA256}"),
             &format!("sha-256=:{SHA256}:x"),
             &format!("sha-256=:{SHA256}:,"),
