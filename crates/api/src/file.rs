@@ -28,6 +28,7 @@ pub struct File {
     pub checksum_served: Option<String>,
     /// By what it is known that the rest is of the same file: `validator`, `size_and_time` or
     /// `checksum`.
+    #[serde(default = "default_resume_by")]
     pub resume_by: String,
     /// Where it is until it is under its local name. Only when one file is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,6 +40,10 @@ pub struct File {
     /// Why the file was passed over, in a job that keeps going.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<FileError>,
+}
+
+fn default_resume_by() -> String {
+    "validator".to_owned()
 }
 
 /// A part of a remote file.
@@ -132,7 +137,8 @@ pub struct AddFiles {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AddFile {
-    /// An `http` or `https` URL; user info in it becomes credentials of the job.
+    /// An `http`, `https` or `file` URL, or the absolute path of a file of the service's machine; user
+    /// info in it becomes credentials of the job.
     pub remote_name: String,
     /// An absolute path.
     pub local_name: String,

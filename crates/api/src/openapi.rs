@@ -125,6 +125,7 @@ fn path_schema(name: &str) -> Value {
     match name {
         "target" => json!({ "type": "string", "enum": ["server", "proxy"] }),
         "scheme" => json!({ "type": "string", "enum": ["basic", "digest", "ntlm", "negotiate", "any"] }),
+        "index" => json!({ "type": "integer", "minimum": 0 }),
         _ => json!({ "type": "string", "format": "uuid" }),
     }
 }

@@ -83,6 +83,8 @@ pub(crate) enum Command {
     Watch(Watch),
     /// Change properties of a job
     Set(Set),
+    /// Have the files of a job come from another place; what has come stays when they are the same
+    ReplaceRemotePrefix(ReplacePrefix),
     /// Explain a code such as 0x80190194 or BG_E_EMPTY
     Error(ErrorCode),
     /// The settings of the service
@@ -192,7 +194,7 @@ pub(crate) enum JobType {
 pub(crate) struct Add {
     /// Its id, the beginning of one, or its name
     pub(crate) job: String,
-    /// Where the file comes from, by http or https
+    /// Where the file comes from, by http or https, or a file of this machine
     pub(crate) url: String,
     /// The file it becomes
     pub(crate) path: PathBuf,
@@ -301,6 +303,16 @@ pub(crate) struct Set {
     /// use-stored-credentials, no-ntlm and service-name
     #[arg(value_name = "KEY=VALUE", required = true)]
     pub(crate) changes: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplacePrefix {
+    /// Its id, the beginning of one, or its name
+    pub(crate) job: String,
+    /// How the remote names begin, in the same letter case
+    pub(crate) old: String,
+    /// How they are to begin
+    pub(crate) new: String,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ mod error;
 mod get;
 mod list;
 mod on_jobs;
+mod replace_remote_prefix;
 mod service;
 mod set;
 mod show;
@@ -53,6 +54,7 @@ pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<(), Fai
         Command::Show(show) => show::run(show, &context).await,
         Command::Watch(watch) => watch::run(watch, &context).await,
         Command::Set(set) => set::run(set, &context).await,
+        Command::ReplaceRemotePrefix(replace) => replace_remote_prefix::run(replace, &context).await,
         Command::Error(code) => error::run(&code, output),
         Command::Config(config) => config::run(config, &context).await,
         Command::Service(service) => service::run(service, &context).await,

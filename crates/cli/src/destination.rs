@@ -305,7 +305,7 @@ mod tests {
             ),
             (
                 &["http://h/f", "ftp://h/g"],
-                "`ftp:` is not served; a remote name begins with http:// or https://",
+                "`ftp:` is not served; a remote name begins with http://, https:// or file:///",
             ),
         ] {
             assert_eq!(paths(from_operands(operands, &at_home(false))), expected, "{operands:?}");

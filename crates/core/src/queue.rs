@@ -13,6 +13,7 @@ mod view;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -516,10 +517,11 @@ impl Queue {
             }
             Request::SetRemoteNames { names, .. } => {
                 changeable(&job)?;
+                let changed = !names.is_empty();
                 for (index, remote_name) in names {
                     decision.file(id, FileChange::RemoteName { index, remote_name, moved: true });
                 }
-                let effects = job.restart(now);
+                let effects = if changed { job.restart(now) } else { Vec::new() };
                 self.settle(job, effects, now, decision);
             }
             Request::SetValidation { file, valid, .. } => {
@@ -611,6 +613,8 @@ impl Queue {
                 if attempt == job.attempt && !job.state.is_final() && !self.finalizing.contains_key(&id) {
                     let passed_over = FileError { code: error.code, message: error.message.clone() };
                     decision.file(id, FileChange::PassedOver { index: file, error: passed_over });
+                    let text = format!("{}; the file is passed over", error.message);
+                    decision.effect(Effect::Note { job: id, text });
                     self.live.remove(&id);
                     self.observe(Some(job), Event::FilePassedOver(attempt, error), now, decision);
                 }

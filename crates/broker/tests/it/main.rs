@@ -2,5 +2,6 @@
 //! test, and requests as they come from the socket.
 
 mod api;
+mod content;
 mod http_options;
 mod world;

@@ -123,7 +123,7 @@ async fn conclude(outcome: Outcome, session: &Session, get: &Get, output: &Outpu
         output.result_json(&whole)?;
     }
     match Standing::of(&job) {
-        Standing::Acknowledged if job.progress.files_transferred < job.progress.files_total => {
+        Standing::Acknowledged if job.progress.files_passed_over > 0 => {
             output.say(&done(&job));
             Err(Failure::DoneInPart(job))
         }
@@ -147,7 +147,7 @@ fn done(job: &Job) -> String {
     let size = bytes(job.progress.bytes_transferred);
     match job.progress.files_total {
         1 => format!("{}: done, {size}", job.display_name),
-        files if job.progress.files_transferred < files => {
+        files if job.progress.files_passed_over > 0 => {
             let whole = job.progress.files_transferred;
             format!(
                 "{}: done in part, {whole} of {}, {size}",

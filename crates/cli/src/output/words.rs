@@ -89,7 +89,7 @@ pub(crate) fn what_now(job: &Job, now: Timestamp) -> Vec<String> {
             "All files are here, under temporary names.".to_owned(),
             format!("Put them in their places: bits complete {id}"),
         ],
-        Standing::Acknowledged if job.progress.files_transferred < job.progress.files_total => {
+        Standing::Acknowledged if job.progress.files_passed_over > 0 => {
             vec!["It is done in part; the files that came are in their places.".to_owned()]
         }
         Standing::Acknowledged => vec!["It is done; its files are in their places.".to_owned()],

@@ -16,7 +16,7 @@ fn what_cannot_be_meant_is_refused_with_the_reason() {
         ),
         (
             &["get", "ftp://h/f"],
-            "error: `ftp:` is not served; a remote name begins with http:// or https:// (E_INVALIDARG, 0x80070057)\n",
+            "error: `ftp:` is not served; a remote name begins with http://, https:// or file:/// (E_INVALIDARG, 0x80070057)\n",
         ),
         (
             &["get", "http://h/"],
@@ -44,8 +44,8 @@ fn what_cannot_be_meant_is_refused_with_the_reason() {
             "error: --user is empty; give a name, DOMAIN\\user or user@realm\n",
         ),
         (
-            &["add", "8e2d", "file:///etc/passwd", "x"],
-            "error: `file:` is not served; a remote name begins with http:// or https:// (E_INVALIDARG, 0x80070057)\n",
+            &["add", "8e2d", "gopher://h/f", "x"],
+            "error: `gopher:` is not served; a remote name begins with http://, https:// or file:/// (E_INVALIDARG, 0x80070057)\n",
         ),
         (
             &["set", "8e2d", "priorty=low"],
@@ -101,7 +101,7 @@ fn what_is_not_built_yet_is_not_there() {
         let is_listed = help.stdout.lines().any(|line| line.trim_start().starts_with(&format!("{word} ")));
         assert!(!is_listed, "{word}");
     }
-    for flag in ["--limit-rate=2M", "--checksum=x", "--proxy=p", "--header=a: b", "--system", "--all-users"] {
+    for flag in ["--limit-rate=2M", "--checksum=x", "--range=0:1", "--system", "--all-users"] {
         assert_eq!(place.bits(["get", "http://h/f", flag]).code, Some(2), "{flag}");
     }
 }

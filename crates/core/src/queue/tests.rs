@@ -577,7 +577,7 @@ fn a_whole_file_that_is_gone_or_rejected_is_fetched_again_when_the_owner_resumes
 fn some_properties_are_fixed_once_the_job_has_begun() {
     let mut world = World::new(Limits::default());
     let job = world.add_job(1, Priority::Normal);
-    let mut set = |world: &mut World, change: PropertyChange| {
+    let set = |world: &mut World, change: PropertyChange| {
         let request =
             Request::SetProperties { job, expected: None, changes: vec![change], secrets: Vec::new() };
         world.ask(ANNA, request).map(|_| ()).map_err(|refusal| refusal.code().0)

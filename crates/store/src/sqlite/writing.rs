@@ -137,7 +137,12 @@ fn change_file(transaction: &Transaction<'_>, job: JobId, change: &FileChange) -
             let sql = "UPDATE files SET error_code = NULL, error_message = NULL \
                  WHERE job = ?1 AND error_code IS NOT NULL";
             execute(transaction, sql, params![job.0])?;
-            return Ok(());
+            let there = "SELECT EXISTS (SELECT 1 FROM jobs WHERE id = ?1)";
+            let is_there = transaction.query_row(there, params![job.0], |row| row.get(0));
+            return match is_there.map_err(failed("written"))? {
+                true => Ok(()),
+                false => Err(StoreError::Corrupt { reason: format!("the job {job} is not there") }),
+            };
         }
         FileChange::Lost { index } => {
             let mut values = vec![Value::Blob(job.0.to_vec()), index.0.into()];

@@ -5,9 +5,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+use bits_core::checksum::Checksum;
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::error::{Challenge, Code, ErrorContext, JobError};
-use bits_core::file::{BootId, File, FileIndex, LocalName, Stage, Validator};
+use bits_core::file::{
+    BootId, File, FileError, FileIndex, LocalName, PartialId, ResumeBy, Served, Stage, Validator,
+};
 use bits_core::http_options::{
     ClientCertificate, Header, HeaderName, HttpOptions, Method, ProxyEnvironment, ProxyUse, SecurityFlags,
 };
@@ -15,6 +18,7 @@ use bits_core::job::{
     Attempt, Environment, Job, JobId, Owner, Priority, Progress, Properties, Revision, State, Times,
 };
 use bits_core::ports::{KeyId, KeySource, SealedSecret, SealingKey, Store};
+use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::remote_name::RemoteName;
 use bits_core::time::Timestamp;
 use bits_core::transfer_options::TransferOptions;
@@ -23,10 +27,11 @@ use bits_store::SqliteStore;
 use rusqlite::Connection;
 
 /// A database of each version, from the first on.
-const FIXTURES: [&str; 3] = [
+const FIXTURES: [&str; 4] = [
     include_str!("../fixtures/schema-1.sql"),
     include_str!("../fixtures/schema-2.sql"),
     include_str!("../fixtures/schema-3.sql"),
+    include_str!("../fixtures/schema-4.sql"),
 ];
 
 #[test]
@@ -42,7 +47,7 @@ fn a_database_of_any_version_opens_with_all_that_is_in_it() {
             assert_eq!(store.job(job.id), Ok(Some(job)), "version {version}");
         }
         let id = waiting_to_be_tried_again(version).id;
-        assert_eq!(store.files(id, FileIndex(0), 9), Ok(vec![half_of_a_file(), whole_file()]));
+        assert_eq!(store.files(id, FileIndex(0), 9), Ok(vec![half_of_a_file(version), whole_file()]));
         assert_eq!(store.secrets(id), Ok(secrets(version)), "version {version}");
         let progress = Progress {
             bytes_total: Some(Bytes(6_442_450_951)),
@@ -100,12 +105,12 @@ fn waiting_to_be_tried_again(version: u32) -> Job {
             no_progress_timeout: Duration::from_secs(1_209_600),
             complete_when_done: true,
             http: if version < 3 { HttpOptions::default() } else { options() },
-            transfer: TransferOptions::default(),
+            transfer: if version < 4 { TransferOptions::default() } else { transfer_options() },
             environment: if version < 3 { first_environment() } else { environment() },
         },
         files_total: 2,
         files_transferred: 1,
-        files_passed_over: 0,
+        files_passed_over: u32::from(version >= 4),
         error: Some(JobError {
             code: Code::HTTP_UNAUTHORIZED,
             context: ErrorContext::RemoteFile,
@@ -123,8 +128,8 @@ fn waiting_to_be_tried_again(version: u32) -> Job {
         }),
         error_count: 3,
         failures_in_a_row: 2,
-        same_failures: 0,
-        beginnings: 0,
+        same_failures: if version < 4 { 0 } else { 2 },
+        beginnings: if version < 4 { 0 } else { 3 },
         stalled_since: Some(Timestamp(1_760_000_050_000)),
         attempt: Attempt(4),
         times: Times {
@@ -181,7 +186,38 @@ fn suspended() -> Job {
     Job { revision: Revision(1), ..Job::new(id, Owner(1000), properties, Timestamp(1_760_000_000_001)) }
 }
 
-fn half_of_a_file() -> File {
+fn transfer_options() -> TransferOptions {
+    TransferOptions {
+        keep_going: true,
+        dynamic_content: true,
+        high_performance: true,
+        max_download_size: Some(Bytes(7)),
+    }
+}
+
+fn half_of_a_file(version: u32) -> File {
+    let file = half_of_an_old_file();
+    if version < 4 {
+        return file;
+    }
+    let checksum = |text: &str| Some(Checksum::parse(text).expect("a checksum"));
+    let ranges = ["5:10", "900:eof"].map(|range| ByteRange::parse(range).expect("a range"));
+    File {
+        ranges: Ranges::new(ranges.to_vec()).expect("ranges"),
+        checksum: checksum(&["sha256:", &"c".repeat(64)].concat()),
+        resume_by: ResumeBy::SizeAndTime,
+        moved: true,
+        served: Served {
+            checksum: checksum("md5:cccccccccccccccccccccccccccccccc"),
+            headers: "A: b\n".into(),
+        },
+        partial: Some(PartialId { device: u64::MAX, inode: 7 }),
+        error: Some(FileError { code: Code::http(404), message: "it is not there".into() }),
+        ..file
+    }
+}
+
+fn half_of_an_old_file() -> File {
     File {
         size: Some(Bytes(6_442_450_944)),
         validator: Some(Validator { etag: Some("\"v1\"".into()), last_modified: None }),

@@ -12,7 +12,7 @@ use crate::http_options::SecurityFlags;
 use crate::queue::Report;
 use crate::time::Timestamp;
 use crate::transfer::content_range::ContentRange;
-use crate::transfer::error::{TransportError, TransportFault, invalid_answer, shown, status_error};
+use crate::transfer::error::{invalid_answer, shown, status_error};
 use crate::transfer::head::{BodyLength, ResponseHead};
 use crate::transfer::redirect;
 use crate::transfer::version::{self, Rest, Version};
@@ -40,14 +40,7 @@ impl DownloadPlan {
                 Code::INSUFFICIENT_RANGE_SUPPORT,
                 "sends all of the file where parts of it were asked for, so it does not serve parts",
             ),
-            (200, _) if self.is_page_in_its_place(head) => self.failed(TransportError {
-                fault: TransportFault::InvalidAnswer,
-                message: format!(
-                    "{} answers with a web page where a file was; if this network wants somebody to sign in, do \
-                     that first, and if the file has become a page, make a new job for it",
-                    shown(&self.target)
-                ),
-            }),
+            (200, _) if self.is_page_in_its_place(head) => self.fail_as_captive(),
             (200, None) => self.begin_whole(head, now),
             (200, Some(_)) => {
                 self.note_restart(head);
@@ -56,12 +49,13 @@ impl DownloadPlan {
             (206, Some(asked)) if self.received == Bytes::ZERO => self.begin_part(&asked, head, now),
             (206, Some(asked)) => self.go_on(&asked, head, now),
             (206, None) => {
-                self.fail_as_invalid("answered with a part of the file although all was asked for".to_owned());
+                self.fail_as_invalid(
+                    "answered with a part of the file although all was asked for".to_owned(),
+                );
             }
-            (416, Some(asked)) if self.received == Bytes::ZERO => self.fail_as(
-                Code::INVALID_RANGE,
-                &format!("has nothing from byte {} on", asked.from.0),
-            ),
+            (416, Some(asked)) if self.received == Bytes::ZERO => {
+                self.fail_as(Code::INVALID_RANGE, &format!("has nothing from byte {} on", asked.from.0))
+            }
             (416, Some(asked)) => {
                 let why = format!("has nothing from byte {} on any more", asked.from.0);
                 self.start_over(&why);
@@ -280,6 +274,18 @@ impl DownloadPlan {
 
     fn is_page_in_its_place(&self, head: &ResponseHead) -> bool {
         self.version.as_ref().is_some_and(|version| version.is_page_in_its_place(head))
+    }
+
+    /// What 511 is for, said by a network that does not know it. Not a wrong answer of the server's:
+    /// it is waited out.
+    fn fail_as_captive(&mut self) {
+        let message = format!(
+            "{} answers with a web page where a file was; if this network wants somebody to sign in, do that, \
+             and if the file has become a page, make a new job for it",
+            shown(&self.target)
+        );
+        let invalid = invalid_answer(message, self.file);
+        self.fail(JobError { code: Code::http(511), transient: true, ..invalid });
     }
 
     fn fail_as_invalid(&mut self, wrong: String) {

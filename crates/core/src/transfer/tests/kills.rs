@@ -2,7 +2,7 @@
 //! file on the server changes, and looks at what the user would get.
 
 use super::*;
-use crate::file::Stage;
+use crate::file::{ResumeBy, Stage};
 
 /// The versions of the file on the server, told apart by size, content and tag.
 const VERSIONS: [(u64, u8); 3] = [(10, b'a'), (10, b'b'), (7, b'c')];
@@ -36,6 +36,8 @@ struct Remains {
     /// Whether the last attempt failed. What broke off while it was gathered has left nothing to go
     /// on from, so it is not gathered again.
     failed: bool,
+    /// Whether somebody has changed the partial file, or what was sent; only a checksum tells.
+    is_spoilt: bool,
 }
 
 impl Remains {
@@ -74,7 +76,7 @@ impl Remains {
 
     /// Whether all that would be counted on belongs to the recorded version.
     fn check(&self) {
-        if self.file.resume_by == ResumeBy::Checksum {
+        if self.is_spoilt || self.file.resume_by == ResumeBy::Checksum {
             // Here it is the checksum that tells, and not before the end.
             return;
         }
@@ -206,6 +208,7 @@ fn attempt(remains: &mut Remains, server: Server, version: usize, gathers: bool,
                 content.extend(std::iter::repeat_n(letter, unwritten as usize));
                 if spoiled && left == 0 {
                     *content.last_mut().expect("something was written") = b'!';
+                    remains.is_spoilt = true;
                 }
                 plan.written(Bytes(unwritten));
                 unwritten = 0;
@@ -311,7 +314,7 @@ fn any_sequence_of_cuts_kills_changes_and_retries_ends_in_the_right_bytes_or_in_
         let given = (chance.below(2) == 0).then(|| chance.below(3) as usize);
         file.checksum = given.map(|version| sum(VERSIONS[version].1 as char));
         file.resume_by = ResumeBy::ALL[chance.below(3) as usize];
-        let mut remains = Remains { file, partial: None, boot: BOOT, failed: false };
+        let mut remains = Remains { file, partial: None, boot: BOOT, failed: false, is_spoilt: false };
         let mut spoils = false;
         for _ in 0..chance.below(8) {
             if remains.file.stage != Stage::Waiting {
@@ -323,16 +326,16 @@ fn any_sequence_of_cuts_kills_changes_and_retries_ends_in_the_right_bytes_or_in_
             let gathers = chance.below(2) == 0;
             attempt(&mut remains, server, chance.below(3) as usize, gathers, steps);
             match chance.below(6) {
+                _ if remains.file.stage != Stage::Waiting => {}
                 0 => remains.lose_power(),
                 1 => remains.file.moved = remains.file.validator.is_some(),
-                // Somebody cuts the partial file short, or makes it longer.
+                // Somebody removes the partial file, or cuts it short or makes it longer.
+                2 if given.is_none() => remains.partial = None,
                 2 => {
                     if let Some((content, surely)) = &mut remains.partial {
                         content.resize(chance.below(12) as usize, 0);
                         *surely = content.len().min(*surely);
-                    }
-                    if given.is_none() {
-                        remains.partial = None;
+                        remains.is_spoilt = true;
                     }
                 }
                 _ => {}
@@ -368,7 +371,8 @@ fn wherever_it_is_killed_the_user_gets_one_version_of_the_file() {
     for (server, gathers) in servers.into_iter().flat_map(|server| [(server, false), (server, true)]) {
         for (first_kill, second_kill) in (0..STEPS_MAX).flat_map(|a| (0..STEPS_MAX).map(move |b| (a, b))) {
             for power in [[false, false], [true, false], [false, true], [true, true]] {
-                let mut remains = Remains { file: new_file(), partial: None, boot: BOOT, failed: false };
+                let mut remains =
+                    Remains { file: new_file(), partial: None, boot: BOOT, failed: false, is_spoilt: false };
                 for (version, kill) in [first_kill, second_kill].into_iter().enumerate() {
                     if remains.file.stage == Stage::Waiting {
                         attempt(&mut remains, server, version, gathers, kill);

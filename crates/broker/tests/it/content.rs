@@ -1,0 +1,105 @@
+//! What can be said of the content of files, and changed of files that are there.
+
+use axum::http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+const MD5: &str = "md5:5d41402abc4b2a76b9719d911017c592";
+
+async fn add(world: &World, job: &str, file: Value) -> crate::world::Answer {
+    let mut whole = json!({ "remote_name": "http://h.test/a/f", "local_name": "/tmp/f" });
+    whole.as_object_mut().expect("an object").extend(file.as_object().expect("an object").clone());
+    world.post(&format!("/v1/jobs/{job}/files"), json!({ "files": [whole] })).await
+}
+
+#[tokio::test]
+async fn what_is_said_of_a_file_is_kept_and_shown() {
+    let world = World::new();
+    let job = world.create().await;
+    let ranges = json!([{ "offset": 5, "length": 10 }, { "offset": 900, "length": null }]);
+    let file = json!({ "ranges": ranges, "checksum": MD5.to_uppercase().replace("MD5", "md5"), "resume_by": "size_and_time" });
+    assert_eq!(add(&world, &job, file).await.status, StatusCode::OK);
+    let shown = world.get(&format!("/v1/jobs/{job}/files/0")).await.json();
+    assert_eq!((&shown["ranges"], &shown["checksum"]), (&ranges, &json!(MD5)));
+    assert_eq!(shown["resume_by"], "size_and_time");
+    assert_eq!((&shown["http_response_headers"], &shown["bytes_total"]), (&json!(""), &Value::Null));
+    let temporary = shown["temporary_name"].as_str().expect("a path");
+    assert!(temporary.starts_with("/tmp/.f.") && temporary.ends_with("-0.bits-part"), "{temporary}");
+    let listed = world.get(&format!("/v1/jobs/{job}/files")).await.json();
+    assert!(listed["files"][0].get("http_response_headers").is_none(), "only where one is asked for");
+    let missing = world.get(&format!("/v1/jobs/{job}/files/1")).await;
+    assert_eq!((missing.status, missing.code().as_str()), (StatusCode::NOT_FOUND, "0x80200029"));
+}
+
+#[tokio::test]
+async fn what_cannot_be_meant_of_a_file_is_refused_at_the_door() {
+    let world = World::new();
+    let job = world.create().await;
+    let range = |offset: u64, length: Option<u64>| json!({ "offset": offset, "length": length });
+    for (file, code) in [
+        (json!({ "checksum": "5d41402abc4b2a76b9719d911017c592" }), "0x80070057"),
+        (json!({ "checksum": "sha256:5d41402abc4b2a76b9719d911017c592" }), "0x80070057"),
+        (json!({ "resume_by": "luck" }), "0x80070057"),
+        (json!({ "resume_by": "checksum" }), "0x80070057"),
+        (json!({ "ranges": [range(0, Some(0))] }), "0x8020002B"),
+        (json!({ "ranges": [range(u64::MAX, None)] }), "0x8020002B"),
+        (json!({ "ranges": [range(0, None), range(9, Some(1))] }), "0x8020002C"),
+        (json!({ "ranges": (0..501).map(|n| range(n, Some(1))).collect::<Vec<_>>() }), "0x80200052"),
+    ] {
+        let answer = add(&world, &job, file).await;
+        assert_eq!((answer.status, answer.code().as_str()), (StatusCode::BAD_REQUEST, code));
+    }
+    let job_now = world.get(&format!("/v1/jobs/{job}")).await.json();
+    assert_eq!(job_now["progress"]["files_total"], 0, "nothing was added");
+}
+
+#[tokio::test]
+async fn remote_names_change_one_by_one_or_all_that_begin_alike() {
+    let world = World::new();
+    let job = world.create().await;
+    for _ in 0..2 {
+        add(&world, &job, json!({})).await;
+    }
+    let name = async |index: u32| {
+        world.get(&format!("/v1/jobs/{job}/files/{index}")).await.json()["remote_name"].clone()
+    };
+    let path = format!("/v1/jobs/{job}/files/1");
+    let change = json!({ "remote_name": "https://o.test/g" });
+    assert_eq!(world.ask(Method::PATCH, &path, Some(change)).await.status, StatusCode::OK);
+    assert_eq!((name(0).await, name(1).await), (json!("http://h.test/a/f"), json!("https://o.test/g")));
+    for (change, code) in [
+        (json!({ "remote_name": "https://u:p@o.test/g" }), "0x80070057"),
+        (json!({ "remote_name": "gopher://o.test/g" }), "0x80070057"),
+        (json!({ "valid": false }), "0x8000000A"),
+    ] {
+        assert_eq!(world.ask(Method::PATCH, &path, Some(change)).await.code(), code);
+    }
+
+    let prefix = format!("/v1/jobs/{job}/replace_remote_prefix");
+    let body = |old: &str| json!({ "old": old, "new": "http://mirror.test/b/" });
+    let answer = world.post(&prefix, body("http://h.test/a/")).await.json();
+    assert_eq!(answer["outcome"], Value::Null);
+    assert_eq!((name(0).await, name(1).await), (json!("http://mirror.test/b/f"), json!("https://o.test/g")));
+    let answer = world.post(&prefix, body("HTTP://h.test/a/")).await.json();
+    assert_eq!(answer["outcome"]["name"], "S_FALSE", "letter case counts");
+    assert_eq!(world.post(&prefix, body("")).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn what_holds_for_all_transfers_of_a_job_is_set_and_shown() {
+    let world = World::new();
+    let job = world.create().await;
+    let path = format!("/v1/jobs/{job}");
+    let change = json!({
+        "keep_going": true, "dynamic_content": true, "high_performance": true, "max_download_size": 7
+    });
+    let shown = world.ask(Method::PATCH, &path, Some(change.clone())).await.json();
+    for (key, value) in change.as_object().expect("an object") {
+        assert_eq!(&shown[key], value, "{key}");
+    }
+    let none = world.ask(Method::PATCH, &path, Some(json!({ "max_download_size": 0 }))).await;
+    assert_eq!(none.code(), "0x80200063");
+    let parts = add(&world, &job, json!({ "ranges": [{ "offset": 0, "length": 1 }] })).await;
+    assert_eq!(parts.code(), "0x80070057", "what is made for each request has no parts");
+}
