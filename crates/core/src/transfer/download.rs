@@ -83,6 +83,8 @@ pub struct DownloadPlan {
     synced: Bytes,
     /// Where the body that is coming must end, when that is known.
     body_end: Option<Bytes>,
+    /// Whether nothing of the file is on record, whether it counts or not.
+    is_fresh: bool,
     /// Up to which size all of the file may come before any of it is written; none when a version
     /// of it is recorded, which the partial file would not match for a moment.
     gather_max: Option<Bytes>,
@@ -275,6 +277,7 @@ impl DownloadPlan {
             written: Bytes::ZERO,
             synced: Bytes::ZERO,
             body_end: None,
+            is_fresh: file.validator.is_none(),
             gather_max: None,
             unsynced: false,
             syncing: false,
@@ -297,11 +300,12 @@ impl DownloadPlan {
     }
 
     /// Lets the plan end with [`Outcome::Gathered`] when the file has at most `max` bytes, nothing of
-    /// it is recorded, and there is no checksum to be looked at. What breaks off then has left nothing to go on from: not for a file that
-    /// has just failed, or a line that breaks again and again would never carry it.
+    /// it is recorded, and there is no checksum to be looked at. What breaks off then has left nothing
+    /// to go on from: not for a file that has just failed, or a line that breaks again and again would
+    /// never carry it.
     #[must_use]
     pub fn gathering_up_to(mut self, max: Bytes) -> Self {
-        self.gather_max = self.version.is_none().then_some(max);
+        self.gather_max = self.is_fresh.then_some(max);
         self
     }
 

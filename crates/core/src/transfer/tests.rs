@@ -268,6 +268,10 @@ fn what_is_large_or_of_unknown_size_or_on_record_already_is_not_gathered() {
     }
     let script = "begin -> get\nanswer 200 length 10; etag: \"a\" -> connected; cut to 0";
     check_gathering(&begun(4, BOOT), script);
+    // Also what does not count is on record, and the bytes of another version must not meet it.
+    let rules = Rules { from_the_beginning: true, ..Rules::default() };
+    let plan = DownloadPlan::new(Attempt(1), &begun(4, BOOT), rules, None, BOOT, BEGINNING);
+    check_plan(plan.gathering_up_to(Bytes(10)), script);
 }
 
 #[test]
