@@ -4,12 +4,14 @@
 
 mod access;
 mod bad_input;
+mod endless_questions;
 mod harness;
 mod kills;
 mod life_of_get;
 mod lives;
 mod main_job;
 mod secrets;
+mod sign_in_matrix;
 mod signing_in;
 mod starting;
 mod tickets;
