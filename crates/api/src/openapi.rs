@@ -124,7 +124,9 @@ fn describe_answer(answer: Option<&str>) -> Value {
 fn path_schema(name: &str) -> Value {
     match name {
         "target" => json!({ "type": "string", "enum": ["server", "proxy"] }),
-        "scheme" => json!({ "type": "string", "enum": ["basic", "digest", "ntlm", "negotiate", "passport", "any"] }),
+        "scheme" => {
+            json!({ "type": "string", "enum": ["basic", "digest", "ntlm", "negotiate", "passport", "any"] })
+        }
         _ => json!({ "type": "string", "format": "uuid" }),
     }
 }

@@ -50,6 +50,44 @@ pub(super) const ROWS: &[Row] = &[
         .via(Via::DomainNtlm)
         .proxy_login(ntlm(r"ADTEST\bob"))
         .proofs(2, 2),
+    row("unknown user at the server", Apache("basic"))
+        .login(basic("nobody"))
+        .via(Via::Basic)
+        .proxy_login(basic("bob"))
+        .proofs(1, 2)
+        .fails(UNAUTHORIZED),
+    row("expired at the server", Apache("negotiate"))
+        .login(negotiate("{}@EXAMPLE.TEST").made_with(&["-pwexpire", "1 day ago"]))
+        .via(Via::Digest)
+        .proxy_login(digest("bob"))
+        .proofs(0, 1)
+        .fails(UNAUTHORIZED)
+        .judged(&["CLIENT KEY EXPIRED"])
+        .says("expired"),
+    row("wrong password at the server, NTLM", ApacheAd("ntlm-ad"))
+        .login(ntlm(r"ADTEST\{}").wrong().judged_by_domain())
+        .via(Via::DomainNtlm)
+        .proxy_login(ntlm(r"ADTEST\bob"))
+        .proofs(2, 2)
+        .fails(UNAUTHORIZED)
+        .judged(&["NT_STATUS_WRONG_PASSWORD"]),
+    row("locked at the proxy", ApacheAd("ntlm-ad"))
+        .login(ntlm(r"ADTEST\alice"))
+        .via(Via::DomainNtlm)
+        .proxy_login(ntlm(r"ADTEST\locked"))
+        .proofs(0, 2)
+        .fails(PROXY_UNAUTHORIZED),
+    row("server down", Nobody)
+        .login(digest("alice"))
+        .via(Via::Digest)
+        .proxy_login(digest("bob"))
+        .waits(UNAVAILABLE)
+        .however_often(),
+    row("proxy down", Apache("digest"))
+        .login(digest("alice"))
+        .via(Via::Nobody)
+        .proxy_login(digest("bob"))
+        .waits(CANNOT_CONNECT),
     // https: CONNECT carries what is for the proxy, and the tunnel what is for the server
     row("right", ApacheTls("basic"))
         .login(any("alice"))
@@ -95,6 +133,20 @@ pub(super) const ROWS: &[Row] = &[
         .proxy_login(digest("bob"))
         .proofs(1, 1)
         .fails(UNAUTHORIZED),
+    row("locked at the server", ApacheAdTls("negotiate-ad"))
+        .login(negotiate("locked@AD.EXAMPLE.TEST"))
+        .via(Via::DomainNtlm)
+        .proxy_login(ntlm(r"ADTEST\bob"))
+        .words(BY_NAME)
+        .proofs(0, 2)
+        .fails(UNAUTHORIZED)
+        .says("locked"),
+    row("unknown user at the proxy", ApacheTls("basic"))
+        .login(any("alice"))
+        .via(Via::Basic)
+        .proxy_login(basic("nobody"))
+        .proofs(0, 1)
+        .fails(PROXY_UNAUTHORIZED),
     row("right, a certificate", NginxMtls)
         .certificate(Certificate { file: "alice.pem", key: Some("alice.key"), passphrase: None })
         .via(Via::Digest)

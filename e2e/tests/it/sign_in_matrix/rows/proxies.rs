@@ -172,6 +172,21 @@ pub(super) const ROWS: &[Row] = &[
         .proxy_login(ntlm(r"ADTEST\alice"))
         .words(&["--no-ntlm"])
         .fails(PROXY_UNAUTHORIZED),
+    row("right, NTLM within Negotiate", NginxTls)
+        .via(Via::DomainSpnego)
+        .proxy_login(negotiate(r"ADTEST\alice"))
+        .proofs(0, 2),
+    row("wrong password, NTLM within Negotiate", Nginx)
+        .via(Via::DomainSpnego)
+        .proxy_login(any(r"ADTEST\{}").wrong().judged_by_domain())
+        .proofs(0, 2)
+        .fails(PROXY_UNAUTHORIZED)
+        .judged(&["NT_STATUS_WRONG_PASSWORD"]),
+    row("server down", Nobody)
+        .via(Via::DomainNtlm)
+        .proxy_login(ntlm(r"ADTEST\alice"))
+        .waits(UNAVAILABLE)
+        .however_often(),
     row("proxy down", Nginx).via(Via::Nobody).proxy_login(ntlm(r"ADTEST\alice")).waits(CANNOT_CONNECT),
     // Several schemes at one proxy
     row("right, Kerberos of all", Nginx).via(Via::Multi).proxy_login(any("alice@EXAMPLE.TEST")).proofs(0, 1),

@@ -166,6 +166,15 @@ pub(super) const ROWS: &[Row] = &[
         .fails(UNAUTHORIZED)
         .judged(&["CLIENT LOCKED OUT"]),
     row("right, Kerberos of all", ApacheAd("any-ad")).login(any("alice@AD.EXAMPLE.TEST")).proofs(1, 0),
+    row("right, NTLM within Negotiate", ApacheAd("any-ad"))
+        .login(any(r"ADTEST\{}").judged_by_domain())
+        .proofs(2, 0)
+        .judged(&["NT_STATUS_OK"]),
+    row("wrong password, NTLM within Negotiate", ApacheAd("any-ad"))
+        .login(any(r"ADTEST\{}").wrong().judged_by_domain())
+        .proofs(2, 0)
+        .fails(UNAUTHORIZED)
+        .judged(&["NT_STATUS_WRONG_PASSWORD"]),
     row("right, Basic of two", ApacheAd("multi-ad")).login(basic("alice")).proofs(1, 0),
     row("locked, Basic of two", ApacheAd("multi-ad")).login(basic("locked")).proofs(1, 0).fails(UNAUTHORIZED),
     row("expired, Basic of two", ApacheAd("multi-ad"))
