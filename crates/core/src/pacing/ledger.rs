@@ -1,0 +1,153 @@
+//! What has crossed the interface of late: ours, and that of everybody else on this machine.
+
+use alloc::collections::VecDeque;
+
+/// The longest look back.
+const MEMORY_SECONDS: f64 = 0.6;
+/// Over what the traffic of others is looked at, unless it is loud.
+const LONG_LOOK_SECONDS: f64 = 0.5;
+/// Over what loud traffic is seen at once. The two counters are not read in the same instant, so a
+/// short look needs a high threshold.
+const SHORT_LOOK_SECONDS: f64 = 0.06;
+/// A short look counts above this part of the capacity, and above so many bytes per second.
+const LOUD: (f64, f64) = (0.25, 200e3);
+/// Others count above this part of the capacity, and above so many bytes per second: a chat or a
+/// clock being set needs no room.
+const NOTICED: (f64, f64) = (0.03, 30e3);
+/// How long others count after they were last noticed.
+const ECHO_SECONDS: f64 = 0.15;
+/// Headers of Ethernet, IP and TCP with time stamps, on each segment.
+const HEADER_BYTES: f64 = 66.0;
+
+/// The counters at one moment.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    at: f64,
+    carried: f64,
+    /// With headers.
+    on_wire: f64,
+    interface: Option<f64>,
+}
+
+/// Both sides of the account.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ledger {
+    entries: VecDeque<Entry>,
+    carried: f64,
+    on_wire: f64,
+    noticed: Option<(f64, f64)>,
+}
+
+impl Ledger {
+    /// Takes in what connections have carried since the last time, in payload and with what was
+    /// sent again, and where the interface's counter stands.
+    pub(super) fn enter(&mut self, now: f64, carried: f64, on_wire: f64, segment: f64, interface: Option<f64>) {
+        self.carried += carried;
+        self.on_wire += on_wire * (1.0 + HEADER_BYTES / segment);
+        self.entries.push_back(Entry { at: now, carried: self.carried, on_wire: self.on_wire, interface });
+        while self.entries.front().is_some_and(|entry| now - entry.at > MEMORY_SECONDS) {
+            self.entries.pop_front();
+        }
+    }
+
+    /// Our payload in bytes per second over the last `span` seconds, or as far back as is known.
+    pub(super) fn rate(&self, span: f64) -> f64 {
+        self.between(span).map_or(0.0, |(then, last)| (last.carried - then.carried) / (last.at - then.at))
+    }
+
+    /// Bytes per second of everybody else on this machine, while they are worth yielding to.
+    pub(super) fn foreground(&mut self, now: f64, capacity: f64) -> f64 {
+        let short = self.others(SHORT_LOOK_SECONDS).unwrap_or(0.0);
+        let is_loud = short > (LOUD.0 * capacity).max(LOUD.1);
+        let others = if is_loud { short } else { self.others(LONG_LOOK_SECONDS).unwrap_or(0.0) };
+        if others > (NOTICED.0 * capacity).max(NOTICED.1) {
+            self.noticed = Some((now, others));
+        }
+        match self.noticed {
+            Some((at, others)) if now - at <= ECHO_SECONDS => others,
+            _ => 0.0,
+        }
+    }
+
+    /// Forgets what was, as after a sleep.
+    pub(super) fn tear(&mut self) {
+        self.entries.clear();
+        self.noticed = None;
+    }
+
+    fn others(&self, span: f64) -> Option<f64> {
+        let (then, last) = self.between(span)?;
+        // A counter that starts again, as that of an interface that was made anew, says nothing.
+        let all = last.interface? - then.interface?;
+        (last.at - then.at >= SHORT_LOOK_SECONDS / 2.0)
+            .then(|| (all - (last.on_wire - then.on_wire)).max(0.0) / (last.at - then.at))
+    }
+
+    /// The last entry, and the youngest that is at least `span` before it or else the first.
+    fn between(&self, span: f64) -> Option<(Entry, Entry)> {
+        let last = *self.entries.back()?;
+        let older = self.entries.iter().rev().find(|entry| last.at - entry.at >= span - 1e-6);
+        let then = *older.or(self.entries.front())?;
+        (last.at > then.at).then_some((then, last))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A second of ticks: we carry `ours`, and the interface `others` more, in bytes per second.
+    fn after_a_second(ours: f64, others: f64) -> Ledger {
+        let mut ledger = Ledger::default();
+        let mut interface = 0.0;
+        for tick in 1..=100 {
+            interface += ours * 0.01 * (1.0 + HEADER_BYTES / 1448.0) + others * 0.01;
+            ledger.enter(f64::from(tick) * 0.01, ours * 0.01, ours * 0.01, 1448.0, Some(interface));
+            ledger.foreground(f64::from(tick) * 0.01, 6e6);
+        }
+        ledger
+    }
+
+    #[test]
+    fn what_we_carry_is_not_taken_for_others() {
+        let mut alone = after_a_second(6e6, 0.0);
+        assert!((alone.rate(0.5) - 6e6).abs() < 1.0);
+        assert!(alone.foreground(1.0, 6e6) == 0.0);
+    }
+
+    #[test]
+    fn others_are_noticed_above_a_threshold_and_for_a_moment_longer() {
+        assert!(after_a_second(3e6, 100e3).foreground(1.0, 6e6) == 0.0, "2 % is nobody");
+        let mut beside = after_a_second(3e6, 1e6);
+        assert!((beside.foreground(1.0, 6e6) - 1e6).abs() < 1.0);
+        beside.tear();
+        assert!(beside.foreground(1.0, 6e6) == 0.0);
+    }
+
+    #[test]
+    fn a_burst_of_others_is_seen_within_six_ticks_and_no_single_late_count() {
+        let mut ledger = after_a_second(3e6, 0.0);
+        let mut interface = 3e6 * (1.0 + HEADER_BYTES / 1448.0);
+        let mut seen_at = None;
+        for tick in 101..=110 {
+            interface += 3e4 * (1.0 + HEADER_BYTES / 1448.0) + 3e4;
+            ledger.enter(f64::from(tick) * 0.01, 3e4, 3e4, 1448.0, Some(interface));
+            if ledger.foreground(f64::from(tick) * 0.01, 6e6) > 0.0 {
+                seen_at.get_or_insert(tick);
+            }
+        }
+        assert!(seen_at.is_some_and(|tick| (102..=106).contains(&tick)), "{seen_at:?}");
+    }
+
+    #[test]
+    fn an_interface_that_nobody_counts_or_counts_anew_has_no_others() {
+        let mut ledger = Ledger::default();
+        for tick in 1..=100 {
+            ledger.enter(f64::from(tick) * 0.01, 1e4, 1e4, 1448.0, None);
+        }
+        assert!(ledger.foreground(1.0, 6e6) == 0.0);
+        let mut ledger = after_a_second(3e6, 0.0);
+        ledger.enter(1.01, 3e4, 3e4, 1448.0, Some(0.0));
+        assert!(ledger.foreground(1.01, 6e6) == 0.0);
+    }
+}
