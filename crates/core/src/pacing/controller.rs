@@ -21,6 +21,8 @@ use super::split::{Claim, SEGMENTS_MIN, split};
 use super::{Decision, MinimumShare, Share, TICK, TargetDelay, Tick};
 use crate::units::Bytes;
 
+/// The shortest queue that can be told from a segment on its way.
+const TARGET_SEGMENTS: f64 = 3.0;
 /// What a new connection may have in flight, in segments: what servers send at first anyway.
 const START_SEGMENTS: f64 = 10.0;
 /// Growth per round at the start. Doubling would overshoot by tens of milliseconds.
@@ -30,6 +32,10 @@ const START_FLAT_ROUNDS: u32 = 4;
 const START_PROGRESS: f64 = 1.15;
 /// The part of what is missing in the queue, or too much in it, that is corrected in a round.
 const GAIN: f64 = 0.25;
+/// What is cut, of that excess, when the queue is twice as long as it should be. In so many rounds it
+/// must be gone; else it is not ours alone.
+const CUT: f64 = 2.0;
+const CUT_ROUNDS: u32 = 2;
 /// Largest steps of one round.
 const STEP: (f64, f64) = (-0.5, 0.25);
 /// Room above what the link holds: `W ≤ 1.1·C·(base + 2T)` and some segments. The window must not
@@ -97,7 +103,8 @@ pub enum Standing {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
     Start { best_rate: f64, flat_rounds: u32, hot_rounds: u32 },
-    Cruise { was_congested: bool },
+    /// Rounds since a cut that has not helped yet, and rounds without any queue.
+    Cruise { cut_rounds: u32, empty_rounds: u32 },
     Drain { before: f64, until: f64 },
     Yield { calm_since: Option<f64>, watch: Option<Watch> },
     Recover,
@@ -113,7 +120,7 @@ struct Watch {
 
 impl State {
     const BEGINNING: Self = Self::Start { best_rate: 0.0, flat_rounds: 0, hot_rounds: 0 };
-    const CRUISING: Self = Self::Cruise { was_congested: false };
+    const CRUISING: Self = Self::Cruise { cut_rounds: 0, empty_rounds: 0 };
 }
 
 /// Decides for all background connections of one interface in one direction.
@@ -122,7 +129,7 @@ pub struct Controller {
     target: f64,
     minimum_share: MinimumShare,
     state: State,
-    window: f64,
+    pub(super) window: f64,
     gauge: Gauge,
     ledger: Ledger,
     capacity: Capacity,
@@ -198,6 +205,13 @@ impl Controller {
         self.gauge.last().map(|delay| Duration::from_secs_f64(delay.queue.max(0.0)))
     }
 
+    /// The queue that is aimed at: on a slow link some segments at least, as less is no queue.
+    fn target(&self) -> f64 {
+        let capacity = self.capacity.get();
+        let segments = if capacity > 0.0 { TARGET_SEGMENTS * self.segment / capacity } else { 0.0 };
+        self.target.max(segments)
+    }
+
     /// After a pause old measurements are no measurements.
     fn mind_the_gap(&mut self, now: f64) {
         let gap = self.last_tick.map(|last| now - last);
@@ -270,7 +284,7 @@ impl Controller {
     fn start(&mut self, now: f64, rate: f64, delay: Option<Delay>) {
         let State::Start { mut best_rate, mut flat_rounds, mut hot_rounds } = self.state else { return };
         let Some(delay) = delay.filter(|_| self.is_round_due) else { return };
-        hot_rounds = if delay.queue > 2.0 * self.target { hot_rounds + 1 } else { 0 };
+        hot_rounds = if delay.standing > 2.0 * self.target() { hot_rounds + 1 } else { 0 };
         if rate > START_PROGRESS * best_rate {
             (best_rate, flat_rounds) = (rate, 0);
         } else {
@@ -278,7 +292,7 @@ impl Controller {
         }
         if hot_rounds >= 2 {
             self.yield_by_delay(now);
-        } else if delay.queue > self.target || flat_rounds >= START_FLAT_ROUNDS {
+        } else if delay.standing > self.target() || flat_rounds >= START_FLAT_ROUNDS {
             // Not below what it takes to go on looking, in case the server has only just begun.
             self.window = (self.capacity.get() * delay.base).max(START_SEGMENTS * self.segment);
             self.state = State::CRUISING;
@@ -291,29 +305,38 @@ impl Controller {
     }
 
     fn cruise(&mut self, now: f64, delay: Option<Delay>) {
-        let State::Cruise { was_congested } = self.state else { return };
+        let State::Cruise { cut_rounds, empty_rounds } = self.state else { return };
         let Some(delay) = delay.filter(|_| self.is_round_due) else { return };
-        let queue = delay.queue;
+        let (queue, target) = (delay.standing, self.target());
         // Reordering looks like loss, so loss alone is no sign.
-        let is_congested = queue > 2.0 * self.target || (self.is_lossy && queue > 1.5 * self.target);
-        if is_congested && was_congested {
+        let is_congested = queue > 2.0 * target || (self.is_lossy && queue > 1.5 * target);
+        if is_congested && cut_rounds == CUT_ROUNDS {
             self.yield_by_delay(now);
             return;
         }
-        self.state = State::Cruise { was_congested: is_congested };
-        if is_congested {
-            self.window *= 0.5;
+        let empty_rounds = if queue < target / 4.0 { empty_rounds + 1 } else { 0 };
+        let cut_rounds = if is_congested { cut_rounds + 1 } else { 0 };
+        self.state = State::Cruise { cut_rounds, empty_rounds };
+        if cut_rounds > 1 {
+            // What was cut is still on its way.
             return;
         }
-        if now >= self.next_drain {
+        if !is_congested && now >= self.next_drain {
             self.drain(now, delay);
             return;
         }
-        let missing = self.target - queue;
-        let step = if missing > 0.0 {
-            let gain = if queue < self.target / 4.0 { 2.0 * GAIN } else { GAIN };
+        let capacity = self.capacity.get();
+        let missing = target - queue;
+        let step = if is_congested {
+            // If all of the queue is ours, that ends it.
+            CUT * capacity * missing
+        } else if missing > 0.0 && self.window < RECOVERED * capacity * delay.base {
+            f64::INFINITY
+        } else if missing > 0.0 {
+            // The longer there is no queue at all, the further away is what the link can hold.
+            let haste = if empty_rounds > 0 { f64::from(empty_rounds.max(2)) } else { 1.0 };
             // Whoever is polite adds the same bytes,
-            gain * self.capacity.get() * missing
+            GAIN * haste * capacity * missing
         } else {
             // and gives up in proportion to what it has: so several drift towards equal parts.
             2.0 * GAIN * self.window * missing / delay.round_trip()
@@ -329,7 +352,7 @@ impl Controller {
 
     fn recover(&mut self, now: f64, delay: Option<Delay>) {
         let Some(delay) = delay else { return };
-        if delay.queue > 2.0 * self.target {
+        if delay.standing > 2.0 * self.target() {
             self.yield_by_delay(now);
             return;
         }
@@ -363,7 +386,7 @@ impl Controller {
         if let Some(delay) = delay {
             let capacity = self.capacity.get();
             let is_calm =
-                delay.queue <= CALM * self.target && (capacity == 0.0 || others <= OTHERS.1 * capacity);
+                delay.queue <= CALM * self.target() && (capacity == 0.0 || others <= OTHERS.1 * capacity);
             calm_since = if is_calm { calm_since.or(Some(now)) } else { None };
             watch = self.watch(watch, now, delay);
         }
@@ -395,7 +418,7 @@ impl Controller {
         let capacity = self.capacity.get();
         if let Some(delay) = delay.filter(|_| capacity > 0.0) {
             if !matches!(self.state, State::Start { .. }) {
-                let held = HEADROOM * capacity * (delay.base + 2.0 * self.target);
+                let held = HEADROOM * capacity * (delay.base + 2.0 * self.target());
                 self.window = self.window.min(held + HEADROOM_SEGMENTS * self.segment);
             }
             if others > 0.0 {

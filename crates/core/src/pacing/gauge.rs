@@ -1,11 +1,14 @@
 //! The queue as our connections feel it: how much longer round trips take than on an empty path.
 
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::{ConnectionId, PathId, Sample};
 
 /// Values of which the smallest counts. A thread that was late lengthens one, a queue all.
 const RECENT: usize = 3;
+/// Values that are kept: a round trip's, up to one of more than half a second.
+const KEPT: usize = 64;
 /// A path is known this long after its last connection; the network may be another one then.
 const PATH_MEMORY_SECONDS: f64 = 60.0;
 /// Paths that are remembered. More hosts than this at a time are measured anew, which costs a
@@ -25,6 +28,9 @@ pub(super) struct Delay {
     pub(super) raw: f64,
     /// Seconds in the queue, for sure.
     pub(super) queue: f64,
+    /// Seconds in the queue all through the last round trip; none while less is known. A server that
+    /// begins sends in clumps, and each clump waits for itself.
+    pub(super) standing: f64,
 }
 
 impl Delay {
@@ -72,7 +78,7 @@ pub(super) struct Gain {
 pub(super) struct Gauge {
     connections: Vec<Followed>,
     paths: Vec<Path>,
-    recent: [Option<f64>; RECENT],
+    recent: VecDeque<(f64, f64)>,
     last: Option<Delay>,
 }
 
@@ -117,10 +123,19 @@ impl Gauge {
             return None;
         }
         let raw = extra / count;
-        self.recent.rotate_right(1);
-        self.recent[0] = Some(raw);
-        let queue = self.recent.iter().flatten().fold(raw, |least, value| least.min(*value));
-        let delay = Delay { base: if weight > 0.0 { base / weight } else { least_base }, raw, queue };
+        let base = if weight > 0.0 { base / weight } else { least_base };
+        self.recent.truncate(KEPT - 1);
+        self.recent.push_front((now, raw));
+        let least = |values: &mut dyn Iterator<Item = &(f64, f64)>| {
+            values.fold(raw, |least, (_, value)| least.min(*value))
+        };
+        let queue = least(&mut self.recent.iter().take(RECENT));
+        let is_of_this_round = |(at, _): &&(f64, f64)| now - at <= base + raw;
+        let of_this_round = self.recent.iter().take_while(is_of_this_round).count();
+        let is_whole = self.recent.len() > of_this_round || of_this_round == KEPT;
+        let standing = if is_whole { least(&mut self.recent.iter().take(of_this_round)) } else { 0.0 };
+        let standing = standing.min(queue);
+        let delay = Delay { base, raw, queue, standing };
         self.last = Some(delay);
         Some(delay)
     }
@@ -149,12 +164,12 @@ impl Gauge {
         for path in &mut self.paths {
             path.base += queue;
         }
-        self.recent = [None; RECENT];
+        self.recent.clear();
     }
 
     /// Forgets the last delays, but not the paths, as after a pause.
     pub(super) fn tear(&mut self) {
-        self.recent = [None; RECENT];
+        self.recent.clear();
     }
 
     fn path(&self, id: PathId) -> Option<&Path> {
