@@ -102,11 +102,24 @@ pub enum Standing {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
-    Start { best_rate: f64, flat_rounds: u32, hot_rounds: u32 },
+    Start {
+        best_rate: f64,
+        flat_rounds: u32,
+        hot_rounds: u32,
+    },
     /// Rounds since a cut that has not helped yet, and rounds without any queue.
-    Cruise { cut_rounds: u32, empty_rounds: u32 },
-    Drain { before: f64, until: f64 },
-    Yield { calm_since: Option<f64>, watch: Option<Watch> },
+    Cruise {
+        cut_rounds: u32,
+        empty_rounds: u32,
+    },
+    Drain {
+        before: f64,
+        until: f64,
+    },
+    Yield {
+        calm_since: Option<f64>,
+        watch: Option<Watch>,
+    },
     Recover,
 }
 

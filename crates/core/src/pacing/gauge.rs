@@ -184,7 +184,8 @@ impl Gauge {
             return;
         }
         if self.paths.len() == PATHS_MAX {
-            let oldest = (0..PATHS_MAX).min_by(|&a, &b| self.paths[a].used_at.total_cmp(&self.paths[b].used_at));
+            let oldest =
+                (0..PATHS_MAX).min_by(|&a, &b| self.paths[a].used_at.total_cmp(&self.paths[b].used_at));
             self.paths.swap_remove(oldest.expect("there are paths"));
         }
         self.paths.push(Path { id: connection.path, base: round_trip, used_at: now });
@@ -221,7 +222,10 @@ impl Followed {
         self.round_trip = match sample.round_trip {
             Some(round_trip) => Some(round_trip.as_secs_f64()),
             // Little's law: what is allowed and fills the path takes this long to be replaced.
-            None => self.granted.filter(|window| *window > 0.0 && self.rate > 0.0).map(|window| window / self.rate),
+            None => self
+                .granted
+                .filter(|window| *window > 0.0 && self.rate > 0.0)
+                .map(|window| window / self.rate),
         };
     }
 

@@ -41,7 +41,14 @@ pub(super) struct Ledger {
 impl Ledger {
     /// Takes in what connections have carried since the last time, in payload and with what was
     /// sent again, and where the interface's counter stands.
-    pub(super) fn enter(&mut self, now: f64, carried: f64, on_wire: f64, segment: f64, interface: Option<f64>) {
+    pub(super) fn enter(
+        &mut self,
+        now: f64,
+        carried: f64,
+        on_wire: f64,
+        segment: f64,
+        interface: Option<f64>,
+    ) {
         self.carried += carried;
         self.on_wire += on_wire * (1.0 + HEADER_BYTES / segment);
         self.entries.push_back(Entry { at: now, carried: self.carried, on_wire: self.on_wire, interface });

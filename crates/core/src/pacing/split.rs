@@ -78,7 +78,10 @@ mod tests {
     }
 
     fn rounded(window: f64, claims: &[Claim]) -> Vec<Option<u64>> {
-        split(window, SEGMENT, claims).into_iter().map(|share| share.map(|share| (share + 0.5) as u64)).collect()
+        split(window, SEGMENT, claims)
+            .into_iter()
+            .map(|share| share.map(|share| (share + 0.5) as u64))
+            .collect()
     }
 
     #[test]

@@ -32,7 +32,8 @@ fn alone_we_fill_the_link_and_hardly_a_queue() {
             world.run_until(30.0);
             let fill = world.megabits(0, 5.0, 30.0) / link.payload();
             let (median, high) = (world.queue_millis(0.5, 5.0, 30.0), world.queue_millis(0.95, 5.0, 30.0));
-            let case = alloc::format!("{megabits} Mbit/s, {base} ms: {fill:.3}, {median:.1} ms, {high:.1} ms");
+            let case =
+                alloc::format!("{megabits} Mbit/s, {base} ms: {fill:.3}, {median:.1} ms, {high:.1} ms");
             #[cfg(not(miri))]
             std::println!("{case}");
             assert!(fill >= 0.94, "{case}");
@@ -48,11 +49,13 @@ fn who_fills_the_queue_keeps_the_link() {
         let link = Link { buffer_millis, ..Link::USUAL };
         for (name, foreground) in [("cubic", Flow::cubic()), ("bbr", Flow::bbr())] {
             for is_ours in [true, false] {
-                let foreground = if is_ours { foreground.clone().on_our_machine() } else { foreground.clone() };
+                let foreground =
+                    if is_ours { foreground.clone().on_our_machine() } else { foreground.clone() };
                 let (kept, world) = kept(link, foreground, true);
                 let left = world.until_rate(0, 10.0, |rate| rate < 5.0).unwrap_or(99.0);
                 let back = world.until_rate(0, 30.0, |rate| rate > 0.9 * link.payload()).unwrap_or(99.0);
-                let case = alloc::format!("{name}, {buffer_millis} ms, ours {is_ours}: {kept:.3} {left} {back}");
+                let case =
+                    alloc::format!("{name}, {buffer_millis} ms, ours {is_ours}: {kept:.3} {left} {back}");
                 std::println!("{case}");
             }
         }
