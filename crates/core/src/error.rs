@@ -35,6 +35,8 @@ impl Code {
     pub const PASSWORD_TOO_LARGE: Self = Self(0x8020_0026);
     pub const INVALID_AUTH_TARGET: Self = Self(0x8020_0027);
     pub const INVALID_AUTH_SCHEME: Self = Self(0x8020_0028);
+    /// `BG_E_INVALID_PROXY_INFO`.
+    pub const INVALID_PROXY_INFO: Self = Self(0x8020_003F);
     pub const INVALID_CREDENTIALS: Self = Self(0x8020_0040);
     pub const DATABASE_CORRUPT: Self = Self(0x8020_006C);
     pub const ACCESS_DENIED: Self = Self(0x8007_0005);
@@ -51,6 +53,7 @@ impl Code {
     pub const NAME_NOT_RESOLVED: Self = Self(0x8007_2EE7);
     pub const CANNOT_CONNECT: Self = Self(0x8007_2EFD);
     pub const CONNECTION_ABORTED: Self = Self(0x8007_2EFE);
+    pub const PROXY_AUTODETECT_FAILED: Self = Self(0x8007_2F94);
     pub const HTTP_UNAUTHORIZED: Self = Self(0x8019_0191);
     /// The key that seals credentials is not there, or is not the one on record (`NTE_NO_KEY`).
     pub const NO_KEY: Self = Self(0x8009_000D);

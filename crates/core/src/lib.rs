@@ -16,6 +16,7 @@ pub mod identity;
 pub mod job;
 pub mod pacing;
 pub mod ports;
+pub mod proxy;
 pub mod queue;
 pub mod refusal;
 pub mod remote_name;

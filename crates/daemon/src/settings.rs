@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bits_api::settings::{Overruled, Setting, SettingList};
+use bits_core::http_options::ProxyEnvironment;
 use bits_core::queue::Limits;
 use bits_platform::paths::Paths;
 
@@ -151,6 +152,12 @@ impl Settings {
         self.text("user_agent").to_owned()
     }
 
+    /// The proxy of jobs for which nobody else names one.
+    pub(crate) fn proxies(&self) -> ProxyEnvironment {
+        let some = |key| Some(self.text(key).to_owned()).filter(|text| !text.trim().is_empty());
+        ProxyEnvironment { all: some("proxy"), none_for: some("no_proxy"), ..ProxyEnvironment::default() }
+    }
+
     pub(crate) fn seconds(&self, key: &'static str) -> Duration {
         Duration::from_secs(self.number(key))
     }
@@ -182,7 +189,7 @@ impl Settings {
             let value = match key.kind {
                 Kind::Number { built_in, .. } => Value::Number(built_in),
                 Kind::Path | Kind::Level => Value::Text(key.built_in_text().to_owned()),
-                Kind::Text => Value::Text(key.built_in_text().to_owned()),
+                Kind::Text | Kind::AnyText => Value::Text(key.built_in_text().to_owned()),
             };
             (key.name, Layered { value, origin: Origin::BuiltIn, overruled: Vec::new() })
         });
@@ -261,11 +268,14 @@ impl Key {
                 let printable = !text.is_empty() && text.chars().all(|c| c == ' ' || c.is_ascii_graphic());
                 printable.then(|| Value::Text(text.clone()))
             }
+            (Kind::AnyText, Written::Text(text)) => {
+                text.chars().all(|c| c == ' ' || c.is_ascii_graphic()).then(|| Value::Text(text.clone()))
+            }
             (Kind::Level, Written::Text(text)) => {
                 let known = ["error", "warn", "info", "debug"].contains(&text.as_str());
                 known.then(|| Value::Text(text.clone()))
             }
-            (Kind::Path | Kind::Text | Kind::Level, _) => None,
+            (Kind::Path | Kind::Text | Kind::AnyText | Kind::Level, _) => None,
         }
     }
 }

@@ -4,8 +4,11 @@
 
 use std::sync::Arc;
 
-use bits_core::file::{BootId, FileIndex, Stage};
+use bits_core::error::{Code, ErrorContext, JobError};
+use bits_core::file::{BootId, File, FileIndex, Stage};
+use bits_core::http_options::ProxyEnvironment;
 use bits_core::job::{Attempt, JobId};
+use bits_core::proxy::ProxyRules;
 use bits_core::queue::Report;
 use bits_core::time::Timestamp;
 use bits_core::transfer::{DownloadPlan, Outcome};
@@ -13,8 +16,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::{KerberosEnvironment, Policy};
-use crate::http::{AttemptIdentity, Client, HttpSettings, TlsTrust};
+use crate::auth::{KerberosEnvironment, Policy, ServiceName};
+use crate::http::{AttemptIdentity, Client, HttpSettings, OwnersWords, TlsTrust};
 use crate::link::{Assignment, FromWorker};
 use crate::sink::Sink;
 use crate::transfer::download;
@@ -25,25 +28,25 @@ pub(crate) struct Surroundings {
     pub(crate) boot: BootId,
     pub(crate) http: Arc<HttpSettings>,
     pub(crate) trust: Arc<TlsTrust>,
+    /// The proxies of the settings.
+    pub(crate) proxies: ProxyEnvironment,
 }
 
 /// Carries out `assignment`.
 pub(crate) async fn carry_out(assignment: Assignment, around: Surroundings, mut line: Line) {
-    let krb5_config = assignment.environment.krb5_config.as_deref();
-    let identity = AttemptIdentity {
-        credentials: assignment.credentials,
-        kerberos: KerberosEnvironment::from_krb5_config(krb5_config.map(AsRef::as_ref)),
-        // A secret that was refused by a scheme that stood in for another is not tested again by
-        // a retry that nobody asked for: accounts get locked.
-        policy: Policy { fall_back: !assignment.secret_refused, ..Policy::default() },
-    };
-    let mut client = Client::new(around.http, around.trust, identity);
     let attempt = assignment.attempt;
-    for file in assignment.files.iter().filter(|file| file.stage == Stage::Waiting) {
+    let (files, mut client) = match client(assignment, &around) {
+        Ok(ready) => ready,
+        Err(error) => {
+            line.report(Report::Failed { attempt, error });
+            return;
+        }
+    };
+    for file in files.iter().filter(|file| file.stage == Stage::Waiting) {
         if line.stop().is_cancelled() {
             return;
         }
-        let outcome = match Sink::open(assignment.job, file).await {
+        let outcome = match Sink::open(line.job, file).await {
             Ok((sink, found)) => {
                 let plan = DownloadPlan::new(attempt, file, found, around.boot, line.now());
                 download(plan, file.index, &mut client, sink, &mut line).await
@@ -60,6 +63,40 @@ pub(crate) async fn carry_out(assignment: Assignment, around: Surroundings, mut 
         }
     }
     line.report(Report::FilesTransferred { attempt });
+}
+
+/// The HTTP of `assignment`, and its files.
+fn client(assignment: Assignment, around: &Surroundings) -> Result<(Vec<File>, Client), JobError> {
+    let Assignment { files, credentials, secret_refused, http, secret_headers, environment, .. } = assignment;
+    let proxies = ProxyRules::new(&http.proxy, &environment.proxies, &around.proxies)?;
+    let krb5_config = environment.krb5_config.as_deref();
+    let identity = AttemptIdentity {
+        credentials,
+        kerberos: KerberosEnvironment::from_krb5_config(krb5_config.map(AsRef::as_ref)),
+        policy: Policy {
+            // A secret that was refused by a scheme that stood in for another is not tested again by
+            // a retry that nobody asked for: accounts get locked.
+            fall_back: !secret_refused,
+            ntlm: !http.no_ntlm,
+            ..Policy::default()
+        },
+        service: http.service_name.as_deref().map(service_name).transpose()?,
+    };
+    let words = OwnersWords { method: http.method, headers: http.headers, secret_headers };
+    let client = Client::new(around.http.clone(), around.trust.clone(), proxies, words, identity);
+    Ok((files, client))
+}
+
+fn service_name(text: &str) -> Result<ServiceName, JobError> {
+    text.parse().map_err(|error| JobError {
+        code: Code::SECURITY_INVALID_PARAMETER,
+        context: ErrorContext::GeneralTransport,
+        transient: false,
+        message: format!("`{text}` cannot be asked for at a KDC: {error}"),
+        file: None,
+        challenge: None,
+        retry_after_seconds: None,
+    })
 }
 
 /// An attempt's line to the broker, and its clock.

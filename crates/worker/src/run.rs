@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{BootId, File, FileIndex, LocalName};
+use bits_core::http_options::ProxyEnvironment;
 use bits_core::job::{Attempt, Environment, JobId};
 use bits_core::queue::Report;
 use bits_core::time::Timestamp;
@@ -38,6 +39,8 @@ pub struct Settings {
     pub extra_ca: Option<PathBuf>,
     /// What we call ourselves; when empty `OpenBITS/` and our version.
     pub user_agent: String,
+    /// The proxies of jobs that name none and whose owner's environment names none.
+    pub proxies: ProxyEnvironment,
 }
 
 impl Default for Settings {
@@ -48,6 +51,7 @@ impl Default for Settings {
             idle_timeout: Duration::from_secs(60),
             extra_ca: None,
             user_agent: String::new(),
+            proxies: ProxyEnvironment::default(),
         }
     }
 }
@@ -95,6 +99,7 @@ impl Worker {
             boot,
             http: Arc::new(HttpSettings { timeouts, user_agent }),
             trust: Arc::new(TlsTrust::new(settings.extra_ca)),
+            proxies: settings.proxies,
         };
         Ok(Self { around })
     }

@@ -101,7 +101,7 @@ async fn tell(plan: &mut DownloadPlan, file: FileIndex, pipe: &mut Pipe, moved: 
             plan.answered(&head, now);
         }
         Moved::Answered(Err(FetchError::Transport(error))) => plan.failed(error),
-        Moved::Answered(Err(FetchError::NotAuthenticated(error))) => plan.refused(*error),
+        Moved::Answered(Err(FetchError::Refused(error))) => plan.refused(*error),
         Moved::Received(Ok(Received::Bytes(count))) => plan.received(Bytes(count as u64)),
         Moved::Received(Ok(Received::Ended(end))) => plan.ended(end),
         Moved::Received(Err(error)) => plan.failed(error),

@@ -11,6 +11,8 @@ pub(crate) enum Kind {
     /// An absolute path, or nothing.
     Path,
     Text,
+    /// A text, or nothing.
+    AnyText,
     /// A level of the log.
     Level,
 }
@@ -85,6 +87,20 @@ pub(crate) const KEYS: &[Key] = &[
         expected: "error, warn, info or debug",
         meaning: "How much the log tells.",
         text: "info",
+    },
+    Key {
+        name: "no_proxy",
+        kind: Kind::AnyText,
+        expected: "printable ASCII, or empty",
+        meaning: "Hosts that are reached without the proxy of `proxy`, apart by commas, as curl reads them.",
+        text: "",
+    },
+    Key {
+        name: "proxy",
+        kind: Kind::AnyText,
+        expected: "printable ASCII, or empty",
+        meaning: "The proxy, as in `http://host:port`, of jobs that name none and whose owner's environment names none.",
+        text: "",
     },
     seconds("response_timeout", 60, 1, "Seconds a server may take to begin an answer."),
     Key {

@@ -1,42 +1,36 @@
 //! Asks one thing after the other, proves who asks, and keeps the connection.
 
+mod opening;
+
 use std::fmt;
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
 
-use bits_core::credentials::{AuthTarget, Credential};
-use bits_core::error::{Challenge, Code, ErrorContext, JobError};
-use bits_core::remote_name::RemoteName;
+use bits_core::error::JobError;
+use bits_core::proxy::{ProxyAddress, ProxyRules};
 use bits_core::transfer::{Fetch, ResponseHead, TransportError};
-use bits_platform::hardening::wipe_stack;
+use zeroize::Zeroizing;
 
 use super::body::Body;
 use super::connection::Connection;
-use super::dial::dial;
+use super::proofs::{AttemptIdentity, Party, Proofs, endless_questions, question_without_answer};
+use super::request::{self, OwnersWords, Proved};
 use super::settings::HttpSettings;
 use super::tls::TlsTrust;
-use crate::auth::{Answer, AuthFailure, Authenticator, HeaderNames, KerberosEnvironment, Origin, Policy};
 
-/// Requests sent for one answer at most: the legs of each scheme, and one lost connection each.
-const ROUNDS_MAX: u32 = 20;
-
-/// Who asks, for one attempt.
-#[derive(Debug)]
-pub(crate) struct AttemptIdentity {
-    pub(crate) credentials: Vec<Credential>,
-    pub(crate) kerberos: KerberosEnvironment,
-    pub(crate) policy: Policy,
-}
+/// Requests sent for one answer at most: the legs of each scheme to server and proxy, and one lost
+/// connection each.
+const ROUNDS_MAX: u32 = 40;
 
 /// The HTTP of one attempt.
 pub(crate) struct Client {
     settings: Arc<HttpSettings>,
     trust: Arc<TlsTrust>,
-    identity: AttemptIdentity,
-    /// One for each origin that files of the job are on.
-    authenticators: Vec<(RemoteName, Authenticator)>,
+    proxies: ProxyRules,
+    words: OwnersWords,
+    proofs: Proofs,
     kept: Option<Connection>,
+    /// Proxies that could not be reached in this attempt; they are asked last.
+    unreached: Vec<ProxyAddress>,
     notes: Vec<String>,
 }
 
@@ -51,35 +45,53 @@ pub(crate) struct Response {
 #[derive(Debug)]
 pub(crate) enum FetchError {
     Transport(TransportError),
-    /// The server wants to know who asks, and that could not be shown.
-    NotAuthenticated(Box<JobError>),
+    /// Who asks could not be shown, or a proxy does not serve us.
+    Refused(Box<JobError>),
+}
+
+impl From<TransportError> for FetchError {
+    fn from(error: TransportError) -> Self {
+        Self::Transport(error)
+    }
 }
 
 impl Client {
-    pub(crate) fn new(settings: Arc<HttpSettings>, trust: Arc<TlsTrust>, identity: AttemptIdentity) -> Self {
-        Self { settings, trust, identity, authenticators: Vec::new(), kept: None, notes: Vec::new() }
+    pub(crate) fn new(
+        settings: Arc<HttpSettings>,
+        trust: Arc<TlsTrust>,
+        proxies: ProxyRules,
+        words: OwnersWords,
+        identity: AttemptIdentity,
+    ) -> Self {
+        Self {
+            settings,
+            trust,
+            proxies,
+            words,
+            proofs: Proofs::new(identity),
+            kept: None,
+            unreached: Vec::new(),
+            notes: Vec::new(),
+        }
     }
 
     /// Asks for `fetch` and proves who asks where that is wanted.
     pub(crate) async fn fetch(&mut self, fetch: &Fetch) -> Result<Response, FetchError> {
+        let server = self.server(fetch);
+        let mut asking = None;
         for _ in 0..ROUNDS_MAX {
-            let mut connection = self.connection(fetch).await?;
-            let authorization = match self.authenticator(fetch) {
-                Some(authenticator) => {
-                    let due = authenticator.authorization("GET", fetch.remote_name.request_target());
-                    wipe_stack();
-                    due.map_err(|failure| self.not_authenticated(fetch, failure))?
-                }
-                None => None,
-            };
+            let mut connection = self.connection(fetch, server.as_ref()).await?;
+            let proxy = connection.route().reader().cloned().map(Party::Proxy);
+            let parties = || server.iter().chain(&proxy);
+            let request = self.request(fetch, server.as_ref(), proxy.as_ref()).await?;
             let was_used = connection.is_used;
-            let exchanged = connection.exchange(fetch, authorization.as_ref(), &self.settings).await;
-            let parsed = match exchanged {
+            let parsed = match connection.exchange(&request, &self.settings.timeouts).await {
                 Ok(parsed) => parsed,
                 Err(failed) => {
-                    let was_bound =
-                        self.authenticator(fetch).is_some_and(|known| known.is_connection_bound());
-                    self.connection_lost(fetch)?;
+                    let was_bound = parties().any(|party| self.proofs.is_connection_bound(party));
+                    for party in parties() {
+                        self.proofs.connection_lost(party)?;
+                    }
                     if failed.nothing_came && (was_used || was_bound) {
                         continue;
                     }
@@ -87,24 +99,31 @@ impl Client {
                 }
             };
             let body = Body::new(connection, &parsed, self.settings.timeouts.read_idle);
-            if parsed.head.status == HeaderNames::of(AuthTarget::Server).status {
+            let asks = |party: &&Party| party.names().status == parsed.head.status;
+            if let Some(proxy) = proxy.as_ref().filter(asks) {
                 self.keep(body).await;
-                self.challenged(fetch, &parsed.head).await?;
+                self.proofs.challenged(proxy, &parsed.head).await?;
+                asking = Some(proxy.clone());
                 continue;
             }
-            self.accepted(fetch, &parsed.head)?;
+            // Who let the request through is content, whatever the server says to it.
+            if let Some(proxy) = &proxy {
+                self.proofs.accepted(proxy, &parsed.head)?;
+            }
+            match &server {
+                Some(server) if asks(&server) => {
+                    self.keep(body).await;
+                    self.proofs.challenged(server, &parsed.head).await?;
+                    asking = Some(server.clone());
+                    continue;
+                }
+                Some(server) => self.proofs.accepted(server, &parsed.head)?,
+                None if parsed.head.status == 401 => return Err(self.unanswered(fetch)),
+                None => {}
+            }
             return Ok(Response { head: parsed.head, body });
         }
-        let message = format!("{} asks who it is speaking to again and again", fetch.remote_name.authority());
-        Err(FetchError::NotAuthenticated(Box::new(JobError {
-            code: Code::HTTP_UNAUTHORIZED,
-            context: ErrorContext::RemoteFile,
-            transient: false,
-            message,
-            file: None,
-            challenge: None,
-            retry_after_seconds: None,
-        })))
+        Err(endless_questions(&asking.unwrap_or_else(|| Party::Server(fetch.remote_name.clone()))))
     }
 
     /// Keeps the connection of a body that is not wanted any more, when it is worth it.
@@ -114,133 +133,50 @@ impl Client {
 
     /// Sentences for a person who wants to know more, since last asked.
     pub(crate) fn notes(&mut self) -> Vec<String> {
-        for (_, authenticator) in &mut self.authenticators {
-            self.notes.append(&mut authenticator.notes());
-        }
-        std::mem::take(&mut self.notes)
+        let mut notes = std::mem::take(&mut self.notes);
+        notes.append(&mut self.proofs.notes());
+        notes
     }
 
-    async fn connection(&mut self, fetch: &Fetch) -> Result<Connection, FetchError> {
-        let kept = self.kept.take().filter(|kept| kept.leads_to(&fetch.remote_name));
-        if let Some(connection) = kept.and_then(Connection::if_quiet) {
-            return Ok(connection);
-        }
-        self.connection_lost(fetch)?;
-        let dialled = dial(&fetch.remote_name, &self.settings.timeouts, &self.trust).await;
-        let stream = dialled.map_err(FetchError::Transport)?;
-        Ok(Connection::new(stream, &fetch.remote_name))
+    /// The server that `fetch` asks, if it may learn from us who asks.
+    fn server(&self, fetch: &Fetch) -> Option<Party> {
+        let may = fetch.with_credentials && !self.words.prove_identity();
+        may.then(|| Party::Server(fetch.remote_name.clone()))
     }
 
-    fn connection_lost(&mut self, fetch: &Fetch) -> Result<(), FetchError> {
-        match self.authenticator(fetch).map(Authenticator::connection_lost) {
-            Some(Err(failure)) => Err(self.not_authenticated(fetch, failure)),
-            Some(Ok(())) | None => Ok(()),
-        }
-    }
-
-    async fn challenged(&mut self, fetch: &Fetch, head: &ResponseHead) -> Result<(), FetchError> {
-        let challenges: Vec<_> = head.fields_called(HeaderNames::of(AuthTarget::Server).challenge).collect();
-        let Some(authenticator) = self.authenticator(fetch) else {
-            return Err(FetchError::NotAuthenticated(Box::new(foreign_question(&fetch.remote_name))));
-        };
-        match wiping_stack(authenticator.challenged(&challenges)).await {
-            // Whether its connection could be kept is seen when it is asked for.
-            Ok(_) => Ok(()),
-            Err(failure) => Err(self.not_authenticated(fetch, failure)),
-        }
-    }
-
-    fn accepted(&mut self, fetch: &Fetch, head: &ResponseHead) -> Result<(), FetchError> {
-        let names = HeaderNames::of(AuthTarget::Server);
-        let challenges: Vec<_> = head.fields_called(names.challenge).collect();
-        let info: Vec<_> = head.fields_called(names.info).collect();
-        let answer = Answer { status: head.status, challenges: &challenges, info: &info };
-        match self.authenticator(fetch).map(|authenticator| authenticator.accepted(answer)) {
-            Some(Err(failure)) => Err(self.not_authenticated(fetch, failure)),
-            Some(Ok(())) | None => Ok(()),
-        }
-    }
-
-    /// Who speaks for the owner where `fetch` goes, if anybody may.
-    fn authenticator(&mut self, fetch: &Fetch) -> Option<&mut Authenticator> {
-        if !fetch.with_credentials {
-            return None;
-        }
+    async fn request(
+        &mut self,
+        fetch: &Fetch,
+        server: Option<&Party>,
+        proxy: Option<&Party>,
+    ) -> Result<Zeroizing<String>, FetchError> {
+        let method = self.words.method.as_str();
         let name = &fetch.remote_name;
-        let known = self.authenticators.iter().position(|(origin, _)| origin.same_origin(name));
-        let at = known.unwrap_or_else(|| {
-            let origin = Origin { tls: name.is_tls(), host: name.host().to_owned(), port: name.port() };
-            let authenticator = Authenticator::new(
-                AuthTarget::Server,
-                origin,
-                self.identity.credentials.iter().map(duplicate).collect(),
-                self.identity.kerberos.clone(),
-                self.identity.policy,
-            );
-            self.authenticators.push((name.clone(), authenticator));
-            self.authenticators.len() - 1
-        });
-        self.authenticators.get_mut(at).map(|(_, authenticator)| authenticator)
+        let mut proved = Proved::default();
+        if let Some(server) = server {
+            proved.to_server = self.proofs.authorization(server, method, name.request_target()).await?;
+        }
+        let target = match proxy {
+            None => name.request_target(),
+            Some(proxy) => {
+                proved.to_proxy = self.proofs.authorization(proxy, method, name.as_str()).await?;
+                name.as_str()
+            }
+        };
+        Ok(request::for_file(fetch, target, &self.words, &proved, &self.settings.user_agent))
     }
 
-    fn not_authenticated(&mut self, fetch: &Fetch, failure: AuthFailure) -> FetchError {
-        let is_status = failure.code == Code::HTTP_UNAUTHORIZED;
-        // Also when time may cure the rest: what was refused must be known when it is tried again.
-        let of_interest = failure.class.asks_for_credentials() || failure.refused_proof;
-        let challenge = of_interest.then(|| Challenge {
-            target: AuthTarget::Server,
-            host: fetch.remote_name.authority(),
-            realm: failure.realm,
-            schemes: failure.offered,
-            refused: failure.refused_proof,
-        });
-        FetchError::NotAuthenticated(Box::new(JobError {
-            code: failure.code,
-            context: if is_status { ErrorContext::RemoteFile } else { ErrorContext::GeneralTransport },
-            transient: failure.transient,
-            message: failure.message,
-            file: None,
-            challenge,
-            retry_after_seconds: None,
-        }))
-    }
-}
-
-/// A server that a redirect led to asks for credentials, which were given for another one.
-fn foreign_question(name: &RemoteName) -> JobError {
-    JobError {
-        code: Code::HTTP_UNAUTHORIZED,
-        context: ErrorContext::RemoteFile,
-        transient: false,
-        message: format!(
-            "a redirect led to {}, which asks for credentials; the job's are for the server of its URL alone",
-            name.authority()
-        ),
-        file: None,
-        challenge: None,
-        retry_after_seconds: None,
-    }
-}
-
-/// Does `work`, which computes with secrets, and leaves nothing of it on the stack of any thread it
-/// was on.
-async fn wiping_stack<F: Future>(work: F) -> F::Output {
-    let mut work = pin!(work);
-    let polled = poll_fn(|context| {
-        let polled = work.as_mut().poll(context);
-        wipe_stack();
-        polled
-    });
-    polled.await
-}
-
-fn duplicate(credential: &Credential) -> Credential {
-    Credential {
-        target: credential.target,
-        scheme: credential.scheme,
-        scheme_is_explicit: credential.scheme_is_explicit,
-        user: credential.user.clone(),
-        password: credential.password.duplicate(),
+    /// A server asks who it is speaking to and is not to learn it from us.
+    fn unanswered(&self, fetch: &Fetch) -> FetchError {
+        let authority = fetch.remote_name.authority();
+        question_without_answer(if fetch.with_credentials {
+            format!("{authority} does not accept the Authorization header of the job")
+        } else {
+            format!(
+                "a redirect led to {authority}, which asks for credentials; the job's are for the server of \
+                 its URL alone"
+            )
+        })
     }
 }
 

@@ -4,28 +4,45 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bits_core::proxy::ProxyAddress;
 use bits_core::remote_name::RemoteName;
-use bits_core::transfer::{Fetch, TransportError, TransportFault};
+use bits_core::transfer::{TransportError, TransportFault};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
-use zeroize::Zeroizing;
 
 use super::head::{self, HEAD_BYTES_MAX, ParsedHead};
-use super::settings::{HttpSettings, Timeouts};
-use crate::auth::Authorization;
+use super::route::{Place, Route};
+use super::settings::Timeouts;
 
 /// Interim answers (1xx) taken before the final one; a server sends one, or two.
 const INTERIM_MAX: u32 = 8;
 /// What is read at once while it is not known how much will come.
 const PIECE_BYTES: usize = 16 * 1024;
 
-/// The bytes of a connection, secure or not.
+/// The bytes of a connection, secure or not. Within TLS to a proxy there may be TLS to a server.
 #[derive(Debug)]
 pub(super) enum Stream {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Stream>>),
+}
+
+impl Stream {
+    /// What the other side of the innermost TLS has shown as its own certificate, in DER.
+    pub(super) fn certificate(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(tls) => tls.get_ref().1.peer_certificates()?.first().map(|shown| shown.as_ref()),
+        }
+    }
+
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(tls) => tls.get_ref().0.tcp(),
+        }
+    }
 }
 
 /// A connection to one origin.
@@ -34,9 +51,10 @@ pub(super) struct Connection {
     stream: Option<Stream>,
     /// Came and not yet used: what follows a head.
     pub(super) ahead: Ahead,
-    /// `host` or `host:port`, for messages.
+    /// Who is at the other end, for messages.
     pub(super) authority: String,
     origin: RemoteName,
+    route: Route,
     /// Whether it has carried an answer before.
     pub(super) is_used: bool,
 }
@@ -76,14 +94,34 @@ pub(super) struct ExchangeError {
 }
 
 impl Connection {
-    pub(super) fn new(stream: Stream, name: &RemoteName) -> Self {
+    pub(super) fn new(stream: Stream, name: &RemoteName, route: Route) -> Self {
         Self {
             stream: Some(stream),
             ahead: Ahead::default(),
-            authority: name.authority(),
+            authority: route.shown(name),
             origin: name.clone(),
+            route,
             is_used: false,
         }
+    }
+
+    /// A connection to a proxy that is to become a tunnel to the server of `name`.
+    pub(super) fn to_proxy(stream: Stream, name: &RemoteName, proxy: &ProxyAddress) -> Self {
+        let authority = Place::Proxy(proxy).to_string();
+        Self { authority, ..Self::new(stream, name, Route::Tunnelled(proxy.clone())) }
+    }
+
+    pub(super) fn into_stream(self) -> Stream {
+        self.stream.expect("the socket is here")
+    }
+
+    pub(super) fn route(&self) -> &Route {
+        &self.route
+    }
+
+    /// What the other side has shown as its own certificate, in DER.
+    pub(super) fn certificate(&self) -> Option<&[u8]> {
+        self.stream.as_ref().and_then(Stream::certificate)
     }
 
     pub(super) fn stream(&mut self) -> &mut Stream {
@@ -117,10 +155,7 @@ impl Connection {
     /// The connection, if the server has neither closed it nor said anything since its answer.
     pub(super) fn if_quiet(self) -> Option<Self> {
         let mut byte = [0];
-        let tcp = match self.stream.as_ref()? {
-            Stream::Plain(tcp) => tcp,
-            Stream::Tls(tls) => tls.get_ref().0,
-        };
+        let tcp = self.stream.as_ref()?.tcp();
         // Over TLS it may be a ticket for later that lies there; a new connection is its price.
         let nothing_there =
             matches!(tcp.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
@@ -130,19 +165,16 @@ impl Connection {
     /// Sends the request and takes the head of the final answer.
     pub(super) async fn exchange(
         &mut self,
-        fetch: &Fetch,
-        authorization: Option<&Authorization>,
-        settings: &HttpSettings,
+        request: &str,
+        timeouts: &Timeouts,
     ) -> Result<ParsedHead, ExchangeError> {
-        let request = request_head(fetch, authorization, settings);
         let mut nothing_came = true;
         let exchange = async {
             self.stream().write_all(request.as_bytes()).await?;
             self.stream().flush().await?;
             self.final_head(&mut nothing_came).await
         };
-        let Timeouts { response_head, .. } = settings.timeouts;
-        let error = match timeout(response_head, exchange).await {
+        let error = match timeout(timeouts.response_head, exchange).await {
             Ok(Ok(head)) => {
                 self.is_used = true;
                 return Ok(head);
@@ -241,33 +273,6 @@ impl From<io::Error> for HeadError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
-}
-
-/// The request, as it is sent. It may hold a proof, so it is wiped afterwards, and its room is
-/// made large enough at first, since growing would leave a copy behind.
-fn request_head(
-    fetch: &Fetch,
-    authorization: Option<&Authorization>,
-    settings: &HttpSettings,
-) -> Zeroizing<String> {
-    let name = &fetch.remote_name;
-    let authority = name.authority();
-    let from = fetch.range.as_ref().map(|range| range.from.0.to_string());
-    let mut parts = vec!["GET ", name.request_target(), " HTTP/1.1\r\nHost: ", &authority];
-    parts.extend(["\r\nUser-Agent: ", settings.user_agent.as_str()]);
-    parts.push("\r\nAccept: */*\r\nAccept-Encoding: identity\r\nConnection: keep-alive");
-    if let (Some(range), Some(from)) = (&fetch.range, &from) {
-        parts.extend(["\r\nRange: bytes=", from, "-\r\nIf-Range: ", &range.if_range]);
-    }
-    if let Some(authorization) = authorization {
-        parts.extend(["\r\nAuthorization: ", authorization.expose()]);
-    }
-    parts.push("\r\n\r\n");
-    let mut head = Zeroizing::new(String::with_capacity(parts.iter().map(|part| part.len()).sum()));
-    for part in parts {
-        head.push_str(part);
-    }
-    head
 }
 
 impl AsyncRead for Stream {

@@ -2,55 +2,67 @@
 
 use std::net::SocketAddr;
 
-use bits_core::remote_name::RemoteName;
 use bits_core::transfer::{TransportError, TransportFault};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::connection::Stream;
+use super::route::Place;
 use super::settings::Timeouts;
 use super::tls::{self, TlsTrust};
 
 /// Addresses of one name that are tried. More only make a dead host take longer.
 const ADDRESSES_MAX: usize = 8;
 
-/// Connects to the server that `name` is on.
+/// Connects to `place`, over TLS where that is its way.
 pub(super) async fn dial(
-    name: &RemoteName,
+    place: Place<'_>,
     timeouts: &Timeouts,
     trust: &TlsTrust,
 ) -> Result<Stream, TransportError> {
-    let stream = connect(name, timeouts).await?;
+    let stream = connect(place, timeouts).await?;
     // Requests are one small write each; waiting to join them with another gains nothing.
     let _ = stream.set_nodelay(true);
-    if !name.is_tls() {
-        return Ok(Stream::Plain(stream));
+    let stream = Stream::Plain(stream);
+    match place.is_tls() {
+        true => secure(place.host(), &place.to_string(), stream, timeouts, trust).await,
+        false => Ok(stream),
     }
-    match timeout(timeouts.connect, trust.secure(name.host(), stream)).await {
+}
+
+/// Agrees on TLS with `host`, which a sentence calls `shown`, at the other end of `stream`.
+pub(super) async fn secure(
+    host: &str,
+    shown: &str,
+    stream: Stream,
+    timeouts: &Timeouts,
+    trust: &TlsTrust,
+) -> Result<Stream, TransportError> {
+    match timeout(timeouts.connect, trust.secure(host, stream)).await {
         Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(stream))),
         Ok(Err(error)) => {
-            let (fault, message) = tls::fault_of(&error, &name.authority());
+            let (fault, message) = tls::fault_of(&error, shown);
             Err(TransportError { fault, message })
         }
         Err(_) => Err(TransportError {
             fault: TransportFault::TimedOut,
-            message: format!("{} took the connection and did not agree on TLS in time", name.authority()),
+            message: format!("{shown} took the connection and did not agree on TLS in time"),
         }),
     }
 }
 
-async fn connect(name: &RemoteName, timeouts: &Timeouts) -> Result<TcpStream, TransportError> {
+async fn connect(place: Place<'_>, timeouts: &Timeouts) -> Result<TcpStream, TransportError> {
     let failed = |fault, message| TransportError { fault, message };
     let mut last = None;
-    for address in addresses(name, timeouts).await? {
+    for address in addresses(place, timeouts).await? {
         match timeout(timeouts.connect, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => {
-                let message = format!("{} does not take a connection ({address}: {error})", name.authority());
+                let message = format!("{place} does not take a connection ({address}: {error})");
                 last = Some(failed(TransportFault::CannotConnect, message));
             }
             Err(_) => {
-                let message = format!("{} does not answer ({address})", name.authority());
+                let message = format!("{place} does not answer ({address})");
                 last = Some(failed(TransportFault::TimedOut, message));
             }
         }
@@ -58,24 +70,28 @@ async fn connect(name: &RemoteName, timeouts: &Timeouts) -> Result<TcpStream, Tr
     Err(last.expect("a name that was found has an address"))
 }
 
-async fn addresses(name: &RemoteName, timeouts: &Timeouts) -> Result<Vec<SocketAddr>, TransportError> {
+async fn addresses(place: Place<'_>, timeouts: &Timeouts) -> Result<Vec<SocketAddr>, TransportError> {
     let failed = |fault, message| TransportError { fault, message };
-    let host = name.host().trim_matches(['[', ']']);
-    match timeout(timeouts.connect, tokio::net::lookup_host((host, name.port()))).await {
+    let host = place.host().trim_matches(['[', ']']);
+    let what = match place {
+        Place::Server(_) => "the host",
+        Place::Proxy(_) => "the proxy",
+    };
+    match timeout(timeouts.connect, tokio::net::lookup_host((host, place.port()))).await {
         Ok(Ok(found)) => {
             let found: Vec<_> = found.take(ADDRESSES_MAX).collect();
             if found.is_empty() {
-                let message = format!("the host {host} has no address");
+                let message = format!("{what} {host} has no address");
                 return Err(failed(TransportFault::NameNotResolved, message));
             }
             Ok(found)
         }
         Ok(Err(error)) => {
-            let message = format!("the host {host} is not found: {}", lookup_words(&error));
+            let message = format!("{what} {host} is not found: {}", lookup_words(&error));
             Err(failed(TransportFault::NameNotResolved, message))
         }
         Err(_) => {
-            let message = format!("nobody says in time where the host {host} is");
+            let message = format!("nobody says in time where {what} {host} is");
             Err(failed(TransportFault::NameNotResolved, message))
         }
     }

@@ -11,9 +11,10 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{CertificateError, ClientConfig};
 use rustls_platform_verifier::Verifier;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+
+use super::connection::Stream;
 
 /// Whom to believe. Read from the system when it is first needed.
 #[derive(Debug)]
@@ -41,11 +42,7 @@ impl TlsTrust {
     }
 
     /// Agrees with `host` on how to be secure over `stream`.
-    pub(super) async fn secure(
-        &self,
-        host: &str,
-        stream: TcpStream,
-    ) -> Result<TlsStream<TcpStream>, TlsError> {
+    pub(super) async fn secure(&self, host: &str, stream: Stream) -> Result<TlsStream<Stream>, TlsError> {
         let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
             .map_err(|_| TlsError::ServerName(host.to_owned()))?;
         let connector = TlsConnector::from(self.config()?);

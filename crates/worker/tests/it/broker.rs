@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bits_core::credentials::Credential;
+use bits_core::credentials::{Credential, SecretHeader};
 use bits_core::error::JobError;
 use bits_core::file::{BootId, File, FileIndex, LocalName, Stage};
-use bits_core::http_options::HttpOptions;
+use bits_core::http_options::{HeaderName, HttpOptions};
 use bits_core::job::{Attempt, Environment, JobId};
 use bits_core::queue::Report;
 use bits_core::remote_name::RemoteName;
+use bits_core::secret::Secret;
 use bits_core::units::Bytes;
 use bits_worker::link::{
     Assignment, BrokerEnd, CheckOptions, CheckTicket, DestinationRefusal, FromWorker, ToWorker, local,
@@ -45,6 +46,10 @@ impl Ended {
     }
 }
 
+fn secret_header((name, value): &(&str, &str)) -> SecretHeader {
+    SecretHeader { name: HeaderName::parse(name).unwrap(), value: Secret::new((*value).to_owned()) }
+}
+
 /// One job, and a worker.
 #[derive(Debug)]
 pub(crate) struct Broker {
@@ -53,6 +58,11 @@ pub(crate) struct Broker {
     pub(crate) files: Vec<File>,
     pub(crate) attempt: Attempt,
     pub(crate) notes: Vec<String>,
+    /// How the owner has the requests made.
+    pub(crate) http: HttpOptions,
+    pub(crate) environment: Environment,
+    pub(crate) secret_headers: Vec<(&'static str, &'static str)>,
+    pub(crate) certificate_passphrase: Option<&'static str>,
     pub(crate) folder: tempfile::TempDir,
 }
 
@@ -76,7 +86,18 @@ impl Broker {
         let files = files.collect();
         let (link, worker_end) = local();
         tokio::spawn(Worker::in_boot(settings, BOOT).unwrap().run(worker_end));
-        Self { link, job: JobId([9; 16]), files, attempt: Attempt(0), notes: Vec::new(), folder }
+        Self {
+            link,
+            job: JobId([9; 16]),
+            files,
+            attempt: Attempt(0),
+            notes: Vec::new(),
+            http: HttpOptions::default(),
+            environment: Environment::default(),
+            secret_headers: Vec::new(),
+            certificate_passphrase: None,
+            folder,
+        }
     }
 
     /// Begins an attempt.
@@ -92,11 +113,17 @@ impl Broker {
             files: self.files.clone(),
             credentials,
             secret_refused: false,
-            http: HttpOptions::default(),
-            secret_headers: Vec::new(),
-            certificate_passphrase: None,
-            environment: Environment::default(),
+            http: self.http.clone(),
+            secret_headers: self.secret_headers.iter().map(secret_header).collect(),
+            certificate_passphrase: self.certificate_passphrase.map(|text| Secret::new(text.to_owned())),
+            environment: self.environment.clone(),
         })));
+    }
+
+    /// The same with credentials.
+    pub(crate) async fn run_as(&mut self, credentials: Vec<Credential>) -> Ended {
+        self.begin_as(credentials);
+        self.until_ended().await
     }
 
     /// Begins an attempt and plays its broker to the end.

@@ -9,6 +9,7 @@ mod files;
 mod framing;
 mod large;
 mod origin;
+mod proxies;
 mod secure;
 mod stopping;
 mod third_party;

@@ -10,6 +10,8 @@ use tokio::net::TcpListener;
 pub(crate) enum Step {
     /// Takes one request and answers with these bytes.
     Answer(Vec<u8>),
+    /// Takes one request, answers 200, and passes on what follows to and from a port of this machine.
+    Tunnel(u16),
     /// Says nothing more and waits for the other side to hang up.
     Hold,
 }
@@ -105,6 +107,13 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, steps: Vec<Step>
                 if stream.write_all(&bytes).await.is_err() || stream.flush().await.is_err() {
                     return;
                 }
+            }
+            Step::Tunnel(port) => {
+                let Some(request) = request(&mut stream).await else { return };
+                seen.lock().unwrap().push(request);
+                stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.unwrap();
+                let mut to = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut stream, &mut to).await;
             }
             Step::Hold => {
                 let mut rest = Vec::new();

@@ -16,7 +16,7 @@ fn certificate(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/certificates").join(name)
 }
 
-async fn secure_origin(script: Vec<Vec<Step>>, shown: &str) -> Origin {
+pub(crate) async fn secure_origin(script: Vec<Vec<Step>>, shown: &str) -> Origin {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let chain = vec![CertificateDer::from_pem_file(certificate(shown)).unwrap()];
     let key = PrivateKeyDer::from_pem_file(certificate("server.key")).unwrap();
@@ -34,11 +34,11 @@ async fn secure_origin(script: Vec<Vec<Step>>, shown: &str) -> Origin {
     .await
 }
 
-fn trusting() -> Settings {
+pub(crate) fn trusting() -> Settings {
     Settings { extra_ca: Some(certificate("authority.pem")), ..Settings::default() }
 }
 
-fn url(host: &str, origin: &Origin) -> String {
+pub(crate) fn url(host: &str, origin: &Origin) -> String {
     format!("https://{host}:{}/a", origin.port())
 }
 

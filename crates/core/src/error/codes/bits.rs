@@ -154,7 +154,7 @@ pub(super) const BITS: &[Row] = table! {
         "Wait for the interval to end, or ask whoever administers this machine.";
     0x8020_003F, BG_E_INVALID_PROXY_INFO, Never:
         "The proxy settings cannot be understood.",
-        "Make the job anew without them; proxies cannot be set yet.";
+        "Correct the part that the message names, in the job or in the environment, then run `bits resume JOB`.";
     0x8020_0040, BG_E_INVALID_CREDENTIALS, Never:
         "The job's credentials are malformed, or the stored ones could not be opened.",
         "Set them again with `bits credentials set JOB --prompt`, then run `bits resume JOB`.";

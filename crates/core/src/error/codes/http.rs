@@ -68,7 +68,7 @@ pub(super) const HTTP: &[Row] = table! {
         "Run `bits resume JOB` once; if it comes back, tell the server's administrator.";
     305, BG_E_HTTP_ERROR_305, Never:
         "The server wants to be reached by a proxy that it names (305).",
-        "Ask for an address that needs no proxy; none can be set yet.";
+        "Name that proxy for the job, or ask for another address of the file.";
     307, BG_E_HTTP_ERROR_307, Never:
         "The file is elsewhere for now (307), and that address was not followed.",
         "Open the address in a browser and use the one it ends at.";

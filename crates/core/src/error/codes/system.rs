@@ -121,9 +121,9 @@ pub(super) const SYSTEM: &[Row] = table! {
     12175, ERROR_WINHTTP_SECURE_FAILURE, Never:
         "The server's certificate or its TLS is not in order.",
         "`bits show JOB` tells which; it must be put right on the server or in this machine's trust store.";
-    12180, ERROR_WINHTTP_AUTODETECTION_FAILED, ByTime:
+    12180, ERROR_WINHTTP_AUTODETECTION_FAILED, Never:
         "The proxy could not be found automatically.",
-        "Use another way to the network; a proxy cannot be named yet.";
+        "Name the proxy, or choose none, then run `bits resume JOB`.";
     12186, ERROR_WINHTTP_CLIENT_CERT_NO_ACCESS_PRIVATE_KEY, Never:
         "The key of the client certificate cannot be read.",
         "Check who may read the key's file.";
