@@ -122,13 +122,23 @@ impl EffectRunner for Effects {
     }
 
     fn begin(&mut self, assignment: SealedAssignment) -> Result<(), JobError> {
-        let SealedAssignment { job, owner, attempt, files, credentials, secret_refused, http, environment } =
-            assignment;
+        let SealedAssignment {
+            job,
+            owner,
+            attempt,
+            priority,
+            files,
+            credentials,
+            secret_refused,
+            http,
+            environment,
+        } = assignment;
         let credentials = credentials.iter().map(|sealed| self.vault.open(job, owner, sealed));
         let credentials = credentials.collect::<Result<Vec<_>, _>>()?;
         let assignment = Assignment {
             job,
             attempt,
+            priority,
             files,
             credentials,
             secret_refused,

@@ -17,7 +17,7 @@ use bits_core::access::Caller;
 use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{File, FileIndex};
 use bits_core::http_options::HttpOptions;
-use bits_core::job::{self, Attempt, Environment, Job, JobId, Owner, State};
+use bits_core::job::{self, Attempt, Environment, Job, JobId, Owner, Priority, State};
 use bits_core::ports::{RekeyError, SealedCredential, Store, StoreError};
 use bits_core::queue::{self, Answer, Decision, Effect, JobView, Limits, Queue, Report, Ticket};
 use bits_core::refusal::Refusal;
@@ -81,6 +81,7 @@ pub struct SealedAssignment {
     pub job: JobId,
     pub owner: Owner,
     pub attempt: Attempt,
+    pub priority: Priority,
     /// The files that are not whole, in their order.
     pub files: Vec<File>,
     pub credentials: Vec<SealedCredential>,
@@ -427,6 +428,7 @@ impl<'a> Engine<'a> {
                     job: id,
                     owner: job.owner,
                     attempt,
+                    priority: job.properties.priority,
                     files,
                     credentials: self.store.credentials(id)?,
                     secret_refused: job.secret_refused(),

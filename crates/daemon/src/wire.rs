@@ -338,6 +338,7 @@ fn worker_settings(settings: &Settings) -> bits_worker::run::Settings {
         idle_timeout: settings.seconds("idle_timeout"),
         extra_ca: settings.extra_ca(),
         user_agent: settings.user_agent(),
+        politeness: settings.politeness(),
         proxies: settings.proxies(),
     }
 }

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::{KerberosEnvironment, Policy, ServiceName};
 use crate::http::{AttemptIdentity, Client, HttpSettings, OwnersWords, TlsTrust};
 use crate::link::{Assignment, FromWorker};
+use crate::pacing::Pacing;
 use crate::sink::Sink;
 use crate::transfer::download;
 
@@ -28,6 +29,7 @@ pub(crate) struct Surroundings {
     pub(crate) boot: BootId,
     pub(crate) http: Arc<HttpSettings>,
     pub(crate) trust: Arc<TlsTrust>,
+    pub(crate) pacing: Pacing,
     /// The proxies of the settings.
     pub(crate) proxies: ProxyEnvironment,
 }
@@ -67,7 +69,9 @@ pub(crate) async fn carry_out(assignment: Assignment, around: Surroundings, mut 
 
 /// The HTTP of `assignment`, and its files.
 fn client(assignment: Assignment, around: &Surroundings) -> Result<(Vec<File>, Client), JobError> {
-    let Assignment { files, credentials, secret_refused, http, secret_headers, environment, .. } = assignment;
+    let Assignment {
+        priority, files, credentials, secret_refused, http, secret_headers, environment, ..
+    } = assignment;
     let proxies = ProxyRules::new(&http.proxy, &environment.proxies, &around.proxies)?;
     let krb5_config = environment.krb5_config.as_deref();
     let identity = AttemptIdentity {
@@ -83,7 +87,14 @@ fn client(assignment: Assignment, around: &Surroundings) -> Result<(Vec<File>, C
         service: http.service_name.as_deref().map(service_name).transpose()?,
     };
     let words = OwnersWords { method: http.method, headers: http.headers, secret_headers };
-    let client = Client::new(around.http.clone(), around.trust.clone(), proxies, words, identity);
+    let client = Client::new(
+        around.http.clone(),
+        around.trust.clone(),
+        around.pacing.of_job(priority),
+        proxies,
+        words,
+        identity,
+    );
     Ok((files, client))
 }
 

@@ -9,6 +9,7 @@ mod closing;
 mod http;
 pub mod link;
 mod local_file;
+pub mod pacing;
 pub mod run;
 mod sink;
 mod transfer;

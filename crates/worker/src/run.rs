@@ -12,6 +12,7 @@ use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{BootId, File, FileIndex, LocalName};
 use bits_core::http_options::ProxyEnvironment;
 use bits_core::job::{Attempt, Environment, JobId};
+use bits_core::pacing::Politeness;
 use bits_core::queue::Report;
 use bits_core::time::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -24,6 +25,7 @@ use crate::http::{HttpSettings, Timeouts, TlsTrust, UserAgent, UserAgentError};
 use crate::link::{
     Assignment, CheckOptions, CheckTicket, DestinationRefusal, FromWorker, ToWorker, WorkerEnd,
 };
+use crate::pacing::Pacing;
 use crate::sink::blocking;
 
 /// What can be set about a worker.
@@ -39,6 +41,8 @@ pub struct Settings {
     pub extra_ca: Option<PathBuf>,
     /// What we call ourselves; when empty `OpenBITS/` and our version.
     pub user_agent: String,
+    /// How background jobs behave towards others; `None`: like everybody else.
+    pub politeness: Option<Politeness>,
     /// The proxies of jobs that name none and whose owner's environment names none.
     pub proxies: ProxyEnvironment,
 }
@@ -51,6 +55,7 @@ impl Default for Settings {
             idle_timeout: Duration::from_secs(60),
             extra_ca: None,
             user_agent: String::new(),
+            politeness: Some(Politeness::default()),
             proxies: ProxyEnvironment::default(),
         }
     }
@@ -99,6 +104,7 @@ impl Worker {
             boot,
             http: Arc::new(HttpSettings { timeouts, user_agent }),
             trust: Arc::new(TlsTrust::new(settings.extra_ca)),
+            pacing: Pacing::new(settings.politeness),
             proxies: settings.proxies,
         };
         Ok(Self { around })

@@ -16,6 +16,7 @@ use super::proofs::{AttemptIdentity, Party, Proofs, endless_questions, question_
 use super::request::{self, OwnersWords, Proved};
 use super::settings::HttpSettings;
 use super::tls::TlsTrust;
+use crate::pacing::JobPacing;
 
 /// Requests sent for one answer at most: the legs of each scheme to server and proxy, and one lost
 /// connection each.
@@ -25,6 +26,7 @@ const ROUNDS_MAX: u32 = 40;
 pub(crate) struct Client {
     settings: Arc<HttpSettings>,
     trust: Arc<TlsTrust>,
+    pacing: JobPacing,
     proxies: ProxyRules,
     words: OwnersWords,
     proofs: Proofs,
@@ -59,6 +61,7 @@ impl Client {
     pub(crate) fn new(
         settings: Arc<HttpSettings>,
         trust: Arc<TlsTrust>,
+        pacing: JobPacing,
         proxies: ProxyRules,
         words: OwnersWords,
         identity: AttemptIdentity,
@@ -66,6 +69,7 @@ impl Client {
         Self {
             settings,
             trust,
+            pacing,
             proxies,
             words,
             proofs: Proofs::new(identity),

@@ -15,6 +15,7 @@ use tokio_rustls::client::TlsStream;
 use super::head::{self, HEAD_BYTES_MAX, ParsedHead};
 use super::route::{Place, Route};
 use super::settings::Timeouts;
+use crate::pacing::Paced;
 
 /// Interim answers (1xx) taken before the final one; a server sends one, or two.
 const INTERIM_MAX: u32 = 8;
@@ -24,7 +25,7 @@ const PIECE_BYTES: usize = 16 * 1024;
 /// The bytes of a connection, secure or not. Within TLS to a proxy there may be TLS to a server.
 #[derive(Debug)]
 pub(super) enum Stream {
-    Plain(TcpStream),
+    Plain(TcpStream, Option<Paced>),
     Tls(Box<TlsStream<Stream>>),
 }
 
@@ -32,14 +33,14 @@ impl Stream {
     /// What the other side of the innermost TLS has shown as its own certificate, in DER.
     pub(super) fn certificate(&self) -> Option<&[u8]> {
         match self {
-            Self::Plain(_) => None,
+            Self::Plain(..) => None,
             Self::Tls(tls) => tls.get_ref().1.peer_certificates()?.first().map(|shown| shown.as_ref()),
         }
     }
 
     fn tcp(&self) -> &TcpStream {
         match self {
-            Self::Plain(tcp) => tcp,
+            Self::Plain(tcp, _) => tcp,
             Self::Tls(tls) => tls.get_ref().0.tcp(),
         }
     }
@@ -49,6 +50,8 @@ impl Stream {
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: Option<Stream>,
+    /// What keeps the socket polite while it is elsewhere.
+    paced: Option<Paced>,
     /// Came and not yet used: what follows a head.
     pub(super) ahead: Ahead,
     /// Who is at the other end, for messages.
@@ -97,6 +100,7 @@ impl Connection {
     pub(super) fn new(stream: Stream, name: &RemoteName, route: Route) -> Self {
         Self {
             stream: Some(stream),
+            paced: None,
             ahead: Ahead::default(),
             authority: route.shown(name),
             origin: name.clone(),
@@ -129,12 +133,13 @@ impl Connection {
     }
 
     pub(super) fn is_plain(&self) -> bool {
-        matches!(self.stream, Some(Stream::Plain(_)))
+        matches!(self.stream, Some(Stream::Plain(..)))
     }
 
     /// The socket, for a thread that may block, and what else is known of the connection.
     pub(super) fn without_socket(mut self) -> io::Result<(Self, std::net::TcpStream)> {
-        let Some(Stream::Plain(stream)) = self.stream.take() else { panic!("the socket is plain") };
+        let Some(Stream::Plain(stream, paced)) = self.stream.take() else { panic!("the socket is plain") };
+        self.paced = paced;
         let socket = stream.into_std()?;
         socket.set_nonblocking(false)?;
         Ok((self, socket))
@@ -143,7 +148,7 @@ impl Connection {
     /// Takes back what [`Connection::without_socket`] gave.
     pub(super) fn with_socket(mut self, socket: std::net::TcpStream) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        self.stream = Some(Stream::Plain(TcpStream::from_std(socket)?));
+        self.stream = Some(Stream::Plain(TcpStream::from_std(socket)?, self.paced.take()));
         Ok(self)
     }
 
@@ -282,7 +287,7 @@ impl AsyncRead for Stream {
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, out),
+            Self::Plain(stream, _) => Pin::new(stream).poll_read(cx, out),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, out),
         }
     }
@@ -291,21 +296,21 @@ impl AsyncRead for Stream {
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Plain(stream, _) => Pin::new(stream).poll_write(cx, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Plain(stream, _) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Plain(stream, _) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }

@@ -10,6 +10,7 @@ use super::connection::Stream;
 use super::route::Place;
 use super::settings::Timeouts;
 use super::tls::{self, TlsTrust};
+use crate::pacing::JobPacing;
 
 /// Addresses of one name that are tried. More only make a dead host take longer.
 const ADDRESSES_MAX: usize = 8;
@@ -19,11 +20,14 @@ pub(super) async fn dial(
     place: Place<'_>,
     timeouts: &Timeouts,
     trust: &TlsTrust,
+    pacing: &JobPacing,
 ) -> Result<Stream, TransportError> {
     let stream = connect(place, timeouts).await?;
     // Requests are one small write each; waiting to join them with another gains nothing.
     let _ = stream.set_nodelay(true);
-    let stream = Stream::Plain(stream);
+    // Before anything else is said: what was advertised cannot be taken back.
+    let paced = pacing.join(&stream);
+    let stream = Stream::Plain(stream, paced);
     match place.is_tls() {
         true => secure(place.host(), &place.to_string(), stream, timeouts, trust).await,
         false => Ok(stream),

@@ -49,13 +49,14 @@ impl Client {
     async fn open(&mut self, name: &RemoteName) -> Result<Connection, FetchError> {
         let mut proxies: Vec<_> = self.proxies.proxies_for(name).into_iter().cloned().collect();
         if proxies.is_empty() {
-            let stream = dial(Place::Server(name), &self.settings.timeouts, &self.trust).await?;
+            let stream =
+                dial(Place::Server(name), &self.settings.timeouts, &self.trust, &self.pacing).await?;
             return Ok(Connection::new(stream, name, Route::Direct));
         }
         proxies.sort_by_key(|proxy| self.unreached.contains(proxy));
         let mut failed = None;
         for proxy in proxies {
-            match dial(Place::Proxy(&proxy), &self.settings.timeouts, &self.trust).await {
+            match dial(Place::Proxy(&proxy), &self.settings.timeouts, &self.trust, &self.pacing).await {
                 Ok(stream) if name.is_tls() => return self.tunnel(stream, proxy, name).await,
                 Ok(stream) => return Ok(Connection::new(stream, name, Route::Forwarded(proxy))),
                 Err(error) => {
@@ -87,7 +88,7 @@ impl Client {
             let mut connection = match kept.take() {
                 Some(connection) => connection,
                 None => {
-                    let stream = dial(Place::Proxy(&proxy), &timeouts, &self.trust).await?;
+                    let stream = dial(Place::Proxy(&proxy), &timeouts, &self.trust, &self.pacing).await?;
                     self.proofs.connected(&party, stream.certificate())?;
                     Connection::to_proxy(stream, name, &proxy)
                 }
