@@ -124,14 +124,15 @@ impl Pacing {
 }
 
 impl Paced {
-    /// How many bytes may be written to this connection now, which sends: more would wait in the
-    /// kernel, where they could not be held back.
+    /// How many bytes may be written to this connection now, which sends: none, or at least a segment.
+    /// More would wait in the kernel, where they could not be held back.
     pub fn may_send(&self) -> Bytes {
         let rooms = self.shared.rooms();
         let connection = rooms.groups.get(&self.way).and_then(|group| group.connection(self.id));
         let Some(connection) = connection else { return Bytes::ZERO };
         let waiting = unacknowledged(&connection.socket).unwrap_or(Bytes::ZERO);
-        connection.window.map_or(Bytes::ZERO, |window| window.beyond(waiting))
+        let room = connection.window.map_or(Bytes::ZERO, |window| window.beyond(waiting));
+        if room < connection.segment() { Bytes::ZERO } else { room }
     }
 }
 

@@ -45,6 +45,11 @@ impl Connection {
         Self { id, path, weight, socket, window, measured: None, unheeded: Unheeded::default() }
     }
 
+    /// What goes in one packet; one byte while that is not known.
+    pub(super) fn segment(&self) -> Bytes {
+        self.measured.map_or(Bytes(1), |info| info.send_segment.max(Bytes(1)))
+    }
+
     fn sample(&self, direction: Direction) -> Option<Sample> {
         let info = self.measured.as_ref()?;
         let Self { id, path, weight, .. } = *self;
