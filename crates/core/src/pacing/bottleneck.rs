@@ -165,6 +165,7 @@ pub(super) struct Flow {
     /// Most payload per second that its server has to give.
     pub(super) server_limit: f64,
     pub(super) priority: Priority,
+    pub(super) has_timestamps: bool,
     in_flight: u64,
     sent: u64,
     received: u64,
@@ -192,6 +193,7 @@ impl Flow {
             until: Micros::MAX,
             server_limit: f64::INFINITY,
             priority: Priority::Normal,
+            has_timestamps: true,
             in_flight: 0,
             sent: 0,
             received: 0,
@@ -207,7 +209,7 @@ impl Flow {
     }
 
     pub(super) fn polite() -> Self {
-        Self::new(Sender::Polite { controller: 0 })
+        Self::of_controller(0)
     }
 
     pub(super) fn cubic() -> Self {
@@ -221,6 +223,14 @@ impl Flow {
     pub(super) fn fetches(bytes: u64, pause_millis: u64) -> Self {
         let pause = pause_millis * MILLI;
         Self::new(Sender::Fetches { bytes, pause, cubic: Cubic::default(), left: 0, next_at: 0 })
+    }
+
+    pub(super) fn steady(megabits: f64) -> Self {
+        Self::new(Sender::Steady { bytes_per_second: megabits * 1e6 / 8.0 })
+    }
+
+    pub(super) fn of_controller(controller: usize) -> Self {
+        Self::new(Sender::Polite { controller })
     }
 
     pub(super) fn seconds(mut self, from: f64, until: f64) -> Self {
@@ -530,7 +540,10 @@ impl Flow {
             path: PathId(self.base),
             weight: Weight::of(self.priority),
             // The kernel rounds up to its granularity and no further.
-            round_trip: self.measured.map(|millis| Duration::from_micros((millis * 1e3) as u64)),
+            round_trip: self
+                .measured
+                .filter(|_| self.has_timestamps)
+                .map(|millis| Duration::from_micros((millis * 1e3) as u64)),
             carried: Bytes(self.received),
             on_wire: Bytes(self.received),
             losses: self.losses,

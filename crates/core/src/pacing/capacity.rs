@@ -41,6 +41,13 @@ impl Capacity {
         self.rates.front().map_or(0.0, |(_, rate)| *rate)
     }
 
+    /// It is no more than `rate`, as it turned out.
+    pub(super) fn lower(&mut self, rate: f64) {
+        for (_, known) in &mut self.rates {
+            *known = known.min(rate);
+        }
+    }
+
     pub(super) fn forget(&mut self) {
         *self = Self::default();
     }

@@ -67,6 +67,8 @@ const OTHERS_HEADROOM: f64 = 1.3;
 const OTHERS_SLACK: f64 = 0.02;
 /// Where coming back ends and cruising begins, as part of what the link holds.
 const RECOVERED: f64 = 0.9;
+/// What is still believed of the capacity after a return that failed.
+const DOUBT: f64 = 0.7;
 /// The path is taken for a longer one when round trips stay this steady while we are away: in
 /// seconds and as part of the base, over so many seconds. A competitor's queue moves by far more.
 const STEADY: (f64, f64) = (0.002, 0.02);
@@ -118,7 +120,6 @@ enum State {
     },
     Yield {
         calm_since: Option<f64>,
-        watch: Option<Watch>,
     },
     Recover,
 }
@@ -142,12 +143,14 @@ pub struct Controller {
     target: f64,
     minimum_share: MinimumShare,
     state: State,
-    pub(super) window: f64,
+    window: f64,
     gauge: Gauge,
     ledger: Ledger,
     capacity: Capacity,
     segment: f64,
     last_tick: Option<f64>,
+    /// While we have next to nothing on the way.
+    watch: Option<Watch>,
     next_round: f64,
     next_drain: f64,
     hold: f64,
@@ -171,6 +174,7 @@ impl Controller {
             capacity: Capacity::default(),
             segment: SEGMENT_BYTES,
             last_tick: None,
+            watch: None,
             next_round: 0.0,
             next_drain: 0.0,
             hold: HOLD_SECONDS.0,
@@ -208,6 +212,11 @@ impl Controller {
         }
     }
 
+    /// Bytes that may be in flight, of all connections together.
+    pub fn window(&self) -> Bytes {
+        bytes(self.window)
+    }
+
     /// What the link has been seen to carry, in bytes per second; zero while that is not known.
     pub fn capacity(&self) -> Bytes {
         bytes(self.capacity.get())
@@ -233,6 +242,7 @@ impl Controller {
         let Some(gap) = gap.filter(|gap| !(0.0..=longest).contains(gap)) else { return };
         self.ledger.tear();
         self.gauge.tear();
+        self.watch = None;
         self.next_round = now;
         self.next_drain = now + DRAIN_PERIOD_SECONDS;
         self.yielded_at = self.yielded_at.filter(|_| gap > 0.0);
@@ -245,7 +255,7 @@ impl Controller {
         }
         self.state = match self.state {
             // Others may still be there.
-            State::Yield { .. } => State::Yield { calm_since: None, watch: None },
+            State::Yield { .. } => State::Yield { calm_since: None },
             _ if self.capacity.get() > 0.0 => State::Recover,
             _ => State::BEGINNING,
         };
@@ -278,9 +288,12 @@ impl Controller {
                 }
             }
             State::Yield { .. } => self.stay_away(now, others, delay),
-            State::Recover => self.recover(now, delay),
+            State::Recover => self.recover(now, rate, delay),
         }
         self.keep_bounds(known, others);
+        if let Some(delay) = delay {
+            self.watch(now, delay);
+        }
         if self.is_round_due {
             self.is_lossy = false;
         }
@@ -338,6 +351,11 @@ impl Controller {
             self.drain(now, delay);
             return;
         }
+        if self.is_at_floor() && queue > CALM * target {
+            // It is not ours.
+            self.yield_by_delay(now);
+            return;
+        }
         let capacity = self.capacity.get();
         let missing = target - queue;
         let step = if is_congested {
@@ -363,9 +381,11 @@ impl Controller {
         self.window = DRAIN_DEPTH * self.window.min(self.capacity.get() * delay.base);
     }
 
-    fn recover(&mut self, now: f64, delay: Option<Delay>) {
+    fn recover(&mut self, now: f64, rate: f64, delay: Option<Delay>) {
         let Some(delay) = delay else { return };
         if delay.standing > 2.0 * self.target() {
+            // Somebody is back; or the link has become slower, and this is all it carries now.
+            self.capacity.lower(rate.max(DOUBT * self.capacity.get()));
             self.yield_by_delay(now);
             return;
         }
@@ -388,11 +408,11 @@ impl Controller {
 
     fn yield_to_others(&mut self) {
         self.window = SEGMENTS_MIN * self.segment;
-        self.state = State::Yield { calm_since: None, watch: None };
+        self.state = State::Yield { calm_since: None };
     }
 
     fn stay_away(&mut self, now: f64, others: f64, delay: Option<Delay>) {
-        let State::Yield { mut calm_since, mut watch } = self.state else { return };
+        let State::Yield { mut calm_since } = self.state else { return };
         self.window = SEGMENTS_MIN * self.segment;
         self.yielded_at = Some(now);
         // Without a measurement nothing has changed.
@@ -401,9 +421,8 @@ impl Controller {
             let is_calm =
                 delay.queue <= CALM * self.target() && (capacity == 0.0 || others <= OTHERS.1 * capacity);
             calm_since = if is_calm { calm_since.or(Some(now)) } else { None };
-            watch = self.watch(watch, now, delay);
         }
-        self.state = State::Yield { calm_since, watch };
+        self.state = State::Yield { calm_since };
         if calm_since.is_some_and(|since| now - since >= self.hold) {
             self.state = if self.capacity.get() > 0.0 { State::Recover } else { State::BEGINNING };
             self.next_round = now;
@@ -411,19 +430,29 @@ impl Controller {
         }
     }
 
-    /// Round trips that stay long and steady are those of a longer path.
-    fn watch(&mut self, watch: Option<Watch>, now: f64, delay: Delay) -> Option<Watch> {
+    fn is_at_floor(&self) -> bool {
+        self.window <= 2.0 * SEGMENTS_MIN * self.segment
+    }
+
+    /// Round trips that stay long and steady, with next to nothing of ours on the way, are those of a
+    /// longer path.
+    fn watch(&mut self, now: f64, delay: Delay) {
+        if !self.is_at_floor() {
+            self.watch = None;
+            return;
+        }
         let round_trip = delay.round_trip();
-        let mut watch = watch.unwrap_or(Watch { since: now, least: round_trip, most: round_trip });
+        let mut watch = self.watch.unwrap_or(Watch { since: now, least: round_trip, most: round_trip });
         watch.least = watch.least.min(round_trip);
         watch.most = watch.most.max(round_trip);
+        self.watch = Some(watch);
         if now - watch.since < STEADY_SECONDS {
-            return Some(watch);
+            return;
         }
+        self.watch = None;
         if watch.most - watch.least < STEADY.0 + STEADY.1 * delay.base {
             self.gauge.lengthen((watch.least - delay.base).max(0.0));
         }
-        None
     }
 
     fn keep_bounds(&mut self, delay: Option<Delay>, others: f64) {

@@ -16,6 +16,8 @@ const PATH_MEMORY_SECONDS: f64 = 60.0;
 const PATHS_MAX: usize = 64;
 /// How long data may be absent until a round trip says nothing of now any more, at least.
 const FRESH_SECONDS_MIN: f64 = 0.1;
+/// Over what rates are smoothed where nothing but they tells of the round trip.
+const SLOW_SECONDS: f64 = 0.5;
 /// How long a new connection is given to show what it can use.
 const SETTLED_SECONDS: f64 = 0.3;
 
@@ -52,6 +54,9 @@ pub(super) struct Followed {
     /// Bytes per second, smoothed over some round trips.
     pub(super) rate: f64,
     round_trip: Option<f64>,
+    /// Bytes per second and bytes allowed, both smoothed alike, for Little's law.
+    slow_rate: f64,
+    slow_window: f64,
     /// Bytes it was allowed; `None` while it is parked.
     pub(super) granted: Option<f64>,
     /// From when on its round trips are ours to judge: what a parked connection measures is how
@@ -204,6 +209,8 @@ impl Followed {
             carried_at: now,
             rate: 0.0,
             round_trip: None,
+            slow_rate: 0.0,
+            slow_window: 0.0,
             granted: Some(0.0),
             counts_from: now,
         }
@@ -216,16 +223,16 @@ impl Followed {
             self.rate += share * (carried as f64 / since - self.rate);
             self.carried_at = now;
         }
+        let (tick, share) = (super::TICK.as_secs_f64(), super::TICK.as_secs_f64() / SLOW_SECONDS);
+        self.slow_rate += share * (carried as f64 / tick - self.slow_rate);
+        self.slow_window += share * (self.granted.unwrap_or(0.0) - self.slow_window);
         self.carried = sample.carried.0;
         self.on_wire = sample.on_wire.0;
         self.losses = sample.losses;
         self.round_trip = match sample.round_trip {
             Some(round_trip) => Some(round_trip.as_secs_f64()),
             // Little's law: what is allowed and fills the path takes this long to be replaced.
-            None => self
-                .granted
-                .filter(|window| *window > 0.0 && self.rate > 0.0)
-                .map(|window| window / self.rate),
+            None => (self.slow_rate > 0.0).then_some(self.slow_window / self.slow_rate),
         };
     }
 
