@@ -35,7 +35,7 @@ const GAIN: f64 = 0.25;
 /// What is cut, of that excess, when the queue is twice as long as it should be. In so many rounds it
 /// must be gone; else it is not ours alone.
 const CUT: f64 = 2.0;
-const CUT_ROUNDS: u32 = 2;
+const CUT_ROUNDS: u32 = 1;
 /// Largest steps of one round.
 const STEP: (f64, f64) = (-0.5, 0.25);
 /// Room above what the link holds: `W ≤ 1.1·C·(base + 2T)` and some segments. The window must not
@@ -54,7 +54,7 @@ const DRAIN_DEPTH: f64 = 0.75;
 const DRAIN_RETURN: f64 = 0.95;
 /// How long calm must last before we come back: doubled up to the second each time that it was too
 /// early, and short again when we have been left in peace for the third.
-const HOLD_SECONDS: (f64, f64, f64) = (0.2, 4.0, 8.0);
+const HOLD_SECONDS: (f64, f64, f64) = (0.2, 1.0, 8.0);
 /// The queue counts as gone below this part of the target. Above 1, or several machines that are
 /// polite would keep each other away.
 const CALM: f64 = 1.5;
@@ -67,8 +67,8 @@ const OTHERS_HEADROOM: f64 = 1.3;
 const OTHERS_SLACK: f64 = 0.02;
 /// Where coming back ends and cruising begins, as part of what the link holds.
 const RECOVERED: f64 = 0.9;
-/// What is still believed of the capacity after a return that failed.
-const DOUBT: f64 = 0.7;
+/// What is still believed of the capacity after a return that failed within so many seconds.
+const DOUBT: (f64, f64) = (0.5, 2.0);
 /// The path is taken for a longer one when round trips stay this steady while we are away: in
 /// seconds and as part of the base, over so many seconds. A competitor's queue moves by far more.
 const STEADY: (f64, f64) = (0.002, 0.02);
@@ -288,7 +288,7 @@ impl Controller {
                 }
             }
             State::Yield { .. } => self.stay_away(now, others, delay),
-            State::Recover => self.recover(now, rate, delay),
+            State::Recover => self.recover(now, delay),
         }
         self.keep_bounds(known, others);
         if let Some(delay) = delay {
@@ -303,7 +303,7 @@ impl Controller {
     fn weigh(&mut self, now: f64, rate: f64, others: f64) {
         let is_measuring = matches!(self.state, State::Start { .. } | State::Cruise { .. });
         if (is_measuring || self.capacity.get() == 0.0) && rate > 0.0 {
-            self.capacity.feed(now, rate + others);
+            self.capacity.feed(now, if others > 0.0 { rate.max(self.ledger.all()) } else { rate });
         }
     }
 
@@ -360,16 +360,16 @@ impl Controller {
         let missing = target - queue;
         let step = if is_congested {
             // If all of the queue is ours, that ends it.
-            CUT * capacity * missing
+            CUT * self.window * missing / delay.round_trip()
         } else if missing > 0.0 && self.window < RECOVERED * capacity * delay.base {
             f64::INFINITY
         } else if missing > 0.0 {
             // The longer there is no queue at all, the further away is what the link can hold.
             let haste = if empty_rounds > 0 { f64::from(empty_rounds.max(2)) } else { 1.0 };
-            // Whoever is polite adds the same bytes,
-            GAIN * haste * capacity * missing
+            // Whoever is polite adds the same bytes, and no more than the queue can show in time.
+            (GAIN * haste * capacity * missing).min(self.window * target / delay.base)
         } else {
-            // and gives up in proportion to what it has: so several drift towards equal parts.
+            // It gives up in proportion to what it has: so several drift towards equal parts.
             2.0 * GAIN * self.window * missing / delay.round_trip()
         };
         self.window += step.clamp(STEP.0 * self.window, STEP.1 * self.window);
@@ -381,11 +381,9 @@ impl Controller {
         self.window = DRAIN_DEPTH * self.window.min(self.capacity.get() * delay.base);
     }
 
-    fn recover(&mut self, now: f64, rate: f64, delay: Option<Delay>) {
+    fn recover(&mut self, now: f64, delay: Option<Delay>) {
         let Some(delay) = delay else { return };
         if delay.standing > 2.0 * self.target() {
-            // Somebody is back; or the link has become slower, and this is all it carries now.
-            self.capacity.lower(rate.max(DOUBT * self.capacity.get()));
             self.yield_by_delay(now);
             return;
         }
@@ -402,6 +400,10 @@ impl Controller {
     fn yield_by_delay(&mut self, now: f64) {
         let (shortest, longest, peace) = HOLD_SECONDS;
         let was_peaceful = self.yielded_at.is_none_or(|at| now - at > peace);
+        if self.yielded_at.is_some_and(|at| now - at <= DOUBT.1) {
+            // Somebody was back at once; or the link has become slower than we believe.
+            self.capacity.lower(DOUBT.0 * self.capacity.get());
+        }
         self.hold = if was_peaceful { shortest } else { (2.0 * self.hold).min(longest) };
         self.yield_to_others();
     }

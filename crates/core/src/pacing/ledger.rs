@@ -76,6 +76,12 @@ impl Ledger {
         }
     }
 
+    /// Bytes per second of all, with what is ours counted as payload, over a long look: two rates of
+    /// different times are not to be added.
+    pub(super) fn all(&self) -> f64 {
+        self.rate(LONG_LOOK_SECONDS) + self.others(LONG_LOOK_SECONDS).unwrap_or(0.0)
+    }
+
     /// Forgets what was, as after a sleep.
     pub(super) fn tear(&mut self) {
         self.entries.clear();

@@ -38,7 +38,8 @@ fn alone_we_fill_the_link_and_hardly_a_queue() {
             let case = format!("{megabits} Mbit/s, {base} ms: {median:.1}, {high:.1} ms of queue");
             // A slow link has to have some segments in its queue.
             let segments = 3.0 * 12.0 / megabits;
-            assert!(fill(&world, 5.0, 30.0) >= 0.94, "{case}: {:.3}", fill(&world, 5.0, 30.0));
+            let filled = fill(&world, 5.0, 30.0);
+            assert!(filled >= 0.94, "{case}: {filled:.3}");
             assert!(median <= 6.0 + segments && high <= 12.0 + segments, "{case}");
         }
     }
@@ -93,7 +94,7 @@ fn a_video_keeps_its_rate_and_we_use_the_rest() {
 
 #[test]
 fn small_things_that_others_fetch_are_hardly_later() {
-    for (where_, least_beside) in [("here", 0.45), ("elsewhere", 0.10)] {
+    for (where_, least_beside) in [("here", 0.45), ("elsewhere", 0.15)] {
         let fetching = |flow: Flow| if where_ == "here" { flow.on_our_machine() } else { flow };
         let fetches = fetching(Flow::fetches(200 * 1024, 400)).seconds(5.0, 60.0);
         let mut solo = World::new(Link::USUAL, vec![fetches.clone()]);
@@ -106,9 +107,7 @@ fn small_things_that_others_fetch_are_hardly_later() {
             millis[millis.len() / 2]
         };
         let later = median(&world.flows[1]).saturating_sub(median(&solo.flows[0]));
-        let beside = world.megabits(0, 10.0, 60.0) / (world.link.payload() - world.megabits(1, 10.0, 60.0));
-        std::println!("{where_} {later} ms later, {beside:.2}");
-        assert!(later <= 40, "{where_}: {later} ms later");
+        assert!(later <= 30, "{where_}: {later} ms later");
         let left = world.link.payload() - world.megabits(1, 10.0, 60.0);
         let beside = world.megabits(0, 10.0, 60.0) / left;
         assert!(beside >= least_beside, "{where_}: {beside:.2} of the rest");
@@ -155,8 +154,8 @@ fn a_path_that_becomes_longer_or_shorter_or_the_link_another_one_is_found_again(
         let mut world = World::new(Link::USUAL, vec![Flow::polite()]);
         world.run_until(15.0);
         change(&mut world, base, megabits);
-        world.run_until(90.0);
-        let (filled, high) = (fill(&world, 50.0, 90.0), world.queue_millis(0.95, 50.0, 90.0));
+        world.run_until(110.0);
+        let (filled, high) = (fill(&world, 80.0, 110.0), world.queue_millis(0.95, 80.0, 110.0));
         assert!(filled >= 0.9, "{base} ms, {megabits} Mbit/s: {filled:.2}");
         assert!(high <= 13.0 + 36.0 / megabits, "{base} ms, {megabits} Mbit/s: {high:.1} ms");
     }
