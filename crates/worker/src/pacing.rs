@@ -9,6 +9,7 @@
 mod group;
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
@@ -80,7 +81,6 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Rooms {
     next_connection: u64,
-    paths: BTreeMap<IpAddr, PathId>,
     groups: BTreeMap<GroupKey, Group>,
     has_thread: bool,
 }
@@ -171,8 +171,7 @@ impl Shared {
         let mut rooms = self.rooms();
         let id = ConnectionId(rooms.next_connection);
         rooms.next_connection += 1;
-        let paths = PathId(rooms.paths.len() as u64);
-        let path = *rooms.paths.entry(peer.ip()).or_insert(paths);
+        let path = path_to(peer.ip());
         let group = rooms.groups.entry(way.clone()).or_insert_with(|| {
             let kind = kind_of(&way.interface);
             let target = self.politeness.target_on(kind);
@@ -220,8 +219,7 @@ impl Shared {
         let waited = self.bell.wait_timeout_while(rooms, LINGER, is_idle);
         let (mut rooms, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
         if timeout.timed_out() {
-            // Nobody is asked any more, and who is where may be another one the next time.
-            rooms.paths.clear();
+            // What was learnt of the network may be of another one the next time.
             rooms.groups.clear();
             rooms.has_thread = false;
         }
@@ -244,6 +242,13 @@ fn run(shared: &Weak<Shared>) {
         next = if next + TICK > now { next + TICK } else { now + TICK };
         thread::sleep(next - now);
     }
+}
+
+/// The path to a host. Two hosts that come out alike would only be measured as one.
+fn path_to(host: IpAddr) -> PathId {
+    let mut hasher = DefaultHasher::new();
+    host.to_canonical().hash(&mut hasher);
+    PathId(hasher.finish())
 }
 
 /// The addresses of both ends of a connection.

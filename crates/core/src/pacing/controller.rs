@@ -287,7 +287,7 @@ impl Controller {
                     self.next_drain = now + DRAIN_PERIOD_SECONDS;
                 }
             }
-            State::Yield { .. } => self.stay_away(now, others, delay),
+            State::Yield { .. } => self.stay_away(now, delay),
             State::Recover => self.recover(now, delay),
         }
         self.keep_bounds(known, others);
@@ -413,13 +413,13 @@ impl Controller {
         self.state = State::Yield { calm_since: None };
     }
 
-    fn stay_away(&mut self, now: f64, others: f64, delay: Option<Delay>) {
+    fn stay_away(&mut self, now: f64, delay: Option<Delay>) {
         let State::Yield { mut calm_since } = self.state else { return };
         self.window = SEGMENTS_MIN * self.segment;
         self.yielded_at = Some(now);
         // Without a measurement nothing has changed.
         if let Some(delay) = delay {
-            let capacity = self.capacity.get();
+            let (capacity, others) = (self.capacity.get(), self.ledger.just_now());
             let is_calm =
                 delay.queue <= CALM * self.target() && (capacity == 0.0 || others <= OTHERS.1 * capacity);
             calm_since = if is_calm { calm_since.or(Some(now)) } else { None };

@@ -76,6 +76,12 @@ impl Ledger {
         }
     }
 
+    /// Bytes per second of everybody else on this machine just now, however little: a bulk transfer that
+    /// has ended is seen here first.
+    pub(super) fn just_now(&self) -> f64 {
+        self.others(SHORT_LOOK_SECONDS).unwrap_or(0.0)
+    }
+
     /// Bytes per second of all, with what is ours counted as payload, over a long look: two rates of
     /// different times are not to be added.
     pub(super) fn all(&self) -> f64 {

@@ -181,3 +181,59 @@ impl Group {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::{TcpListener, TcpStream};
+
+    use bits_core::job::Priority;
+
+    use super::*;
+
+    fn connection() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let ours = TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
+        (ours, listener.accept().expect("a connection").0)
+    }
+
+    fn group(direction: Direction, id: u64, socket: &TcpStream) -> Group {
+        let mut group = Group::new(direction, TargetDelay::QUIET, MinimumShare::NOTHING);
+        let socket = socket.try_clone().expect("a socket").into();
+        let weight = Weight::of(Priority::Normal);
+        group.join(Connection::new(ConnectionId(id), PathId(1), weight, socket)).expect("it can be set");
+        group
+    }
+
+    #[test]
+    fn what_a_connection_carried_before_it_was_gone_is_not_taken_for_traffic_of_others() {
+        let (mut ours, mut theirs) = connection();
+        let mut group = group(Direction::Download, 7, &ours);
+        theirs.write_all(&[1; 1000]).expect("sent");
+        ours.read_exact(&mut [0; 1000]).expect("received");
+        group.measure();
+        assert!(group.tick(Duration::from_millis(10), None));
+        theirs.write_all(&[1; 2500]).expect("sent");
+        ours.read_exact(&mut [0; 2500]).expect("received");
+        group.leave(ConnectionId(7));
+        group.leave(ConnectionId(7));
+        assert_eq!(group.departed, Bytes(2500));
+        group.measure();
+        assert!(!group.tick(Duration::from_millis(20), None));
+    }
+
+    #[test]
+    fn an_upload_is_told_what_it_may_have_on_its_way() {
+        let (mut ours, _theirs) = connection();
+        let mut group = group(Direction::Upload, 7, &ours);
+        ours.set_nonblocking(true).expect("set");
+        while ours.write(&[1; 65_536]).is_ok() {}
+        for tick in 1..=100 {
+            group.measure();
+            assert!(group.tick(Duration::from_millis(10 * tick), None));
+        }
+        let connection = group.connection(ConnectionId(7)).expect("it is there");
+        let window = connection.window.expect("one connection is never parked");
+        assert!(window >= connection.segment() && window < Bytes(64 << 20), "{window}");
+    }
+}
