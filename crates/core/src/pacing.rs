@@ -89,6 +89,9 @@ pub struct Tick<'a> {
     pub departed: Bytes,
     /// All bytes that have crossed the interface in this direction; `None` where nobody counts.
     pub interface: Option<Bytes>,
+    /// Of those, the payload that hosts on the same link have had since the last tick: it does not
+    /// pass the bottleneck.
+    pub neighbours: Bytes,
 }
 
 /// What a controller answers.

@@ -6,11 +6,13 @@
 
 mod counters;
 mod interfaces;
+mod neighbours;
 mod socket;
 mod tcp_info;
 
 pub use counters::Counters;
 pub use interfaces::{Interfaces, Way, kind_of};
+pub use neighbours::Neighbours;
 pub use socket::{prepare_download, prepare_upload, set_window, smooth, unacknowledged};
 pub use tcp_info::{TcpInfo, tcp_info};
 

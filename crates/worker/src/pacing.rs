@@ -7,6 +7,7 @@
 //! so that nothing wakes up while nothing moves. No decision is taken here, and no byte is moved.
 
 mod group;
+mod meter;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -20,9 +21,10 @@ use std::time::{Duration, Instant};
 use bits_core::job::Priority;
 use bits_core::pacing::{ConnectionId, LinkKind, PathId, Politeness, Standing, TICK, Weight};
 use bits_core::units::Bytes;
-use bits_platform::pacing::{Counters, Interfaces, Way, kind_of, unacknowledged};
+use bits_platform::pacing::{Interfaces, Way, kind_of, unacknowledged};
 
 use group::{Connection, Group};
+use meter::Meter;
 
 /// How long the thread stays after the last connection: files of one job follow each other.
 const LINGER: Duration = Duration::from_secs(1);
@@ -194,20 +196,15 @@ impl Shared {
     }
 
     /// One tick. Says whether there was anything to do.
-    fn tick(&self, counters: Option<&mut Counters>) -> bool {
+    fn tick(&self, meter: &mut Meter) -> bool {
         let mut rooms = self.rooms();
         rooms.groups.values_mut().for_each(Group::measure);
-        // Right after the connections, so that both counts are of one moment.
-        let counters = counters.and_then(|counters| counters.read().is_ok().then_some(&*counters));
+        // Right after the connections, so that all counts are of one moment.
+        meter.read(rooms.groups.iter().any(|(key, group)| !key.on_link && group.sees_others()));
         let now = self.began.elapsed();
         let mut is_busy = false;
         for (key, group) in &mut rooms.groups {
-            let counted = counters.and_then(|counters| counters.of(&key.interface));
-            let counted = counted.map(|(received, sent)| match key.direction {
-                Direction::Download => received,
-                Direction::Upload => sent,
-            });
-            is_busy |= group.tick(now, counted);
+            is_busy |= group.tick(now, meter.crossed(key));
         }
         is_busy
     }
@@ -230,10 +227,10 @@ impl Shared {
 /// Ticks while there are connections.
 fn run(shared: &Weak<Shared>) {
     bits_platform::pacing::hurry();
-    let mut counters = Counters::open().ok();
+    let mut meter = Meter::open();
     let mut next = Instant::now();
     while let Some(shared) = shared.upgrade() {
-        if !shared.tick(counters.as_mut()) && !shared.is_needed_again() {
+        if !shared.tick(&mut meter) && !shared.is_needed_again() {
             return;
         }
         drop(shared);

@@ -486,6 +486,7 @@ impl World {
             departed: Bytes::ZERO,
             // Only the first controller is on the machine whose interface is counted.
             interface: (self.has_counters && controller == 0).then_some(Bytes(self.interface)),
+            neighbours: Bytes::ZERO,
         };
         let decision = self.controllers[controller].tick(tick);
         for (index, share) in ours.into_iter().zip(&decision.shares) {

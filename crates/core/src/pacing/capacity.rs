@@ -16,6 +16,7 @@ pub(super) struct Capacity {
     last_fed: Option<f64>,
     /// Falling rates, each with the age at which it was seen.
     rates: VecDeque<(f64, f64)>,
+    believed: f64,
 }
 
 impl Capacity {
@@ -34,18 +35,22 @@ impl Capacity {
         if is_new_step {
             self.rates.push_back((self.age, rate));
         }
+        self.believed = self.believed.max(rate).min(self.get());
     }
 
-    /// Bytes per second; 0 while nothing is known.
+    /// Bytes per second that were seen; 0 while nothing is known.
     pub(super) fn get(&self) -> f64 {
         self.rates.front().map_or(0.0, |(_, rate)| *rate)
     }
 
-    /// It is no more than `rate`, as it turned out.
-    pub(super) fn lower(&mut self, rate: f64) {
-        for (_, known) in &mut self.rates {
-            *known = known.min(rate);
-        }
+    /// Bytes per second that may be relied on: what was seen, unless that has been doubted since.
+    pub(super) fn believed(&self) -> f64 {
+        self.believed
+    }
+
+    /// Only this part of it may be relied on, until more is seen again.
+    pub(super) fn doubt(&mut self, part: f64) {
+        self.believed *= part;
     }
 
     pub(super) fn forget(&mut self) {
@@ -77,5 +82,17 @@ mod tests {
         capacity.feed(now + 3600.0, 10.0);
         assert!(capacity.get() == 50.0);
         assert!(capacity.rates.len() < 100);
+    }
+
+    #[test]
+    fn what_is_doubted_is_relied_on_again_when_it_is_seen() {
+        let mut capacity = Capacity::default();
+        capacity.feed(0.0, 100.0);
+        capacity.doubt(0.25);
+        assert!((capacity.believed(), capacity.get()) == (25.0, 100.0));
+        capacity.feed(0.1, 60.0);
+        assert!((capacity.believed(), capacity.get()) == (60.0, 100.0));
+        capacity.feed(0.2, 120.0);
+        assert!((capacity.believed(), capacity.get()) == (120.0, 120.0));
     }
 }

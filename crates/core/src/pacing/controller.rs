@@ -16,13 +16,14 @@ use core::time::Duration;
 
 use super::capacity::Capacity;
 use super::gauge::{Delay, Gauge};
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Ours};
 use super::split::{Claim, SEGMENTS_MIN, split};
 use super::{Decision, MinimumShare, Share, TICK, TargetDelay, Tick};
 use crate::units::Bytes;
 
-/// The shortest queue that can be told from a segment on its way.
-const TARGET_SEGMENTS: f64 = 3.0;
+/// The shortest queue that can be told from a segment on its way, up to so many seconds: on a link
+/// that is slower still, one segment is felt anyway.
+const TARGET_SEGMENTS: (f64, f64) = (3.0, 0.015);
 /// What a new connection may have in flight, in segments: what servers send at first anyway.
 const START_SEGMENTS: f64 = 10.0;
 /// Growth per round at the start. Doubling would overshoot by tens of milliseconds.
@@ -159,6 +160,7 @@ pub struct Controller {
     /// Whether segments were lost since the last round.
     is_lossy: bool,
     is_round_due: bool,
+    sees_others: bool,
 }
 
 impl Controller {
@@ -181,6 +183,7 @@ impl Controller {
             yielded_at: None,
             is_lossy: false,
             is_round_due: false,
+            sees_others: false,
         }
     }
 
@@ -196,7 +199,9 @@ impl Controller {
         self.is_lossy |= gain.is_lossy;
         let departed = tick.departed.0 as f64;
         let interface = tick.interface.map(|bytes| bytes.0 as f64);
-        self.ledger.enter(now, gain.carried + departed, gain.on_wire + departed, self.segment, interface);
+        let (carried, on_wire) = (gain.carried + departed, gain.on_wire + departed);
+        let ours = Ours { carried, on_wire, segment: self.segment };
+        self.ledger.enter(now, ours, interface, tick.neighbours.0 as f64);
         let delay = self.gauge.delay(now);
         self.decide(now, delay);
         self.share(now, tick)
@@ -210,6 +215,12 @@ impl Controller {
             State::Yield { .. } => Standing::Yield,
             State::Recover => Standing::Recover,
         }
+    }
+
+    /// Whether others on this machine use the interface. If they may be neighbours on the link, it is
+    /// time to ask.
+    pub fn sees_others(&self) -> bool {
+        self.sees_others
     }
 
     /// Bytes that may be in flight, of all connections together.
@@ -230,8 +241,9 @@ impl Controller {
     /// The queue that is aimed at: on a slow link some segments at least, as less is no queue.
     fn target(&self) -> f64 {
         let capacity = self.capacity.get();
-        let segments = if capacity > 0.0 { TARGET_SEGMENTS * self.segment / capacity } else { 0.0 };
-        self.target.max(segments)
+        let (count, longest) = TARGET_SEGMENTS;
+        let segments = if capacity > 0.0 { count * self.segment / capacity } else { 0.0 };
+        self.target.max(segments.min(longest))
     }
 
     /// After a pause old measurements are no measurements.
@@ -266,6 +278,7 @@ impl Controller {
         let round_trip = known.map_or(ROUND_SECONDS_MIN, |delay| delay.round_trip());
         let rate = self.ledger.rate((2.0 * round_trip).clamp(0.05, 0.5));
         let others = self.ledger.foreground(now, self.capacity.get());
+        self.sees_others = others > 0.0;
         self.weigh(now, rate, others);
 
         let capacity = self.capacity.get();
@@ -320,7 +333,7 @@ impl Controller {
             self.yield_by_delay(now);
         } else if delay.standing > self.target() || flat_rounds >= START_FLAT_ROUNDS {
             // Not below what it takes to go on looking, in case the server has only just begun.
-            self.window = (self.capacity.get() * delay.base).max(START_SEGMENTS * self.segment);
+            self.window = (self.capacity.believed() * delay.base).max(START_SEGMENTS * self.segment);
             self.state = State::CRUISING;
             self.next_drain = now + 1.0;
         } else {
@@ -356,7 +369,7 @@ impl Controller {
             self.yield_by_delay(now);
             return;
         }
-        let capacity = self.capacity.get();
+        let capacity = self.capacity.believed();
         let missing = target - queue;
         let step = if is_congested {
             // If all of the queue is ours, that ends it.
@@ -378,7 +391,7 @@ impl Controller {
     fn drain(&mut self, now: f64, delay: Delay) {
         let until = now + (2.0 * delay.round_trip()).max(DRAIN_SECONDS_MIN);
         self.state = State::Drain { before: self.window, until };
-        self.window = DRAIN_DEPTH * self.window.min(self.capacity.get() * delay.base);
+        self.window = DRAIN_DEPTH * self.window.min(self.capacity.believed() * delay.base);
     }
 
     fn recover(&mut self, now: f64, delay: Option<Delay>) {
@@ -387,7 +400,7 @@ impl Controller {
             self.yield_by_delay(now);
             return;
         }
-        let goal = RECOVERED * self.capacity.get() * delay.base;
+        let goal = RECOVERED * self.capacity.believed() * delay.base;
         if self.is_round_due && self.window < goal {
             self.window = (2.0 * self.window).min(goal);
         }
@@ -402,7 +415,7 @@ impl Controller {
         let was_peaceful = self.yielded_at.is_none_or(|at| now - at > peace);
         if self.yielded_at.is_some_and(|at| now - at <= DOUBT.1) {
             // Somebody was back at once; or the link has become slower than we believe.
-            self.capacity.lower(DOUBT.0 * self.capacity.get());
+            self.capacity.doubt(DOUBT.0);
         }
         self.hold = if was_peaceful { shortest } else { (2.0 * self.hold).min(longest) };
         self.yield_to_others();
@@ -462,7 +475,7 @@ impl Controller {
         let capacity = self.capacity.get();
         if let Some(delay) = delay.filter(|_| capacity > 0.0) {
             if !matches!(self.state, State::Start { .. }) {
-                let held = HEADROOM * capacity * (delay.base + 2.0 * self.target());
+                let held = HEADROOM * self.capacity.believed() * (delay.base + 2.0 * self.target());
                 self.window = self.window.min(held + HEADROOM_SEGMENTS * self.segment);
             }
             if others > 0.0 {

@@ -16,6 +16,9 @@ const LOUD: (f64, f64) = (0.25, 200e3);
 const NOTICED: (f64, f64) = (0.03, 30e3);
 /// How long others count after they were last noticed.
 const ECHO_SECONDS: f64 = 0.15;
+/// What is taken off for neighbours, with headers and with what their packets are counted inexactly:
+/// they are often faster than all the rest.
+const NEIGHBOURS: f64 = 1.15;
 /// Headers of Ethernet, IP and TCP with time stamps, on each segment.
 const HEADER_BYTES: f64 = 66.0;
 
@@ -29,28 +32,35 @@ struct Entry {
     interface: Option<f64>,
 }
 
+/// What our connections have carried since the last time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ours {
+    /// Payload.
+    pub(super) carried: f64,
+    /// With what was sent again.
+    pub(super) on_wire: f64,
+    /// The largest segment.
+    pub(super) segment: f64,
+}
+
 /// Both sides of the account.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ledger {
     entries: VecDeque<Entry>,
     carried: f64,
     on_wire: f64,
+    neighbours: f64,
     noticed: Option<(f64, f64)>,
 }
 
 impl Ledger {
-    /// Takes in what connections have carried since the last time, in payload and with what was
-    /// sent again, and where the interface's counter stands.
-    pub(super) fn enter(
-        &mut self,
-        now: f64,
-        carried: f64,
-        on_wire: f64,
-        segment: f64,
-        interface: Option<f64>,
-    ) {
-        self.carried += carried;
-        self.on_wire += on_wire * (1.0 + HEADER_BYTES / segment);
+    /// Takes in what our connections have carried, and where the interface's counter stands. What of that is of `neighbours` is
+    /// nobody's that we could disturb.
+    pub(super) fn enter(&mut self, now: f64, ours: Ours, interface: Option<f64>, neighbours: f64) {
+        self.carried += ours.carried;
+        self.on_wire += ours.on_wire * (1.0 + HEADER_BYTES / ours.segment);
+        self.neighbours += neighbours * NEIGHBOURS;
+        let interface = interface.map(|bytes| bytes - self.neighbours);
         self.entries.push_back(Entry { at: now, carried: self.carried, on_wire: self.on_wire, interface });
         while self.entries.front().is_some_and(|entry| now - entry.at > MEMORY_SECONDS) {
             self.entries.pop_front();
@@ -115,13 +125,17 @@ impl Ledger {
 mod tests {
     use super::*;
 
+    fn carried(bytes: f64) -> Ours {
+        Ours { carried: bytes, on_wire: bytes, segment: 1448.0 }
+    }
+
     /// A second of ticks: we carry `ours`, and the interface `others` more, in bytes per second.
     fn after_a_second(ours: f64, others: f64) -> Ledger {
         let mut ledger = Ledger::default();
         let mut interface = 0.0;
         for tick in 1..=100 {
             interface += ours * 0.01 * (1.0 + HEADER_BYTES / 1448.0) + others * 0.01;
-            ledger.enter(f64::from(tick) * 0.01, ours * 0.01, ours * 0.01, 1448.0, Some(interface));
+            ledger.enter(f64::from(tick) * 0.01, carried(ours * 0.01), Some(interface), 0.0);
             ledger.foreground(f64::from(tick) * 0.01, 6e6);
         }
         ledger
@@ -150,7 +164,7 @@ mod tests {
         let mut seen_at = None;
         for tick in 101..=110 {
             interface += 3e4 * (1.0 + HEADER_BYTES / 1448.0) + 3e4;
-            ledger.enter(f64::from(tick) * 0.01, 3e4, 3e4, 1448.0, Some(interface));
+            ledger.enter(f64::from(tick) * 0.01, carried(3e4), Some(interface), 0.0);
             if ledger.foreground(f64::from(tick) * 0.01, 6e6) > 0.0 {
                 seen_at.get_or_insert(tick);
             }
@@ -162,11 +176,25 @@ mod tests {
     fn an_interface_that_nobody_counts_or_counts_anew_has_no_others() {
         let mut ledger = Ledger::default();
         for tick in 1..=100 {
-            ledger.enter(f64::from(tick) * 0.01, 1e4, 1e4, 1448.0, None);
+            ledger.enter(f64::from(tick) * 0.01, carried(1e4), None, 0.0);
         }
         assert!(ledger.foreground(1.0, 6e6) == 0.0);
         let mut ledger = after_a_second(3e6, 0.0);
-        ledger.enter(1.01, 3e4, 3e4, 1448.0, Some(0.0));
+        ledger.enter(1.01, carried(3e4), Some(0.0), 0.0);
         assert!(ledger.foreground(1.01, 6e6) == 0.0);
+    }
+
+    #[test]
+    fn a_copy_from_a_neighbour_is_nobody_to_yield_to_and_others_beside_it_may_be_missed() {
+        for (neighbours, others, is_seen) in [(100e6, 0.0, false), (3e6, 3e6, true), (0.0, 3e6, true)] {
+            let mut ledger = Ledger::default();
+            let mut interface = 0.0;
+            for tick in 1..=100 {
+                interface += 0.01 * (1.0 + HEADER_BYTES / 1448.0) * (neighbours + 3e6) + others * 0.01;
+                let now = f64::from(tick) * 0.01;
+                ledger.enter(now, carried(3e4), Some(interface), neighbours * 0.01);
+            }
+            assert_eq!(ledger.foreground(1.0, 6e6) > 0.0, is_seen, "{neighbours} beside {others}");
+        }
     }
 }

@@ -91,7 +91,8 @@ pub fn tcp_info(socket: impl AsFd) -> io::Result<TcpInfo> {
     parse(&info[..length]).ok_or_else(|| io::Error::other("the kernel says too little of TCP connections"))
 }
 
-fn parse(info: &[u8]) -> Option<TcpInfo> {
+/// What the structure says, as far as it reaches; `None` when that is too little.
+pub(super) fn parse(info: &[u8]) -> Option<TcpInfo> {
     if info.len() < INFO_BYTES_MIN {
         return None;
     }

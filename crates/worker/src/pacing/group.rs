@@ -90,6 +90,15 @@ impl Connection {
     }
 }
 
+/// What has crossed an interface in one direction.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Crossed {
+    /// In all; `None` where nobody counts.
+    pub(super) interface: Option<Bytes>,
+    /// Since the last tick, from or to hosts on the same link.
+    pub(super) neighbours: Bytes,
+}
+
 /// All connections of one controller.
 #[derive(Debug)]
 pub(super) struct Group {
@@ -136,6 +145,10 @@ impl Group {
         self.connections.is_empty()
     }
 
+    pub(super) fn sees_others(&self) -> bool {
+        self.controller.sees_others()
+    }
+
     pub(super) fn standing(&self) -> Standing {
         self.controller.standing()
     }
@@ -149,7 +162,7 @@ impl Group {
 
     /// Has the controller decide on what was measured, and sets it. Says whether there is anybody to
     /// decide on.
-    pub(super) fn tick(&mut self, now: Duration, interface: Option<Bytes>) -> bool {
+    pub(super) fn tick(&mut self, now: Duration, crossed: Crossed) -> bool {
         let direction = self.direction;
         let samples: Vec<_> =
             self.connections.iter().filter_map(|connection| connection.sample(direction)).collect();
@@ -158,7 +171,13 @@ impl Group {
         }
         let departed = std::mem::take(&mut self.departed);
         let before = self.controller.standing();
-        let decision = self.controller.tick(Tick { now, connections: &samples, departed, interface });
+        let decision = self.controller.tick(Tick {
+            now,
+            connections: &samples,
+            departed,
+            interface: crossed.interface,
+            neighbours: crossed.neighbours,
+        });
         let standing = self.controller.standing();
         if standing != before {
             tracing::debug!(?direction, ?before, ?standing, window = decision.window.0, "pacing");
@@ -212,14 +231,14 @@ mod tests {
         theirs.write_all(&[1; 1000]).expect("sent");
         ours.read_exact(&mut [0; 1000]).expect("received");
         group.measure();
-        assert!(group.tick(Duration::from_millis(10), None));
+        assert!(group.tick(Duration::from_millis(10), Crossed::default()));
         theirs.write_all(&[1; 2500]).expect("sent");
         ours.read_exact(&mut [0; 2500]).expect("received");
         group.leave(ConnectionId(7));
         group.leave(ConnectionId(7));
         assert_eq!(group.departed, Bytes(2500));
         group.measure();
-        assert!(!group.tick(Duration::from_millis(20), None));
+        assert!(!group.tick(Duration::from_millis(20), Crossed::default()));
     }
 
     #[test]
@@ -230,7 +249,7 @@ mod tests {
         while ours.write(&[1; 65_536]).is_ok() {}
         for tick in 1..=100 {
             group.measure();
-            assert!(group.tick(Duration::from_millis(10 * tick), None));
+            assert!(group.tick(Duration::from_millis(10 * tick), Crossed::default()));
         }
         let connection = group.connection(ConnectionId(7)).expect("it is there");
         let window = connection.window.expect("one connection is never parked");
