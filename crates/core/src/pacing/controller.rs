@@ -119,8 +119,10 @@ enum State {
         before: f64,
         until: f64,
     },
+    /// Since when the queue has been short, and others of this machine have been few.
     Yield {
         calm_since: Option<f64>,
+        quiet_since: Option<f64>,
     },
     Recover,
 }
@@ -267,7 +269,7 @@ impl Controller {
         }
         self.state = match self.state {
             // Others may still be there.
-            State::Yield { .. } => State::Yield { calm_since: None },
+            State::Yield { .. } => State::Yield { calm_since: None, quiet_since: None },
             _ if self.capacity.get() > 0.0 => State::Recover,
             _ => State::BEGINNING,
         };
@@ -423,23 +425,26 @@ impl Controller {
 
     fn yield_to_others(&mut self) {
         self.window = SEGMENTS_MIN * self.segment;
-        self.state = State::Yield { calm_since: None };
+        self.state = State::Yield { calm_since: None, quiet_since: None };
     }
 
     fn stay_away(&mut self, now: f64, delay: Option<Delay>) {
-        let State::Yield { mut calm_since } = self.state else { return };
+        let State::Yield { mut calm_since, mut quiet_since } = self.state else { return };
         self.window = SEGMENTS_MIN * self.segment;
         self.yielded_at = Some(now);
+        let capacity = self.capacity.get();
+        let is_quiet = capacity == 0.0 || self.ledger.just_now() <= OTHERS.1 * capacity;
+        quiet_since = if is_quiet { quiet_since.or(Some(now)) } else { None };
         // Without a measurement nothing has changed.
         if let Some(delay) = delay {
-            let (capacity, others) = (self.capacity.get(), self.ledger.just_now());
-            let is_calm =
-                delay.queue <= CALM * self.target() && (capacity == 0.0 || others <= OTHERS.1 * capacity);
+            let is_calm = delay.queue <= CALM * self.target();
             calm_since = if is_calm { calm_since.or(Some(now)) } else { None };
         }
-        self.state = State::Yield { calm_since };
-        if calm_since.is_some_and(|since| now - since >= self.hold) {
-            self.state = if self.capacity.get() > 0.0 { State::Recover } else { State::BEGINNING };
+        self.state = State::Yield { calm_since, quiet_since };
+        let lasts = |since: Option<f64>, hold| since.is_some_and(|since| now - since >= hold);
+        // What is counted is seen for sure, so the shortest time is enough.
+        if lasts(calm_since, self.hold) && lasts(quiet_since, HOLD_SECONDS.0) {
+            self.state = if capacity > 0.0 { State::Recover } else { State::BEGINNING };
             self.next_round = now;
             self.next_drain = now + DRAIN_PERIOD_SECONDS;
         }
