@@ -188,6 +188,7 @@ impl EffectRunner for Effects {
             job,
             owner,
             attempt,
+            priority,
             files,
             secrets,
             secret_refused,
@@ -201,6 +202,7 @@ impl EffectRunner for Effects {
         let assignment = Assignment {
             job,
             attempt,
+            priority,
             files,
             credentials: opened.credentials,
             secret_refused,

@@ -18,7 +18,7 @@ use bits_core::access::Caller;
 use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{File, FileIndex};
 use bits_core::http_options::HttpOptions;
-use bits_core::job::{self, Attempt, Environment, Job, JobId, Owner, State};
+use bits_core::job::{self, Attempt, Environment, Job, JobId, Owner, Priority, State};
 use bits_core::ports::{RekeyError, SealedSecret, Store, StoreError};
 use bits_core::queue::{self, Answer, Decision, Effect, JobView, Limits, PresenceId, Queue, Report, Ticket};
 use bits_core::refusal::Refusal;
@@ -105,6 +105,7 @@ pub struct SealedAssignment {
     pub job: JobId,
     pub owner: Owner,
     pub attempt: Attempt,
+    pub priority: Priority,
     /// The files that are not whole, in their order.
     pub files: Vec<File>,
     pub secrets: Vec<SealedSecret>,
@@ -483,6 +484,7 @@ impl<'a> Engine<'a> {
                     job: id,
                     owner: job.owner,
                     attempt,
+                    priority: job.properties.priority,
                     files,
                     secrets: self.store.secrets(id)?,
                     secret_refused: job.secret_refused(),

@@ -15,6 +15,7 @@ pub mod file;
 pub mod http_options;
 pub mod identity;
 pub mod job;
+pub mod pacing;
 pub mod ports;
 pub mod proxy;
 pub mod queue;

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use bits_api::settings::{Overruled, Setting, SettingList};
 use bits_core::http_options::ProxyEnvironment;
+use bits_core::pacing::{MinimumShare, Politeness, TargetDelay};
 use bits_core::queue::Limits;
 use bits_platform::paths::Paths;
 
@@ -23,6 +24,12 @@ pub(crate) use keys::{KEYS, Key, Kind};
 
 /// Bytes of one settings file; a longer one is a mistake.
 const SETTINGS_FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// What a switch can be.
+const ON: &str = "on";
+const OFF: &str = "off";
+/// Of a number: as the service thinks best.
+const AUTO: &str = "auto";
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,6 +177,24 @@ impl Settings {
         self.text("log_level").parse().expect("the level was checked when it was set")
     }
 
+    /// How background jobs behave towards others; `None`: like everybody else.
+    pub(crate) fn politeness(&self) -> Option<Politeness> {
+        let target = match &self.0["polite_target_delay"].value {
+            Value::Number(millis) => TargetDelay::new(Duration::from_millis(*millis)),
+            Value::Text(_) => None,
+        };
+        let share = u8::try_from(self.number("polite_minimum_share")).ok().and_then(MinimumShare::new);
+        self.is_on("polite").then(|| Politeness {
+            target,
+            minimum_share: share.expect("the share was checked when it was set"),
+            on_link: self.is_on("polite_on_link"),
+        })
+    }
+
+    fn is_on(&self, key: &'static str) -> bool {
+        self.text(key) == ON
+    }
+
     fn number(&self, key: &'static str) -> u64 {
         match &self.0[key].value {
             Value::Number(number) => *number,
@@ -192,7 +217,9 @@ impl Settings {
         let layers = KEYS.iter().map(|key| {
             let value = match key.kind {
                 Kind::Number { built_in, .. } => Value::Number(built_in),
-                Kind::Path | Kind::Level => Value::Text(key.built_in_text().to_owned()),
+                Kind::Path | Kind::Level | Kind::Switch | Kind::NumberOrAuto { .. } => {
+                    Value::Text(key.built_in_text().to_owned())
+                }
                 Kind::Text | Kind::AnyText => Value::Text(key.built_in_text().to_owned()),
             };
             (key.name, Layered { value, origin: Origin::BuiltIn, overruled: Vec::new() })
@@ -258,12 +285,16 @@ impl Key {
     fn parse(&self, written: &Written) -> Option<Value> {
         match (&self.kind, written) {
             (Kind::Number { least, most, .. }, written) => {
-                let number = match written {
-                    Written::Number(number) => u64::try_from(*number).ok()?,
-                    Written::Text(text) => text.parse().ok()?,
-                    Written::Other(_) => return None,
-                };
-                (*least..=*most).contains(&number).then_some(Value::Number(number))
+                number(written).filter(|number| (*least..=*most).contains(number)).map(Value::Number)
+            }
+            (Kind::NumberOrAuto { .. }, Written::Text(text)) if text == AUTO => {
+                Some(Value::Text(text.clone()))
+            }
+            (Kind::NumberOrAuto { least, most }, written) => {
+                number(written).filter(|number| (*least..=*most).contains(number)).map(Value::Number)
+            }
+            (Kind::Switch, Written::Text(text)) => {
+                [ON, OFF].contains(&text.as_str()).then(|| Value::Text(text.clone()))
             }
             (Kind::Path, Written::Text(text)) => {
                 (text.is_empty() || text.starts_with('/')).then(|| Value::Text(text.clone()))
@@ -279,8 +310,16 @@ impl Key {
                 let known = ["error", "warn", "info", "debug"].contains(&text.as_str());
                 known.then(|| Value::Text(text.clone()))
             }
-            (Kind::Path | Kind::Text | Kind::AnyText | Kind::Level, _) => None,
+            (Kind::Path | Kind::Text | Kind::AnyText | Kind::Level | Kind::Switch, _) => None,
         }
+    }
+}
+
+fn number(written: &Written) -> Option<u64> {
+    match written {
+        Written::Number(number) => u64::try_from(*number).ok(),
+        Written::Text(text) => text.parse().ok(),
+        Written::Other(_) => None,
     }
 }
 

@@ -339,6 +339,7 @@ fn worker_settings(settings: &Settings) -> bits_worker::run::Settings {
         extra_ca: settings.extra_ca(),
         crl: settings.crl(),
         user_agent: settings.user_agent(),
+        politeness: settings.politeness(),
         proxies: settings.proxies(),
         ..bits_worker::run::Settings::default()
     }

@@ -2,7 +2,7 @@
 //! secrets sealed, how the service is started and a person asked.
 //!
 //! Nothing here decides about jobs. This is the only crate that looks at `target_os`, and the
-//! only one with `unsafe`: what the C library alone can do (the name service, signal handlers),
+//! only one with `unsafe`: what the C library alone can do (the name service, signal handlers, some options of sockets),
 //! memory that is locked, and memory that is wiped.
 
 #[cfg(not(target_os = "linux"))]
@@ -13,6 +13,7 @@ pub mod caller;
 pub mod endpoint;
 pub mod files;
 pub mod hardening;
+pub mod pacing;
 pub mod paths;
 pub mod process;
 pub mod program;

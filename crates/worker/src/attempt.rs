@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{BootId, File, FileIndex, Stage};
 use bits_core::http_options::ProxyEnvironment;
-use bits_core::job::{Attempt, JobId};
+use bits_core::job::{Attempt, JobId, Priority};
 use bits_core::proxy::ProxyRules;
 use bits_core::queue::Report;
 use bits_core::remote_name::RemoteName;
@@ -25,6 +25,7 @@ use crate::gathering::{Begun, Clients, Ended, Gatherer, gather};
 use crate::http::{AttemptIdentity, Client, HttpSettings, OwnersWords, Pool, TlsOptions, TlsTrust};
 use crate::link::{Assignment, FromWorker};
 use crate::local_file::QUOTA_EXCEEDED;
+use crate::pacing::Pacing;
 use crate::sink::Sink;
 use crate::transfer::download;
 
@@ -34,7 +35,11 @@ pub(crate) struct Surroundings {
     pub(crate) boot: BootId,
     pub(crate) http: Arc<HttpSettings>,
     pub(crate) trust: Arc<TlsTrust>,
-    pub(crate) pool: Pool,
+    /// For jobs of foreground priority, and for the others: what one side has made is not as polite, or
+    /// more polite, than the other is to be.
+    pub(crate) foreground_pool: Pool,
+    pub(crate) background_pool: Pool,
+    pub(crate) pacing: Pacing,
     /// The proxies of the settings.
     pub(crate) proxies: ProxyEnvironment,
     /// The largest file that is gathered, if any is.
@@ -213,7 +218,9 @@ impl PassingOver {
 
 /// The HTTP of `assignment`, and its files.
 fn client(assignment: Assignment, around: &Surroundings) -> Result<(Vec<File>, Client), JobError> {
-    let Assignment { files, credentials, secret_refused, http, secret_headers, environment, .. } = assignment;
+    let Assignment {
+        priority, files, credentials, secret_refused, http, secret_headers, environment, ..
+    } = assignment;
     let tls = TlsOptions {
         flags: http.security,
         certificate: http.client_certificate,
@@ -235,8 +242,13 @@ fn client(assignment: Assignment, around: &Surroundings) -> Result<(Vec<File>, C
         service: http.service_name.as_deref().map(service_name).transpose()?,
     };
     let words = OwnersWords { method: http.method, headers: http.headers, secret_headers };
-    let (settings, trust, pool) = (around.http.clone(), around.trust.clone(), around.pool.clone());
-    Ok((files, Client::new(settings, trust, pool, tls, proxies, words, identity)))
+    let pool = match priority {
+        Priority::Foreground => around.foreground_pool.clone(),
+        _ => around.background_pool.clone(),
+    };
+    let (settings, trust, pacing) =
+        (around.http.clone(), around.trust.clone(), around.pacing.of_job(priority));
+    Ok((files, Client::new(settings, trust, pool, pacing, tls, proxies, words, identity)))
 }
 
 fn service_name(text: &str) -> Result<ServiceName, JobError> {

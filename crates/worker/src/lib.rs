@@ -13,6 +13,7 @@ mod http;
 pub mod link;
 mod local_file;
 mod local_source;
+pub mod pacing;
 pub mod run;
 mod sink;
 mod tally;

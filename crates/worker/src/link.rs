@@ -7,7 +7,7 @@ use bits_core::credentials::{Credential, SecretHeader};
 use bits_core::error::Code;
 use bits_core::file::{File, FileIndex, LocalName};
 use bits_core::http_options::HttpOptions;
-use bits_core::job::{Attempt, Environment, JobId};
+use bits_core::job::{Attempt, Environment, JobId, Priority};
 use bits_core::queue::Report;
 use bits_core::secret::Secret;
 use bits_core::transfer_options::TransferOptions;
@@ -55,6 +55,8 @@ pub enum ToWorker {
 pub struct Assignment {
     pub job: JobId,
     pub attempt: Attempt,
+    /// Whether others go first.
+    pub priority: Priority,
     /// The files that are not whole, in their order.
     pub files: Vec<File>,
     /// Opened for this attempt alone.

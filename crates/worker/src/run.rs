@@ -12,6 +12,7 @@ use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{BootId, File, FileIndex, LocalName};
 use bits_core::http_options::ProxyEnvironment;
 use bits_core::job::{Attempt, Environment, JobId};
+use bits_core::pacing::Politeness;
 use bits_core::queue::Report;
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
@@ -25,6 +26,7 @@ use crate::http::{HttpSettings, Pool, Timeouts, TlsTrust, UserAgent, UserAgentEr
 use crate::link::{
     Assignment, CheckOptions, CheckTicket, DestinationRefusal, FromWorker, ToWorker, WorkerEnd,
 };
+use crate::pacing::Pacing;
 use crate::sink::blocking;
 
 /// What can be set about a worker.
@@ -42,6 +44,8 @@ pub struct Settings {
     pub crl: Option<PathBuf>,
     /// What we call ourselves; when empty `OpenBITS/` and our version.
     pub user_agent: String,
+    /// How background jobs behave towards others; `None`: like everybody else.
+    pub politeness: Option<Politeness>,
     /// The proxies of jobs that name none and whose owner's environment names none.
     pub proxies: ProxyEnvironment,
     /// The largest file that comes into memory as a whole, to be stored together with others; none
@@ -61,6 +65,7 @@ impl Default for Settings {
             extra_ca: None,
             crl: None,
             user_agent: String::new(),
+            politeness: Some(Politeness::default()),
             proxies: ProxyEnvironment::default(),
             gathered_bytes_max: Some(GATHERED_BYTES_MAX),
         }
@@ -110,7 +115,9 @@ impl Worker {
             boot,
             http: Arc::new(HttpSettings { timeouts, user_agent }),
             trust: Arc::new(TlsTrust::new(settings.extra_ca, settings.crl)),
-            pool: Pool::default(),
+            foreground_pool: Pool::default(),
+            background_pool: Pool::default(),
+            pacing: Pacing::new(settings.politeness),
             proxies: settings.proxies,
             gathered_bytes_max: settings.gathered_bytes_max,
         };

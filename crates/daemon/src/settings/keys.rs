@@ -15,6 +15,13 @@ pub(crate) enum Kind {
     AnyText,
     /// A level of the log.
     Level,
+    /// On or off.
+    Switch,
+    /// So many, or as the service thinks best, which is what is built in.
+    NumberOrAuto {
+        least: u64,
+        most: u64,
+    },
 }
 
 /// One setting.
@@ -108,6 +115,34 @@ pub(crate) const KEYS: &[Key] = &[
         expected: "printable ASCII, or empty",
         meaning: "The proxy, as in `http://host:port`, of jobs that name none and whose owner's environment names none.",
         text: "",
+    },
+    Key {
+        name: "polite",
+        kind: Kind::Switch,
+        expected: "on or off",
+        meaning: "Whether jobs of high, normal and low priority yield to other traffic.",
+        text: "on",
+    },
+    Key {
+        name: "polite_minimum_share",
+        kind: Kind::Number { built_in: 0, least: 0, most: 50 },
+        expected: "a number from 0 to 50",
+        meaning: "Per cent of the link that jobs keep even beside other traffic.",
+        text: "",
+    },
+    Key {
+        name: "polite_on_link",
+        kind: Kind::Switch,
+        expected: "on or off",
+        meaning: "Whether jobs yield on the way to servers on the same link, too.",
+        text: "off",
+    },
+    Key {
+        name: "polite_target_delay",
+        kind: Kind::NumberOrAuto { least: 2, most: 100 },
+        expected: "a number of milliseconds from 2 to 100, or auto",
+        meaning: "The queue that jobs may build up at the slowest link; auto: 4, or 15 on wireless links.",
+        text: "auto",
     },
     seconds("response_timeout", 60, 1, "Seconds a server may take to begin an answer."),
     Key {

@@ -81,3 +81,29 @@ fn every_setting_has_a_built_in_value_that_it_would_accept() {
         assert_eq!(key.parse(&Written::Text(value.to_string())).as_ref(), Some(value), "{}", key.name);
     }
 }
+
+#[test]
+fn politeness_can_be_switched_off_and_set_within_what_works() {
+    let politeness = |pairs: &[&str]| World::new().load(pairs).expect("settings").politeness();
+    assert_eq!(politeness(&[]), Some(Politeness::default()));
+    assert_eq!(politeness(&["polite=off"]), None);
+    let set = politeness(&["polite_target_delay=15", "polite_minimum_share=10", "polite_on_link=on"]);
+    let expected = Politeness {
+        target: TargetDelay::new(Duration::from_millis(15)),
+        minimum_share: MinimumShare::new(10).expect("a share"),
+        on_link: true,
+    };
+    assert_eq!(set, Some(expected));
+    assert_eq!(politeness(&["polite_target_delay=auto"]), Some(Politeness::default()));
+    for wrong in [
+        "polite=yes",
+        "polite_on_link=",
+        "polite_target_delay=1",
+        "polite_target_delay=101",
+        "polite_target_delay=4ms",
+        "polite_minimum_share=51",
+        "polite_minimum_share=-1",
+    ] {
+        assert!(World::new().load(&[wrong]).is_err(), "{wrong}");
+    }
+}

@@ -18,6 +18,7 @@ use super::proofs::{AttemptIdentity, Party, Proofs, endless_questions, question_
 use super::request::{self, OwnersWords, Proved};
 use super::settings::HttpSettings;
 use super::tls::{AttemptTls, CertificateAsked, Revocations, TlsOptions, TlsTrust, certificate_refused};
+use crate::pacing::JobPacing;
 
 /// Requests sent for one answer at most: the legs of each scheme to server and proxy, and one lost
 /// connection each.
@@ -28,6 +29,7 @@ pub(crate) struct Client {
     settings: Arc<HttpSettings>,
     tls: AttemptTls,
     revocations: Revocations,
+    pacing: JobPacing,
     proxies: ProxyRules,
     words: Arc<OwnersWords>,
     proofs: Proofs,
@@ -64,6 +66,7 @@ impl Client {
         settings: Arc<HttpSettings>,
         trust: Arc<TlsTrust>,
         pool: Pool,
+        pacing: JobPacing,
         tls: TlsOptions,
         proxies: ProxyRules,
         words: OwnersWords,
@@ -73,6 +76,7 @@ impl Client {
             settings,
             tls: AttemptTls::new(trust, tls),
             revocations: Revocations::default(),
+            pacing,
             proxies,
             words: Arc::new(words),
             proofs: Proofs::new(identity),
@@ -94,6 +98,7 @@ impl Client {
             proofs: self.proofs.of_another_connection(),
             kept: None,
             pool: self.pool.clone(),
+            pacing: self.pacing.clone(),
             unreached: self.unreached.clone(),
             notes: Vec::new(),
         }

@@ -20,6 +20,7 @@ use super::head::{self, HEAD_BYTES_MAX, ParsedHead};
 use super::route::{Place, Route};
 use super::settings::Timeouts;
 use super::tls::{self, CertificateAsked};
+use crate::pacing::Paced;
 
 /// Interim answers (1xx) taken before the final one; a server sends one, or two.
 const INTERIM_MAX: u32 = 8;
@@ -29,7 +30,7 @@ const PIECE_BYTES: usize = 16 * 1024;
 /// The bytes of a connection, secure or not. Within TLS to a proxy there may be TLS to a server.
 #[derive(Debug)]
 pub(super) enum Stream {
-    Plain(TcpStream),
+    Plain(TcpStream, Option<Paced>),
     Tls(Box<TlsStream<Stream>>),
 }
 
@@ -37,7 +38,7 @@ impl Stream {
     /// What the other side of the innermost TLS has shown as its own certificate, in DER.
     pub(super) fn certificate(&self) -> Option<&[u8]> {
         match self {
-            Self::Plain(_) => None,
+            Self::Plain(..) => None,
             Self::Tls(_) => self.certificates().first().map(|shown| shown.as_ref()),
         }
     }
@@ -45,14 +46,22 @@ impl Stream {
     /// All that it has shown, its own first.
     fn certificates(&self) -> &[CertificateDer<'static>] {
         match self {
-            Self::Plain(_) => &[],
+            Self::Plain(..) => &[],
             Self::Tls(tls) => tls.get_ref().1.peer_certificates().unwrap_or_default(),
+        }
+    }
+
+    /// Whether it is kept polite for the job that made it.
+    fn is_paced(&self) -> bool {
+        match self {
+            Self::Plain(_, paced) => paced.is_some(),
+            Self::Tls(tls) => tls.get_ref().0.is_paced(),
         }
     }
 
     pub(super) fn tcp(&self) -> &TcpStream {
         match self {
-            Self::Plain(tcp) => tcp,
+            Self::Plain(tcp, _) => tcp,
             Self::Tls(tls) => tls.get_ref().0.tcp(),
         }
     }
@@ -62,6 +71,8 @@ impl Stream {
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: Option<Stream>,
+    /// What keeps the socket polite while it is elsewhere.
+    paced: Option<Paced>,
     /// Came and not yet used: what follows a head.
     pub(super) ahead: Ahead,
     /// Who is at the other end, for messages.
@@ -116,6 +127,7 @@ impl Connection {
     pub(super) fn new(stream: Stream, name: &RemoteName, route: Route) -> Self {
         Self {
             stream: Some(stream),
+            paced: None,
             ahead: Ahead::default(),
             authority: route.shown(name),
             origin: name.clone(),
@@ -157,8 +169,8 @@ impl Connection {
     /// Whether a thread can wait for its bytes: not where they are within TLS to a proxy.
     pub(super) fn may_be_direct(&self) -> bool {
         match &self.stream {
-            Some(Stream::Plain(_)) => true,
-            Some(Stream::Tls(tls)) => matches!(tls.get_ref().0, Stream::Plain(_)),
+            Some(Stream::Plain(..)) => true,
+            Some(Stream::Tls(tls)) => matches!(tls.get_ref().0, Stream::Plain(..)),
             None => false,
         }
     }
@@ -177,6 +189,11 @@ impl Connection {
     /// Whether requests for `name` go to where this connection leads.
     pub(super) fn leads_to(&self, name: &RemoteName) -> bool {
         self.origin.same_origin(name)
+    }
+
+    /// Whether it is kept polite for the job that made it.
+    pub(super) fn is_paced(&self) -> bool {
+        self.stream.as_ref().is_some_and(Stream::is_paced)
     }
 
     /// The same, and by which way.
@@ -325,7 +342,7 @@ impl AsyncRead for Stream {
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, out),
+            Self::Plain(stream, _) => Pin::new(stream).poll_read(cx, out),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, out),
         }
     }
@@ -334,21 +351,21 @@ impl AsyncRead for Stream {
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Plain(stream, _) => Pin::new(stream).poll_write(cx, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Plain(stream, _) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Plain(stream, _) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }

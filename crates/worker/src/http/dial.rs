@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::connection::Stream;
 use super::route::Place;
 use super::settings::Timeouts;
+use crate::pacing::JobPacing;
 
 /// Addresses of one name that are tried. More only make a dead host take longer.
 const ADDRESSES_MAX: usize = 8;
@@ -19,11 +20,17 @@ const ADDRESSES_MAX: usize = 8;
 const RACE_DELAY: Duration = Duration::from_millis(250);
 
 /// Connects to `place`. What is secure about it comes later.
-pub(super) async fn dial(place: Place<'_>, timeouts: &Timeouts) -> Result<Stream, TransportError> {
+pub(super) async fn dial(
+    place: Place<'_>,
+    timeouts: &Timeouts,
+    pacing: &JobPacing,
+) -> Result<Stream, TransportError> {
     let stream = connect(place, timeouts).await?;
     // Requests are one small write each; waiting to join them with another gains nothing.
     let _ = stream.set_nodelay(true);
-    Ok(Stream::Plain(stream))
+    // Before anything else is said: what was advertised cannot be taken back.
+    let paced = pacing.join(&stream);
+    Ok(Stream::Plain(stream, paced))
 }
 
 async fn connect(place: Place<'_>, timeouts: &Timeouts) -> Result<TcpStream, TransportError> {

@@ -36,7 +36,8 @@ struct Waiting {
 impl Pool {
     /// Lets `connection` wait, if it may be lent.
     pub(super) fn put(&self, connection: Connection) {
-        if !connection.is_anonymous {
+        // What is kept polite has the weight of its job, and is looked at every few milliseconds.
+        if !connection.is_anonymous || connection.is_paced() {
             return;
         }
         let mut waiting = self.lock();

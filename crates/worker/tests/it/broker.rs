@@ -7,7 +7,7 @@ use bits_core::credentials::{Credential, SecretHeader};
 use bits_core::error::JobError;
 use bits_core::file::{BootId, File, FileIndex, LocalName, Stage};
 use bits_core::http_options::{HeaderName, HttpOptions};
-use bits_core::job::{Attempt, Environment, JobId};
+use bits_core::job::{Attempt, Environment, JobId, Priority};
 use bits_core::queue::Report;
 use bits_core::remote_name::RemoteName;
 use bits_core::secret::Secret;
@@ -126,6 +126,7 @@ impl Broker {
         self.tell(ToWorker::Begin(Box::new(Assignment {
             job: self.job,
             attempt: self.attempt,
+            priority: Priority::Normal,
             files: self.files.clone(),
             credentials,
             secret_refused: false,

@@ -15,8 +15,6 @@ use crate::http::dial::dial;
 use crate::http::proofs::{Party, endless_questions};
 use crate::http::request;
 use crate::http::route::{Place, Route};
-use crate::http::settings::Timeouts;
-use crate::http::tls::TlsTrust;
 
 /// Requests sent for one tunnel at most: the legs of each scheme, and one lost connection each.
 const TUNNEL_ROUNDS_MAX: u32 = 20;
@@ -79,12 +77,12 @@ impl Client {
     pub(super) async fn open(&mut self, name: &RemoteName) -> Result<Connection, FetchError> {
         let proxies = self.proxies_in_order(name);
         if proxies.is_empty() {
-            let stream = dial(Place::Server(name), &self.settings.timeouts).await?;
+            let stream = dial(Place::Server(name), &self.settings.timeouts, &self.pacing).await?;
             return self.secured(stream, name, Route::Direct).await;
         }
         let mut failed = None;
         for proxy in proxies {
-            match reach(&proxy, &self.settings.timeouts, &self.tls.trust).await {
+            match self.reach(&proxy).await {
                 Ok(stream) if name.is_tls() => return self.tunnel(stream, proxy, name).await,
                 Ok(stream) => return Ok(Connection::new(stream, name, Route::Forwarded(proxy))),
                 Err(error) => {
@@ -134,7 +132,7 @@ impl Client {
             let mut connection = match kept.take() {
                 Some(connection) => connection,
                 None => {
-                    let stream = reach(&proxy, &timeouts, &self.tls.trust).await?;
+                    let stream = self.reach(&proxy).await?;
                     self.proofs.connected(&party, stream.certificate())?;
                     Connection::to_proxy(stream, name, &proxy)
                 }
@@ -178,15 +176,15 @@ impl Client {
         }
         Err(endless_questions(&party))
     }
-}
 
-/// A connection to `proxy`.
-async fn reach(proxy: &ProxyAddress, timeouts: &Timeouts, trust: &TlsTrust) -> Result<Stream, FetchError> {
-    let place = Place::Proxy(proxy);
-    let stream = dial(place, timeouts).await?;
-    match proxy.is_tls() {
-        true => trust.secure_proxy(proxy.host(), &place.to_string(), stream, timeouts).await,
-        false => Ok(stream),
+    /// A connection to `proxy`.
+    async fn reach(&mut self, proxy: &ProxyAddress) -> Result<Stream, FetchError> {
+        let (place, timeouts) = (Place::Proxy(proxy), &self.settings.timeouts);
+        let stream = dial(place, timeouts, &self.pacing).await?;
+        match proxy.is_tls() {
+            true => self.tls.trust.secure_proxy(proxy.host(), &place.to_string(), stream, timeouts).await,
+            false => Ok(stream),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use bits_platform::socket::{receive_all, receive_now, wait_readable};
 use tokio_rustls::client::TlsStream;
 
 use crate::http::connection::Stream;
+use crate::pacing::Paced;
 
 /// Encrypted bytes received at once; they stay in a processor's cache until they are decrypted.
 const INCOMING_BYTES: usize = 256 * 1024;
@@ -21,7 +22,8 @@ const WAIT_MIN: Duration = Duration::from_millis(1);
 /// A source that a thread may wait for.
 #[derive(Debug)]
 pub(in crate::http) enum Source {
-    Plain(TcpStream),
+    /// With what keeps it polite meanwhile, if anything does.
+    Plain(TcpStream, Option<Paced>),
     Secure(Box<Secure>),
 }
 
@@ -40,10 +42,10 @@ impl Source {
     /// `stream` as a source; of TLS within TLS none can be made.
     pub(in crate::http) fn of(stream: Stream) -> io::Result<Self> {
         match stream {
-            Stream::Plain(stream) => {
+            Stream::Plain(stream, paced) => {
                 let socket = stream.into_std()?;
                 socket.set_nonblocking(false)?;
-                Ok(Self::Plain(socket))
+                Ok(Self::Plain(socket, paced))
             }
             Stream::Tls(tls) => {
                 let incoming = vec![0; INCOMING_BYTES].into_boxed_slice();
@@ -55,10 +57,11 @@ impl Source {
     /// What [`Source::of`] was given. `None` when it cannot be used any more.
     pub(in crate::http) fn into_stream(self) -> Option<Stream> {
         match self {
-            Self::Plain(socket) => {
+            Self::Plain(socket, paced) => {
                 socket.set_read_timeout(None).ok()?;
                 socket.set_nonblocking(true).ok()?;
-                tokio::net::TcpStream::from_std(socket).ok().map(Stream::Plain)
+                let stream = tokio::net::TcpStream::from_std(socket).ok()?;
+                Some(Stream::Plain(stream, paced))
             }
             // What was received and is not decrypted cannot be put back.
             Self::Secure(secure) => (secure.start == secure.end).then_some(Stream::Tls(secure.tls)),
@@ -67,7 +70,7 @@ impl Source {
 
     pub(super) fn interrupt(&self) -> io::Result<Interrupt> {
         match self {
-            Self::Plain(socket) => socket.try_clone().map(Interrupt),
+            Self::Plain(socket, _) => socket.try_clone().map(Interrupt),
             Self::Secure(secure) => secure.socket().try_clone_to_owned().map(TcpStream::from).map(Interrupt),
         }
     }
@@ -79,7 +82,7 @@ impl Source {
     pub(super) fn fill(&mut self, out: &mut [u8], time: Duration) -> io::Result<usize> {
         let time = time.max(WAIT_MIN);
         match self {
-            Self::Plain(socket) => {
+            Self::Plain(socket, _) => {
                 socket.set_read_timeout(Some(time))?;
                 receive_all(socket, out)
             }
