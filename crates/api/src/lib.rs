@@ -5,6 +5,7 @@
 //! by the service and the client library, not here.
 
 pub mod about;
+pub mod certificate;
 pub mod challenge;
 pub mod convert;
 pub mod credentials;

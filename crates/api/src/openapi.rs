@@ -5,7 +5,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::operations::{OPERATIONS, Operation};
-use crate::{about, challenge, credentials, event, file, job, problem, settings};
+use crate::{about, certificate, challenge, credentials, event, file, job, problem, settings};
 
 /// The whole document.
 pub fn document() -> Value {
@@ -54,12 +54,16 @@ fn describe_types(generator: &mut SchemaGenerator) -> Map<String, Value> {
     generator.subschema_for::<challenge::Withdrawn>();
     generator.subschema_for::<challenge::AnswerChallenge>();
     generator.subschema_for::<challenge::Answered>();
+    generator.subschema_for::<certificate::Registered>();
+    generator.subschema_for::<certificate::ServerCertificate>();
+    generator.subschema_for::<certificate::AnswerCertificate>();
     generator.subschema_for::<event::Note>();
     generator.subschema_for::<problem::Problem>();
     let mut queries = Map::new();
     for (name, schema) in [
         ("ListQuery", generator.root_schema_for::<job::ListQuery>()),
         ("FileQuery", generator.root_schema_for::<file::FileQuery>()),
+        ("RemoveRegistration", generator.root_schema_for::<certificate::RemoveRegistration>()),
         ("EventQuery", generator.root_schema_for::<event::EventQuery>()),
     ] {
         queries.insert(name.to_owned(), schema.to_value());
@@ -118,6 +122,7 @@ fn describe_answer(operation: &str, answer: Option<&str>) -> Value {
         Some("event stream") => json!({
             "description": match operation {
                 "challenges" => "Events named `challenge` (a PendingChallenge), `withdrawn` (a Withdrawn), `ready`.",
+                "certificates" => "Events named `registered` (a Registered), `certificate` (a ServerCertificate).",
                 _ => "Events named `job` (a Job), `ready`, `note` (a Note).",
             },
             "content": { "text/event-stream": { "schema": { "type": "string" } } }
@@ -135,7 +140,7 @@ fn path_schema(name: &str) -> Value {
         "scheme" => {
             json!({ "type": "string", "enum": ["basic", "digest", "ntlm", "negotiate", "passport", "any"] })
         }
-        "challenge" => json!({ "type": "string" }),
+        "challenge" | "question" => json!({ "type": "string" }),
         "index" => json!({ "type": "integer", "minimum": 0 }),
         _ => json!({ "type": "string", "format": "uuid" }),
     }

@@ -14,6 +14,7 @@ use bits_core::refusal::Refusal;
 use bits_worker::link::{Assignment, ToWorker};
 use tokio::sync::oneshot;
 
+use crate::certificates::Change;
 use crate::engine::{
     AgentWatcher, EffectRunner, Input, Notification, Query, Response, SealedAssignment, Watcher,
 };
@@ -126,6 +127,19 @@ impl EngineHandle {
         self.ask(|ticket| Input::Watch { ticket, caller, job, watcher }).await
     }
 
+    /// Changes who is asked about the certificates of the job's servers.
+    ///
+    /// # Errors
+    /// [`Refusal`] when the job is not there, is not for this caller, or works.
+    pub(crate) async fn change_certificates(
+        &self,
+        caller: Caller,
+        job: JobId,
+        change: Change,
+    ) -> Result<Response, Refusal> {
+        self.ask(|ticket| Input::Certificates { ticket, caller, job, change }).await
+    }
+
     /// Has another key seal the credentials.
     ///
     /// # Errors
@@ -212,6 +226,7 @@ impl EffectRunner for Effects {
             certificate_passphrase: opened.certificate_passphrase,
             transfer,
             downloaded,
+            asks_about_certificates: self.workers.certificates().has_program(job),
             environment,
         };
         self.workers.tell(ToWorker::Begin(Box::new(assignment)));
@@ -236,6 +251,10 @@ impl EffectRunner for Effects {
 
     fn discard(&mut self, job: JobId, files: Vec<File>) {
         self.workers.tell(ToWorker::Discard { job, files });
+    }
+
+    fn change_certificates(&mut self, job: JobId, change: Change) {
+        self.workers.certificates().change(job, change);
     }
 
     fn watch(&mut self, owner: Owner, job: Option<JobId>, watcher: Watcher) {

@@ -26,6 +26,7 @@ use bits_core::time::Timestamp;
 use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
 
+use crate::certificates::Change;
 use crate::vault::Rotation;
 
 pub use agents::{AgentNotice, AgentWatcher};
@@ -76,6 +77,13 @@ pub enum Input {
         caller: Caller,
         who: PresenceId,
         job: JobId,
+    },
+    /// Somebody else, or nobody, is to be asked about the certificates of the job's servers.
+    Certificates {
+        ticket: Ticket,
+        caller: Caller,
+        job: JobId,
+        change: Change,
     },
     /// An agent or attendant has gone.
     Left {
@@ -136,6 +144,9 @@ pub trait EffectRunner {
     fn recorded(&mut self, job: JobId, attempt: Attempt, file: FileIndex);
     fn finalize(&mut self, job: JobId, files: Vec<File>, environment: Environment);
     fn discard(&mut self, job: JobId, files: Vec<File>);
+
+    /// Changes who is asked about the certificates of the job's servers.
+    fn change_certificates(&mut self, job: JobId, change: Change);
 
     /// Adds a watcher of one job, or of all jobs of `owner`.
     fn watch(&mut self, owner: Owner, job: Option<JobId>, watcher: Watcher);
@@ -388,6 +399,9 @@ impl<'a> Engine<'a> {
         let mut shown = turn.shown;
         for job in changed {
             shown.remove(&job.id);
+            if job.state.is_final() {
+                self.effects.change_certificates(job.id, Change::Remove(None));
+            }
             self.tell_watchers(job);
         }
         for id in shown {

@@ -5,6 +5,7 @@
 
 mod answer;
 mod body;
+mod certificates;
 mod challenges;
 mod events;
 mod files;
@@ -19,7 +20,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, patch, post, put};
+use axum::routing::{delete, get, patch, post, put};
 use bits_api::about::{API_VERSION, About};
 use bits_api::convert;
 use bits_api::settings::SettingList;
@@ -94,6 +95,9 @@ pub fn router(api: Arc<Api>) -> Router {
                 .layer(middleware::map_response(hang_up)),
         )
         .route("/v1/events", get(events::stream))
+        .route("/v1/jobs/{job}/certificates", delete(certificates::remove))
+        .route("/v1/jobs/{job}/certificates/events", get(certificates::stream))
+        .route("/v1/jobs/{job}/certificates/{question}", post(certificates::answer))
         .route("/v1/challenges", get(challenges::list))
         .route("/v1/challenges/events", get(challenges::stream))
         .route("/v1/rotate_key", post(rotate_key))

@@ -3,6 +3,7 @@
 //! The broker opens no user's file and reaches no server; workers do. Which store, which system
 //! and which worker it has is handed in by the program that starts it.
 
+pub mod certificates;
 pub mod effects;
 pub mod engine;
 pub mod http;

@@ -13,6 +13,7 @@ use bits_core::queue;
 use bits_worker::link::{BrokerEnd, CheckOptions, CheckTicket, DestinationRefusal, FromWorker, ToWorker};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::certificates::Certificates;
 use crate::engine::Input;
 
 type Waiting = Arc<Mutex<HashMap<CheckTicket, oneshot::Sender<Result<(), DestinationRefusal>>>>>;
@@ -23,6 +24,7 @@ pub struct Workers {
     to_worker: mpsc::UnboundedSender<ToWorker>,
     waiting: Waiting,
     next_ticket: Arc<AtomicU64>,
+    certificates: Certificates,
 }
 
 impl Workers {
@@ -30,8 +32,14 @@ impl Workers {
     /// called within a runtime.
     pub fn new(link: BrokerEnd, engine: Sender<Input>) -> Self {
         let waiting = Waiting::default();
-        tokio::spawn(listen(link.from_worker, engine, Arc::clone(&waiting)));
-        Self { to_worker: link.to_worker, waiting, next_ticket: Arc::default() }
+        let certificates = Certificates::new(link.to_worker.clone());
+        tokio::spawn(listen(link.from_worker, engine, Arc::clone(&waiting), certificates.clone()));
+        Self { to_worker: link.to_worker, waiting, next_ticket: Arc::default(), certificates }
+    }
+
+    /// Who is asked about certificates.
+    pub(crate) fn certificates(&self) -> &Certificates {
+        &self.certificates
     }
 
     pub(crate) fn tell(&self, message: ToWorker) {
@@ -66,6 +74,7 @@ async fn listen(
     mut from_worker: mpsc::UnboundedReceiver<FromWorker>,
     engine: Sender<Input>,
     waiting: Waiting,
+    certificates: Certificates,
 ) {
     while let Some(message) = from_worker.recv().await {
         match message {
@@ -81,6 +90,7 @@ async fn listen(
                     let _ = answer.send(outcome);
                 }
             }
+            FromWorker::Certificate(question) => certificates.ask(*question),
         }
     }
 }

@@ -340,7 +340,7 @@ pub(crate) fn request(name: &'static str, segments: &[&str]) -> Request {
     Request::new(operation, segments)
 }
 
-fn job_request(name: &'static str, id: JobId) -> Request {
+pub(crate) fn job_request(name: &'static str, id: JobId) -> Request {
     request(name, &[&id.to_string()])
 }
 

@@ -48,6 +48,10 @@ impl JobHandle {
         Self { client, id }
     }
 
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     pub fn id(&self) -> JobId {
         self.id
     }

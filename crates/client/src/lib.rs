@@ -8,6 +8,7 @@
 //! made here.
 
 pub mod blocking;
+mod certificates;
 mod challenges;
 mod client;
 mod connect;
@@ -28,6 +29,7 @@ mod wiped;
 
 pub use bits_api as api;
 
+pub use certificates::Registration;
 pub use challenges::ChallengeStream;
 pub use client::{Client, Scheme, new_job};
 pub use connect::{ConnectOptions, service_program};

@@ -57,6 +57,9 @@ impl Code {
     pub const USE_STORED_CREDENTIALS_NOT_SUPPORTED: Self = Self(0x8020_0066);
     pub const DATABASE_CORRUPT: Self = Self(0x8020_006C);
     pub const NOT_SUPPORTED_WITH_CUSTOM_HTTP_METHOD: Self = Self(0x8020_0071);
+    /// `BG_E_SERVER_CERT_VALIDATION_INTERFACE_REQUIRED`.
+    pub const CERTIFICATE_CALLBACK_GONE: Self = Self(0x8020_0074);
+    pub const READ_ONLY_WHEN_JOB_ACTIVE: Self = Self(0x8020_0075);
     pub const ACCESS_DENIED: Self = Self(0x8007_0005);
     pub const FILE_NOT_FOUND: Self = Self(0x8007_0002);
     pub const PATH_NOT_FOUND: Self = Self(0x8007_0003);

@@ -8,6 +8,7 @@
 extern crate alloc;
 
 pub mod access;
+pub mod certificates;
 pub mod checksum;
 pub mod credentials;
 pub mod error;

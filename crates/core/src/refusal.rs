@@ -66,6 +66,8 @@ pub enum Refusal {
     ReadOnlyAfterResume { id: JobId, what: &'static str },
     #[error("the {what} of the job {id} can be set only before files are added")]
     ReadOnlyAfterAddFile { id: JobId, what: &'static str },
+    #[error("the {what} of the job {id} can be set only while it does not work; suspend it first")]
+    ReadOnlyWhenActive { id: JobId, what: &'static str },
     #[error("a job that may download nothing does nothing; max-download-size is at least 1")]
     MaxDownloadSizeZero,
     #[error("{0}")]
@@ -121,6 +123,7 @@ impl Refusal {
             Self::RevisionMismatch { .. } => Code::REVISION_MISMATCH,
             Self::ReadOnlyAfterResume { .. } => Code::READ_ONLY_PROPERTY_AFTER_RESUME,
             Self::ReadOnlyAfterAddFile { .. } => Code::READ_ONLY_PROPERTY_AFTER_ADDFILE,
+            Self::ReadOnlyWhenActive { .. } => Code::READ_ONLY_WHEN_JOB_ACTIVE,
             Self::MaxDownloadSizeZero => Code::MAX_DOWNLOAD_SIZE_INVALID_VALUE,
             Self::Ranges(RangesError::Overlapping(..)) => Code::OVERLAPPING_RANGES,
             Self::Ranges(RangesError::TooMany(_)) => Code::TOO_MANY_RANGES_IN_FILE,

@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{KerberosEnvironment, Policy, ServiceName};
+use crate::certificates::{CertificateCheck, Certificates};
 use crate::gathering::{Begun, Clients, Ended, Gatherer, gather};
 use crate::http::{AttemptIdentity, Client, HttpSettings, OwnersWords, Pool, TlsOptions, TlsTrust};
 use crate::link::{Assignment, FromWorker};
@@ -47,10 +48,20 @@ pub(crate) struct Surroundings {
 }
 
 /// Carries out `assignment`.
-pub(crate) async fn carry_out(assignment: Assignment, around: Surroundings, mut line: Line) {
+pub(crate) async fn carry_out(
+    assignment: Assignment,
+    around: Surroundings,
+    certificates: Certificates,
+    mut line: Line,
+) {
     let (attempt, failed_file) = (assignment.attempt, assignment.failed_file);
     let (transfer, downloaded) = (assignment.transfer, assignment.downloaded);
     let rules = rules(&assignment);
+    let check = assignment.asks_about_certificates.then(|| CertificateCheck {
+        certificates,
+        job: assignment.job,
+        attempt,
+    });
     let (files, client) = match client(assignment, &around) {
         Ok(ready) => ready,
         Err(error) => {
@@ -58,7 +69,7 @@ pub(crate) async fn carry_out(assignment: Assignment, around: Surroundings, mut 
             return;
         }
     };
-    let mut clients = Clients::new(client);
+    let mut clients = Clients::new(client.asking_about_certificates(check));
     let mut passing = PassingOver { keeps_going: transfer.keep_going, ..PassingOver::default() };
     let bytes_max = around.gathered_bytes_max.filter(|_| transfer.max_download_size.is_none());
     let may_gather = |file: &File| {

@@ -344,7 +344,7 @@ async fn fetch(mut client: Client, file: FileIndex, mut plan: DownloadPlan, cloc
                 if let Some(body) = body.take() {
                     client.keep(body).await;
                 }
-                match client.fetch(&fetch).await {
+                match client.fetch(&fetch, file).await {
                     Ok(Response { head, body: coming }) => {
                         body = Some(coming);
                         plan.answered(&head, clock.now());

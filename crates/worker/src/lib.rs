@@ -6,6 +6,7 @@
 mod attempt;
 pub mod auth;
 mod batch;
+mod certificates;
 mod closing;
 mod folders;
 mod gathering;

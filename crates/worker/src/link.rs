@@ -3,6 +3,7 @@
 //! In user mode both are one process and the messages go through channels; the messages are the
 //! same wherever the worker runs. Nothing is decided here.
 
+use bits_core::certificates::{Fingerprint, Verdict};
 use bits_core::credentials::{Credential, SecretHeader};
 use bits_core::error::Code;
 use bits_core::file::{File, FileIndex, LocalName};
@@ -48,6 +49,11 @@ pub enum ToWorker {
         names: Vec<LocalName>,
         options: CheckOptions,
     },
+    /// What the owner's program says to a [`FromWorker::Certificate`].
+    CertificateAnswer {
+        ticket: CertificateTicket,
+        verdict: Verdict,
+    },
 }
 
 /// One attempt to transfer what is missing of a job.
@@ -73,12 +79,34 @@ pub struct Assignment {
     pub transfer: TransferOptions,
     /// What the job has downloaded already: its whole files.
     pub downloaded: Bytes,
+    /// Whether a program of the owner is to be asked about each server's certificate.
+    pub asks_about_certificates: bool,
     pub environment: Environment,
 }
 
 /// Names a question about destinations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CheckTicket(pub u64);
+
+/// Names a question about a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CertificateTicket(pub u64);
+
+/// Whether the owner's program passes what a server has shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateQuestion {
+    pub ticket: CertificateTicket,
+    pub job: JobId,
+    pub attempt: Attempt,
+    /// What the server is to be asked for.
+    pub file: FileIndex,
+    /// `host:port`.
+    pub authority: String,
+    /// Of the server's own certificate.
+    pub fingerprint: Fingerprint,
+    /// All certificates in DER, the server's own first.
+    pub shown: Vec<Vec<u8>>,
+}
 
 /// How destinations are to be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,8 +130,16 @@ pub struct DestinationRefusal {
 /// What a worker tells the broker.
 #[derive(Debug)]
 pub enum FromWorker {
-    Report { job: JobId, report: Report },
-    Checked { ticket: CheckTicket, outcome: Result<(), DestinationRefusal> },
+    Report {
+        job: JobId,
+        report: Report,
+    },
+    Checked {
+        ticket: CheckTicket,
+        outcome: Result<(), DestinationRefusal>,
+    },
+    /// To be answered by [`ToWorker::CertificateAnswer`].
+    Certificate(Box<CertificateQuestion>),
 }
 
 /// The broker's end of a link.

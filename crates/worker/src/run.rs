@@ -21,6 +21,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::{Line, Surroundings, carry_out};
+use crate::certificates::Certificates;
 use crate::closing;
 use crate::http::{HttpSettings, Pool, Timeouts, TlsTrust, UserAgent, UserAgentError};
 use crate::link::{
@@ -190,6 +191,7 @@ impl Purpose {
 struct Desk {
     around: Surroundings,
     to_broker: UnboundedSender<FromWorker>,
+    certificates: Certificates,
     jobs: HashMap<JobId, JobDesk>,
     tasks: JoinSet<()>,
     purposes: HashMap<Id, Purpose>,
@@ -197,7 +199,9 @@ struct Desk {
 
 impl Desk {
     fn new(around: Surroundings, to_broker: UnboundedSender<FromWorker>) -> Self {
-        Self { around, to_broker, jobs: HashMap::new(), tasks: JoinSet::new(), purposes: HashMap::new() }
+        let certificates = Certificates::new(to_broker.clone());
+        let (jobs, tasks, purposes) = (HashMap::new(), JoinSet::new(), HashMap::new());
+        Self { around, to_broker, certificates, jobs, tasks, purposes }
     }
 
     fn take(&mut self, message: ToWorker) {
@@ -226,6 +230,7 @@ impl Desk {
             }
             ToWorker::Discard { job, files } => self.put(job, Order::Discard { files }),
             ToWorker::Check { ticket, names, options } => self.check(ticket, names, options),
+            ToWorker::CertificateAnswer { ticket, verdict } => self.certificates.answered(ticket, verdict),
         }
     }
 
@@ -252,7 +257,7 @@ impl Desk {
             Order::Begin { assignment, recorded, stop } => {
                 let attempt = assignment.attempt;
                 let line = Line::new(job, attempt, to_broker, recorded, stop, system_time());
-                let work = carry_out(*assignment, self.around.clone(), line);
+                let work = carry_out(*assignment, self.around.clone(), self.certificates.clone(), line);
                 (Purpose::Attempt(job, attempt), self.tasks.spawn(work))
             }
             Order::Finalize { files, environment } => {

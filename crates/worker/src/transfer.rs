@@ -406,7 +406,7 @@ async fn ask(
         let (head, body) = answer.await.map_err(|error| FetchError::Refused(Box::new(error)))?;
         return Ok((head, Source::Local(Box::new(body))));
     }
-    let Response { head, body } = client.fetch(fetch).await?;
+    let Response { head, body } = client.fetch(fetch, file).await?;
     Ok((head, Source::Body(Box::new(body))))
 }
 

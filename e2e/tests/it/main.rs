@@ -6,6 +6,7 @@ mod access;
 mod agent;
 mod bad_input;
 mod by_proxy;
+mod certificate_callback;
 mod endless_questions;
 mod harness;
 mod kills;

@@ -4,6 +4,7 @@
 //! change sees that change.
 
 use bits_core::access::{self, Caller};
+use bits_core::certificates;
 use bits_core::error::Code;
 use bits_core::file::FileIndex;
 use bits_core::job::{JobId, Owner};
@@ -82,6 +83,14 @@ impl Engine<'_> {
                     self.queue.came(who, Presence::Attendant(job));
                 }
                 self.effects.answer(ticket, answer);
+            }
+            Input::Certificates { ticket, caller, job, change } => {
+                let view = self.view_for(caller, job);
+                let answer = view.and_then(|view| certificates::check_settable(&view.job));
+                if answer.is_ok() {
+                    self.effects.change_certificates(job, change);
+                }
+                self.effects.answer(ticket, answer.map(|()| Response::Done));
             }
             Input::Queue(_) | Input::Left { .. } | Input::Shutdown => {
                 unreachable!("handled where inputs are received")

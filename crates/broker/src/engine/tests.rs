@@ -124,6 +124,7 @@ impl EffectRunner for Hands {
     fn discard(&mut self, _: JobId, _: Vec<File>) {
         self.did(Done::Discarded);
     }
+    fn change_certificates(&mut self, _: JobId, _: Change) {}
     fn watch(&mut self, _: Owner, _: Option<JobId>, _: Watcher) {}
     fn is_watched(&self, _: Owner, _: JobId) -> bool {
         false

@@ -38,6 +38,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::KeyNotChanged { .. }
         | Refusal::ReadOnlyAfterResume { .. }
         | Refusal::ReadOnlyAfterAddFile { .. }
+        | Refusal::ReadOnlyWhenActive { .. }
         | Refusal::FilePending { .. }
         | Refusal::NotWithCustomMethod { .. } => StatusCode::CONFLICT,
         Refusal::RevisionMismatch { .. } => StatusCode::PRECONDITION_FAILED,

@@ -1,50 +1,10 @@
 //! Agents: what they are told, what they answer, and what jobs do when they come and go.
 
-use axum::body::BodyDataStream;
 use axum::http::{Method, StatusCode};
-use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use crate::world::{ANNA, World, request};
-
-/// An agent's or a watcher's stream.
-struct Stream {
-    source: BodyDataStream,
-    unread: String,
-}
-
-impl Stream {
-    async fn open(world: &World, path: &str) -> Self {
-        let answer = world.send_raw(Some(ANNA), request(Method::GET, path, None)).await;
-        assert_eq!(answer.status(), StatusCode::OK, "{path}");
-        Self { source: answer.into_body().into_data_stream(), unread: String::new() }
-    }
-
-    /// The next event: its name and its body.
-    async fn next(&mut self) -> (String, Value) {
-        loop {
-            if let Some((event, rest)) = self.unread.split_once("\n\n") {
-                let (name, data) = event.split_once('\n').expect("two lines");
-                let body = serde_json::from_str(data.strip_prefix("data: ").expect("data")).expect("JSON");
-                let name = name.strip_prefix("event: ").expect("a name").to_owned();
-                self.unread = rest.to_owned();
-                return (name, body);
-            }
-            let piece = self.source.next().await.expect("more").expect("a frame");
-            self.unread += std::str::from_utf8(&piece).expect("text");
-        }
-    }
-
-    /// Waits for the event `name`; its body.
-    async fn wait_for(&mut self, name: &str) -> Value {
-        loop {
-            let (is, body) = self.next().await;
-            if is == name {
-                return body;
-            }
-        }
-    }
-}
+use crate::stream::Stream;
+use crate::world::{World, request};
 
 const AGENT: &str = "/v1/challenges/events";
 

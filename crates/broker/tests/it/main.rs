@@ -2,7 +2,9 @@
 //! test, and requests as they come from the socket.
 
 mod api;
+mod certificates;
 mod challenges;
 mod content;
 mod http_options;
+mod stream;
 mod world;

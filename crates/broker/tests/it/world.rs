@@ -12,6 +12,7 @@ use bits_broker::http::{Api, Identity, Socket, router};
 use bits_broker::vault::Vault;
 use bits_broker::workers::Workers;
 use bits_core::access::{Audience, Caller};
+use bits_core::certificates::Verdict;
 use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::error::{Challenge, Code, ErrorContext, JobError};
 use bits_core::file::FileIndex;
@@ -24,6 +25,7 @@ use bits_worker::link::{self, Assignment, CheckTicket, DestinationRefusal, FromW
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tower::ServiceExt;
 
 /// Whom the service serves.
@@ -61,7 +63,9 @@ impl Clock for StandingClock {
 
 pub(crate) struct World {
     router: Router,
-    begun: tokio::sync::Mutex<tokio::sync::mpsc::UnboundedReceiver<Box<Assignment>>>,
+    begun: tokio::sync::Mutex<UnboundedReceiver<Box<Assignment>>>,
+    from_worker: UnboundedSender<FromWorker>,
+    verdicts: tokio::sync::Mutex<UnboundedReceiver<Verdict>>,
 }
 
 /// An answer.
@@ -87,7 +91,9 @@ impl World {
         let (inputs, received) = mpsc::channel();
         let (broker_end, worker_end) = link::local();
         let (begins, begun) = tokio::sync::mpsc::unbounded_channel();
-        tokio::spawn(play_the_worker(worker_end, begins));
+        let (says, verdicts) = tokio::sync::mpsc::unbounded_channel();
+        let from_worker = worker_end.to_broker.clone();
+        tokio::spawn(play_the_worker(worker_end, begins, says));
         let handle = EngineHandle::new(inputs.clone());
         let workers = Workers::new(broker_end, inputs);
         let vault = Vault::new(Arc::new(Turned));
@@ -113,7 +119,22 @@ impl World {
             user_name: |uid| (uid == ANNA).then(|| "anna".to_owned()),
             stop: Arc::new(Notify::new()),
         };
-        Self { router: router(Arc::new(api)), begun: tokio::sync::Mutex::new(begun) }
+        Self {
+            router: router(Arc::new(api)),
+            begun: tokio::sync::Mutex::new(begun),
+            from_worker,
+            verdicts: tokio::sync::Mutex::new(verdicts),
+        }
+    }
+
+    /// Has the worker say something by itself.
+    pub(crate) fn worker_says(&self, message: FromWorker) {
+        self.from_worker.send(message).expect("the broker listens");
+    }
+
+    /// What the worker hears next of a certificate it has asked about.
+    pub(crate) async fn verdict(&self) -> Verdict {
+        self.verdicts.lock().await.recv().await.expect("the worker is there")
     }
 
     /// What the worker is told to transfer next.
@@ -175,7 +196,8 @@ pub(crate) fn request(method: Method, path: &str, body: Option<Value>) -> Reques
 /// what it is told to, and knows one server that asks for a password.
 async fn play_the_worker(
     mut end: link::WorkerEnd,
-    begins: tokio::sync::mpsc::UnboundedSender<Box<Assignment>>,
+    begins: UnboundedSender<Box<Assignment>>,
+    verdicts: UnboundedSender<Verdict>,
 ) {
     while let Some(message) = end.from_broker.recv().await {
         let answer = match message {
@@ -197,6 +219,10 @@ async fn play_the_worker(
                     Some(report) => FromWorker::Report { job, report },
                     None => continue,
                 }
+            }
+            ToWorker::CertificateAnswer { verdict, .. } => {
+                let _ = verdicts.send(verdict);
+                continue;
             }
             ToWorker::Stop { .. } | ToWorker::Recorded { .. } => continue,
         };

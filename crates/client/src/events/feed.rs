@@ -11,7 +11,7 @@ use crate::connect::IfAbsent;
 use crate::error::Error;
 use crate::transport::{Request, trouble};
 
-/// A stream that survives a service that is started again.
+/// A stream that survives a service that is started again, unless it is to be opened once.
 pub(crate) struct Feed {
     client: Client,
     request: Request,
@@ -21,6 +21,7 @@ pub(crate) struct Feed {
     /// Sources that ended without an event, in a row.
     barren: u32,
     openings: u32,
+    is_opened_once: bool,
 }
 
 impl std::fmt::Debug for Feed {
@@ -40,8 +41,24 @@ const BARREN_MAX: u32 = 5;
 impl Feed {
     /// Opens the stream that `request` asks for.
     pub(crate) async fn open(client: Client, request: Request) -> Result<Self, Error> {
-        let mut feed =
-            Self { client, request, source: None, if_absent: IfAbsent::Start, barren: 0, openings: 0 };
+        Self::open_as(client, request, false).await
+    }
+
+    /// The same, and when it breaks off it has ended.
+    pub(crate) async fn open_once(client: Client, request: Request) -> Result<Self, Error> {
+        Self::open_as(client, request, true).await
+    }
+
+    async fn open_as(client: Client, request: Request, is_opened_once: bool) -> Result<Self, Error> {
+        let mut feed = Self {
+            client,
+            request,
+            source: None,
+            if_absent: IfAbsent::Start,
+            barren: 0,
+            openings: 0,
+            is_opened_once,
+        };
         feed.source().await?;
         Ok(feed)
     }
@@ -111,7 +128,7 @@ impl Feed {
         self.source = None;
         self.if_absent = if_absent;
         self.barren += 1;
-        if self.barren > BARREN_MAX {
+        if self.is_opened_once || self.barren > BARREN_MAX {
             return Err(Error::BrokenOff { operation: self.operation(), reason });
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use bits_client::api::certificate::AnswerCertificate;
 use bits_client::api::challenge::AnswerChallenge;
 use bits_client::api::credentials::{Password, SetCredentials};
 use bits_client::api::file::{AddFile, AddFiles, ChangeFile, FileQuery, ReplaceRemotePrefix};
@@ -76,6 +77,9 @@ async fn every_operation_of_the_table_has_a_method() {
     let _ = client.challenges().await;
     let _ = client.list_challenges().await;
     let _ = client.answer_challenge("c", &AnswerChallenge::default()).await;
+    let _ = client.remove_certificate_callback(id(), None).await;
+    let _ = client.job_handle(id()).validate_server_certificates(|_| Ok(())).await;
+    let _ = client.answer_certificate(id(), "q", &AnswerCertificate { accepted: true, code: None }).await;
     let _ = client.rotate_key().await;
     let _ = client.stop().await;
 

@@ -5,6 +5,7 @@
 //! one means the same is tested where both are run.
 #![allow(clippy::unwrap_used, reason = "what a test cannot unwrap is its failure")]
 
+mod certificates;
 mod challenges;
 mod client;
 mod connecting;

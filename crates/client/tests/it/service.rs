@@ -24,7 +24,9 @@ pub(crate) enum Act {
     Answer(u16, Value),
     /// Sends this in chunks, and ends the stream in good order.
     Stream(Vec<&'static str>),
-    /// The same, but cut off in the middle.
+    /// Sends this in chunks, and the stream goes on.
+    KeepStream(Vec<&'static str>),
+    /// Sends this in chunks, and cuts the stream off in the middle.
     CutStream(Vec<&'static str>),
     /// Leaves without an answer.
     BreakOff,
@@ -68,6 +70,7 @@ pub(crate) fn at(socket: &Path) -> ConnectOptions {
 
 async fn serve(listener: UnixListener, acts: Vec<Act>, asked: Arc<Mutex<Vec<Asked>>>) {
     let mut acts = acts.into_iter().peekable();
+    let mut kept = Vec::new();
     loop {
         let (mut stream, _) = listener.accept().await.expect("the socket stays");
         // A client that only looks whether somebody is there asks nothing.
@@ -77,7 +80,11 @@ async fn serve(listener: UnixListener, acts: Vec<Act>, asked: Arc<Mutex<Vec<Aske
         if acts.peek().is_none() {
             acts = vec![act.clone()].into_iter().peekable();
         }
+        let is_kept = matches!(act, Act::KeepStream(_));
         perform(&mut stream, act).await;
+        if is_kept {
+            kept.push(stream);
+        }
     }
 }
 
@@ -118,7 +125,7 @@ async fn perform(stream: &mut UnixStream, act: Act) {
             format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n{body}", body.len())
         }
         Act::Stream(pieces) => chunked(&pieces) + "0\r\n\r\n",
-        Act::CutStream(pieces) => chunked(&pieces),
+        Act::KeepStream(pieces) | Act::CutStream(pieces) => chunked(&pieces),
     };
     // A client that has left does not mind.
     let _ = stream.write_all(text.as_bytes()).await;

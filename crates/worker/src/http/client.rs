@@ -1,5 +1,6 @@
 //! Asks one thing after the other, proves who asks, and keeps the connection.
 
+mod certificate;
 mod opening;
 mod revocation;
 
@@ -7,9 +8,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use bits_core::error::JobError;
+use bits_core::file::FileIndex;
 use bits_core::proxy::{ProxyAddress, ProxyRules};
 use bits_core::transfer::{Fetch, ResponseHead, TransportError};
 use zeroize::Zeroizing;
+
+use crate::certificates::CertificateCheck;
 
 use super::body::Body;
 use super::connection::Connection;
@@ -33,6 +37,7 @@ pub(crate) struct Client {
     proxies: ProxyRules,
     words: Arc<OwnersWords>,
     proofs: Proofs,
+    certificate_check: Option<CertificateCheck>,
     kept: Option<Connection>,
     pool: Pool,
     /// Proxies that could not be reached in this attempt; they are asked last.
@@ -80,11 +85,18 @@ impl Client {
             proxies,
             words: Arc::new(words),
             proofs: Proofs::new(identity),
+            certificate_check: None,
             kept: None,
             pool,
             unreached: Vec::new(),
             notes: Vec::new(),
         }
+    }
+
+    /// The same, with a program to be asked about each server's certificate.
+    pub(crate) fn asking_about_certificates(mut self, check: Option<CertificateCheck>) -> Self {
+        self.certificate_check = check;
+        self
     }
 
     /// One that asks for the same owner over a connection of its own.
@@ -96,6 +108,7 @@ impl Client {
             proxies: self.proxies.clone(),
             words: self.words.clone(),
             proofs: self.proofs.of_another_connection(),
+            certificate_check: self.certificate_check.clone(),
             kept: None,
             pool: self.pool.clone(),
             pacing: self.pacing.clone(),
@@ -104,12 +117,12 @@ impl Client {
         }
     }
 
-    /// Asks for `fetch` and proves who asks where that is wanted.
-    pub(crate) async fn fetch(&mut self, fetch: &Fetch) -> Result<Response, FetchError> {
+    /// Asks for `fetch`, which is of `file`, and proves who asks where that is wanted.
+    pub(crate) async fn fetch(&mut self, fetch: &Fetch, file: FileIndex) -> Result<Response, FetchError> {
         let server = self.server(fetch);
         let mut asking = None;
         for _ in 0..ROUNDS_MAX {
-            let mut connection = self.connection(fetch, server.as_ref()).await?;
+            let mut connection = self.connection(fetch, file, server.as_ref()).await?;
             let proxy = connection.route().reader().cloned().map(Party::Proxy);
             let parties = || server.iter().chain(&proxy);
             let (request, is_anonymous) = self.request(fetch, server.as_ref(), proxy.as_ref()).await?;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bits_core::certificates::Verdict;
 use bits_core::credentials::{Credential, SecretHeader};
 use bits_core::error::JobError;
 use bits_core::file::{BootId, File, FileIndex, LocalName, Stage};
@@ -14,7 +15,8 @@ use bits_core::secret::Secret;
 use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
 use bits_worker::link::{
-    Assignment, BrokerEnd, CheckOptions, CheckTicket, DestinationRefusal, FromWorker, ToWorker, local,
+    Assignment, BrokerEnd, CertificateQuestion, CheckOptions, CheckTicket, DestinationRefusal, FromWorker,
+    ToWorker, local,
 };
 use bits_worker::run::{Settings, Worker};
 use tokio::time::timeout;
@@ -65,6 +67,9 @@ pub(crate) struct Broker {
     pub(crate) environment: Environment,
     pub(crate) secret_headers: Vec<(&'static str, &'static str)>,
     pub(crate) certificate_passphrase: Option<&'static str>,
+    /// What it answers when it is asked about a certificate.
+    pub(crate) program: Option<Verdict>,
+    pub(crate) questions: Vec<CertificateQuestion>,
     pub(crate) folder: tempfile::TempDir,
     /// The file on which the last attempt failed.
     failed_file: Option<FileIndex>,
@@ -111,6 +116,8 @@ impl Broker {
             environment: Environment::default(),
             secret_headers: Vec::new(),
             certificate_passphrase: None,
+            program: None,
+            questions: Vec::new(),
             folder,
             failed_file: None,
         }
@@ -136,6 +143,7 @@ impl Broker {
             certificate_passphrase: self.certificate_passphrase.map(|text| Secret::new(text.to_owned())),
             transfer: self.transfer,
             downloaded: Bytes::ZERO,
+            asks_about_certificates: self.program.is_some(),
             environment: self.environment.clone(),
         })));
     }
@@ -171,8 +179,14 @@ impl Broker {
     pub(crate) async fn report(&mut self) -> Report {
         loop {
             let message = timeout(PATIENCE, self.link.from_worker.recv()).await.expect("the worker speaks");
-            if let FromWorker::Report { report, .. } = message.expect("the worker is there") {
-                return report;
+            match message.expect("the worker is there") {
+                FromWorker::Report { report, .. } => return report,
+                FromWorker::Certificate(question) => {
+                    let verdict = self.program.expect("there is a program to be asked");
+                    self.tell(ToWorker::CertificateAnswer { ticket: question.ticket, verdict });
+                    self.questions.push(*question);
+                }
+                FromWorker::Checked { .. } => {}
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::origin::{Origin, answer};
 use crate::secure::{certificate, secure_origin, trusting, url};
 
 /// Has the same worker begin with another job, of one file.
-fn become_another_job(broker: &mut Broker, url: &str) {
+pub(crate) fn become_another_job(broker: &mut Broker, url: &str) {
     broker.job = JobId([8; 16]);
     let local = broker.folder.path().join("other");
     let local = LocalName::parse(local.to_str().unwrap()).unwrap();

@@ -4,6 +4,7 @@
 
 mod binding;
 mod broker;
+mod certificate_callback;
 mod client_certificates;
 mod closing;
 mod content;

@@ -30,7 +30,7 @@ fn basic(user: &str) -> Option<String> {
     Some(format!("Basic {}", STANDARD.encode(format!("{user}:secret"))))
 }
 
-fn by(proxies: &[&Origin]) -> ProxyUse {
+pub(crate) fn by(proxies: &[&Origin]) -> ProxyUse {
     let list: Vec<_> = proxies.iter().map(|proxy| format!("localhost:{}", proxy.port())).collect();
     ProxyUse::Override { list: list.join(" "), bypass: String::new() }
 }

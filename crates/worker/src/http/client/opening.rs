@@ -4,11 +4,12 @@
 //! Proxies are tried one after the other until one can be reached; what that one says counts.
 
 use bits_core::error::{ErrorContext, JobError};
+use bits_core::file::FileIndex;
 use bits_core::proxy::ProxyAddress;
 use bits_core::remote_name::RemoteName;
 use bits_core::transfer::{Fetch, ResponseHead, TransportError, TransportFault, status_error};
 
-use super::{Client, FetchError};
+use super::{Client, FetchError, certificate};
 use crate::http::body::Body;
 use crate::http::connection::{Connection, Stream};
 use crate::http::dial::dial;
@@ -20,10 +21,11 @@ use crate::http::route::{Place, Route};
 const TUNNEL_ROUNDS_MAX: u32 = 20;
 
 impl Client {
-    /// A connection over which `fetch` can be asked for.
+    /// A connection over which `fetch`, which is of `file`, can be asked for.
     pub(super) async fn connection(
         &mut self,
         fetch: &Fetch,
+        file: FileIndex,
         server: Option<&Party>,
     ) -> Result<Connection, FetchError> {
         let name = &fetch.remote_name;
@@ -40,6 +42,7 @@ impl Client {
         if name.is_tls() && self.tls.checks_revocation() {
             self.check_revocation(&connection).await?;
         }
+        certificate::pass(self.certificate_check.as_ref(), &connection, name, file).await?;
         // What a proxy that reads along has shown says nothing about the server.
         let certificate = match connection.route() {
             Route::Direct | Route::Tunnelled(_) => connection.certificate(),
