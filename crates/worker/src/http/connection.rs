@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
+use super::blocking::Blocking;
 use super::head::{self, HEAD_BYTES_MAX, ParsedHead};
 use super::route::{Place, Route};
 use super::settings::Timeouts;
@@ -27,6 +28,8 @@ const PIECE_BYTES: usize = 16 * 1024;
 #[derive(Debug)]
 pub(super) enum Stream {
     Plain(TcpStream),
+    /// On a thread that may block. Never within TLS.
+    Blocking(Blocking),
     Tls(Box<TlsStream<Stream>>),
 }
 
@@ -34,7 +37,7 @@ impl Stream {
     /// What the other side of the innermost TLS has shown as its own certificate, in DER.
     pub(super) fn certificate(&self) -> Option<&[u8]> {
         match self {
-            Self::Plain(_) => None,
+            Self::Plain(_) | Self::Blocking(_) => None,
             Self::Tls(_) => self.certificates().first().map(|shown| shown.as_ref()),
         }
     }
@@ -42,7 +45,7 @@ impl Stream {
     /// All that it has shown, its own first.
     fn certificates(&self) -> &[CertificateDer<'static>] {
         match self {
-            Self::Plain(_) => &[],
+            Self::Plain(_) | Self::Blocking(_) => &[],
             Self::Tls(tls) => tls.get_ref().1.peer_certificates().unwrap_or_default(),
         }
     }
@@ -50,6 +53,7 @@ impl Stream {
     pub(super) fn tcp(&self) -> &TcpStream {
         match self {
             Self::Plain(tcp) => tcp,
+            Self::Blocking(_) => unreachable!("within TLS nothing blocks"),
             Self::Tls(tls) => tls.get_ref().0.tcp(),
         }
     }
@@ -156,8 +160,32 @@ impl Connection {
         match &self.stream {
             Some(Stream::Plain(_)) => true,
             Some(Stream::Tls(tls)) => matches!(tls.get_ref().0, Stream::Plain(_)),
-            None => false,
+            Some(Stream::Blocking(_)) | None => false,
         }
+    }
+
+    /// Whether [`Connection::for_thread`] makes a difference.
+    pub(super) fn may_block(&self) -> bool {
+        matches!(self.stream, Some(Stream::Plain(_)))
+    }
+
+    /// The connection, for a thread that may block: where it is not secure, whoever waits for its bytes
+    /// does so without the runtime. None when the system does not let the socket go.
+    pub(super) fn for_thread(mut self) -> Option<Self> {
+        self.stream = Some(match self.stream.take()? {
+            Stream::Plain(tcp) => Stream::Blocking(Blocking::of(tcp).ok()?),
+            stream => stream,
+        });
+        Some(self)
+    }
+
+    /// Takes back what [`Connection::for_thread`] gave.
+    pub(super) fn for_runtime(mut self) -> Option<Self> {
+        self.stream = Some(match self.stream.take()? {
+            Stream::Blocking(socket) => Stream::Plain(socket.into_tcp().ok()?),
+            stream => stream,
+        });
+        Some(self)
     }
 
     /// The bytes, for a thread that may block, and what else is known of the connection.
@@ -192,10 +220,12 @@ impl Connection {
             }
         }
         let mut byte = [0];
-        let tcp = self.stream.as_ref()?.tcp();
         // Over TLS it may be a ticket for later that lies there; a new connection is its price.
-        let nothing_there =
-            matches!(tcp.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+        let read = match self.stream.as_ref()? {
+            Stream::Blocking(socket) => socket.try_read(&mut byte),
+            stream => stream.tcp().try_read(&mut byte),
+        };
+        let nothing_there = matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
         (self.ahead.is_empty() && nothing_there).then_some(self)
     }
 
@@ -324,6 +354,7 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         match &mut *self {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, out),
+            Self::Blocking(stream) => Pin::new(stream).poll_read(cx, out),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, out),
         }
     }
@@ -333,6 +364,7 @@ impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match &mut *self {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Blocking(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
@@ -340,6 +372,7 @@ impl AsyncWrite for Stream {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Blocking(stream) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
@@ -347,6 +380,7 @@ impl AsyncWrite for Stream {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Blocking(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }

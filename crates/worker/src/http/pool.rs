@@ -36,9 +36,10 @@ struct Waiting {
 impl Pool {
     /// Lets `connection` wait, if it may be lent.
     pub(super) fn put(&self, connection: Connection) {
-        if !connection.is_anonymous {
+        // Whoever left it with a thread has met a mistake of ours there.
+        let Some(connection) = connection.for_runtime().filter(|connection| connection.is_anonymous) else {
             return;
-        }
+        };
         let mut waiting = self.lock();
         let is_like = |other: &Connection| other.leads_as(&connection.origin, connection.route());
         let alike = waiting.connections.iter().filter(|(other, _)| is_like(other)).count();
