@@ -162,7 +162,13 @@ impl Peers {
     /// look for in the proxy's log. A test process has 100 of them.
     #[track_caller]
     pub fn tunnelled(&self, target: &str) -> (String, String) {
-        let url = proxy::by_unique_name(self.line("NGINX_TLS_URL"));
+        self.tunnelled_to(self.line("NGINX_TLS_URL"), target)
+    }
+
+    /// The same at any server with TLS that the peers' authority vouches for, by its URL.
+    #[track_caller]
+    pub fn tunnelled_to(&self, server: &str, target: &str) -> (String, String) {
+        let url = proxy::by_unique_name(server);
         let host = url.trim_start_matches("https://").to_owned();
         (format!("{url}{target}"), host)
     }

@@ -132,7 +132,9 @@ fn describe_answer(operation: &str, answer: Option<&str>) -> Value {
 fn path_schema(name: &str) -> Value {
     match name {
         "target" => json!({ "type": "string", "enum": ["server", "proxy"] }),
-        "scheme" => json!({ "type": "string", "enum": ["basic", "digest", "ntlm", "negotiate", "any"] }),
+        "scheme" => {
+            json!({ "type": "string", "enum": ["basic", "digest", "ntlm", "negotiate", "passport", "any"] })
+        }
         "challenge" => json!({ "type": "string" }),
         "index" => json!({ "type": "integer", "minimum": 0 }),
         _ => json!({ "type": "string", "format": "uuid" }),

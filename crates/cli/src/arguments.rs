@@ -10,6 +10,7 @@ use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::file::ResumeBy;
 use bits_core::job::Priority;
 use bits_core::ranges::ByteRange;
+use bits_core::refusal::Refusal;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -453,7 +454,10 @@ fn resume_by(text: &str) -> Result<ResumeBy, String> {
 }
 
 fn scheme(text: &str) -> Result<AuthScheme, String> {
-    AuthScheme::named(text).ok_or_else(|| one_of(AuthScheme::BY_PREFERENCE.map(AuthScheme::name)))
+    AuthScheme::to_set(text).map_err(|refusal| match refusal {
+        Refusal::PassportNotSpoken => format!("{refusal} ({})", refusal.code()),
+        _ => one_of(AuthScheme::BY_PREFERENCE.map(AuthScheme::name)),
+    })
 }
 
 fn target(text: &str) -> Result<AuthTarget, String> {

@@ -28,15 +28,12 @@ pub fn netrc(bytes: &[u8]) {
 pub fn assuan_lines(bytes: &[u8]) {
     let mut answer = Zeroizing::new(Vec::with_capacity(bytes.len()));
     for line in bytes.split(|byte| *byte == b'\n') {
-        match assuan::parse(line) {
-            Ok(assuan::Reply::Data(data)) => {
-                let before = answer.len();
-                if assuan::decode_onto(&mut answer, data).is_ok() {
-                    assert!(answer.len() - before <= data.len(), "it is decoded to no more than it was");
-                }
-                assert_eq!(answer.capacity(), bytes.len(), "it has never moved");
+        if let Ok(assuan::Reply::Data(data)) = assuan::parse(line) {
+            let before = answer.len();
+            if assuan::decode_onto(&mut answer, data).is_ok() {
+                assert!(answer.len() - before <= data.len(), "it is decoded to no more than it was");
             }
-            Ok(_) | Err(assuan::Malformed) => {}
+            assert_eq!(answer.capacity(), bytes.len(), "it has never moved");
         }
     }
     // What we send of it is one line.

@@ -2,9 +2,11 @@
 //!
 //! Sealing at rest and speaking the schemes are not done here.
 
+use alloc::borrow::ToOwned as _;
 use alloc::string::String;
 
 use crate::http_options::HeaderName;
+use crate::refusal::Refusal;
 use crate::secret::Secret;
 
 /// Who asks for credentials. `BG_AUTH_TARGET`, numbers of `bits.md` §2.4.
@@ -46,6 +48,25 @@ impl AuthScheme {
     pub fn from_number(number: u32) -> Option<Self> {
         Self::BY_PREFERENCE.into_iter().find(|scheme| *scheme as u32 == number)
     }
+
+    /// The scheme that credentials are to be set for.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidAuthScheme`]; [`Refusal::PassportNotSpoken`] for BITS's fifth scheme, which is a
+    /// value like the others and has no package here.
+    pub fn to_set(name: &str) -> Result<Self, Refusal> {
+        match Self::named(name) {
+            Some(scheme) => Ok(scheme),
+            None if is_passport(name) => Err(Refusal::PassportNotSpoken),
+            None => Err(Refusal::InvalidAuthScheme { text: name.to_owned() }),
+        }
+    }
+}
+
+/// Whether `name` is the word for `BG_AUTH_SCHEME_PASSPORT`, in any letter case. No server asks for it
+/// any more, so that nothing can be stored for it.
+pub fn is_passport(name: &str) -> bool {
+    name.eq_ignore_ascii_case("passport")
 }
 
 impl AuthTarget {

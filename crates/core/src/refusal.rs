@@ -53,6 +53,11 @@ pub enum Refusal {
     InvalidAuthTarget { text: String },
     #[error("`{text}` is no authentication scheme; there are basic, digest, ntlm and negotiate")]
     InvalidAuthScheme { text: String },
+    /// A scheme of BITS that is known and not spoken.
+    #[error(
+        "Passport is not spoken here, and no server asks for it any more; use basic, digest, ntlm or negotiate"
+    )]
+    PassportNotSpoken,
     #[error("the job {id} has changed since you read it (revision {}, not {}); read it again", is.0, expected.0)]
     RevisionMismatch { id: JobId, is: Revision, expected: Revision },
     #[error("a job {id} exists already and belongs to somebody else")]
@@ -112,6 +117,7 @@ impl Refusal {
             Self::MarshalledReference => Code::UNKNOWN_CREDENTIALS,
             Self::InvalidAuthTarget { .. } => Code::INVALID_AUTH_TARGET,
             Self::InvalidAuthScheme { .. } => Code::INVALID_AUTH_SCHEME,
+            Self::PassportNotSpoken => Code::SECPKG_NOT_FOUND,
             Self::RevisionMismatch { .. } => Code::REVISION_MISMATCH,
             Self::ReadOnlyAfterResume { .. } => Code::READ_ONLY_PROPERTY_AFTER_RESUME,
             Self::ReadOnlyAfterAddFile { .. } => Code::READ_ONLY_PROPERTY_AFTER_ADDFILE,

@@ -51,6 +51,11 @@ impl Request {
     /// The part of the path that names a fault.
     pub(crate) fn fault(&self) -> &str {
         let path = self.target.split('?').next().unwrap_or_default();
+        // Who takes this for a proxy sends a whole URL.
+        let path = match path.split_once("://") {
+            Some((_, rest)) => rest.find('/').map_or("", |start| &rest[start..]),
+            None => path,
+        };
         path.trim_start_matches('/').split('/').next().unwrap_or_default()
     }
 }

@@ -4,6 +4,7 @@
 //! thing. What can be combined with every fault is done here, by [`COMMON_PARAMETERS`].
 
 mod bodies;
+mod challenges;
 mod connections;
 mod heads;
 mod ranges;
@@ -42,13 +43,14 @@ pub struct Fault {
     answer: fn(&Asked) -> Answer,
 }
 
-const ROOMS: [(&str, &[Fault]); 7] = [
+const ROOMS: [(&str, &[Fault]); 8] = [
     ("Bodies", bodies::FAULTS),
     ("Ranges", ranges::FAULTS),
     ("Versions", versions::FAULTS),
     ("Heads", heads::FAULTS),
     ("Redirects and portals", redirects::FAULTS),
     ("Statuses", statuses::FAULTS),
+    ("Signing in", challenges::FAULTS),
     ("Connections", connections::FAULTS),
 ];
 

@@ -15,10 +15,12 @@ mod connection;
 mod content;
 mod faults;
 mod index_page;
+mod ntlm;
 mod origin;
 
 pub use asked::Request;
 pub use certificates::Certificate;
 pub use content::Content;
 pub use faults::{COMMON_PARAMETERS, Fault, faults};
+pub use ntlm::ntlm_challenge;
 pub use origin::UnkindOrigin;

@@ -84,10 +84,18 @@ impl Kdc {
     /// run; returns its name.
     #[track_caller]
     pub fn add_user(&self, password: &str) -> String {
+        self.add_user_with(password, &[])
+    }
+
+    /// The same with options of `addprinc`, such as `-allow_tix` for one who is locked out.
+    #[track_caller]
+    pub fn add_user_with(&self, password: &str, options: &[&str]) -> String {
         static USERS: AtomicU32 = AtomicU32::new(0);
         let name = format!("user{}", USERS.fetch_add(1, Ordering::Relaxed));
         Run::new("kadmin.local")
-            .args(["-r", &self.realm, "addprinc", "+requires_preauth", "-pw", password, &name])
+            .args(["-r", &self.realm, "addprinc", "+requires_preauth"])
+            .args(options)
+            .args(["-pw", password, &name])
             .env("KRB5_CONFIG", &self.config)
             .env("KRB5_KDC_PROFILE", &self.profile)
             .env("PATH", format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default()))

@@ -2,6 +2,7 @@
 //! in the service's memory while an attempt needs them, not longer.
 
 mod memory;
+mod requests;
 mod stalling;
 
 use std::fs::{self, Permissions};
@@ -20,8 +21,13 @@ use stalling::{Scheme, StallingServer};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn password_file(service: &Service, password: &str) -> std::path::PathBuf {
-    let path = service.file("password");
-    fs::write(&path, password).expect("a file of this world");
+    secret_file(service, "password", password)
+}
+
+/// A file for the owner's eyes only.
+fn secret_file(service: &Service, name: &str, secret: &str) -> std::path::PathBuf {
+    let path = service.file(name);
+    fs::write(&path, secret).expect("a file of this world");
     fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("our own file");
     path
 }

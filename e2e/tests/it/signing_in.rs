@@ -1,104 +1,17 @@
-//! Every scheme against real servers: each row names the outcome and the number of attempts, counted
-//! in the servers' own logs.
+//! Signing in where it takes more than one job at one place, or a service of its own; each scheme by
+//! itself is in `sign_in_matrix`.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::fs::Permissions;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
-use bits_e2e::{Kdc, Peers, Run, Service, peers, sha256};
-
-/// Where the file is, and who serves it.
-#[derive(Clone, Copy)]
-enum Place {
-    Apache(&'static str),
-    /// Over TLS, with the peers' own authority.
-    ApacheTls(&'static str),
-    Lighttpd(&'static str),
-}
-
-/// One line of the table.
-struct Row {
-    what: &'static str,
-    place: Place,
-    /// `--auth`, if it is named.
-    auth: Option<&'static str>,
-    user: &'static str,
-    password: &'static str,
-    /// The exit code, and the error's code.
-    exit: i32,
-    code: Option<&'static str>,
-    /// Requests with an `Authorization` header that the server has seen: one for each proof, and
-    /// two for one of NTLM.
-    headers: usize,
-}
+use bits_e2e::{Kdc, Peers, Run, Service, peers};
 
 const RIGHT: &str = "secret";
-const WRONG: &str = "wrong";
-const REFUSED: Option<&str> = Some("0x80190191");
-
-const fn right(what: &'static str, place: Place, auth: Option<&'static str>, user: &'static str) -> Row {
-    Row { what, place, auth, user, password: RIGHT, exit: 0, code: None, headers: 1 }
-}
-
-const fn wrong(what: &'static str, place: Place, auth: Option<&'static str>, user: &'static str) -> Row {
-    Row { what, place, auth, user, password: WRONG, exit: 1, code: REFUSED, headers: 1 }
-}
-
-const ROWS: &[Row] = &[
-    right("Basic, named, on plain http", Place::Apache("basic"), Some("basic"), "alice"),
-    wrong("Basic, wrong password", Place::Apache("basic"), Some("basic"), "alice"),
-    right("Basic over TLS, not named", Place::ApacheTls("basic"), None, "alice"),
-    Row { headers: 0, ..wrong("Basic on plain http, not named", Place::Apache("basic"), None, "alice") },
-    right("Digest MD5", Place::Apache("digest"), None, "alice"),
-    wrong("Digest MD5, wrong password", Place::Apache("digest"), None, "alice"),
-    wrong("Digest MD5, unknown user", Place::Apache("digest"), Some("digest"), "nobody"),
-    right("Digest SHA-256", Place::Lighttpd("sha256"), None, "alice"),
-    wrong("Digest SHA-256, wrong password", Place::Lighttpd("sha256"), None, "alice"),
-    Row { headers: 2, ..right("NTLM, named", Place::Apache("ntlm"), Some("ntlm"), r"TESTDOM\alice") },
-    Row { headers: 2, ..right("NTLM within Negotiate", Place::Apache("ntlm"), None, r"TESTDOM\alice") },
-    Row {
-        headers: 2,
-        ..wrong("NTLM, wrong password", Place::Apache("ntlm"), Some("ntlm"), r"TESTDOM\alice")
-    },
-    Row { headers: 2, ..wrong("NTLM, unknown user", Place::Apache("ntlm"), Some("ntlm"), r"TESTDOM\nobody") },
-    right("Negotiate, user@REALM", Place::Apache("negotiate"), None, "alice@EXAMPLE.TEST"),
-    right(r"Negotiate, REALM\user", Place::Apache("negotiate"), Some("negotiate"), r"EXAMPLE.TEST\alice"),
-    right("Negotiate over TLS", Place::ApacheTls("negotiate"), None, "alice@EXAMPLE.TEST"),
-    right("several schemes at one place", Place::Apache("any"), None, "alice@EXAMPLE.TEST"),
-    // The KDC refuses: nothing reaches the server.
-    Row {
-        headers: 0,
-        ..wrong("Negotiate, wrong password", Place::Apache("negotiate"), None, "alice@EXAMPLE.TEST")
-    },
-    Row { headers: 0, ..wrong("any, wrong password", Place::Apache("any"), None, "alice@EXAMPLE.TEST") },
-    Row {
-        headers: 0,
-        ..wrong("Negotiate, unknown user", Place::Apache("negotiate"), None, "nobody@EXAMPLE.TEST")
-    },
-];
-
-impl Place {
-    fn server<'p>(&self, peers: &'p Peers) -> &'p bits_e2e::Server {
-        match self {
-            Self::Apache(_) | Self::ApacheTls(_) => &peers.apache,
-            Self::Lighttpd(_) => &peers.lighttpd,
-        }
-    }
-
-    fn location(&self) -> &'static str {
-        match self {
-            Self::Apache(location) | Self::ApacheTls(location) | Self::Lighttpd(location) => location,
-        }
-    }
-
-    fn url(&self, peers: &Peers, target: &str) -> String {
-        match self {
-            Self::ApacheTls(_) => format!("{}{target}", peers.line("APACHE_TLS_URL")),
-            Self::Apache(_) | Self::Lighttpd(_) => self.server(peers).url(target),
-        }
-    }
-}
 
 /// A world that trusts the peers' authority, with a password in a file.
 fn world(peers: &Peers, password: &str) -> Service {
@@ -117,65 +30,6 @@ fn set_password(service: &Service, password: &str) {
 fn get(service: &Service, url: &str, user: &str, kdc: &Kdc) -> Run {
     let run = service.bits(["get", url, "file", "--json", "--user", user]);
     run.arg("--password-file").arg(service.file("password")).env("KRB5_CONFIG", kdc.config())
-}
-
-/// Requests in which somebody tried to sign in.
-fn headers(peers: &Peers, place: Place, target: &str) -> usize {
-    place.server(peers).requests(target).iter().filter(|request| request.scheme.is_some()).count()
-}
-
-#[test]
-fn every_scheme_signs_in_once_and_a_wrong_password_is_tried_once() {
-    let Some(peers) = peers() else { return };
-    let mut table = Vec::new();
-    for row in ROWS {
-        let service = world(peers, row.password);
-        let server = row.place.server(peers);
-        let name = "hello.txt";
-        let target = server.unique(&format!("/{}/{name}", row.place.location()));
-        let mut run = get(&service, &row.place.url(peers, &target), row.user, &peers.kdc);
-        if let Some(auth) = row.auth {
-            run = run.args(["--auth", auth]);
-        }
-        let finished = run.finish();
-        assert_eq!(finished.code, Some(row.exit), "{}: {finished}", row.what);
-        let job = finished.json();
-        let code = job["error"]["code"].as_str();
-        assert_eq!(code, row.code, "{}: {finished}", row.what);
-        assert_eq!(
-            headers(peers, row.place, &target),
-            row.headers,
-            "{}: {:?}",
-            row.what,
-            server.requests(&target)
-        );
-        match row.exit {
-            0 => assert_eq!(sha256(service.file("file")), sha256(server.file(name)), "{}", row.what),
-            _ => {
-                assert_eq!(job["state"], "error", "{}", row.what);
-                assert!(!service.file("file").exists(), "{}", row.what);
-            }
-        }
-        let message = job["error"]["message"].as_str().unwrap_or("-");
-        table.push(format!("{:<34} exit {} {:<12} {message}", row.what, row.exit, code.unwrap_or("-")));
-    }
-    println!("{}", table.join("\n"));
-}
-
-#[test]
-fn a_wrong_password_is_one_failed_logon_at_the_kdc_and_never_falls_to_another_scheme() {
-    let Some(peers) = peers() else { return };
-    let name = peers.kdc.add_user("right");
-    let service = world(peers, WRONG);
-    let user = format!("{name}@{}", peers.kdc.realm());
-    let finished =
-        get(&service, &peers.apache.url("/any/hello.txt"), &user, &peers.kdc).finish().expect_code(1);
-    let job = finished.json();
-    assert_eq!(job["error"]["code"], "0x80190191", "{finished}");
-    assert_eq!(job["error"]["challenge"]["refused"], true, "{finished}");
-    let refused: Vec<String> =
-        peers.kdc.log_lines(&name).into_iter().filter(|line| line.contains("PREAUTH_FAILED")).collect();
-    assert_eq!(refused.len(), 1, "{refused:?}");
 }
 
 #[test]
@@ -252,4 +106,34 @@ fn one_connection_is_authenticated_and_kept_for_the_files_of_a_job() {
     let requests: Vec<_> = targets.iter().flat_map(|target| peers.apache.requests(target)).collect();
     let signed = requests.iter().filter(|request| request.scheme.is_some()).count();
     assert_eq!(signed, 2, "two steps of NTLM, once: {requests:?}");
+}
+
+#[test]
+fn passport_is_a_known_scheme_and_refused_with_its_code_wherever_it_is_named() {
+    const CODE: &str = "0x80090305";
+    let service = Service::new();
+    let id = service.bits(["create", "passport"]).finish().expect_code(0).stdout.trim().to_owned();
+    for words in [
+        &["get", "http://files.test/f", "--auth", "passport"][..],
+        &["get", "http://files.test/f", "--proxy-auth", "Passport"],
+        &["credentials", "set", &id, "--scheme", "PASSPORT", "--user", "anna", "--password-stdin"],
+        &["credentials", "remove", &id, "--scheme", "passport"],
+    ] {
+        let finished = service.bits(words).stdin("secret\n").finish().expect_code(2);
+        assert!(finished.stderr.contains(CODE) && finished.stderr.contains("Passport"), "{finished}");
+    }
+    let body = r#"{"user":"anna","password":"secret"}"#;
+    for (method, body, says) in [("PUT", body, CODE), ("DELETE", "", r#""removed":false"#)] {
+        let mut stream = UnixStream::connect(service.socket()).expect("the service listens");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
+        let (path, length) = (format!("/v1/jobs/{id}/credentials/server/passport"), body.len());
+        let kind = "Content-Type: application/json";
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: bits\r\nConnection: close\r\n{kind}");
+        write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{body}").expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.contains(says), "{method}: {answer}");
+    }
+    let job = service.bits(["show", &id, "--json"]).finish().expect_code(0).json();
+    assert_eq!(job["credentials"], serde_json::json!([]), "nothing is stored for it");
 }

@@ -53,6 +53,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::MarshalledReference
         | Refusal::InvalidAuthTarget { .. }
         | Refusal::InvalidAuthScheme { .. }
+        | Refusal::PassportNotSpoken
         | Refusal::MaxDownloadSizeZero
         | Refusal::Ranges(_)
         | Refusal::Destination { .. } => StatusCode::BAD_REQUEST,

@@ -26,7 +26,6 @@ use crate::vault::NewCredential;
 use super::answer::{Refused, json};
 use super::body::Json;
 use super::events::{event_stream, frame};
-use super::jobs::auth_scheme;
 use super::{Api, finished};
 
 /// Notices that may wait for one agent: all questions there can be, withdrawn and asked anew.
@@ -128,7 +127,10 @@ fn reply(api: &Api, caller: Caller, job: JobId, target: AuthTarget, given: &Give
 fn given(body: AnswerChallenge) -> Result<Given, Refusal> {
     match body {
         AnswerChallenge { credentials: Some(credentials), scheme, declined: None } => {
-            Ok(Given::Credentials { scheme: scheme.as_deref().map(auth_scheme).transpose()?, credentials })
+            Ok(Given::Credentials {
+                scheme: scheme.as_deref().map(AuthScheme::to_set).transpose()?,
+                credentials,
+            })
         }
         AnswerChallenge { credentials: None, scheme: None, declined: Some(why) } => {
             Ok(Given::Declined(match why.as_str() {

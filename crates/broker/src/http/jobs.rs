@@ -10,7 +10,7 @@ use bits_api::credentials::{ANY_SCHEME, Removed, SetCredentials};
 use bits_api::job::{ChangeJob, CommandAnswer, CreateJob, JobList, ListQuery};
 use bits_api::{PAGE_MAX, convert};
 use bits_core::access::Caller;
-use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
+use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot, is_passport};
 use bits_core::error::Code;
 use bits_core::http_options::ProxyUse;
 use bits_core::job::{self, Command, JobId, Owner, Properties, Revision};
@@ -196,7 +196,7 @@ pub(super) async fn set_credentials(
     let job = job_id(&job)?;
     let new = NewCredential {
         target: auth_target(&target)?,
-        scheme: if scheme == ANY_SCHEME { None } else { Some(auth_scheme(&scheme)?) },
+        scheme: if scheme == ANY_SCHEME { None } else { Some(AuthScheme::to_set(&scheme)?) },
         user: &body.user,
         password: &body.password.0,
     };
@@ -218,8 +218,12 @@ pub(super) async fn remove_credentials(
 ) -> Result<Response, Refused> {
     let job = job_id(&job)?;
     let target = auth_target(&target)?;
-    let schemes: Vec<AuthScheme> =
-        if scheme == ANY_SCHEME { AuthScheme::BY_PREFERENCE.to_vec() } else { vec![auth_scheme(&scheme)?] };
+    let schemes: Vec<AuthScheme> = match scheme.as_str() {
+        ANY_SCHEME => AuthScheme::BY_PREFERENCE.to_vec(),
+        // A value like the others; nothing can be there for it.
+        word if is_passport(word) => Vec::new(),
+        word => vec![AuthScheme::to_set(word)?],
+    };
     let answer = api.engine.query(caller, Query::Job(job)).await?;
     let engine::Response::JobWithSecrets { secrets, .. } = answer else {
         unreachable!("a job is answered with a job")
@@ -234,10 +238,6 @@ pub(super) async fn remove_credentials(
 
 fn auth_target(text: &str) -> Result<AuthTarget, Refusal> {
     AuthTarget::named(text).ok_or_else(|| Refusal::InvalidAuthTarget { text: text.to_owned() })
-}
-
-pub(super) fn auth_scheme(text: &str) -> Result<AuthScheme, Refusal> {
-    AuthScheme::named(text).ok_or_else(|| Refusal::InvalidAuthScheme { text: text.to_owned() })
 }
 
 /// How many of a list are wanted.

@@ -197,6 +197,8 @@ async fn credentials_go_in_and_never_come_out() {
 
     for (scheme, body, code) in [
         ("kerberos", credentials.clone(), "0x80200028"),
+        ("passport", credentials.clone(), "0x80090305"),
+        ("PASSPORT", credentials.clone(), "0x80090305"),
         ("basic", json!({ "user": "", "password": PASSWORD }), "0x80070057"),
         ("basic", json!({ "user": "u".repeat(301), "password": PASSWORD }), "0x80200025"),
         ("basic", json!({ "user": "u", "password": "p".repeat(65_537) }), "0x80200026"),

@@ -77,6 +77,7 @@ fn flags_that_do_not_go_together_are_refused() {
         &["get", "http://h/f", "--detach", "--max-time", "3"],
         &["get", "http://h/f", "--max-time", "0"],
         &["get", "http://h/f", "--auth", "kerberos"],
+        &["get", "http://h/f", "--auth", "passport"],
         &["get", "http://h/f", "--password", "p"],
         &["create", "n", "--type", "upload"],
         &["create", "n", "--priority", "urgent"],

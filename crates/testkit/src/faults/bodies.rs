@@ -98,7 +98,15 @@ pub(super) const FAULTS: &[Fault] = &[
         says: "Behind the body, on the same connection, bytes come that nobody asked for.",
         answer: |asked| {
             let mut answer = honest(asked);
-            answer.body.push(Piece::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged".to_vec()));
+            let forged = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged";
+            // With the end of the body in one piece: what comes later may follow the next request,
+            // and then nobody can know.
+            answer.body = match answer.body.pop() {
+                Some(Piece::Content(content, range)) => {
+                    vec![Piece::Bytes([&content.part(range)[..], forged].concat())]
+                }
+                other => other.into_iter().chain([Piece::Bytes(forged.to_vec())]).collect(),
+            };
             answer
         },
     },

@@ -7,12 +7,11 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bits_platform::socket::receive_now;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// How long the system may wait; a stop takes up to that long to be heard.
@@ -44,13 +43,11 @@ impl Blocking {
         self.0.set_nonblocking(true)?;
         tokio::net::TcpStream::from_std(self.0)
     }
+}
 
-    /// Reads what is there, and does not wait.
-    ///
-    /// # Errors
-    /// `WouldBlock` when nothing is there.
-    pub(super) fn try_read(&self, out: &mut [u8]) -> io::Result<usize> {
-        receive_now(self.0.as_fd(), out)
+impl AsFd for Blocking {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

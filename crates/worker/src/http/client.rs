@@ -133,6 +133,12 @@ impl Client {
                 let said = format!("it answers {} without one", parsed.head.status);
                 return Err(certificate_refused(&authority, false, &said));
             }
+            if asked == CertificateAsked::Given && matches!(parsed.head.status, 400 | 403) {
+                let status = parsed.head.status;
+                self.notes.push(format!(
+                    "{authority} was shown the client certificate and answers {status}: it may have expired, or be revoked, there"
+                ));
+            }
             let body = Body::new(connection, &parsed, self.settings.timeouts.read_idle);
             let asks = |party: &&Party| party.names().status == parsed.head.status;
             if let Some(proxy) = proxy.as_ref().filter(asks) {

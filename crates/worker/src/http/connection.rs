@@ -1,12 +1,15 @@
 //! One connection: a request goes out, a head comes in. What is a body is read elsewhere.
 
 use std::io;
+use std::os::fd::AsFd as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bits_core::proxy::ProxyAddress;
 use bits_core::remote_name::RemoteName;
 use bits_core::transfer::{TransportError, TransportFault};
+use bits_platform::socket::wait_readable;
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
@@ -219,13 +222,13 @@ impl Connection {
                 return None;
             }
         }
-        let mut byte = [0];
-        // Over TLS it may be a ticket for later that lies there; a new connection is its price.
-        let read = match self.stream.as_ref()? {
-            Stream::Blocking(socket) => socket.try_read(&mut byte),
-            stream => stream.tcp().try_read(&mut byte),
+        // Over TLS it may be a ticket for later that lies there; a new connection is its price. The
+        // system is asked: what the runtime knows of a socket is older.
+        let socket = match self.stream.as_ref()? {
+            Stream::Blocking(socket) => socket.as_fd(),
+            stream => stream.tcp().as_fd(),
         };
-        let nothing_there = matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+        let nothing_there = matches!(wait_readable(socket, Duration::ZERO), Ok(false));
         (self.ahead.is_empty() && nothing_there).then_some(self)
     }
 

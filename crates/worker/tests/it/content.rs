@@ -60,7 +60,7 @@ async fn a_wrong_file_is_fetched_twice_and_the_error_names_both_checksums() {
 #[tokio::test]
 async fn the_part_that_was_there_is_summed_up_with_the_rest() {
     let cut = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nContent-Length: 5\r\n\r\nhe";
-    let rest = answer("206 Partial Content\r\nContent-Range: bytes 2-4/5", b"llo");
+    let rest = answer("206 Partial Content\r\nETag: \"a\"\r\nContent-Range: bytes 2-4/5", b"llo");
     let origin = Origin::start(vec![vec![raw(cut)], vec![rest]]).await;
     let mut broker = Broker::new(&[origin.url("/a")]);
     broker.files[0].checksum = checksum(HELLO);

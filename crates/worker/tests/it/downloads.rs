@@ -61,8 +61,10 @@ async fn a_cut_off_file_goes_on_where_it_was_cut() {
     let content = pattern(900_000);
     let mut cut = b"HTTP/1.1 200 OK\r\nETag: \"a\"\r\nContent-Length: 900000\r\n\r\n".to_vec();
     cut.extend_from_slice(&content[..500_000]);
-    let rest =
-        answer("206 Partial Content\r\nContent-Range: bytes 500000-899999/900000", &content[500_000..]);
+    let rest = answer(
+        "206 Partial Content\r\nETag: \"a\"\r\nContent-Range: bytes 500000-899999/900000",
+        &content[500_000..],
+    );
     let origin = Origin::start(vec![vec![raw(cut)], vec![rest]]).await;
     let mut broker = Broker::new(&[origin.url("/a")]);
 
@@ -105,7 +107,7 @@ async fn of_a_changed_file_nothing_is_left_when_its_new_version_is_reported() {
 #[tokio::test]
 async fn a_part_that_was_not_asked_for_is_not_written() {
     let cut = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nContent-Length: 9\r\n\r\nabcd";
-    let wrong = answer("206 Partial Content\r\nContent-Range: bytes 3-8/9", b"XXXXXX");
+    let wrong = answer("206 Partial Content\r\nETag: \"a\"\r\nContent-Range: bytes 3-8/9", b"XXXXXX");
     let whole = answer(TAG_A, b"abcdefghi");
     let origin = Origin::start(vec![vec![raw(cut)], vec![wrong, whole]]).await;
     let mut broker = Broker::new(&[origin.url("/a")]);
@@ -130,7 +132,7 @@ async fn a_server_without_ranges_sends_all_of_it_again() {
 #[tokio::test]
 async fn after_another_boot_only_what_was_synced_counts() {
     let cut = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nContent-Length: 9\r\n\r\nabcd";
-    let rest = answer("206 Partial Content\r\nContent-Range: bytes 2-8/9", b"cdefghi");
+    let rest = answer("206 Partial Content\r\nETag: \"a\"\r\nContent-Range: bytes 2-8/9", b"cdefghi");
     let origin = Origin::start(vec![vec![raw(cut)], vec![rest]]).await;
     let mut broker = Broker::new(&[origin.url("/a")]);
     broker.run().await.error();

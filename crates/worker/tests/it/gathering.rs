@@ -74,7 +74,7 @@ async fn a_large_file_among_small_ones_goes_on_as_it_began() {
 #[tokio::test]
 async fn what_came_before_a_failure_is_kept_and_what_failed_comes_the_careful_way() {
     let cut = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nContent-Length: 9\r\n\r\nabcd";
-    let rest = answer("206 Partial Content\r\nContent-Range: bytes 4-8/9", b"efghi");
+    let rest = answer("206 Partial Content\r\nETag: \"a\"\r\nContent-Range: bytes 4-8/9", b"efghi");
     let origin = Origin::start(vec![vec![answer(TAG_A, b"one"), raw(cut)], vec![raw(cut)], vec![rest]]).await;
     let mut broker = Broker::gathering(&["/1", "/2"].map(|path| origin.url(path)));
     let error = broker.run().await.error();

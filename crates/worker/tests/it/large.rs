@@ -25,7 +25,8 @@ fn begun() -> Step {
 }
 
 fn rest() -> Step {
-    let head = format!("206 Partial Content\r\nContent-Range: bytes {CUT_AT}-{}/{SIZE}", SIZE - 1);
+    let head =
+        format!("206 Partial Content\r\nETag: \"a\"\r\nContent-Range: bytes {CUT_AT}-{}/{SIZE}", SIZE - 1);
     answer(&head, &content()[CUT_AT..])
 }
 

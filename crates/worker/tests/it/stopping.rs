@@ -11,7 +11,7 @@ use crate::origin::{Origin, Step, answer, raw};
 #[tokio::test]
 async fn a_stopped_attempt_makes_sure_of_what_has_come_and_the_next_goes_on_there() {
     let begun = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nContent-Length: 9\r\n\r\nabcd";
-    let rest = answer("206 Partial Content\r\nContent-Range: bytes 4-8/9", b"efghi");
+    let rest = answer("206 Partial Content\r\nETag: \"a\"\r\nContent-Range: bytes 4-8/9", b"efghi");
     let origin = Origin::start(vec![vec![raw(begun), Step::Hold], vec![rest]]).await;
     let mut broker = Broker::new(&[origin.url("/a")]);
     broker.begin();

@@ -1,4 +1,4 @@
-//! A server that wants a proof and, when it has one, says nothing until it is told to.
+//! A server, or a proxy, that wants a proof and, when it has one, says nothing until it is told to.
 //!
 //! It looks at no proof; how proofs are judged is tested against real servers.
 
@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bits_testkit::ntlm_challenge;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -56,6 +57,19 @@ impl Scheme {
     }
 }
 
+/// The words in which it asks.
+#[derive(Debug, Clone, Copy)]
+struct Words {
+    status: &'static str,
+    challenge: &'static str,
+    /// In lower case.
+    proof: &'static str,
+}
+
+const SERVERS: Words = Words { status: "401 U", challenge: "WWW-Authenticate", proof: "authorization" };
+const PROXIES: Words =
+    Words { status: "407 P", challenge: "Proxy-Authenticate", proof: "proxy-authorization" };
+
 pub(super) struct StallingServer {
     url: String,
     proved: Receiver<()>,
@@ -64,6 +78,15 @@ pub(super) struct StallingServer {
 
 impl StallingServer {
     pub(super) fn start(scheme: Scheme) -> Self {
+        Self::start_asking(scheme, SERVERS)
+    }
+
+    /// A proxy; it has every file itself.
+    pub(super) fn start_proxy(scheme: Scheme) -> Self {
+        Self::start_asking(scheme, PROXIES)
+    }
+
+    fn start_asking(scheme: Scheme, words: Words) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}/file", listener.local_addr().expect("an address"));
         let (has_proof, proved) = channel();
@@ -72,7 +95,7 @@ impl StallingServer {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (has_proof, may_go) = (has_proof.clone(), Arc::clone(&may_go));
-                thread::spawn(move || serve(&stream, scheme, &has_proof, &may_go));
+                thread::spawn(move || serve(&stream, scheme, words, &has_proof, &may_go));
             }
         });
         Self { url, proved, go }
@@ -94,11 +117,17 @@ impl StallingServer {
     }
 }
 
-fn serve(stream: &TcpStream, scheme: Scheme, has_proof: &Sender<()>, may_go: &Mutex<Receiver<()>>) {
+fn serve(
+    stream: &TcpStream,
+    scheme: Scheme,
+    words: Words,
+    has_proof: &Sender<()>,
+    may_go: &Mutex<Receiver<()>>,
+) {
     let mut lines = BufReader::new(stream);
     let mut answer = stream;
     loop {
-        let Some(authorization) = authorization(&mut lines) else { return };
+        let Some(authorization) = proof_in_head(&mut lines, words.proof) else { return };
         let token = authorization.as_deref().and_then(|value| value.split_once(' '));
         let token = token.map(|(_, token)| STANDARD.decode(token).unwrap_or_default());
         let challenge = match (&authorization, token) {
@@ -107,7 +136,8 @@ fn serve(stream: &TcpStream, scheme: Scheme, has_proof: &Sender<()>, may_go: &Mu
         };
         let head = match challenge {
             Some(challenge) => {
-                format!("HTTP/1.1 401 U\r\nWWW-Authenticate: {challenge}\r\nContent-Length: 0\r\n\r\n")
+                let Words { status, challenge: field, .. } = words;
+                format!("HTTP/1.1 {status}\r\n{field}: {challenge}\r\nContent-Length: 0\r\n\r\n")
             }
             None => {
                 let _ = has_proof.send(());
@@ -126,7 +156,7 @@ fn serve(stream: &TcpStream, scheme: Scheme, has_proof: &Sender<()>, may_go: &Mu
 
 /// Reads the head of a request; its proof, if it has one. Nothing when there is no request any more.
 #[expect(clippy::option_option, reason = "no request, or one without a proof")]
-fn authorization(lines: &mut BufReader<&TcpStream>) -> Option<Option<String>> {
+fn proof_in_head(lines: &mut BufReader<&TcpStream>, field: &str) -> Option<Option<String>> {
     let mut found = None;
     loop {
         let mut line = String::new();
@@ -138,42 +168,9 @@ fn authorization(lines: &mut BufReader<&TcpStream>) -> Option<Option<String>> {
             return Some(found);
         }
         if let Some((name, value)) = line.split_once(": ")
-            && name.eq_ignore_ascii_case("authorization")
+            && name.eq_ignore_ascii_case(field)
         {
             found = Some(value.to_owned());
         }
     }
-}
-
-/// A challenge of NTLM version 2 (MS-NLMP 2.2.1.2): Unicode, extended session security, key
-/// exchange, 128 bits; and a domain, a server and a time as target information.
-fn ntlm_challenge() -> Vec<u8> {
-    const FLAGS: u32 = 0xE289_8215;
-    const HEAD_BYTES: u32 = 56;
-    let name: Vec<u8> = "DOM".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let mut info = Vec::new();
-    for (kind, value) in
-        [(2, name.clone()), (1, name.clone()), (7, vec![1, 2, 3, 4, 5, 6, 7, 1]), (0, Vec::new())]
-    {
-        info.extend(u16::to_le_bytes(kind));
-        info.extend(u16::try_from(value.len()).expect("short").to_le_bytes());
-        info.extend(value);
-    }
-    let field = |length: usize, place: u32| {
-        let length = u16::try_from(length).expect("short").to_le_bytes();
-        [&length[..], &length, &place.to_le_bytes()].concat()
-    };
-    [
-        b"NTLMSSP\0".to_vec(),
-        2u32.to_le_bytes().to_vec(),
-        field(name.len(), HEAD_BYTES),
-        FLAGS.to_le_bytes().to_vec(),
-        vec![1, 2, 3, 4, 5, 6, 7, 8],
-        vec![0; 8],
-        field(info.len(), HEAD_BYTES + u32::try_from(name.len()).expect("short")),
-        vec![10, 0, 0, 0, 0, 0, 0, 15],
-        name,
-        info,
-    ]
-    .concat()
 }

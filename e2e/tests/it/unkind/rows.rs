@@ -36,6 +36,7 @@ const ABORTED: u32 = 0x8007_2EFE;
 const TIMEOUT: u32 = 0x8007_2EE2;
 /// The answer is not HTTP as it may be accepted.
 const NO_HTTP: u32 = 0x8007_2F78;
+const SIGN_IN_TO_NETWORK: u32 = 0x8019_01FF;
 /// BG_E_INVALID_SERVER_RESPONSE.
 const INVALID_RESPONSE: u32 = 0x8020_001B;
 /// A certificate that is not accepted, for no reason with a number of its own.
@@ -204,7 +205,7 @@ pub(super) const ROWS: &[Row] = &[
     row("changed?cut=100000", Fatal(VALIDATION)).given(),
     row("changed-same-tag?cut=100000", Fatal(VALIDATION)).given(),
     row("portal", Fatal(VALIDATION)).given(),
-    row("portal-redirect?from=1&cut=100000", Transient(NO_HTTP)).given(),
+    row("portal-redirect?from=1&cut=100000", Transient(SIGN_IN_TO_NETWORK)).given(),
     // heads
     row("interim", Right),
     row("interim-flood", Transient(NO_HTTP)),
@@ -244,8 +245,8 @@ pub(super) const ROWS: &[Row] = &[
     row("redirect-nowhere", Fatal(http(302))),
     row("redirect-bad", Fatal(http(302))),
     row("portal", Unknowable),
-    row("portal?from=1&cut=100000", Transient(NO_HTTP)),
-    row("portal-redirect?from=1&cut=100000", Transient(NO_HTTP)),
+    row("portal?from=1&cut=100000", Transient(SIGN_IN_TO_NETWORK)),
+    row("portal-redirect?from=1&cut=100000", Transient(SIGN_IN_TO_NETWORK)),
     // statuses
     row("status?code=204", Transient(http(204))),
     row("status?code=304", Fatal(http(304))),
