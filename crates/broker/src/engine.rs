@@ -179,11 +179,11 @@ pub fn run(
         };
 
         // Decide.
-        let turn = engine.decide(batch);
+        let mut turn = engine.decide(batch);
 
         // Commit, then act. A commit that fails undoes its own changes in memory; whoever waits is
         // told so, and what a worker reported is kept to be taken in again.
-        match engine.store.commit(&turn.decision.batch()) {
+        match engine.store.commit(&turn.decision.take_batch()) {
             Ok(()) => engine.act(turn),
             Err(error) => engine.give_up(turn, &error),
         }
@@ -233,7 +233,7 @@ impl<'a> Engine<'a> {
         let mut queue = Queue::new(limits);
         let mut decision = Decision::default();
         store.unfinished(&mut |job| queue.adopt(job, now, &mut decision))?;
-        store.commit(&decision.batch())?;
+        store.commit(&decision.take_batch())?;
         let mut engine = Self {
             queue,
             store,

@@ -336,9 +336,7 @@ impl Job {
                 self.forget_error();
             }
             (_, Advanced(attempt)) if attempt == self.attempt && !self.state.is_final() => {
-                self.failures_in_a_row = 0;
-                self.same_failures = 0;
-                self.stalled_since = None;
+                self.has_advanced();
             }
             (_, FileBegun(attempt)) if attempt == self.attempt && !self.state.is_final() => {
                 self.beginnings = self.beginnings.saturating_add(1);
@@ -346,6 +344,7 @@ impl Job {
             (_, FileTransferred(attempt)) if attempt == self.attempt && !self.state.is_final() => {
                 self.files_transferred += 1;
                 self.beginnings = 0;
+                self.has_advanced();
             }
             (_, FilePassedOver(attempt, error)) if attempt == self.attempt && !self.state.is_final() => {
                 self.error_count += 1;
@@ -498,6 +497,13 @@ impl Job {
         if self.files_passed_over == 0 {
             self.error = None;
         }
+    }
+
+    /// What went wrong before is over.
+    fn has_advanced(&mut self) {
+        self.failures_in_a_row = 0;
+        self.same_failures = 0;
+        self.stalled_since = None;
     }
 
     fn enter(&mut self, state: State) {

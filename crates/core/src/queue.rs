@@ -672,7 +672,6 @@ impl Queue {
                         decision.file(id, FileChange::Whole { index: file, size, validator, served, boot });
                         job.observe(Event::FileTransferred(attempt), now);
                     }
-                    job.observe(Event::Advanced(attempt), now);
                     self.put(job, now, decision);
                 }
             }

@@ -34,7 +34,7 @@ pub fn check(make: &mut dyn FnMut() -> Box<dyn Store>) {
     }
 }
 
-const CLAUSES: [fn(&mut dyn Store); 26] = [
+const CLAUSES: [fn(&mut dyn Store); 27] = [
     a_job_reads_back_as_it_was_written,
     every_word_and_number_reads_back,
     a_change_decided_on_another_revision_is_stale,
@@ -42,6 +42,7 @@ const CLAUSES: [fn(&mut dyn Store); 26] = [
     an_empty_batch_is_nothing,
     files_read_back_in_their_order,
     a_file_changes_as_it_comes,
+    files_get_their_names_together_or_not_at_all,
     what_is_durable_never_shrinks,
     a_change_to_what_is_not_there_is_refused,
     credentials_are_one_for_each_target_and_scheme,
@@ -276,6 +277,27 @@ fn a_file_changes_as_it_comes(store: &mut dyn Store) {
     ] {
         change_file(store, id(1), change.clone());
         assert_eq!(store.files(id(1), FileIndex(0), 9), Ok(vec![file(0), expected]), "after {change:?}");
+    }
+}
+
+fn files_get_their_names_together_or_not_at_all(store: &mut dyn Store) {
+    add_with_files(store, &job(1), [file(0), file(1), file(2), file(4)]);
+    add_with_files(store, &job(2), [file(0), file(1), file(2)]);
+    let before = everything(store);
+    let completed = |index| (id(1), FileChange::Completed { index: FileIndex(index) });
+    let of_another = (id(2), FileChange::Completed { index: FileIndex(2) });
+    // The file in the middle, and the one after the last, are not there.
+    for missing in [vec![2, 3, 4], vec![3, 4], vec![4, 5]] {
+        let batch = Batch { files: missing.into_iter().map(completed).collect(), ..Batch::default() };
+        assert!(store.commit(&batch).is_err(), "{batch:?}");
+        assert_eq!(everything(store), before, "{batch:?}");
+    }
+    let files = vec![completed(0), completed(1), of_another, completed(4)];
+    assert_eq!(store.commit(&Batch { files, ..Batch::default() }), Ok(()));
+    for (job, expected) in [(id(1), vec![0, 1, 4]), (id(2), vec![2])] {
+        let files = store.files(job, FileIndex(0), 9).expect("files");
+        let named = files.iter().filter(|file| file.stage == Stage::Completed).map(|file| file.index.0);
+        assert_eq!(named.collect::<Vec<_>>(), expected);
     }
 }
 

@@ -98,7 +98,8 @@ pub(crate) async fn carry_out(
                 rules,
                 bytes_max: bytes_max.unwrap_or_default(),
             };
-            match gather(&mut files, &mut clients, may_gather, of, &mut line).await {
+            let may_now = |file: &File| may_gather(file) && !passing.skips(file);
+            match gather(&mut files, &mut clients, may_now, of, &mut line).await {
                 Ended::Enough => continue,
                 Ended::Large(begun) => Ok(*begun),
                 Ended::Failed(error) => Err(Outcome::Failed(error)),

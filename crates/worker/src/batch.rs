@@ -34,7 +34,8 @@ pub(crate) struct Gathered {
 /// Small files of one job on their way to the disk.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    job: JobId,
+    /// As partial files are named by it.
+    job: String,
     folders: Folders,
     /// Written, and not yet certain to last.
     written: Vec<WholeFile>,
@@ -52,6 +53,7 @@ enum Owed {
 
 impl Batch {
     pub(crate) fn new(job: JobId) -> Self {
+        let job = job.to_string();
         Self { job, folders: Folders::default(), written: Vec::new(), touched: BTreeMap::new() }
     }
 
@@ -92,7 +94,7 @@ impl Batch {
         if file.no_clobber {
             refuse_existing(&folder, name)?;
         }
-        let partial_name = partial_name(name, &self.job.to_string(), file.index.0);
+        let partial_name = partial_name(name, &self.job, file.index.0);
         let partial = match Partial::create(folder.clone(), partial_name.clone()) {
             Err(PartialError::Exists(_)) => {
                 let partial = Partial::reopen(folder.clone(), partial_name)?;

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bits_core::error::{Code, JobError};
@@ -13,8 +14,8 @@ use bits_core::file::{File, FileIndex, LocalName, Stage};
 use bits_core::job::{Environment, JobId};
 use bits_core::transfer::last_modified;
 use bits_platform::files::{
-    ClosedPartial, Destination, Existing, FileErrorKind, MissingFolders, Partial, PartialError, Umask,
-    partial_name,
+    ClosedPartial, Destination, Existing, FileErrorKind, Folder, MissingFolders, Partial, PartialError,
+    Umask, partial_name,
 };
 
 use crate::batch::{SYNCED_AS_ONE_MIN, sync_disk_once};
@@ -106,8 +107,15 @@ pub(crate) fn check(names: &[LocalName], options: CheckOptions) -> Result<(), De
         true => MissingFolders::Make(umask(options.umask)),
         false => MissingFolders::Refuse,
     };
-    for name in names {
-        let destination = Destination::check(Path::new(name.as_str()), missing).map_err(LocalFault::from)?;
+    // Most files go where the one before them goes.
+    let mut checked: Option<Arc<Folder>> = None;
+    for path in names.iter().map(|name| Path::new(name.as_str())) {
+        let destination = match &checked {
+            Some(folder) if path.parent() == Some(folder.path()) => Destination::check_within(folder, path),
+            _ => Destination::check(path, missing),
+        };
+        let destination = destination.map_err(LocalFault::from)?;
+        checked = Some(Arc::clone(&destination.folder));
         if options.no_clobber {
             refuse_existing(&destination.folder, &destination.name)?;
         }

@@ -7,9 +7,14 @@
 //! large files do not share the line, and a password that is wrong is not tried several times. Some
 //! servers serve one at a time, or forbid more: what fails over a further connection, or is not
 //! answered, is asked for over the first one.
+//!
+//! The longer nothing but small files come, the more of them one connection is given at a time, and a
+//! thread that waits for them in the system: to be woken by the runtime for each costs more than it
+//! takes to receive it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
+use std::pin::pin;
 
 use bits_core::error::JobError;
 use bits_core::file::{BootId, File, FileIndex};
@@ -20,8 +25,10 @@ use bits_core::units::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 use crate::attempt::{Clock, Line};
 use crate::batch::{Batch, Gathered};
@@ -34,6 +41,12 @@ use crate::transfer::at;
 const CONNECTIONS_MAX: usize = 4;
 /// Small files that must have come in a row before more than one connection is used.
 const SMALL_FILES_BEFORE_MORE: usize = 8;
+/// Files that one connection is given at a time at most, and small files that must have come for each of
+/// them, so that little is asked for in vain when a large one comes.
+const FILES_PER_LANE_MAX: usize = 16;
+const SMALL_FILES_PER_LANE_FILE: usize = 8;
+/// How long a thread goes on with what it was given; the rest is given out anew.
+const LANE_TIME: Duration = Duration::from_millis(200);
 /// How long a further connection may go without an answer when the others have nothing left to do.
 const PATIENCE_WITH_FURTHER: Duration = Duration::from_secs(2);
 /// Files that are handed to the writing thread at once, and the most of them in memory while it
@@ -113,7 +126,7 @@ pub(crate) async fn gather(
     let stop = line.stop().clone();
     loop {
         while gathering.wants_more() && files.front().is_some_and(&may_gather) {
-            gathering.begin(files.pop_front().expect("there is a file"));
+            gathering.begin(files, &may_gather);
         }
         gathering.store_what_is_due();
         if gathering.is_at_rest() {
@@ -128,8 +141,8 @@ pub(crate) async fn gather(
                 gathering.batch = Some(batch);
                 gathering.take_in_stored(stored, files, line);
             }
-            Some((client, found)) = gathering.lanes.next(), if !gathering.lanes.is_empty() => {
-                gathering.take_in(client, found, files, line);
+            Some(fetched) = gathering.lanes.next(), if !gathering.lanes.is_empty() => {
+                gathering.take_in(fetched, files, line);
             }
         }
     }
@@ -140,7 +153,9 @@ struct Gathering<'a> {
     of: Gatherer,
     clock: Clock,
     clients: &'a mut Clients,
-    lanes: FuturesUnordered<BoxFuture<'static, (Client, Found)>>,
+    lanes: FuturesUnordered<BoxFuture<'static, Fetched>>,
+    /// Tells the threads among them that nobody waits any more.
+    lanes_stop: CancellationToken,
     /// The files that are coming over them.
     coming: BTreeMap<FileIndex, Coming>,
     lanes_max: usize,
@@ -161,6 +176,14 @@ struct Coming {
     file: File,
     /// Over a connection over which others have come.
     is_proven: bool,
+}
+
+/// What came over one connection.
+struct Fetched {
+    client: Client,
+    /// Only the last of them may be something else than a small file.
+    found: Vec<Found>,
+    unreached: Vec<FileIndex>,
 }
 
 /// What came of one file.
@@ -200,6 +223,7 @@ impl<'a> Gathering<'a> {
             clock: line.clock(),
             clients,
             lanes: FuturesUnordered::new(),
+            lanes_stop: CancellationToken::new(),
             coming: BTreeMap::new(),
             lanes_max: CONNECTIONS_MAX,
             came: 0,
@@ -216,22 +240,70 @@ impl<'a> Gathering<'a> {
         let lanes_max = if self.came < SMALL_FILES_BEFORE_MORE { 1 } else { self.lanes_max };
         self.ended.is_none()
             && self.lanes.len() < lanes_max
-            && self.gathered.len() + self.lanes.len() < GATHERED_FILES_MAX
+            && self.gathered.len() + self.coming.len() < GATHERED_FILES_MAX
     }
 
-    fn begin(&mut self, file: File) {
+    /// Gives the first of `files` to one connection.
+    fn begin(&mut self, files: &mut VecDeque<File>, may_gather: impl Fn(&File) -> bool) {
         let proven = self.clients.take_proven();
         let is_proven = proven.is_some();
-        let client = proven.unwrap_or_else(|| self.clients.take());
+        let mut client = proven.unwrap_or_else(|| self.clients.take());
+        let on_a_thread = is_proven && client.may_block();
+        let count_max = match on_a_thread {
+            true => (self.came / SMALL_FILES_PER_LANE_FILE).clamp(1, FILES_PER_LANE_MAX),
+            false => 1,
+        };
+        let count_max = count_max.min(GATHERED_FILES_MAX - self.gathered.len() - self.coming.len());
         let Gatherer { attempt, boot, rules, bytes_max, .. } = self.of;
-        let plan =
-            DownloadPlan::new(attempt, &file, rules, None, boot, self.clock.now()).gathering_up_to(bytes_max);
-        self.lanes.push(Box::pin(fetch(client, file.index, plan, self.clock)));
-        self.coming.insert(file.index, Coming { file, is_proven });
+        let now = self.clock.now();
+        let mut plans = VecDeque::with_capacity(count_max);
+        while plans.len() < count_max
+            && let Some(file) = files.pop_front_if(|file| may_gather(file))
+        {
+            let plan = DownloadPlan::new(attempt, &file, rules, None, boot, now).gathering_up_to(bytes_max);
+            plans.push_back((file.index, plan));
+            self.coming.insert(file.index, Coming { file, is_proven });
+        }
+        let clock = self.clock;
+        self.lanes.push(if on_a_thread && plans.len() > 1 {
+            let stop = self.lanes_stop.clone();
+            let runtime = Handle::current();
+            let thread = spawn_blocking(move || {
+                client.for_thread();
+                runtime.block_on(fetch_in_turn(client, plans, clock, &stop))
+            });
+            Box::pin(async move { returned(thread.await) })
+        } else {
+            Box::pin(async move {
+                let (file, plan) = plans.pop_front().expect("there is a file");
+                let found = fetch(&mut client, file, plan, clock).await;
+                let unreached = plans.into_iter().map(|(file, _)| file).collect();
+                Fetched { client, found: vec![found], unreached }
+            })
+        });
     }
 
     /// Takes in what came over one connection.
-    fn take_in(&mut self, client: Client, found: Found, files: &mut VecDeque<File>, line: &mut Line) {
+    fn take_in(&mut self, fetched: Fetched, files: &mut VecDeque<File>, line: &mut Line) {
+        let Fetched { client, mut found, unreached } = fetched;
+        for file in unreached.into_iter().rev() {
+            files.push_front(self.coming.remove(&file).expect("the file was coming").file);
+        }
+        let last = found.pop().expect("one is fetched at least");
+        for found in found {
+            self.take_in_one(found, None, files, line);
+        }
+        self.take_in_one(last, Some(client), files, line);
+    }
+
+    /// Takes in what came of one file; with the connection, if no other came over it afterwards.
+    fn take_in_one(
+        &mut self,
+        found: Found,
+        client: Option<Client>,
+        files: &mut VecDeque<File>,
+        line: &mut Line,
+    ) {
         let Coming { file, is_proven } = self.coming.remove(&found.file).expect("the file was coming");
         found.reports.into_iter().for_each(|report| line.report(report));
         found.notes.into_iter().for_each(|note| line.note(note));
@@ -239,10 +311,13 @@ impl<'a> Gathering<'a> {
             What::Small(whole, content) => {
                 self.came += 1;
                 self.last_came = Instant::now();
-                self.clients.give_back(client);
+                if let Some(client) = client {
+                    self.clients.give_back(client);
+                }
                 self.gathered.push(Gathered { file, whole, content });
             }
             What::Large(plan, body) => {
+                let client = client.expect("nothing is fetched after a large file");
                 self.end(Ended::Large(Box::new(Begun { client, file, plan: Some(*plan), body })), files);
             }
             What::Failed(error) if error.transient && !is_proven && self.came > 0 => {
@@ -276,6 +351,7 @@ impl<'a> Gathering<'a> {
     }
 
     fn take_back(&mut self, files: &mut VecDeque<File>) {
+        std::mem::take(&mut self.lanes_stop).cancel();
         self.lanes = FuturesUnordered::new();
         for (_, coming) in std::mem::take(&mut self.coming).into_iter().rev() {
             files.push_front(coming.file);
@@ -331,8 +407,43 @@ impl<'a> Gathering<'a> {
     }
 }
 
+/// Fetches one file after the other while all are small and the time lasts; on a thread that may block.
+async fn fetch_in_turn(
+    mut client: Client,
+    mut plans: VecDeque<(FileIndex, DownloadPlan)>,
+    clock: Clock,
+    stop: &CancellationToken,
+) -> Fetched {
+    let until = Instant::now() + LANE_TIME;
+    let mut stopped = pin!(stop.cancelled());
+    let mut found: Vec<Found> = Vec::with_capacity(plans.len());
+    while found.is_empty() || Instant::now() < until {
+        let Some((file, plan)) = plans.pop_front() else { break };
+        tokio::select! {
+            biased;
+            // Nobody waits for what has come.
+            () = &mut stopped => break,
+            one = fetch(&mut client, file, plan, clock) => found.push(one),
+        }
+        if !matches!(found.last(), Some(Found { what: What::Small(..), .. })) {
+            break;
+        }
+    }
+    client.for_runtime();
+    if let Some(Found { what, .. }) = found.last_mut()
+        && let What::Large(plan, body) = what
+    {
+        match body.take().map(Body::for_runtime).transpose() {
+            Ok(taken_back) => *body = taken_back,
+            Err(error) => plan.failed(error),
+        }
+    }
+    let unreached = plans.into_iter().map(|(file, _)| file).collect();
+    Fetched { client, found, unreached }
+}
+
 /// Fetches one file until it is in memory, or turns out not to be small.
-async fn fetch(mut client: Client, file: FileIndex, mut plan: DownloadPlan, clock: Clock) -> (Client, Found) {
+async fn fetch(client: &mut Client, file: FileIndex, mut plan: DownloadPlan, clock: Clock) -> Found {
     let mut reports = Vec::new();
     let mut content = Vec::new();
     let mut filled = 0;
@@ -381,6 +492,5 @@ async fn fetch(mut client: Client, file: FileIndex, mut plan: DownloadPlan, cloc
             | Next::Wait => break What::Large(Box::new(plan), body.take()),
         }
     };
-    let notes = client.notes();
-    (client, Found { file, reports, notes, what })
+    Found { file, reports, notes: client.notes(), what }
 }

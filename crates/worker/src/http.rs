@@ -6,6 +6,7 @@
 //! decided here; only a kept connection that turns out to be closed is replaced, as nobody could
 //! have known. HTTP/2 and ranges in parallel have their place here later.
 
+mod blocking;
 mod body;
 mod chunked;
 mod client;

@@ -100,6 +100,22 @@ fn word(effect: Effect) -> String {
 }
 
 #[test]
+fn a_file_that_becomes_whole_is_an_advance() {
+    let job = check_scenario(
+        a_job(),
+        "
+        owner resumes       -> queued
+        queue grants        -> connecting; begin 1
+        worker lost 1       -> transient_error
+        owner resumes       -> queued
+        queue grants        -> connecting; begin 2
+        worker file 2       -> .
+        ",
+    );
+    assert_eq!((job.failures_in_a_row, job.same_failures, job.stalled_since), (0, 0, None));
+}
+
+#[test]
 fn a_broken_connection_costs_a_retry_and_nothing_else() {
     let job = check_scenario(
         a_job(),

@@ -6,6 +6,7 @@
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::mem;
 
 use crate::file::FileIndex;
 use crate::job::{self, Attempt, Job, JobId, Revision};
@@ -69,13 +70,13 @@ impl Decision {
         self.secrets.iter().any(|(id, _)| *id == job)
     }
 
-    /// What is to be committed.
-    pub fn batch(&self) -> Batch {
+    /// What is to be committed. To be taken once, when all is decided: of files there can be many.
+    pub fn take_batch(&mut self) -> Batch {
         let changed = self.jobs.values().filter(|touched| touched.changed);
         Batch {
             jobs: changed.map(|touched| JobChange { job: touched.job.clone(), was: touched.was }).collect(),
-            files: self.files.clone(),
-            secrets: self.secrets.clone(),
+            files: mem::take(&mut self.files),
+            secrets: mem::take(&mut self.secrets),
         }
     }
 

@@ -40,8 +40,8 @@ impl World {
         self.write(decision)
     }
 
-    fn write(&mut self, decision: Decision) -> Vec<Effect> {
-        for JobChange { job, was } in decision.batch().jobs {
+    fn write(&mut self, mut decision: Decision) -> Vec<Effect> {
+        for JobChange { job, was } in decision.take_batch().jobs {
             assert_eq!(self.written.get(&job.id).map(|job| job.revision), was, "decided on what is written");
             self.written.insert(job.id, job);
         }
@@ -270,7 +270,7 @@ fn a_file_that_becomes_whole_while_files_are_put_in_place_does_not_count() {
     let mut decision = Decision::default();
     let report = Report::FileTransferred { attempt, file: FileIndex(0), size: Bytes(3) };
     world.take_in(Input::Report { job, report }, &mut decision);
-    assert_eq!(decision.batch().files, []);
+    assert_eq!(decision.take_batch().files, []);
     world.write(decision);
     let effects = world.report(job, Report::Finalized { files: Vec::new(), lost: Vec::new(), error: None });
     assert_eq!(answer_to(completing, effects), Some(Ok(Answer::Completed { job, partial: true })));
@@ -382,7 +382,7 @@ fn a_version_is_acknowledged_to_the_worker_only_with_its_commit() {
     let report = Report::Version { attempt, file, size: Some(Bytes(9)), validator, served, boot, partial };
     let mut decision = Decision::default();
     world.take_in(Input::Report { job, report }, &mut decision);
-    assert!(matches!(decision.batch().files[..], [(_, FileChange::Version { .. })]));
+    assert!(matches!(decision.take_batch().files[..], [(_, FileChange::Version { .. })]));
     assert_eq!(world.write(decision), [Effect::Recorded { job, attempt, file }]);
 }
 
@@ -480,7 +480,7 @@ fn secrets_come_with_a_new_job_or_a_change_and_go_with_the_job() {
         let input = world.request(ANNA, request);
         let mut decision = Decision::default();
         world.take_in(input, &mut decision);
-        let secrets: Vec<_> = decision.batch().secrets.into_iter().map(|(_, change)| change).collect();
+        let secrets: Vec<_> = decision.take_batch().secrets.into_iter().map(|(_, change)| change).collect();
         assert_eq!(secrets, expected);
         world.write(decision);
     }
@@ -572,7 +572,7 @@ fn files_that_were_passed_over_are_tried_again_when_the_owner_resumes() {
     let mut decision = Decision::default();
     let input = world.request(ANNA, Request::Command { job, command: Command::Resume });
     world.take_in(input, &mut decision);
-    assert_eq!(decision.batch().files, [(job, FileChange::TryAgain)]);
+    assert_eq!(decision.take_batch().files, [(job, FileChange::TryAgain)]);
     world.write(decision);
     assert_eq!((world.state(job), world.written[&job].files_passed_over), ("queued", 0));
 }
@@ -589,7 +589,7 @@ fn another_remote_name_stops_what_goes_on_and_begins_it_again() {
     let input = world.request(ANNA, Request::SetRemoteNames { job, names });
     world.take_in(input, &mut decision);
     let change = FileChange::RemoteName { index: FileIndex(0), remote_name, moved: true };
-    assert_eq!(decision.batch().files, [(job, change)]);
+    assert_eq!(decision.take_batch().files, [(job, change)]);
     let effects = world.write(decision);
     assert!(effects.contains(&Effect::Job { job, effect: job::Effect::Stop(Attempt(1)) }), "{effects:?}");
     assert_eq!(world.state(job), "queued");

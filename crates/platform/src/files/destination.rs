@@ -61,7 +61,7 @@ pub enum DestinationError {
 impl Destination {
     /// Checks that a file can appear as `path` and opens its folder.
     pub fn check(path: &Path, missing: MissingFolders) -> Result<Self, DestinationError> {
-        let name = file_name(path)?;
+        file_name(path)?;
         let parent = path.parent().expect("a path with a file name has a parent");
         let folder = match (Folder::open(parent), missing) {
             (Err(error), MissingFolders::Make(umask)) if error.kind == FileErrorKind::NotFound => {
@@ -73,8 +73,14 @@ impl Destination {
         folder
             .may_be_written()
             .map_err(|errno| of_folder(FileError::new("write to the folder", parent, errno)))?;
-        check_entry(&folder, name)?;
-        Ok(Self { folder: Arc::new(folder), name: name.into() })
+        Self::check_within(&Arc::new(folder), path)
+    }
+
+    /// The same for a file of which the folder was checked for another.
+    pub fn check_within(folder: &Arc<Folder>, path: &Path) -> Result<Self, DestinationError> {
+        let name = file_name(path)?;
+        check_entry(folder, name)?;
+        Ok(Self { folder: Arc::clone(folder), name: name.into() })
     }
 
     /// The whole path.

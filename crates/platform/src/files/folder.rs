@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
@@ -14,6 +15,9 @@ use super::{FileError, FileIdentity};
 pub struct Folder {
     fd: OwnedFd,
     path: PathBuf,
+    /// Asked once: while it is held open its disk stays.
+    disk: OnceLock<Option<u64>>,
+    syncs_as_one: OnceLock<bool>,
 }
 
 impl Folder {
@@ -21,8 +25,12 @@ impl Folder {
     pub fn open(path: &Path) -> Result<Self, FileError> {
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
         rustix::fs::open(path, flags, Mode::empty())
-            .map(|fd| Self { fd, path: path.into() })
+            .map(|fd| Self::of_open(fd, path.into()))
             .map_err(|errno| FileError::new("open the folder", path, errno))
+    }
+
+    fn of_open(fd: OwnedFd, path: PathBuf) -> Self {
+        Self { fd, path, disk: OnceLock::new(), syncs_as_one: OnceLock::new() }
     }
 
     /// The path it was opened by, for messages.
@@ -49,7 +57,9 @@ impl Folder {
     /// Whether [`Folder::sync_file_system`] does here what it says: where it is known to. Network file
     /// systems and those of FUSE may return before anything lasts.
     pub fn syncs_as_one(&self) -> bool {
-        rustix::fs::fstatfs(&self.fd).is_ok_and(|about| SYNCED_AS_ONE.contains(&(about.f_type as u32)))
+        *self.syncs_as_one.get_or_init(|| {
+            rustix::fs::fstatfs(&self.fd).is_ok_and(|about| SYNCED_AS_ONE.contains(&(about.f_type as u32)))
+        })
     }
 
     /// Makes all that was written so far on the file system of this folder last, files and names
@@ -60,7 +70,7 @@ impl Folder {
 
     /// Tells disks apart: the number of the one this folder is on; none when the system does not say.
     pub fn disk(&self) -> Option<u64> {
-        FileIdentity::of_open(&self.fd).ok().map(|identity| identity.device)
+        *self.disk.get_or_init(|| FileIdentity::of_open(&self.fd).ok().map(|identity| identity.device))
     }
 
     /// Which file has the name `name`, if any. A symbolic link is not followed.
@@ -122,7 +132,7 @@ impl Folder {
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY | nofollow;
         let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty())
             .map_err(|errno| FileError::new("open the folder", &path, errno))?;
-        let folder = Self { fd, path };
+        let folder = Self::of_open(fd, path);
         if made {
             folder.set_mode(mode)?;
             self.sync()?;

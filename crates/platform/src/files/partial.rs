@@ -132,7 +132,7 @@ impl Partial {
                     .map_err(|errno| FileError::new("look at", &path(), errno))?;
                 match foreign(&entry) {
                     Some(why) => Err(PartialError::Foreign { path: path(), why }),
-                    None => Self::of_open(folder, name, File::from(fd)),
+                    None => Ok(Self::of_identity(folder, name, File::from(fd), entry.identity)),
                 }
             }
             Err(Errno::LOOP | Errno::ISDIR | Errno::NXIO) => {
@@ -155,12 +155,14 @@ impl Partial {
 
     fn of_open(folder: Arc<Folder>, name: OsString, file: File) -> Result<Self, PartialError> {
         match FileIdentity::of_open(&file) {
-            Ok(identity) => {
-                let (direct, direct_failed) = (OnceLock::new(), AtomicBool::new(false));
-                Ok(Self { folder, name, file, identity, direct, direct_failed })
-            }
+            Ok(identity) => Ok(Self::of_identity(folder, name, file, identity)),
             Err(errno) => Err(FileError::new("look at", &folder.path().join(name), errno).into()),
         }
+    }
+
+    fn of_identity(folder: Arc<Folder>, name: OsString, file: File, identity: FileIdentity) -> Self {
+        let (direct, direct_failed) = (OnceLock::new(), AtomicBool::new(false));
+        Self { folder, name, file, identity, direct, direct_failed }
     }
 
     /// Its folder.
@@ -308,7 +310,6 @@ impl Partial {
         if mode.is_some() && existing == Existing::Keep {
             return Err(FinalizeError::Exists(path()));
         }
-        self.check_name()?;
         self.set_mode(mode.unwrap_or(umask.file_mode()))?;
         Ok(PreparedPartial { partial: self, name: name.into(), existing })
     }
@@ -316,11 +317,6 @@ impl Partial {
     /// Returns when all of the file is on the disk, and what is known of it.
     fn sync(&self) -> Result<(), PartialError> {
         self.file.sync_all().map_err(|error| self.failed("sync")(error).into())
-    }
-
-    /// Whether the name still means this file.
-    fn check_name(&self) -> Result<(), PartialError> {
-        check_name(&self.folder, &self.name, self.identity)
     }
 
     fn set_mode(&self, mode: u32) -> Result<(), PartialError> {
@@ -355,7 +351,7 @@ impl PreparedPartial {
     }
 
     fn place(self) -> Result<(), FinalizeError> {
-        self.close().rename()
+        self.close().place()
     }
 }
 

@@ -28,8 +28,11 @@ pub(super) fn commit(connection: &mut Connection, batch: &Batch) -> Result<bool,
     for change in &batch.jobs {
         put_job(&transaction, change)?;
     }
-    for (job, change) in &batch.files {
-        change_file(&transaction, *job, change)?;
+    for changes in batch.files.chunk_by(follows) {
+        match changes {
+            [(job, change)] => change_file(&transaction, *job, change)?,
+            completed => complete_files(&transaction, completed)?,
+        }
     }
     let mut removed = 0;
     for (job, change) in &batch.secrets {
@@ -173,6 +176,25 @@ fn change_file(transaction: &Transaction<'_>, job: JobId, change: &FileChange) -
         }
     };
     if changed == 0 { Err(no_such_file(job, *index)) } else { Ok(()) }
+}
+
+/// Whether both say of neighbours in one job that they have their names, so that one statement does.
+fn follows((job, one): &(JobId, FileChange), (next_job, next): &(JobId, FileChange)) -> bool {
+    matches!((one, next), (FileChange::Completed { index }, FileChange::Completed { index: next })
+        if job == next_job && index.0.checked_add(1) == Some(next.0))
+}
+
+/// Changes as one what [`follows`].
+fn complete_files(transaction: &Transaction<'_>, changes: &[(JobId, FileChange)]) -> Result<(), StoreError> {
+    let [(job, FileChange::Completed { index: first }), .., (_, FileChange::Completed { index: last })] =
+        changes
+    else {
+        unreachable!("only what is completed follows")
+    };
+    let sql = "UPDATE files SET stage = ?4 WHERE job = ?1 AND place BETWEEN ?2 AND ?3";
+    let changed = execute(transaction, sql, params![job.0, first.0, last.0, stage_word(Stage::Completed)])?;
+    // Which one is missing does not matter: none may be.
+    if changed == changes.len() { Ok(()) } else { Err(no_such_file(*job, *last)) }
 }
 
 /// Says how many secrets are gone by it.

@@ -207,13 +207,10 @@ impl Authenticator {
     ///
     /// The KDC refuses the secret now, or the failure that ended the attempt, again.
     pub async fn prepare(&mut self) -> Result<(), AuthFailure> {
-        let is_due = match (&self.stage, self.kerberos) {
-            (Stage::Over(failure), _) => return Err(failure.clone()),
-            (Stage::Idle, KerberosHere::Accepted | KerberosHere::EachRequest)
-            | (Stage::Connection, KerberosHere::EachRequest) => true,
-            _ => false,
-        };
-        if !is_due {
+        if let Stage::Over(failure) = &self.stage {
+            return Err(failure.clone());
+        }
+        if !self.ticket_is_due() {
             return Ok(());
         }
         match self.begin(Method::Kerberos, &[]).await {
@@ -226,6 +223,19 @@ impl Authenticator {
             Err(fault) => return Err(self.give_up(Method::Kerberos, fault)),
         }
         Ok(())
+    }
+
+    fn ticket_is_due(&self) -> bool {
+        matches!(
+            (&self.stage, self.kerberos),
+            (Stage::Idle, KerberosHere::Accepted | KerberosHere::EachRequest)
+                | (Stage::Connection, KerberosHere::EachRequest)
+        )
+    }
+
+    /// Whether nothing is to be proved with the next request, so that no secret is touched for it.
+    pub fn is_silent(&self) -> bool {
+        matches!(self.stage, Stage::Idle | Stage::Connection) && !self.ticket_is_due()
     }
 
     /// The header value for the next request, if one is due. Call it once for each request that is

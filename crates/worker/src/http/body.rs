@@ -139,6 +139,21 @@ impl Body {
         self.waiting_since = None;
     }
 
+    /// Takes the connection back from a thread that may block.
+    ///
+    /// # Errors
+    /// When the system does not take the socket.
+    pub(crate) fn for_runtime(self) -> Result<Self, TransportError> {
+        let authority = self.connection.authority.clone();
+        match self.connection.for_runtime() {
+            Some(connection) => Ok(Self { connection, ..self }),
+            None => Err(TransportError {
+                fault: TransportFault::Aborted,
+                message: format!("the connection to {authority} cannot be used"),
+            }),
+        }
+    }
+
     /// The connection, for the next request, when there is little left of the body.
     pub(super) async fn into_connection(mut self) -> Option<Connection> {
         if !self.keeps_connection {
@@ -146,6 +161,9 @@ impl Body {
         }
         if matches!(self.framing, Framing::Exactly { left } if left > DRAIN_BYTES_MAX) {
             return None;
+        }
+        if matches!(self.framing, Framing::Exactly { left: 0 } | Framing::Over(BodyEnd::Complete)) {
+            return Some(self.connection);
         }
         match timeout(DRAIN_TIME, self.drain()).await {
             Ok(true) => Some(self.connection),

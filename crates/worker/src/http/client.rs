@@ -190,6 +190,21 @@ impl Client {
         self.kept = connection;
     }
 
+    /// Whether [`Client::for_thread`] makes a difference.
+    pub(crate) fn may_block(&self) -> bool {
+        self.kept.as_ref().is_some_and(Connection::may_block)
+    }
+
+    /// Prepares for a thread that may block.
+    pub(crate) fn for_thread(&mut self) {
+        self.kept = self.kept.take().and_then(Connection::for_thread);
+    }
+
+    /// Undoes [`Client::for_thread`], on that thread.
+    pub(crate) fn for_runtime(&mut self) {
+        self.kept = self.kept.take().and_then(Connection::for_runtime);
+    }
+
     /// Lets others have the kept connection, if they may.
     fn put_by(&mut self) {
         if let Some(kept) = self.kept.take() {

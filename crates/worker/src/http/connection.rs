@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
+use super::blocking::Blocking;
 use super::head::{self, HEAD_BYTES_MAX, ParsedHead};
 use super::route::{Place, Route};
 use super::settings::Timeouts;
@@ -31,6 +32,8 @@ const PIECE_BYTES: usize = 16 * 1024;
 #[derive(Debug)]
 pub(super) enum Stream {
     Plain(TcpStream, Option<Paced>),
+    /// On a thread that may block. Never within TLS.
+    Blocking(Blocking, Option<Paced>),
     Tls(Box<TlsStream<Stream>>),
 }
 
@@ -38,7 +41,7 @@ impl Stream {
     /// What the other side of the innermost TLS has shown as its own certificate, in DER.
     pub(super) fn certificate(&self) -> Option<&[u8]> {
         match self {
-            Self::Plain(..) => None,
+            Self::Plain(..) | Self::Blocking(..) => None,
             Self::Tls(_) => self.certificates().first().map(|shown| shown.as_ref()),
         }
     }
@@ -46,7 +49,7 @@ impl Stream {
     /// All that it has shown, its own first.
     fn certificates(&self) -> &[CertificateDer<'static>] {
         match self {
-            Self::Plain(..) => &[],
+            Self::Plain(..) | Self::Blocking(..) => &[],
             Self::Tls(tls) => tls.get_ref().1.peer_certificates().unwrap_or_default(),
         }
     }
@@ -54,7 +57,7 @@ impl Stream {
     /// Whether it is kept polite for the job that made it.
     fn is_paced(&self) -> bool {
         match self {
-            Self::Plain(_, paced) => paced.is_some(),
+            Self::Plain(_, paced) | Self::Blocking(_, paced) => paced.is_some(),
             Self::Tls(tls) => tls.get_ref().0.is_paced(),
         }
     }
@@ -62,6 +65,7 @@ impl Stream {
     pub(super) fn tcp(&self) -> &TcpStream {
         match self {
             Self::Plain(tcp, _) => tcp,
+            Self::Blocking(..) => unreachable!("within TLS nothing blocks"),
             Self::Tls(tls) => tls.get_ref().0.tcp(),
         }
     }
@@ -171,8 +175,32 @@ impl Connection {
         match &self.stream {
             Some(Stream::Plain(..)) => true,
             Some(Stream::Tls(tls)) => matches!(tls.get_ref().0, Stream::Plain(..)),
-            None => false,
+            Some(Stream::Blocking(..)) | None => false,
         }
+    }
+
+    /// Whether [`Connection::for_thread`] makes a difference.
+    pub(super) fn may_block(&self) -> bool {
+        matches!(self.stream, Some(Stream::Plain(..)))
+    }
+
+    /// The connection, for a thread that may block: where it is not secure, whoever waits for its bytes
+    /// does so without the runtime. None when the system does not let the socket go.
+    pub(super) fn for_thread(mut self) -> Option<Self> {
+        self.stream = Some(match self.stream.take()? {
+            Stream::Plain(tcp, paced) => Stream::Blocking(Blocking::of(tcp).ok()?, paced),
+            stream => stream,
+        });
+        Some(self)
+    }
+
+    /// Takes back what [`Connection::for_thread`] gave.
+    pub(super) fn for_runtime(mut self) -> Option<Self> {
+        self.stream = Some(match self.stream.take()? {
+            Stream::Blocking(socket, paced) => Stream::Plain(socket.into_tcp().ok()?, paced),
+            stream => stream,
+        });
+        Some(self)
     }
 
     /// The bytes, for a thread that may block, and what else is known of the connection.
@@ -211,10 +239,13 @@ impl Connection {
                 return None;
             }
         }
-        let tcp = self.stream.as_ref()?.tcp();
         // Over TLS it may be a ticket for later that lies there; a new connection is its price. The
         // system is asked: what the runtime knows of a socket is older.
-        let nothing_there = matches!(wait_readable(tcp.as_fd(), Duration::ZERO), Ok(false));
+        let socket = match self.stream.as_ref()? {
+            Stream::Blocking(socket, _) => socket.as_fd(),
+            stream => stream.tcp().as_fd(),
+        };
+        let nothing_there = matches!(wait_readable(socket, Duration::ZERO), Ok(false));
         (self.ahead.is_empty() && nothing_there).then_some(self)
     }
 
@@ -343,6 +374,7 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         match &mut *self {
             Self::Plain(stream, _) => Pin::new(stream).poll_read(cx, out),
+            Self::Blocking(stream, _) => Pin::new(stream).poll_read(cx, out),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, out),
         }
     }
@@ -352,6 +384,7 @@ impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match &mut *self {
             Self::Plain(stream, _) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Blocking(stream, _) => Pin::new(stream).poll_write(cx, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
@@ -359,6 +392,7 @@ impl AsyncWrite for Stream {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
             Self::Plain(stream, _) => Pin::new(stream).poll_flush(cx),
+            Self::Blocking(stream, _) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
@@ -366,6 +400,7 @@ impl AsyncWrite for Stream {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
             Self::Plain(stream, _) => Pin::new(stream).poll_shutdown(cx),
+            Self::Blocking(stream, _) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }

@@ -37,9 +37,11 @@ impl Pool {
     /// Lets `connection` wait, if it may be lent.
     pub(super) fn put(&self, connection: Connection) {
         // What is kept polite has the weight of its job, and is looked at every few milliseconds.
-        if !connection.is_anonymous || connection.is_paced() {
+        let may_be_lent = |connection: &Connection| connection.is_anonymous && !connection.is_paced();
+        // Whoever left it with a thread has met a mistake of ours there.
+        let Some(connection) = connection.for_runtime().filter(may_be_lent) else {
             return;
-        }
+        };
         let mut waiting = self.lock();
         let is_like = |other: &Connection| other.leads_as(&connection.origin, connection.route());
         let alike = waiting.connections.iter().filter(|(other, _)| is_like(other)).count();

@@ -121,3 +121,43 @@ async fn a_stop_keeps_what_has_come() {
     assert_eq!(broker.files[0].stage, Stage::Transferred);
     assert_eq!(names(&broker), 0);
 }
+
+#[tokio::test]
+async fn a_large_file_behind_many_small_ones_costs_no_other_one_twice() {
+    let (small, large) = (pattern(700), pattern(300_000));
+    let step = |number| answer(TAG_A, if number == 70 { &large } else { &small });
+    let origin = Origin::start(vec![(0..120).map(step).collect()]).await;
+    let urls: Vec<_> = (0..120).map(|number| origin.url(&format!("/{number}"))).collect();
+    let mut broker = Broker::gathering(&urls);
+    broker.run().await.ok();
+    let mut larger = 0;
+    for index in 0..120 {
+        let content = broker.partial(index);
+        larger += usize::from(content == large);
+        assert!(content == large || content == small, "file {index} is neither");
+    }
+    assert_eq!(larger, 1);
+    assert_eq!(
+        origin.requests().len(),
+        120,
+        "what was given to a connection and not asked for is asked for once"
+    );
+}
+
+#[tokio::test]
+async fn a_stop_is_heard_by_a_thread_that_waits() {
+    let mut steps: Vec<_> = (0..100).map(|length| answer(TAG_A, &pattern(length))).collect();
+    steps.extend([raw(""), Step::Hold]);
+    let origin = Origin::start(vec![steps]).await;
+    let urls: Vec<_> = (0..200).map(|number| origin.url(&format!("/{number}"))).collect();
+    let mut broker = Broker::gathering(&urls);
+    broker.begin();
+    while origin.requests().len() < 101 {
+        tokio::task::yield_now().await;
+    }
+    broker.stop();
+    assert_eq!(broker.discard().await, None);
+    let whole = broker.files.iter().filter(|file| file.stage == Stage::Transferred).count();
+    assert!((1..=100).contains(&whole), "{whole} are whole");
+    assert_eq!(names(&broker), 0);
+}

@@ -47,6 +47,7 @@ impl Source {
                 socket.set_nonblocking(false)?;
                 Ok(Self::Plain(socket, paced))
             }
+            Stream::Blocking(..) => unreachable!("it is taken back from its thread before"),
             Stream::Tls(tls) => {
                 let incoming = vec![0; INCOMING_BYTES].into_boxed_slice();
                 Ok(Self::Secure(Box::new(Secure { tls, incoming, start: 0, end: 0 })))
