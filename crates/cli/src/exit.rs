@@ -9,6 +9,7 @@ use bits_client::prompt::PromptError;
 use bits_client::prompt::password_sources::PasswordSourceError;
 use bits_client::saved::SavedError;
 use bits_client::{Error, Unreachable};
+use bits_core::credentials::AuthScheme;
 use bits_core::error::Code;
 
 use crate::destination::DestinationError;
@@ -30,8 +31,11 @@ pub(crate) enum Failure {
     PasswordSource(PasswordSourceError),
     Netrc(NetrcError),
     Saved(SavedError),
-    /// Nothing is saved under this name.
-    NothingSaved(String),
+    /// Nothing is saved under this name, for this scheme if one was given.
+    NothingSaved {
+        name: String,
+        scheme: Option<AuthScheme>,
+    },
     Client(Error),
     /// The service went away while a job was watched.
     LostSight {
@@ -186,11 +190,14 @@ impl Failure {
                 };
                 told(code, coded(&error.to_string(), error.code()))
             }
-            Self::NothingSaved(name) => hinted(
-                REFUSED,
-                coded(&format!("no credentials are saved under `{name}`"), Code::NOT_FOUND),
-                "`bits credentials list` shows the names that there are".to_owned(),
-            ),
+            Self::NothingSaved { name, scheme } => {
+                let scheme = scheme.map(|scheme| format!(" for {}", scheme.name())).unwrap_or_default();
+                hinted(
+                    REFUSED,
+                    coded(&format!("no credentials{scheme} are saved under `{name}`"), Code::NOT_FOUND),
+                    "`bits credentials list` shows the names and schemes that there are".to_owned(),
+                )
+            }
             Self::Client(error) => client(error),
             Self::LostSight { error, id } => Telling {
                 hint: Some(format!("the job goes on when the service runs again: bits watch {id}")),

@@ -31,6 +31,11 @@ pub(crate) struct Found {
 }
 
 impl Found {
+    /// What it is known by in the stores.
+    pub(crate) fn entry(&self) -> SavedEntry {
+        SavedEntry { name: self.name.clone(), scheme: self.scheme, user: self.credentials.user.clone() }
+    }
+
     /// The scheme to set it for: its own, or else the one that was asked for.
     pub(crate) fn scheme_or(&self, asked: Option<AuthScheme>) -> Scheme {
         asked.or(self.scheme).map_or(Scheme::Any, Scheme::One)
@@ -60,7 +65,7 @@ impl Kept {
     pub(crate) async fn named(&self, name: &str, asked: Option<AuthScheme>) -> Result<Found, Failure> {
         let found = self.saved.find(name).await?;
         let found = best(found, asked.as_slice(), asked.is_none());
-        found.ok_or_else(|| Failure::NothingSaved(name.to_owned()))
+        found.ok_or_else(|| Failure::NothingSaved { name: name.to_owned(), scheme: asked })
     }
 
     /// What is saved for whoever sent `challenge`: for host and port, or else for the host.
@@ -90,6 +95,11 @@ impl Kept {
     /// Forgets what is saved; says how many that were.
     pub(crate) async fn forget(&self, name: &str, scheme: Option<AuthScheme>) -> Result<usize, Failure> {
         Ok(self.saved.forget(name, scheme).await?)
+    }
+
+    /// Forgets this one alone, as it was refused; says whether it was still there.
+    pub(crate) async fn forget_refused(&self, entry: &SavedEntry) -> Result<bool, Failure> {
+        Ok(self.saved.forget_one(entry).await? != 0)
     }
 }
 
@@ -164,7 +174,8 @@ pub(crate) fn from_netrc<'r>(
         return Err(Failure::Usage(sentence.to_owned()));
     }
     if found.is_none() {
-        output.detail(&format!("{} has nothing for this host", path.display()));
+        let whom = user.map(|user| format!(" and {user}")).unwrap_or_default();
+        output.say(&format!("{} has nothing for this host{whom}", path.display()));
     }
     Ok(found.map(|(user, password)| SetCredentials { user, password: Password(password) }))
 }

@@ -135,20 +135,31 @@ pub(crate) fn question_after(
     let offered = AuthScheme::BY_PREFERENCE
         .into_iter()
         .find(|scheme| challenge.schemes.iter().any(|word| word == scheme.name()));
-    let is_the_server = challenge.target == "server" && challenge.host == remote.authority();
+    let is_the_server = is_from(challenge, remote);
     // After a redirect only the host is known; that it is safe is not assumed.
     let target = match is_the_server {
         true => origin(remote),
         false => format!("{} {}", challenge.target, challenge.host),
     };
     let mut request = PromptRequest::new(target, package(scheme.or(offered)));
-    request.unencrypted = !(is_the_server && remote.is_tls());
+    request.unencrypted = !is_known_to_be_tls(challenge, remote);
     request.realm = challenge.realm.clone();
     if let Some((code, sentence)) = refused.filter(|_| challenge.refused) {
         request.refused = Some(code);
         request.refused_because = Some(sentence.to_owned());
     }
     request
+}
+
+/// Whether it is known that an answer to `challenge`, which a file of `remote` met, goes over TLS. Of a
+/// proxy it is not, and where a redirect led neither.
+pub(crate) fn is_known_to_be_tls(challenge: &Challenge, remote: &RemoteName) -> bool {
+    is_from(challenge, remote) && remote.is_tls()
+}
+
+/// Whether `challenge` is from the server of `remote` itself.
+fn is_from(challenge: &Challenge, remote: &RemoteName) -> bool {
+    challenge.target == AuthTarget::Server.name() && challenge.host == remote.authority()
 }
 
 /// Whether all a server offers is a scheme that may not be used there without being named: Basic

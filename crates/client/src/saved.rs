@@ -187,10 +187,19 @@ impl SavedCredentials {
     /// Forgets what is saved for `name` and `scheme`, or all for `name`; says how many that were.
     pub async fn forget(&self, name: &str, scheme: Option<AuthScheme>) -> Result<usize, SavedError> {
         let name = Name::parse(name)?;
-        let which = scheme.map_or(Which::All, |scheme| Which::Scheme(Some(scheme)));
+        self.remove(&name, scheme.map_or(Which::All, |scheme| Which::Scheme(Some(scheme)))).await
+    }
+
+    /// Forgets the one credential that is known by `entry`'s name and scheme, and no other one of that
+    /// name; says how many that were, in all stores.
+    pub async fn forget_one(&self, entry: &SavedEntry) -> Result<usize, SavedError> {
+        self.remove(&Name::parse(&entry.name)?, Which::Scheme(entry.scheme)).await
+    }
+
+    async fn remove(&self, name: &Name, which: Which) -> Result<usize, SavedError> {
         let mut forgotten = 0;
         for store in &self.stores {
-            forgotten += store.remove(&name, which).await?;
+            forgotten += store.remove(name, which).await?;
         }
         Ok(forgotten)
     }

@@ -12,6 +12,7 @@ use bits_client::api::credentials::{Password, SetCredentials};
 use bits_client::api::file::FileQuery;
 use bits_client::api::job::Challenge;
 use bits_client::prompt::PromptOutcome;
+use bits_client::saved::SavedEntry;
 use bits_client::{ChallengeStream, Client, Error};
 use bits_core::credentials::AuthScheme;
 use bits_core::error::Code;
@@ -75,8 +76,8 @@ struct Desk<'a> {
     saves: bool,
     output: &'a Output,
     waiting: VecDeque<PendingChallenge>,
-    /// Under which name saved credentials were sent to a host: they are not sent twice.
-    from_store: HashMap<String, String>,
+    /// Which saved credential was sent to a host: one that is refused there is forgotten.
+    from_store: HashMap<String, SavedEntry>,
     /// The user who was last given for a host.
     users: HashMap<String, String>,
 }
@@ -84,7 +85,7 @@ struct Desk<'a> {
 /// What came of a question.
 enum Decided {
     Saved {
-        name: String,
+        entry: SavedEntry,
         credentials: SetCredentials,
         scheme: Option<AuthScheme>,
     },
@@ -184,24 +185,27 @@ impl<'a> Desk<'a> {
             json!({ "challenge": pending }),
             &format!("{whom} asks for credentials, for {jobs}"),
         )?;
-        let refused_name = self.from_store.remove(&challenge.host).filter(|_| challenge.refused);
+        let refused = self.from_store.remove(&challenge.host).filter(|_| challenge.refused);
         let user = self.users.get(&challenge.host).cloned();
         let (kept, output, scheme) = (self.kept, self.output, self.scheme);
         let asker =
             Asker { client: self.client, scheme, can_save: kept.is_some(), saves: self.saves, output };
         let pending = pending.clone();
         Ok(Box::pin(async move {
-            if let Some(name) = refused_name {
-                forget_refused(kept, &name, output).await;
+            if let Some(entry) = refused {
+                forget_refused(kept, &entry, output).await;
             }
+            let Some(remote) = asker.remote(&pending).await else { return Decided::Declined(UNABLE) };
+            let is_tls = sign_in::is_known_to_be_tls(&challenge, &remote);
             if !challenge.refused
                 && let Some(found) = look_up(kept, &challenge, output).await
                 && scheme.is_none_or(|scheme| found.scheme.is_none_or(|saved| saved == scheme))
+                && !sign_in::needs_leave(&challenge, is_tls, found.scheme.or(scheme))
             {
                 let scheme = found.scheme.or(scheme);
-                return Decided::Saved { name: found.name, credentials: found.credentials, scheme };
+                return Decided::Saved { entry: found.entry(), credentials: found.credentials, scheme };
             }
-            asker.ask(&pending, &challenge, user).await
+            asker.ask(&pending, &challenge, &remote, user).await
         }))
     }
 
@@ -220,8 +224,9 @@ impl<'a> Desk<'a> {
                 }
                 Ok(())
             }
-            Decided::Saved { name, credentials, scheme } => {
-                self.from_store.insert(host.to_owned(), name.clone());
+            Decided::Saved { entry, credentials, scheme } => {
+                let name = entry.name.clone();
+                self.from_store.insert(host.to_owned(), entry);
                 self.users.insert(host.to_owned(), credentials.user.clone());
                 let answer = answer_of(credentials, scheme);
                 if let Some(jobs) = self.send(pending, &answer).await? {
@@ -260,7 +265,9 @@ impl<'a> Desk<'a> {
         match kept.save(host, self.scheme, credentials).await {
             Ok(()) => {
                 // Where it turns out to be wrong it is forgotten again.
-                self.from_store.insert(host.to_owned(), host.to_owned());
+                let entry =
+                    SavedEntry { name: host.to_owned(), scheme: self.scheme, user: credentials.user.clone() };
+                self.from_store.insert(host.to_owned(), entry);
                 let sentence = format!("{host}: saved in {}", kept.place());
                 self.tell("saved", json!({ "name": host, "store": kept.place() }), &sentence)
             }
@@ -341,11 +348,11 @@ async fn look_up(kept: Option<&Kept>, challenge: &Challenge, output: &Output) ->
 }
 
 /// What was refused is of no use for the next time either (`credentials.md` §1.3).
-async fn forget_refused(kept: Option<&Kept>, name: &str, output: &Output) {
+async fn forget_refused(kept: Option<&Kept>, entry: &SavedEntry, output: &Output) {
     let Some(kept) = kept else { return };
-    match kept.forget(name, None).await {
-        Ok(0) => {}
-        Ok(_) => output.say(&format!("{name}: what was saved was refused, and is forgotten")),
+    match kept.forget_refused(entry).await {
+        Ok(false) => {}
+        Ok(true) => output.say(&format!("{}: what was saved was refused, and is forgotten", entry.name)),
         Err(failure) => _ = failure.tell(output),
     }
 }
@@ -360,16 +367,26 @@ struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    async fn ask(&self, pending: &PendingChallenge, challenge: &Challenge, user: Option<String>) -> Decided {
-        let remote = match remote_of(self.client, pending).await {
-            Ok(Some(remote)) => remote,
-            Ok(None) => return Decided::Declined(UNABLE),
+    /// Where the file comes from that met the challenge, if that can be found out.
+    async fn remote(&self, pending: &PendingChallenge) -> Option<RemoteName> {
+        match remote_of(self.client, pending).await {
+            Ok(remote) => remote,
             Err(error) => {
                 self.output.warn(&format!("a job that asks cannot be read: {error}"));
-                return Decided::Declined(UNABLE);
+                None
             }
-        };
-        if sign_in::needs_leave(challenge, remote.is_tls(), self.scheme) {
+        }
+    }
+
+    async fn ask(
+        &self,
+        pending: &PendingChallenge,
+        challenge: &Challenge,
+        remote: &RemoteName,
+        user: Option<String>,
+    ) -> Decided {
+        let is_tls = sign_in::is_known_to_be_tls(challenge, remote);
+        if sign_in::needs_leave(challenge, is_tls, self.scheme) {
             self.output.warn(&format!(
                 "{} takes Basic alone, which everybody on the way can read; `bits agent --auth basic` permits it",
                 challenge.host
@@ -377,7 +394,7 @@ impl Asker<'_> {
             return Decided::Declined(UNABLE);
         }
         let refused = number(&pending.error.code).map(|code| (code, pending.error.message.as_str()));
-        let mut request = sign_in::question_after(challenge, &remote, self.scheme, refused);
+        let mut request = sign_in::question_after(challenge, remote, self.scheme, refused);
         request.user_name = user;
         request.save = sign_in::save_box().filter(|_| self.can_save && !self.saves);
         request.caption = Some("OpenBITS".to_owned());

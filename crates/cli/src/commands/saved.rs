@@ -67,7 +67,7 @@ pub(super) async fn forget(forget: ForgetCredentials, context: &Context<'_>) -> 
         return context.output.result_json(&json!({ "forgotten": forgotten }));
     }
     match forgotten {
-        0 => Err(Failure::NothingSaved(forget.name)),
+        0 => Err(Failure::NothingSaved { name: forget.name, scheme: forget.scheme }),
         _ => {
             context.output.say(&format!("{}: forgotten", forget.name));
             Ok(())

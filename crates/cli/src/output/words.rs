@@ -163,8 +163,10 @@ pub(crate) fn advice(job: &Job) -> Option<String> {
     let basic_alone = |challenge: &Challenge| {
         !challenge.refused && challenge.schemes.iter().map(String::as_str).eq([AuthScheme::Basic.name()])
     };
+    let has_own = job.secret_headers.iter().flatten().any(|name| name.eq_ignore_ascii_case("authorization"));
     let known = match &error.challenge {
-        Some(challenge) if basic_alone(challenge) => BASIC_ALONE.into(),
+        Some(challenge) if basic_alone(challenge) => BASIC_ALONE.replace("TARGET", &challenge.target).into(),
+        None if code == Code::HTTP_UNAUTHORIZED && has_own => OWN_AUTHORIZATION.into(),
         None if code == Code::HTTP_UNAUTHORIZED => NOT_THE_SECRET.into(),
         _ => codes::describe(code)?.advice,
     };
@@ -174,8 +176,11 @@ pub(crate) fn advice(job: &Job) -> Option<String> {
 /// Nobody asks for other credentials: an account is locked, or a server set up in another way.
 const NOT_THE_SECRET: &str =
     "Other credentials would not help; have that put right, then run `bits resume JOB`.";
+/// The job says itself who asks, and no credentials are used.
+const OWN_AUTHORIZATION: &str =
+    "Put the right header into a file, run `bits set JOB custom-header=@FILE`, then `bits resume JOB`.";
 /// Where nothing but Basic is offered, naming it is the leave to use it without TLS.
-const BASIC_ALONE: &str = "Run `bits credentials set JOB --scheme basic --prompt`, then `bits resume JOB`; \
+const BASIC_ALONE: &str = "Run `bits credentials set JOB --target TARGET --scheme basic --prompt`, then `bits resume JOB`; \
      without https everybody on the way can read the password.";
 
 /// `4.0 KiB of 1.0 MiB, 0 of 1 file`.
@@ -456,12 +461,19 @@ EncodeSample
         let mut unknown = an_error("0x80190191", false);
         for (challenge, expected) in [
             (None, "Other credentials would not help"),
-            (Some(("negotiate", true)), "Run `bits credentials set 8e2d0a1b --prompt`"),
-            (Some(("basic", true)), "Run `bits credentials set 8e2d0a1b --prompt`"),
-            (Some(("basic", false)), "Run `bits credentials set 8e2d0a1b --scheme basic --prompt`"),
+            (Some(("server", "negotiate", true)), "Run `bits credentials set 8e2d0a1b --prompt`"),
+            (Some(("server", "basic", true)), "Run `bits credentials set 8e2d0a1b --prompt`"),
+            (
+                Some(("server", "basic", false)),
+                "Run `bits credentials set 8e2d0a1b --target server --scheme basic --prompt`",
+            ),
+            (
+                Some(("proxy", "basic", false)),
+                "Run `bits credentials set 8e2d0a1b --target proxy --scheme basic --prompt`",
+            ),
         ] {
-            unknown.challenge = challenge.map(|(scheme, refused)| Challenge {
-                target: "server".to_owned(),
+            unknown.challenge = challenge.map(|(target, scheme, refused)| Challenge {
+                target: target.to_owned(),
                 host: "h".to_owned(),
                 realm: None,
                 schemes: vec![scheme.to_owned()],
@@ -470,5 +482,10 @@ EncodeSample
             let known = advice(&failed(unknown.clone())).expect("401 is known");
             assert!(known.starts_with(expected), "{known}");
         }
+
+        unknown.challenge = None;
+        let own = Job { secret_headers: Some(vec!["Authorization".to_owned()]), ..failed(unknown) };
+        let known = advice(&own).expect("401 is known");
+        assert!(known.contains("`bits set 8e2d0a1b custom-header=@FILE`"), "{known}");
     }
 }

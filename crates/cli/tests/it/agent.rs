@@ -108,12 +108,8 @@ fn who_cancels_declines() {
 fn saved_credentials_answer_first_and_are_forgotten_when_they_are_refused() {
     let service = Service::with_courses([]).asking([challenge("a.1", false), challenge("a.2", true)]);
     askpass(&service, "echo anna", "echo typed");
-    let mut save = service.command(&["credentials", "save", "files.test", "--user", "anna"]);
-    save.env("BITS_CREDENTIAL_STORE", "file").args(["--password-file", "/dev/stdin"]);
-    save.stdin(Stdio::piped());
-    let mut saving = save.spawn().expect("it runs");
-    std::io::Write::write_all(&mut saving.stdin.take().expect("a pipe"), b"saved\n").expect("typed");
-    assert_eq!(saving.wait().expect("it ends").code(), Some(0));
+    save(&service, &[]);
+    save(&service, &["--scheme", "digest"]);
 
     let agent = Agent::start(&service, &[]);
     assert_eq!(agent.see("answered")["from"], "saved");
@@ -123,7 +119,20 @@ fn saved_credentials_answer_first_and_are_forgotten_when_they_are_refused() {
     drop(agent);
     let mut list = service.command(&["credentials", "list", "--json"]);
     list.env("BITS_CREDENTIAL_STORE", "file");
-    assert_eq!(crate::bits::ended(list).stdout, "[]\n");
+    // What is for another scheme was not refused.
+    let left = json!([{ "name": "files.test", "scheme": "digest", "user": "anna" }]);
+    let listed: Value = serde_json::from_str(&crate::bits::ended(list).stdout).expect("JSON");
+    assert_eq!(listed, left);
+}
+
+/// Saves the password `saved` of anna for `files.test`.
+fn save(service: &Service, words: &[&str]) {
+    let mut save = service.command(&["credentials", "save", "files.test", "--user", "anna"]);
+    save.env("BITS_CREDENTIAL_STORE", "file").args(["--password-file", "/dev/stdin"]).args(words);
+    save.stdin(Stdio::piped());
+    let mut saving = save.spawn().expect("it runs");
+    std::io::Write::write_all(&mut saving.stdin.take().expect("a pipe"), b"saved\n").expect("typed");
+    assert_eq!(saving.wait().expect("it ends").code(), Some(0));
 }
 
 #[test]
@@ -142,6 +151,33 @@ fn basic_alone_over_plain_http_is_not_answered_without_leave() {
         assert_eq!(body["declined"], if expected == "declined" { json!("unable") } else { Value::Null });
         assert_eq!(body["scheme"], if expected == "answered" { json!("basic") } else { Value::Null });
     }
+}
+
+#[test]
+fn what_is_saved_for_any_scheme_is_no_leave_for_basic_over_plain_http() {
+    for (words, expected) in [(&[][..], "declined"), (&["--scheme", "basic"], "answered")] {
+        let mut asked = challenge("a.1", false);
+        asked["error"]["challenge"]["schemes"] = json!(["basic"]);
+        let service = Service::with_courses([]).asking([asked]);
+        askpass(&service, "exit 1", "exit 1");
+        save(&service, words);
+        service.serve_plain();
+        let agent = Agent::start(&service, &[]);
+        agent.see(expected);
+        assert_eq!(service.body(ANSWER)["declined"].is_null(), expected == "answered");
+    }
+}
+
+#[test]
+fn a_proxy_is_not_taken_for_safe_because_the_server_is() {
+    let mut asked = challenge("a.1", false);
+    asked["error"]["challenge"]["schemes"] = json!(["basic"]);
+    asked["error"]["challenge"]["target"] = json!("proxy");
+    let service = Service::with_courses([]).asking([asked]);
+    askpass(&service, "echo anna", "echo hunter2");
+    let agent = Agent::start(&service, &[]);
+    agent.see("declined");
+    assert_eq!(service.body(ANSWER), json!({ "declined": "unable" }));
 }
 
 #[test]

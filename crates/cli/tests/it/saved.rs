@@ -45,6 +45,8 @@ fn credentials_are_saved_listed_and_forgotten_and_shown_by_nothing() {
     let table = with_file(&place, &["credentials", "list"]);
     assert!(table.stdout.contains("work        any     CORP\\anna"), "{table:?}");
 
+    let another = with_file(&place, &["credentials", "forget", "work", "--scheme", "basic"]);
+    assert!(another.stderr.contains("no credentials for basic are saved under `work`"), "{another:?}");
     assert_eq!(with_file(&place, &["credentials", "forget", "WORK"]).code, Some(0));
     let again = with_file(&place, &["credentials", "forget", "work"]);
     assert_eq!(again.code, Some(4), "{again:?}");
@@ -132,6 +134,8 @@ fn a_netrc_file_that_is_of_no_use_is_said() {
 
     let netrc = "machine a.test login anna password a machine b.test login anna password b";
     private(&service.place.path().join(".netrc"), netrc);
+    let other = with_file(&service.place, &["get", "https://files.test/f", "--netrc"]);
+    assert!(other.stderr.contains(".netrc has nothing for this host"), "{other:?}");
     let two = with_file(&service.place, &["get", "http://a.test/f", "http://b.test/g", ".", "--netrc"]);
     assert_eq!(two.code, Some(2), "{two:?}");
     assert!(two.stderr.contains("one job signs in as one user"), "{two:?}");

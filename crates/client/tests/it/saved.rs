@@ -50,6 +50,7 @@ async fn check_store(saved: &SavedCredentials) {
     assert_eq!(saved.list().await.unwrap(), []);
     assert_eq!(found(saved, "work").await, [""; 0]);
     assert_eq!(saved.forget("work", None).await.unwrap(), 0);
+    assert_eq!(saved.forget_one(&entry("work", None, "anna")).await.unwrap(), 0);
 
     let (basic, digest) = (Some(AuthScheme::Basic), Some(AuthScheme::Digest));
     saved.save("Work", None, r"CORP\anna", &secret("hünter2")).await.unwrap();
@@ -76,6 +77,10 @@ async fn check_store(saved: &SavedCredentials) {
     assert_eq!(saved.forget("Work", basic).await.unwrap(), 1);
     assert_eq!(found(saved, "work").await, ["any CORP\\anna newer"]);
     saved.save("work", digest, "anna", &secret("x")).await.unwrap();
+    assert_eq!(saved.forget_one(&entry("work", basic, "anna")).await.unwrap(), 0);
+    assert_eq!(saved.forget_one(&entry("work", None, "anna")).await.unwrap(), 1);
+    assert_eq!(found(saved, "work").await, ["digest anna x"]);
+    saved.save("work", None, "anna", &secret("x")).await.unwrap();
     assert_eq!(saved.forget("work", None).await.unwrap(), 2);
     assert_eq!(saved.list().await.unwrap().len(), 1);
 

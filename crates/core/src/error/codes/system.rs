@@ -39,7 +39,7 @@ pub(super) const SYSTEM: &[Row] = table! {
         "Move the existing file away or choose another name.";
     86, ERROR_INVALID_PASSWORD, Never:
         "The passphrase does not open the key of the client certificate, or there is none.",
-        "Give the passphrase again, then run `bits resume JOB`.";
+        "Give the right one with `bits set JOB client-certificate-password-file=FILE`, then run `bits resume JOB`.";
     87, ERROR_INVALID_PARAMETER, Never:
         "Something given with the request is not valid.",
         "The message that came with the code names what, and what would be right.";
@@ -105,7 +105,7 @@ pub(super) const SYSTEM: &[Row] = table! {
         "Check the host in the address; it must be one that the certificate names.";
     12044, ERROR_WINHTTP_CLIENT_AUTH_CERT_NEEDED, Never:
         "The server wants a certificate from you.",
-        "Give the job a client certificate, then run `bits resume JOB`.";
+        "Run `bits set JOB client-certificate=FILE,KEY` with yours, then `bits resume JOB`.";
     12045, ERROR_WINHTTP_SECURE_INVALID_CA, Never:
         "Nobody whom this machine trusts has signed the server's certificate.",
         "If the server is yours, add its CA to the system's trust store (`update-ca-certificates`).";
@@ -123,11 +123,11 @@ pub(super) const SYSTEM: &[Row] = table! {
         "Do not use this server until it has a new certificate.";
     12175, ERROR_WINHTTP_SECURE_FAILURE, Never:
         "The server's certificate or its TLS is not in order.",
-        "`bits show JOB` tells which; it must be put right on the server or in this machine's trust store.";
+        "The message says what is wrong; it must be put right on the server or in this machine's trust store.";
     12180, ERROR_WINHTTP_AUTODETECTION_FAILED, Never:
         "The proxy could not be found automatically.",
         "Name the proxy, or choose none, then run `bits resume JOB`.";
     12186, ERROR_WINHTTP_CLIENT_CERT_NO_ACCESS_PRIVATE_KEY, Never:
-        "The key of the client certificate cannot be read.",
-        "Check who may read the key's file.";
+        "The key of the client certificate cannot be read, or none is named.",
+        "Name it with `bits set JOB client-certificate=FILE,KEY`, and check who may read it (`ls -l`).";
 };

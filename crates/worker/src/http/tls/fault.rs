@@ -72,6 +72,16 @@ fn certificate_fault(why: &CertificateError, authority: &str) -> (TransportFault
             TransportFault::Tls,
             format!("the certificate of {authority} is not accepted: it is not made for servers"),
         ),
+        E::BadSignature => (
+            TransportFault::Tls,
+            format!(
+                "the certificate of {authority} is not accepted: it was not signed by the authority that \
+                 it names"
+            ),
+        ),
+        E::BadEncoding => {
+            (TransportFault::Tls, format!("the certificate of {authority} is not accepted: it is malformed"))
+        }
         other => (TransportFault::Tls, format!("the certificate of {authority} is not accepted: {other}")),
     }
 }
@@ -120,4 +130,21 @@ fn refusal(code: Code, message: String) -> FetchError {
         challenge: None,
         retry_after_seconds: None,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_certificate_is_said_in_words() {
+        for (why, expected) in [
+            (CertificateError::BadSignature, "it was not signed by the authority that it names"),
+            (CertificateError::BadEncoding, "it is malformed"),
+        ] {
+            let (fault, message) = certificate_fault(&why, "files.test");
+            assert_eq!(fault, TransportFault::Tls);
+            assert_eq!(message, format!("the certificate of files.test is not accepted: {expected}"));
+        }
+    }
 }
