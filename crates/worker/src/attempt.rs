@@ -260,7 +260,7 @@ fn client(assignment: Assignment, around: &Surroundings) -> Result<(Vec<File>, C
     };
     let (settings, trust, pacing) =
         (around.http.clone(), around.trust.clone(), around.pacing.of_job(priority));
-    Ok((files, Client::new(settings, trust, pool, pacing, tls, proxies, words, identity)))
+    Ok((files, Client::new(settings, trust, (pool, pacing), tls, proxies, words, identity)))
 }
 
 fn service_name(text: &str) -> Result<ServiceName, JobError> {

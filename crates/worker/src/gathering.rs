@@ -196,7 +196,7 @@ struct Found {
 
 enum What {
     Small(WholeFile, Vec<u8>),
-    Large(Box<DownloadPlan>, Option<Body>),
+    Large(Box<DownloadPlan>, Option<Box<Body>>),
     Failed(JobError),
 }
 
@@ -318,7 +318,15 @@ impl<'a> Gathering<'a> {
             }
             What::Large(plan, body) => {
                 let client = client.expect("nothing is fetched after a large file");
-                self.end(Ended::Large(Box::new(Begun { client, file, plan: Some(*plan), body })), files);
+                self.end(
+                    Ended::Large(Box::new(Begun {
+                        client,
+                        file,
+                        plan: Some(*plan),
+                        body: body.map(|body| *body),
+                    })),
+                    files,
+                );
             }
             What::Failed(error) if error.transient && !is_proven && self.came > 0 => {
                 files.push_front(file);
@@ -433,7 +441,7 @@ async fn fetch_in_turn(
     if let Some(Found { what, .. }) = found.last_mut()
         && let What::Large(plan, body) = what
     {
-        match body.take().map(Body::for_runtime).transpose() {
+        match body.take().map(|body| body.for_runtime().map(Box::new)).transpose() {
             Ok(taken_back) => *body = taken_back,
             Err(error) => plan.failed(error),
         }
@@ -489,7 +497,7 @@ async fn fetch(client: &mut Client, file: FileIndex, mut plan: DownloadPlan, clo
             | Next::Sum
             | Next::Receive { .. }
             | Next::Sync { .. }
-            | Next::Wait => break What::Large(Box::new(plan), body.take()),
+            | Next::Wait => break What::Large(Box::new(plan), body.take().map(Box::new)),
         }
     };
     Found { file, reports, notes: client.notes(), what }

@@ -115,6 +115,22 @@ impl Krb5Conf {
             .find(|realm| *realm == name)
             .or_else(|| self.realms.iter().map(|(r, _)| r.as_str()).find(|r| r.eq_ignore_ascii_case(name)))
             .or_else(|| self.realm_of(name))
+            .or_else(|| self.realm_that_begins_with(name))
+    }
+
+    /// The one realm that is known here whose first label is `name`: the short name of a domain is as a
+    /// rule that, and people know no other.
+    fn realm_that_begins_with(&self, name: &str) -> Option<&str> {
+        let configured = self.realms.iter().map(|(realm, _)| realm.as_str());
+        let mut alike: Vec<_> = configured
+            .chain(self.default_realm())
+            .filter(|realm| realm.split('.').next().is_some_and(|label| label.eq_ignore_ascii_case(name)))
+            .collect();
+        alike.dedup();
+        match alike[..] {
+            [realm] => Some(realm),
+            _ => None,
+        }
     }
 
     /// Names the files for a sentence: `/etc/krb5.conf`, `a.conf (not found)`.
@@ -376,8 +392,10 @@ mod tests {
             ("CORP.TEST", Some("CORP.TEST")),
             ("corp.test", Some("CORP.TEST")),
             ("short", Some("SHORT")),
+            ("Corp", Some("CORP.TEST")),
             ("mapped.test", Some("CORP.TEST")),
             ("nowhere.test", None),
+            ("nowhere", None),
         ] {
             assert_eq!(conf.realm_named(name), expected, "{name}");
         }

@@ -70,8 +70,7 @@ impl Client {
     pub(crate) fn new(
         settings: Arc<HttpSettings>,
         trust: Arc<TlsTrust>,
-        pool: Pool,
-        pacing: JobPacing,
+        (pool, pacing): (Pool, JobPacing),
         tls: TlsOptions,
         proxies: ProxyRules,
         words: OwnersWords,

@@ -75,8 +75,6 @@ impl Stream {
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: Option<Stream>,
-    /// What keeps the socket polite while it is elsewhere.
-    paced: Option<Paced>,
     /// Came and not yet used: what follows a head.
     pub(super) ahead: Ahead,
     /// Who is at the other end, for messages.
@@ -131,7 +129,6 @@ impl Connection {
     pub(super) fn new(stream: Stream, name: &RemoteName, route: Route) -> Self {
         Self {
             stream: Some(stream),
-            paced: None,
             ahead: Ahead::default(),
             authority: route.shown(name),
             origin: name.clone(),
