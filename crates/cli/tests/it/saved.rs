@@ -125,7 +125,7 @@ fn a_netrc_file_gives_user_and_password_for_the_host() {
 
 #[test]
 fn a_netrc_file_that_is_of_no_use_is_said() {
-    let service = Service::with_courses([vec![acknowledged()]]);
+    let service = Service::with_courses([vec![acknowledged()], vec![acknowledged()]]);
     let missing = with_file(&service.place, &["get", "https://files.test/f", "--netrc"]);
     assert_eq!(missing.code, Some(0), "as with curl: {missing:?}");
     assert!(missing.stderr.contains("there is no netrc file"), "{missing:?}");
