@@ -33,7 +33,8 @@ pub(super) const ROWS: &[Row] = &[
         .via(Via::Digest)
         // How often is not counted: squid has let a first proof of a user pass that it knows from others.
         .proxy_login(digest("bob").wrong())
-        .fails(PROXY_UNAUTHORIZED),
+        .fails(PROXY_UNAUTHORIZED)
+        .however_often(),
     row("wrong password at the server", Apache("digest"))
         .login(digest("alice").wrong())
         .via(Via::Digest)
@@ -126,7 +127,8 @@ pub(super) const ROWS: &[Row] = &[
         .via(Via::Digest)
         // How often is not counted: squid has let a first proof of a user pass that it knows from others.
         .proxy_login(digest("bob").wrong())
-        .fails(PROXY_UNAUTHORIZED),
+        .fails(PROXY_UNAUTHORIZED)
+        .however_often(),
     row("wrong password at the server", ApacheTls("digest"))
         .login(digest("alice").wrong())
         .via(Via::Digest)
