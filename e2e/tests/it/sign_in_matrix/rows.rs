@@ -220,6 +220,10 @@ const fn basic(user: &'static str) -> Login {
     login(Some("basic"), user)
 }
 
+/// Whose right password no row gives to squid by Digest. squid keeps one state for all requests of a
+/// user, so that a right proof checked at the same time could let a wrong one pass.
+const REFUSED: &str = "carol";
+
 const fn digest(user: &'static str) -> Login {
     login(Some("digest"), user)
 }

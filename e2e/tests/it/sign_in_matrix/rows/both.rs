@@ -31,10 +31,9 @@ pub(super) const ROWS: &[Row] = &[
     row("wrong password at the proxy", Apache("digest"))
         .login(digest("alice"))
         .via(Via::Digest)
-        // How often is not counted: squid has let a first proof of a user pass that it knows from others.
-        .proxy_login(digest("bob").wrong())
-        .fails(PROXY_UNAUTHORIZED)
-        .however_often(),
+        .proxy_login(digest(REFUSED).wrong())
+        .proofs(0, 1)
+        .fails(PROXY_UNAUTHORIZED),
     row("wrong password at the server", Apache("digest"))
         .login(digest("alice").wrong())
         .via(Via::Digest)
@@ -125,10 +124,9 @@ pub(super) const ROWS: &[Row] = &[
     row("wrong password at the proxy", ApacheTls("digest"))
         .login(digest("alice"))
         .via(Via::Digest)
-        // How often is not counted: squid has let a first proof of a user pass that it knows from others.
-        .proxy_login(digest("bob").wrong())
-        .fails(PROXY_UNAUTHORIZED)
-        .however_often(),
+        .proxy_login(digest(REFUSED).wrong())
+        .proofs(0, 1)
+        .fails(PROXY_UNAUTHORIZED),
     row("wrong password at the server", ApacheTls("digest"))
         .login(digest("alice").wrong())
         .via(Via::Digest)

@@ -40,12 +40,12 @@ pub(super) const ROWS: &[Row] = &[
     row("right", NginxTls).via(Via::Digest).proxy_login(any("alice")).proofs(0, 1),
     row("wrong password", Nginx)
         .via(Via::Digest)
-        .proxy_login(digest("alice").wrong())
+        .proxy_login(digest(REFUSED).wrong())
         .proofs(0, 1)
         .fails(PROXY_UNAUTHORIZED),
     row("wrong password", NginxTls)
         .via(Via::Digest)
-        .proxy_login(digest("alice").wrong())
+        .proxy_login(digest(REFUSED).wrong())
         .proofs(0, 1)
         .fails(PROXY_UNAUTHORIZED),
     row("unknown user", Nginx)
