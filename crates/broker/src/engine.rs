@@ -325,7 +325,11 @@ impl<'a> Engine<'a> {
             self.take_in(queue::Input::Attend { job }, now, turn);
         }
         for _ in 0..INPUTS_PER_BATCH {
-            let Some(job) = self.queue.next_runnable() else { break };
+            let Some(job) = self.queue.next_runnable() else {
+                let Some(job) = self.queue.next_yield(now) else { break };
+                self.take_in(queue::Input::Yield { job }, now, turn);
+                continue;
+            };
             if self.lacks_key(job, turn) {
                 turn.shown.insert(job);
                 self.take_in(queue::Input::Hold { job }, now, turn);
@@ -371,6 +375,7 @@ impl<'a> Engine<'a> {
                     queue::Input::Report { .. } => turn.reports.push(input.clone()),
                     queue::Input::Grant { .. }
                     | queue::Input::Hold { .. }
+                    | queue::Input::Yield { .. }
                     | queue::Input::Due { .. }
                     | queue::Input::Attend { .. }
                     | queue::Input::Offer { .. } => {}

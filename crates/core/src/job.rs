@@ -18,8 +18,11 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::error::{Code, JobError};
+use crate::file::Validator;
 use crate::refusal::Refusal;
+use crate::remote_name::HostTag;
 use crate::time::Timestamp;
+use crate::transfer;
 use crate::units::Bytes;
 
 pub use id::{IdError, JobId};
@@ -144,6 +147,8 @@ pub struct Job {
     pub owner: Owner,
     pub state: State,
     pub properties: Properties,
+    /// The host of the files that come next, as far as it is known.
+    pub host: HostTag,
     pub files_total: u32,
     /// How many files are whole on the disk.
     pub files_transferred: u32,
@@ -184,6 +189,8 @@ pub enum Command {
 pub enum Event {
     /// The queue lets the job run.
     Granted,
+    /// The queue lets another job run in its place.
+    Yielded,
     Connected(Attempt),
     /// Bytes have moved.
     Advanced(Attempt),
@@ -237,6 +244,7 @@ impl Job {
             owner,
             state: State::Suspended,
             properties,
+            host: HostTag::NONE,
             files_total: 0,
             files_transferred: 0,
             files_passed_over: 0,
@@ -331,6 +339,10 @@ impl Job {
                 self.enter(Connecting);
                 effects.push(Effect::Begin(self.attempt));
             }
+            (Connecting | Transferring, Yielded) => {
+                effects.push(Effect::Stop(self.attempt));
+                self.enter(Queued);
+            }
             (Connecting, Connected(attempt)) if attempt == self.attempt => {
                 self.enter(Transferring);
                 self.forget_error();
@@ -414,9 +426,10 @@ impl Job {
             // An event of an attempt that is over, or of no use in this state.
             (
                 _,
-                Granted | Connected(_) | Advanced(_) | FileBegun(_) | FileTransferred(_) | FilePassedOver(..)
-                | FilesLost(_) | FileRejected(_) | Failed(..) | Challenged(..) | Unanswered
-                | FilesTransferred(_) | FilesFinalized | NotFinalized(_) | FilesDiscarded | TimePassed,
+                Granted | Yielded | Connected(_) | Advanced(_) | FileBegun(_) | FileTransferred(_)
+                | FilePassedOver(..) | FilesLost(_) | FileRejected(_) | Failed(..) | Challenged(..)
+                | Unanswered | FilesTransferred(_) | FilesFinalized | NotFinalized(_) | FilesDiscarded
+                | TimePassed,
             ) => return effects,
         }
         self.times.modified = now;
@@ -437,6 +450,13 @@ impl Job {
     /// Files that are not whole and still to be tried.
     pub fn files_to_come(&self) -> u32 {
         self.files_left().saturating_sub(self.files_passed_over)
+    }
+
+    /// Whether what has come of a file with this validator is kept when an attempt is stopped.
+    pub(crate) fn keeps_what_came_of(&self, validator: &Validator) -> bool {
+        self.properties.http.method.is_default()
+            && !self.properties.transfer.dynamic_content
+            && transfer::is_resumable(validator)
     }
 
     /// Has every file tried again that was passed over.

@@ -10,6 +10,7 @@ mod decision;
 mod schedule;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod view;
 
 use alloc::boxed::Box;
@@ -24,7 +25,7 @@ use crate::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use crate::error::{Code, ErrorContext, JobError};
 use crate::file::{BootId, File, FileError, FileIndex, LocalName, PartialId, ResumeBy, Served, Validator};
 use crate::job::{
-    self, Attempt, Command, Event, Job, JobId, Owner, Properties, PropertyChange, Revision, State,
+    self, Attempt, Command, Event, Job, JobId, Owner, Priority, Properties, PropertyChange, Revision, State,
 };
 use crate::ports::{FileChange, SealedSecret, SecretChange};
 use crate::ranges::Ranges;
@@ -60,6 +61,8 @@ pub enum Input {
     Grant { job: JobId },
     /// It is this job's turn, but the key to its credentials is not there.
     Hold { job: JobId },
+    /// It is another job's turn now ([`Queue::next_yield`]).
+    Yield { job: JobId },
     /// The time this job waited for has come ([`Queue::next_due`]).
     Due { job: JobId },
     /// Something else that this job waited for has changed ([`Queue::next_attention`]).
@@ -76,6 +79,7 @@ impl Input {
             Self::Report { job, .. }
             | Self::Grant { job }
             | Self::Hold { job }
+            | Self::Yield { job }
             | Self::Due { job }
             | Self::Attend { job }
             | Self::Offer { job } => *job,
@@ -367,6 +371,7 @@ impl Queue {
             }
             Input::Grant { .. } => self.observe(job, Event::Granted, now, decision),
             Input::Hold { .. } => self.hold(job, decision),
+            Input::Yield { .. } => self.observe(job, Event::Yielded, now, decision),
             Input::Due { .. } => {
                 if !job.as_ref().is_some_and(|job| self.waits_on(job, decision)) {
                     self.observe(job, Event::TimePassed, now, decision);
@@ -382,12 +387,17 @@ impl Queue {
         self.schedule.next_runnable()
     }
 
+    /// The next job that must let another one have its turn at `now`, if any.
+    pub fn next_yield(&mut self, now: Timestamp) -> Option<JobId> {
+        self.schedule.next_yield(now)
+    }
+
     /// The next job whose waiting is over at `now`, if any.
     pub fn next_due(&self, now: Timestamp) -> Option<JobId> {
         self.schedule.next_due(now)
     }
 
-    /// When [`Queue::next_due`] will have something, if ever.
+    /// When [`Queue::next_due`] or [`Queue::next_yield`] will have something, if ever.
     pub fn next_wake(&self) -> Option<Timestamp> {
         self.schedule.next_wake()
     }
@@ -410,11 +420,7 @@ impl Queue {
     pub fn revert(&mut self, decision: Decision) {
         for undo in decision.into_undo().into_iter().rev() {
             match undo {
-                Undo::Slot(job, slot) => {
-                    // Taken out first, or it would keep what a slot keeps of the one before.
-                    self.schedule.set(job, None);
-                    self.schedule.set(job, slot);
-                }
+                Undo::Slot(job, before) => self.schedule.put_back(job, before),
                 Undo::Finalizing(job, closing) => restore(&mut self.finalizing, job, closing),
                 Undo::Discarding(job, waiting) => restore(&mut self.discarding, job, waiting),
                 Undo::Asking(asking) => self.asking = asking,
@@ -521,6 +527,9 @@ impl Queue {
                     return Err(Refusal::invalid(file.remote_name.to_string(), wrong));
                 }
                 for file in files {
+                    if job.files_to_come() == 0 {
+                        job.host = file.remote_name.host_tag();
+                    }
                     let index = FileIndex(job.files_total);
                     let mut added = File::new(index, file.remote_name, file.local_name);
                     added.no_clobber = file.no_clobber;
@@ -542,6 +551,7 @@ impl Queue {
                 if let Some(expected) = expected.filter(|expected| *expected != job.revision) {
                     return Err(Refusal::RevisionMismatch { id, is: job.revision, expected });
                 }
+                let was_foreground = job.properties.priority == Priority::Foreground;
                 for change in changes {
                     job.set(change)?;
                 }
@@ -555,7 +565,11 @@ impl Queue {
                 if completes_by_itself(&job) {
                     self.start_finalizing(id, None, decision);
                 }
-                self.put(job, now, decision);
+                // How polite an attempt is cannot change while it goes on.
+                let is_foreground = job.properties.priority == Priority::Foreground;
+                let begins_again = is_foreground != was_foreground && self.schedule.keeps(id);
+                let effects = if begins_again { job.restart(now) } else { Vec::new() };
+                self.settle(job, effects, now, decision);
             }
             Request::SetRemoteNames { names, .. } => {
                 changeable(&job)?;
@@ -615,6 +629,7 @@ impl Queue {
             }
             Report::Version { attempt, file, size, validator, served, boot, partial } => {
                 if attempt == job.attempt && !job.state.is_final() {
+                    self.schedule.set_keeps(id, job.keeps_what_came_of(&validator));
                     let change = FileChange::Version { index: file, size, validator, served, boot, partial };
                     decision.file(id, change);
                     self.live.insert(id, Live { file, transferred: Bytes::ZERO, written: Bytes::ZERO });
@@ -651,6 +666,7 @@ impl Queue {
                 if attempt == job.attempt && !job.state.is_final() && is_counted {
                     decision.file(id, FileChange::Transferred { index: file, size });
                     self.live.remove(&id);
+                    self.schedule.set_keeps(id, true);
                     self.observe(Some(job), Event::FileTransferred(attempt), now, decision);
                 }
             }
@@ -661,6 +677,7 @@ impl Queue {
                     let text = format!("{}; the file is passed over", error.message);
                     decision.effect(Effect::Note { job: id, text });
                     self.live.remove(&id);
+                    self.schedule.set_keeps(id, true);
                     self.observe(Some(job), Event::FilePassedOver(attempt, error), now, decision);
                 }
             }
@@ -778,25 +795,27 @@ impl Queue {
         if !job.state.is_running() {
             self.live.remove(&job.id);
         }
-        decision.undo(Undo::Slot(job.id, self.schedule.get(job.id)));
-        self.schedule.set(job.id, slot);
+        self.move_to(job.id, slot, decision);
         self.noticed(job, decision);
     }
 
     /// Lets a queued job wait until its owner does something about it, or the service starts again.
     fn hold(&mut self, job: Option<Job>, decision: &mut Decision) {
         if let Some(job) = job.filter(|job| job.state == State::Queued) {
-            decision.undo(Undo::Slot(job.id, self.schedule.get(job.id)));
-            self.schedule.set(job.id, Some(Slot::Held));
+            self.move_to(job.id, Some(Slot::Held), decision);
         }
     }
 
     /// Lets a job that is held have its turn again.
     fn release(&mut self, job: JobId, decision: &mut Decision) {
         if let Some(Slot::Held) = self.schedule.get(job) {
-            decision.undo(Undo::Slot(job, Some(Slot::Held)));
-            self.schedule.set(job, None);
+            self.move_to(job, None, decision);
         }
+    }
+
+    fn move_to(&mut self, job: JobId, slot: Option<Slot>, decision: &mut Decision) {
+        decision.undo(Undo::Slot(job, self.schedule.before(job, slot)));
+        self.schedule.set(job, slot);
     }
 
     fn written(&mut self, job: JobId, file: FileIndex, upto: Bytes) {

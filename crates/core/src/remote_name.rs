@@ -30,6 +30,26 @@ impl fmt::Display for RemoteName {
     }
 }
 
+/// Tells hosts apart where nothing but that is asked of them: two hosts have the same one by accident
+/// alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostTag(pub u64);
+
+impl HostTag {
+    /// Of no host; comes before all others.
+    pub const NONE: Self = Self(0);
+    /// Tags are not greater, so that every database can keep them.
+    pub const MAX: Self = Self(i64::MAX as u64);
+
+    /// FNV-1a over `authority`. It is written down with jobs and stays as it is.
+    fn of(authority: &str) -> Self {
+        let hash = authority.bytes().fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+        });
+        Self(hash >> 1)
+    }
+}
+
 /// User name and password that stood in a URL (`bits.md` §2.7: accepted, discouraged).
 #[derive(Debug)]
 pub struct UserInfo {
@@ -163,6 +183,11 @@ impl RemoteName {
             Some(port) => alloc::format!("{}:{port}", self.host()),
             None => self.host().into(),
         }
+    }
+
+    /// The tag of its host and port.
+    pub fn host_tag(&self) -> HostTag {
+        HostTag::of(&self.authority())
     }
 
     /// Path and query, as they are sent in a request line.

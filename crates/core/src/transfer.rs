@@ -23,6 +23,7 @@ mod version;
 pub use download::{BodyEnd, DownloadPlan, Fetch, Found, Next, Outcome, RangeAsked, Rules};
 pub use error::{TransportError, TransportFault, status_error, status_is_transient};
 pub use head::{BodyLength, ResponseHead};
+pub(crate) use validators::is_resumable;
 
 use crate::file::Served;
 use crate::time::Timestamp;

@@ -148,6 +148,7 @@ impl Settings {
         Limits {
             foreground_jobs_max: self.count("foreground_jobs_max"),
             background_jobs_max: self.count("background_jobs_max"),
+            time_slice: self.seconds("time_slice"),
         }
     }
 

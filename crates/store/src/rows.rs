@@ -23,7 +23,7 @@ use bits_core::http_options::HeaderName;
 use bits_core::job::{Attempt, Job, JobId, Owner, Priority, Progress, Properties, Revision, State, Times};
 use bits_core::ports::{KeySource, SealedSecret, StateName, StoreError};
 use bits_core::ranges::{ByteRange, Ranges};
-use bits_core::remote_name::RemoteName;
+use bits_core::remote_name::{HostTag, RemoteName};
 use bits_core::time::Timestamp;
 use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
@@ -42,7 +42,7 @@ pub(crate) const JOB_COLUMNS: &str = "id, revision, owner, state, retry_at, \
      challenge_target, challenge_host, challenge_realm, challenge_schemes, challenge_refused, \
      error_count, failures_in_a_row, stalled_since, attempt, created, modified, transfer_completed, \
      discard_pending, keep_going, dynamic_content, high_performance, max_download_size, \
-     files_passed_over, same_failures, beginnings";
+     files_passed_over, same_failures, beginnings, host";
 
 /// The columns [`progress`] reads.
 pub(crate) const PROGRESS_COLUMNS: &str = "sum_files, sum_whole, sum_unsized, \
@@ -87,6 +87,7 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
             transfer: TransferOptions::default(),
             environment: http_options::environment(columns)?,
         },
+        host: HostTag::NONE,
         resumed: columns.next()?,
         files_total: columns.next()?,
         files_transferred: columns.next()?,
@@ -114,6 +115,7 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
     job.files_passed_over = columns.next()?;
     job.same_failures = columns.next()?;
     job.beginnings = columns.next()?;
+    job.host = HostTag(columns.amount()?);
     Ok(job)
 }
 
@@ -125,6 +127,7 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         owner,
         state,
         properties,
+        host,
         files_total,
         files_transferred,
         files_passed_over,
@@ -188,6 +191,7 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         (*files_passed_over).into(),
         (*same_failures).into(),
         (*beginnings).into(),
+        integer(host.0).into(),
     ]);
     values
 }

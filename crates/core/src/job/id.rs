@@ -13,6 +13,8 @@ pub struct JobId(pub [u8; 16]);
 pub struct IdError;
 
 impl JobId {
+    /// No id comes before this one; no job has it.
+    pub const FIRST: Self = Self([0; 16]);
     /// Where the hyphens stand in the text form.
     const HYPHENS: [usize; 4] = [8, 13, 18, 23];
 

@@ -539,8 +539,7 @@ impl Queue {
     }
 
     fn hold_slot(&mut self, job: JobId, decision: &mut Decision) {
-        decision.undo(Undo::Slot(job, self.schedule.get(job)));
-        self.schedule.set(job, Some(Slot::Held));
+        self.move_to(job, Some(Slot::Held), decision);
     }
 
     fn change_asking(&mut self, decision: &mut Decision) -> &mut Asking {

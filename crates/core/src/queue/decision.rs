@@ -14,7 +14,7 @@ use crate::ports::{Batch, FileChange, JobChange, SecretChange};
 use crate::refusal::Refusal;
 
 use super::asking::Asking;
-use super::schedule::Slot;
+use super::schedule::Before;
 use super::{Answer, Closing, Input, Ticket};
 
 /// What is to be done once the decision is committed.
@@ -42,7 +42,7 @@ struct Touched {
 /// How to put one thing in the queue's memory back.
 #[derive(Debug)]
 pub(super) enum Undo {
-    Slot(JobId, Option<Slot>),
+    Slot(JobId, Before),
     Finalizing(JobId, Option<Closing>),
     Discarding(JobId, Option<Vec<Ticket>>),
     Asking(Asking),

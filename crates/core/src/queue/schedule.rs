@@ -1,13 +1,17 @@
-//! Who runs next: the few bytes per active job that this takes.
+//! Who runs next, and who has run long enough: the few bytes per active job that this takes.
 //!
 //! Jobs at rest are not here at all.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+use core::time::Duration;
 
+use super::turns::{Class, Line, Place, Standing, Turns};
 use crate::job::{Attempt, Job, JobId, Priority, State};
 use crate::time::Timestamp;
 
-/// How many jobs may run at a time.
+/// How many jobs may run at a time, and for how long while others wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Jobs a person waits for (`bits.md` §4: all of them; a named limit keeps the machine usable).
@@ -15,25 +19,30 @@ pub struct Limits {
     /// All other jobs together. BITS runs one; several keep a slow server from holding up the
     /// rest (`bits.md` §13, complaint 13).
     pub background_jobs_max: usize,
+    /// How long a job runs before it lets another of its priority have its turn (`bits.md` §4; how
+    /// long that is in BITS is not documented).
+    pub time_slice: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { foreground_jobs_max: 16, background_jobs_max: 4 }
+        Self { foreground_jobs_max: 16, background_jobs_max: 4, time_slice: Duration::from_secs(60) }
     }
 }
 
 /// Where an active job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Slot {
-    /// Waits for its turn: by priority, then by when it was queued.
-    Runnable {
-        priority: Priority,
-        since: Timestamp,
-    },
+    /// Waits for its turn.
+    Runnable(Place),
     Running {
-        priority: Priority,
+        /// Where it waited.
+        place: Place,
+        /// Since when it runs.
+        since: Timestamp,
         attempt: Attempt,
+        /// Whether what has come of the file that is coming would be kept if the job stopped now.
+        keeps: bool,
     },
     Waiting {
         until: Timestamp,
@@ -45,10 +54,12 @@ pub(super) enum Slot {
 impl Slot {
     /// The slot of `job`, which has come to its state at `now`; none for a job at rest.
     pub(super) fn of(job: &Job, now: Timestamp) -> Option<Self> {
-        let priority = job.properties.priority;
+        let place = Place { line: Line::of(job), has_begun: false, since: now };
         match job.state {
-            State::Queued => Some(Self::Runnable { priority, since: now }),
-            State::Connecting | State::Transferring => Some(Self::Running { priority, attempt: job.attempt }),
+            State::Queued => Some(Self::Runnable(place)),
+            State::Connecting | State::Transferring => {
+                Some(Self::Running { place, since: now, attempt: job.attempt, keeps: true })
+            }
             State::TransientError { retry_at } => {
                 Some(Self::Waiting { until: job.next_wake().unwrap_or(retry_at) })
             }
@@ -57,16 +68,67 @@ impl Slot {
             }
         }
     }
+
+    /// This slot, for a job that was in `was`: whoever stays in a line keeps its place there, and
+    /// whoever goes on running the time it has run.
+    fn after(self, was: Option<Self>) -> Self {
+        match (was, self) {
+            (Some(Self::Runnable(was)), Self::Runnable(place)) => {
+                Self::Runnable(place.kept_from(was, was.has_begun))
+            }
+            (Some(Self::Running { place: was, .. }), Self::Runnable(place)) => {
+                Self::Runnable(place.kept_from(was, true))
+            }
+            (Some(Self::Runnable(was)), Self::Running { place, since, attempt, keeps }) => {
+                Self::Running { place: place.kept_from(was, was.has_begun), since, attempt, keeps }
+            }
+            (
+                Some(Self::Running { place: was, since, attempt: earlier, keeps }),
+                Self::Running { place, attempt, .. },
+            ) if earlier == attempt => {
+                Self::Running { place: place.kept_from(was, was.has_begun), since, attempt, keeps }
+            }
+            (Some(Self::Held), Self::Runnable(_)) => Self::Held,
+            (_, slot) => slot,
+        }
+    }
+
+    /// The line that the job is in.
+    fn line(self) -> Option<Line> {
+        match self {
+            Self::Runnable(place) | Self::Running { place, .. } => Some(place.line),
+            Self::Waiting { .. } | Self::Held => None,
+        }
+    }
+}
+
+impl Place {
+    /// This place, for a job that was in `was`: it keeps its time there, at the same priority.
+    fn kept_from(self, was: Self, has_begun: bool) -> Self {
+        if self.line.priority == was.line.priority {
+            Self { since: was.since, has_begun, ..self }
+        } else {
+            self
+        }
+    }
+}
+
+/// How one job stood before a change, to be put back if the change cannot be written.
+#[derive(Debug)]
+pub(super) struct Before {
+    slot: Option<Slot>,
+    /// Of the lines that the change is about.
+    lines: [Option<Standing>; 2],
 }
 
 #[derive(Debug)]
 pub(super) struct Schedule {
     limits: Limits,
     slots: BTreeMap<JobId, Slot>,
-    runnable: BTreeSet<(Priority, Timestamp, JobId)>,
+    turns: Turns,
     waiting: BTreeSet<(Timestamp, JobId)>,
-    foreground_running: usize,
-    background_running: usize,
+    /// The jobs that run; there are never many.
+    running: BTreeSet<(Class, JobId)>,
 }
 
 impl Schedule {
@@ -74,10 +136,9 @@ impl Schedule {
         Self {
             limits,
             slots: BTreeMap::new(),
-            runnable: BTreeSet::new(),
+            turns: Turns::default(),
             waiting: BTreeSet::new(),
-            foreground_running: 0,
-            background_running: 0,
+            running: BTreeSet::new(),
         }
     }
 
@@ -85,56 +146,142 @@ impl Schedule {
         self.slots.get(&job).copied()
     }
 
-    /// Moves `job` to `slot`. A job that stays runnable at the same priority keeps its place, and one
-    /// that is held stays so until it is taken out.
+    /// How `job` stands, before it is moved to `slot`.
+    pub(super) fn before(&self, job: JobId, slot: Option<Slot>) -> Before {
+        let was = self.get(job);
+        let standing = |slot: Option<Slot>| slot.and_then(Slot::line).map(|line| self.turns.standing(line));
+        Before { slot: was, lines: [standing(was), standing(slot)] }
+    }
+
+    /// Puts `job` back to where it stood.
+    pub(super) fn put_back(&mut self, job: JobId, before: Before) {
+        // Taken out first, or it would keep what a slot keeps of the one before.
+        self.set(job, None);
+        self.set(job, before.slot);
+        for standing in before.lines.into_iter().flatten() {
+            self.turns.put_back(standing);
+        }
+    }
+
+    /// Moves `job` to `slot`. A job that stays runnable at the same priority keeps its place, one
+    /// that goes on running the time it has run, and one that is held stays so until it is taken out.
     pub(super) fn set(&mut self, job: JobId, slot: Option<Slot>) {
-        let slot = match (self.get(job), slot) {
-            (Some(Slot::Runnable { priority: was, since }), Some(Slot::Runnable { priority, .. }))
-                if was == priority =>
-            {
-                Some(Slot::Runnable { priority, since })
-            }
-            (Some(Slot::Held), Some(Slot::Runnable { .. })) => Some(Slot::Held),
-            (_, slot) => slot,
-        };
+        let was = self.get(job);
+        let slot = slot.map(|slot| slot.after(was));
+        if slot == was {
+            return;
+        }
         match self.slots.remove(&job) {
-            Some(Slot::Runnable { priority, since }) => {
-                self.runnable.remove(&(priority, since, job));
-            }
+            Some(Slot::Runnable(place)) => self.turns.wait_no_more(place, job),
             Some(Slot::Waiting { until }) => {
                 self.waiting.remove(&(until, job));
             }
-            Some(Slot::Running { priority, .. }) => *self.running_mut(priority) -= 1,
+            Some(Slot::Running { place: Place { line, .. }, .. }) => {
+                self.running.remove(&(Class::of(line.priority), job));
+                self.turns.run_no_more(line);
+            }
             Some(Slot::Held) | None => {}
         }
         let Some(slot) = slot else { return };
         self.slots.insert(job, slot);
         match slot {
-            Slot::Runnable { priority, since } => {
-                self.runnable.insert((priority, since, job));
-            }
+            Slot::Runnable(place) => self.turns.wait(place, job),
             Slot::Waiting { until } => {
                 self.waiting.insert((until, job));
             }
-            Slot::Running { priority, .. } => *self.running_mut(priority) += 1,
+            Slot::Running { place, .. } => {
+                self.running.insert((Class::of(place.line.priority), job));
+                self.turns.run(place);
+            }
             Slot::Held => {}
         }
     }
 
-    pub(super) fn next_runnable(&self) -> Option<JobId> {
-        let foreground_free = self.foreground_running < self.limits.foreground_jobs_max;
-        let background_free = self.background_running < self.limits.background_jobs_max;
-        match self.first_from(Priority::Foreground) {
-            Some((Priority::Foreground, job)) if foreground_free => Some(job),
-            _ if background_free => self.first_from(Priority::High).map(|(_, job)| job),
-            _ => None,
+    /// Notes whether a running job could be stopped now without losing what has come.
+    pub(super) fn set_keeps(&mut self, job: JobId, yes: bool) {
+        if let Some(Slot::Running { keeps, .. }) = self.slots.get_mut(&job) {
+            *keeps = yes;
         }
     }
 
-    fn first_from(&self, priority: Priority) -> Option<(Priority, JobId)> {
-        const FIRST_ID: JobId = JobId([0; 16]);
-        let from = (priority, Timestamp(0), FIRST_ID);
-        self.runnable.range(from..).next().map(|(priority, _, job)| (*priority, *job))
+    /// Whether `job` runs and could be stopped now without losing what has come.
+    pub(super) fn keeps(&self, job: JobId) -> bool {
+        matches!(self.get(job), Some(Slot::Running { keeps: true, .. }))
+    }
+
+    pub(super) fn next_runnable(&self) -> Option<JobId> {
+        [Class::Foreground, Class::Background]
+            .into_iter()
+            .filter(|class| self.has_room(*class))
+            .find_map(|class| self.turns.next(class))
+    }
+
+    /// The next job that has to give its turn to another one at `now`: to one of higher priority at
+    /// once, to one of its own when it has had its time. Only where all turns are taken. A job that
+    /// would have the next turn as well begins it.
+    pub(super) fn next_yield(&mut self, now: Timestamp) -> Option<JobId> {
+        let mut due: Vec<_> = self.yields().filter(|(.., at)| at.is_none_or(|at| at <= now)).collect();
+        due.sort_unstable();
+        for (_, job, slice_ends) in due {
+            if slice_ends.is_none() || self.would_have_another(job, now) {
+                return Some(job);
+            }
+            if let Some(Slot::Running { since, .. }) = self.slots.get_mut(&job) {
+                *since = now;
+            }
+        }
+        None
+    }
+
+    /// Whether another job would have the turn that `job` gives up.
+    fn would_have_another(&mut self, job: JobId, now: Timestamp) -> bool {
+        let Some(Slot::Running { place, .. }) = self.get(job) else { return false };
+        let given_up = Some(Slot::Runnable(Place { since: now, ..place }));
+        let before = self.before(job, given_up);
+        self.set(job, given_up);
+        let next = self.turns.next(Class::of(place.line.priority));
+        self.put_back(job, before);
+        next != Some(job)
+    }
+
+    /// When [`Schedule::next_yield`] will have something because time passes, if ever.
+    fn next_slice_end(&self) -> Option<Timestamp> {
+        self.yields().map(|(.., at)| at.unwrap_or(Timestamp(0))).min()
+    }
+
+    /// The jobs that are to give up their turns for one that waits: the order in which they are to,
+    /// and when, if not at once.
+    fn yields(&self) -> impl Iterator<Item = (YieldOrder, JobId, Option<Timestamp>)> {
+        [Class::Foreground, Class::Background].into_iter().flat_map(move |class| {
+            let wanted = self.turns.level(class).filter(|_| !self.has_room(class));
+            let running = self.running_of(class).filter(move |_| wanted.is_some());
+            running.filter_map(move |job| {
+                let wanted = wanted?;
+                let Some(Slot::Running { place: Place { line, .. }, since, keeps, .. }) = self.get(job)
+                else {
+                    return None;
+                };
+                let order = YieldOrder { level: Reverse(line.priority), loses: !keeps, since };
+                if line.priority > wanted {
+                    return Some((order, job, None));
+                }
+                // Whoever would lose what has come stays: it might never be done else.
+                (line.priority == wanted && keeps).then(|| (order, job, Some(since + self.limits.time_slice)))
+            })
+        })
+    }
+
+    fn has_room(&self, class: Class) -> bool {
+        let most = match class {
+            Class::Foreground => self.limits.foreground_jobs_max,
+            Class::Background => self.limits.background_jobs_max,
+        };
+        self.running_of(class).count() < most
+    }
+
+    fn running_of(&self, class: Class) -> impl Iterator<Item = JobId> {
+        let first = (class, JobId::FIRST);
+        self.running.range(first..).take_while(move |(is, _)| *is == class).map(|(_, job)| *job)
     }
 
     pub(super) fn next_due(&self, now: Timestamp) -> Option<JobId> {
@@ -142,7 +289,8 @@ impl Schedule {
     }
 
     pub(super) fn next_wake(&self) -> Option<Timestamp> {
-        self.waiting.first().map(|(until, _)| *until)
+        let due = self.waiting.first().map(|(until, _)| *until);
+        due.into_iter().chain(self.next_slice_end()).min()
     }
 
     pub(super) fn running_attempt(&self, job: JobId) -> Option<Attempt> {
@@ -156,17 +304,17 @@ impl Schedule {
         self.get(job) == Some(Slot::Held)
     }
 
-    /// How many jobs have their turn before `job`, counted no further than `most`.
+    /// How many jobs have their turn before `job` for sure, counted no further than `most`.
     pub(super) fn ahead_of(&self, job: JobId, most: usize) -> usize {
-        let Some(Slot::Runnable { priority, since }) = self.get(job) else { return 0 };
-        self.runnable.range(..(priority, since, job)).take(most).count()
+        let Some(Slot::Runnable(place)) = self.get(job) else { return 0 };
+        self.turns.ahead_of(place, job, most)
     }
+}
 
-    fn running_mut(&mut self, priority: Priority) -> &mut usize {
-        if priority == Priority::Foreground {
-            &mut self.foreground_running
-        } else {
-            &mut self.background_running
-        }
-    }
+/// Who gives up a turn first: of the lowest level, whoever loses nothing by it, and has had it longest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct YieldOrder {
+    level: Reverse<Priority>,
+    loses: bool,
+    since: Timestamp,
 }

@@ -1,6 +1,7 @@
 //! The queue as a whole: several jobs, several callers, and decisions that cannot be written.
 
 mod asking;
+mod turns;
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
@@ -137,7 +138,8 @@ fn an_error() -> JobError {
 
 #[test]
 fn the_higher_priority_runs_first_and_then_who_came_first() {
-    let mut world = World::new(Limits { foreground_jobs_max: 1, background_jobs_max: 2 });
+    let mut world =
+        World::new(Limits { foreground_jobs_max: 1, background_jobs_max: 2, ..Limits::default() });
     let jobs: Vec<JobId> = [
         (1, Priority::Low),
         (2, Priority::Normal),
@@ -319,7 +321,8 @@ fn what_is_asked_while_files_are_put_in_place_waits_for_the_outcome() {
 
 #[test]
 fn a_decision_that_cannot_be_written_leaves_no_trace() {
-    let mut world = World::new(Limits { foreground_jobs_max: 1, background_jobs_max: 1 });
+    let mut world =
+        World::new(Limits { foreground_jobs_max: 1, background_jobs_max: 1, ..Limits::default() });
     let running = world.add_job(1, Priority::Normal);
     let resting = world.add_job(2, Priority::Normal);
     let done = world.transferred(3);

@@ -46,6 +46,11 @@ pub(super) fn if_range(validator: &Validator) -> Option<&str> {
     }
 }
 
+/// Whether the rest of a file with this validator can be asked for.
+pub(crate) fn is_resumable(validator: &Validator) -> bool {
+    if_range(validator).is_some()
+}
+
 /// Whether an answer that repeats a validator of the known version repeats another one.
 ///
 /// A date that it leaves out says nothing: the server has compared `If-Range` by itself then. A tag

@@ -145,6 +145,12 @@ pub(crate) const KEYS: &[Key] = &[
         text: "auto",
     },
     seconds("response_timeout", 60, 1, "Seconds a server may take to begin an answer."),
+    seconds(
+        "time_slice",
+        60,
+        1,
+        "Seconds that a job runs before another of its priority, which waits, has its turn.",
+    ),
     Key {
         name: "user_agent",
         kind: Kind::Text,

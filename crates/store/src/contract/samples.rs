@@ -14,7 +14,7 @@ use bits_core::http_options::{
 use bits_core::job::{Attempt, Environment, Job, JobId, Owner, Priority, Properties, Revision, State, Times};
 use bits_core::ports::SealedSecret;
 use bits_core::ranges::{ByteRange, Ranges};
-use bits_core::remote_name::RemoteName;
+use bits_core::remote_name::{HostTag, RemoteName};
 use bits_core::time::Timestamp;
 use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
@@ -80,6 +80,7 @@ pub(super) fn full_job(number: u8) -> Job {
                 umask: Some(0o077),
             },
         },
+        host: HostTag::MAX,
         files_total: u32::MAX,
         files_transferred: u32::MAX - 1,
         files_passed_over: u32::MAX - 2,

@@ -19,7 +19,7 @@ use bits_core::job::{
 };
 use bits_core::ports::{KeyId, KeySource, SealedSecret, SealingKey, Store};
 use bits_core::ranges::{ByteRange, Ranges};
-use bits_core::remote_name::RemoteName;
+use bits_core::remote_name::{HostTag, RemoteName};
 use bits_core::time::Timestamp;
 use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
@@ -109,6 +109,7 @@ fn waiting_to_be_tried_again(version: u32) -> Job {
             transfer: if version < 4 { TransferOptions::default() } else { transfer_options() },
             environment: if version < 3 { first_environment() } else { environment() },
         },
+        host: if version < 6 { HostTag::NONE } else { HostTag::MAX },
         files_total: 2,
         files_transferred: 1,
         files_passed_over: u32::from(version >= 4),

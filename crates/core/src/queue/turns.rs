@@ -1,0 +1,270 @@
+//! Whose turn it is among the jobs that wait: one after another by owner, by host, and by job.
+//!
+//! A level is a priority. Within one, the owner comes first of whom the fewest jobs run, then whoever
+//! had a turn longest ago; in the same way one host among those of an owner. Of the jobs of one host
+//! every other turn is for one that has begun, the rest for those that have not; each time for the one
+//! that was queued first. So a small job comes soon beside large ones, and of many large ones some are
+//! done before all have begun. Whoever comes joins at the end of a row: there is nothing by which the
+//! others could be starved.
+//!
+//! What is here knows nothing of limits and of time: [`super::schedule`] says when there is a turn.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+
+use crate::job::{Job, JobId, Owner, Priority};
+use crate::remote_name::HostTag;
+use crate::time::Timestamp;
+
+/// Where a job stands in line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Line {
+    pub(super) priority: Priority,
+    pub(super) owner: Owner,
+    pub(super) host: HostTag,
+}
+
+impl Line {
+    pub(super) fn of(job: &Job) -> Self {
+        Self { priority: job.properties.priority, owner: job.owner, host: job.host }
+    }
+}
+
+/// Jobs of foreground priority, or all others: the two kinds that limits are given for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Class {
+    Foreground,
+    Background,
+}
+
+impl Class {
+    pub(super) fn of(priority: Priority) -> Self {
+        match priority {
+            Priority::Foreground => Self::Foreground,
+            Priority::High | Priority::Normal | Priority::Low => Self::Background,
+        }
+    }
+
+    /// Its levels, whose turn is first first.
+    pub(super) fn levels(self) -> &'static [Priority] {
+        match self {
+            Self::Foreground => &[Priority::Foreground],
+            Self::Background => &[Priority::High, Priority::Normal, Priority::Low],
+        }
+    }
+}
+
+/// A job in its line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) line: Line,
+    /// Whether it has had a turn since it was queued.
+    pub(super) has_begun: bool,
+    /// When it was queued.
+    pub(super) since: Timestamp,
+}
+
+/// Counts turns, so that who had one earlier comes before who had one later.
+type Count = u64;
+
+/// Those of one class who share something, be it an owner or a host of an owner's.
+#[derive(Debug, Clone, Copy)]
+struct Tally {
+    /// How many jobs wait, by priority.
+    waiting: [u32; Priority::ALL.len()],
+    running: u32,
+    /// When one of them had a turn, or gave it back, or when the first of them came.
+    last_turn: Count,
+    /// Whether the next turn is for one that has begun.
+    begun_next: bool,
+}
+
+impl Tally {
+    fn is_over(&self) -> bool {
+        self.running == 0 && self.waiting == [0; Priority::ALL.len()]
+    }
+}
+
+/// All that wait, and how many of whom run.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    /// Jobs that wait: each line in the order in which they came.
+    jobs: BTreeSet<(Place, JobId)>,
+    owners: BTreeMap<(Class, Owner), Tally>,
+    hosts: BTreeMap<(Class, Owner, HostTag), Tally>,
+    /// Owners of whom jobs wait, whose turn is first first.
+    owners_in_order: BTreeSet<(Priority, u32, Count, Owner)>,
+    /// Their hosts, likewise.
+    hosts_in_order: BTreeSet<(Priority, Owner, u32, Count, HostTag)>,
+    waiting: [usize; Priority::ALL.len()],
+    count: Count,
+}
+
+/// Who stood where in one line, and when.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    line: Line,
+    owner: Option<Tally>,
+    host: Option<Tally>,
+    count: Count,
+}
+
+/// What becomes of a tally.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Waits(Priority),
+    WaitsNoMore(Priority),
+    Runs { begun_next: bool },
+    RunsNoMore,
+}
+
+impl Turns {
+    pub(super) fn wait(&mut self, place: Place, job: JobId) {
+        if self.jobs.insert((place, job)) {
+            let level = place.line.priority;
+            self.waiting[level as usize] += 1;
+            self.step(place.line, Step::Waits(level));
+        }
+    }
+
+    /// Takes a job out that waited there.
+    pub(super) fn wait_no_more(&mut self, place: Place, job: JobId) {
+        if self.jobs.remove(&(place, job)) {
+            let level = place.line.priority;
+            self.waiting[level as usize] -= 1;
+            self.step(place.line, Step::WaitsNoMore(level));
+        }
+    }
+
+    /// Lets a job run that waited at `place`.
+    pub(super) fn run(&mut self, place: Place) {
+        let begun_next = !place.has_begun && self.first(place.line, true).is_some();
+        self.step(place.line, Step::Runs { begun_next });
+    }
+
+    pub(super) fn run_no_more(&mut self, line: Line) {
+        self.step(line, Step::RunsNoMore);
+    }
+
+    /// The highest level of `class` on which somebody waits.
+    pub(super) fn level(&self, class: Class) -> Option<Priority> {
+        class.levels().iter().copied().find(|level| self.waiting[*level as usize] > 0)
+    }
+
+    /// The job of `class` whose turn is next.
+    pub(super) fn next(&self, class: Class) -> Option<JobId> {
+        let level = self.level(class)?;
+        let (.., owner) = self.owners_in_order.range((level, 0, 0, Owner(0))..).next()?;
+        let (.., host) = self.hosts_in_order.range((level, *owner, 0, 0, HostTag::NONE)..).next()?;
+        let line = Line { priority: level, owner: *owner, host: *host };
+        let begun = self.hosts.get(&(class, *owner, *host)).is_some_and(|tally| tally.begun_next);
+        [begun, !begun].into_iter().find_map(|has_begun| self.first(line, has_begun))
+    }
+
+    fn first(&self, line: Line, has_begun: bool) -> Option<JobId> {
+        let start = Place { line, has_begun, since: Timestamp(0) };
+        let first = self.jobs.range((start, JobId::FIRST)..).next();
+        first.filter(|(place, _)| (place.line, place.has_begun) == (line, has_begun)).map(|(_, job)| *job)
+    }
+
+    /// How many jobs come before this one for sure, counted no further than `most`: those of higher
+    /// levels, and those before it in its own line.
+    pub(super) fn ahead_of(&self, place: Place, job: JobId, most: usize) -> usize {
+        let higher: usize = self.waiting[..place.line.priority as usize].iter().sum();
+        let start = (Place { since: Timestamp(0), ..place }, JobId::FIRST);
+        let before = self.jobs.range(start..(place, job)).take(most.saturating_sub(higher)).count();
+        most.min(higher + before)
+    }
+
+    /// What a change of `line` may change here, to be put back by [`Turns::put_back`].
+    pub(super) fn standing(&self, line: Line) -> Standing {
+        let class = Class::of(line.priority);
+        Standing {
+            line,
+            owner: self.owners.get(&(class, line.owner)).copied(),
+            host: self.hosts.get(&(class, line.owner, line.host)).copied(),
+            count: self.count,
+        }
+    }
+
+    /// Puts back who stood where when as many waited and ran as now.
+    pub(super) fn put_back(&mut self, standing: Standing) {
+        let Standing { line, owner, host, count } = standing;
+        let class = Class::of(line.priority);
+        let now = self.standing(line);
+        self.set_owner(class, line.owner, now.owner, owner);
+        self.set_host(class, line, now.host, host);
+        self.count = count;
+    }
+
+    fn step(&mut self, line: Line, step: Step) {
+        let class = Class::of(line.priority);
+        if matches!(step, Step::Runs { .. } | Step::RunsNoMore) {
+            self.count += 1;
+        }
+        let count = self.count;
+
+        let was = self.standing(line);
+        self.set_owner(class, line.owner, was.owner, stepped(was.owner, step, count));
+        self.set_host(class, line, was.host, stepped(was.host, step, count));
+    }
+
+    fn set_owner(&mut self, class: Class, owner: Owner, was: Option<Tally>, is: Option<Tally>) {
+        set(&mut self.owners, (class, owner), is);
+        for level in class.levels() {
+            let place = |tally: Tally| (*level, tally.running, tally.last_turn, owner);
+            let [was, is] = [was, is].map(|tally| tally.filter(waits_on(*level)).map(place));
+            replace(&mut self.owners_in_order, was, is);
+        }
+    }
+
+    fn set_host(&mut self, class: Class, line: Line, was: Option<Tally>, is: Option<Tally>) {
+        set(&mut self.hosts, (class, line.owner, line.host), is);
+        for level in class.levels() {
+            let place = |tally: Tally| (*level, line.owner, tally.running, tally.last_turn, line.host);
+            let [was, is] = [was, is].map(|tally| tally.filter(waits_on(*level)).map(place));
+            replace(&mut self.hosts_in_order, was, is);
+        }
+    }
+}
+
+fn waits_on(level: Priority) -> impl Fn(&Tally) -> bool {
+    move |tally| tally.waiting[level as usize] > 0
+}
+
+/// `tally` after `step`; none where nobody is left.
+fn stepped(tally: Option<Tally>, step: Step, count: Count) -> Option<Tally> {
+    let fresh = Tally { waiting: [0; Priority::ALL.len()], running: 0, last_turn: count, begun_next: false };
+    let mut tally = tally.unwrap_or(fresh);
+    match step {
+        Step::Waits(level) => tally.waiting[level as usize] += 1,
+        Step::WaitsNoMore(level) => tally.waiting[level as usize] -= 1,
+        Step::Runs { begun_next } => {
+            tally.running += 1;
+            tally.begun_next = begun_next;
+        }
+        Step::RunsNoMore => tally.running -= 1,
+    }
+    if matches!(step, Step::Runs { .. } | Step::RunsNoMore) {
+        tally.last_turn = count;
+    }
+    Some(tally).filter(|tally| !tally.is_over())
+}
+
+fn set<K: Ord, T>(tallies: &mut BTreeMap<K, T>, key: K, tally: Option<T>) {
+    match tally {
+        Some(tally) => tallies.insert(key, tally),
+        None => tallies.remove(&key),
+    };
+}
+
+fn replace<P: Ord>(order: &mut BTreeSet<P>, was: Option<P>, is: Option<P>) {
+    if was == is {
+        return;
+    }
+    if let Some(was) = was {
+        order.remove(&was);
+    }
+    if let Some(is) = is {
+        order.insert(is);
+    }
+}
