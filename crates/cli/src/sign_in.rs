@@ -144,7 +144,9 @@ pub(crate) fn question_after(
     let mut request = PromptRequest::new(target, package(scheme.or(offered)));
     request.unencrypted = !is_known_to_be_tls(challenge, remote);
     request.realm = challenge.realm.clone();
-    if let Some((code, sentence)) = refused.filter(|_| challenge.refused) {
+    // What could not be sent as it was typed has a reason, too.
+    let has_reason = |code| challenge.refused || code == Code::UNKNOWN_CREDENTIALS;
+    if let Some((code, sentence)) = refused.filter(|(code, _)| has_reason(*code)) {
         request.refused = Some(code);
         request.refused_because = Some(sentence.to_owned());
     }

@@ -192,18 +192,18 @@ impl<'a> SigningIn<'a> {
         if !prepared.server.is_final {
             prepared.server.first = prepared.ask_beforehand(get).await?.map(given);
             if prepared.server.questions == 0 && has_ticket_cache() {
-                prepared.server.first = Some(First {
-                    target: AuthTarget::Server,
-                    scheme: Scheme::Any,
-                    credentials: SetCredentials::implicit(),
-                    is_optional: true,
-                });
+                prepared.server.first = Some(the_ticket(AuthTarget::Server));
             }
         }
         if prepared.proxy.user.is_some() && !prepared.proxy.is_final {
             prepared.proxy.questions += 1;
             let typed = sign_in::ask_or_fail(prepared.question_of_the_proxy()).await?;
             prepared.proxy.first = Some(of_the_proxy(prepared.proxy.scheme, typed.credentials));
+        }
+        // Which proxy there is, if any, is found out by the service.
+        let suits = prepared.proxy.scheme.is_none_or(|scheme| scheme == AuthScheme::Negotiate);
+        if prepared.proxy.first.is_none() && !prepared.proxy.is_final && suits && has_ticket_cache() {
+            prepared.proxy.first = Some(the_ticket(AuthTarget::Proxy));
         }
         Ok(prepared)
     }
@@ -389,6 +389,11 @@ fn at_the_proxy(get: &Get, proxy: &mut Option<Proxy>, output: &Output) -> Result
         ..Side::default()
     };
     Ok((name, side))
+}
+
+/// The person's ticket, for whoever takes it; the job does without where it is of no use.
+fn the_ticket(target: AuthTarget) -> First {
+    First { target, scheme: Scheme::Any, credentials: SetCredentials::implicit(), is_optional: true }
 }
 
 fn of_the_proxy(scheme: Option<AuthScheme>, credentials: SetCredentials) -> First {

@@ -309,6 +309,7 @@ async fn a_refusal_after_a_fallback_keeps_the_first_reason() {
         (Target, "failed Target 0x80190191"),
         // Where Kerberos could never have worked, waiting would have the secret tested again.
         (NoKdcKnown, "failed Secret 0x80190191"),
+        (UnknownDomain, "failed Secret 0x80190191"),
         (Config, "failed Secret 0x80190191"),
     ] {
         let setting = Setting { kerberos_fails: Some(class), ..PLAIN };
