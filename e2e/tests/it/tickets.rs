@@ -76,12 +76,13 @@ fn a_get_signs_in_by_the_ticket_that_is_there_and_asks_nobody() {
 #[test]
 fn a_proxy_that_wants_kerberos_is_shown_the_ticket_too() {
     let Some(peers) = peers() else { return };
+    let Some(proxies) = peers.proxies() else { return };
     if !tickets_are_built_in() {
         return;
     }
     let service = world(peers);
     kinit(&service, &peers.kdc, "alice", &service.ticket_cache(), &[]);
-    let proxy = peers.squid.line("SQUID_NEGOTIATE");
+    let proxy = proxies.negotiate.url();
     // CONNECT for https, the absolute form for http; and where the server wants to know, too.
     for (path, user) in [("/open/hello.txt", "-"), ("/negotiate/hello.txt", "alice@EXAMPLE.TEST")] {
         for base in ["APACHE_URL", "APACHE_TLS_URL"] {

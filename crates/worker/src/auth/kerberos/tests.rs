@@ -278,7 +278,7 @@ async fn a_wrong_proof_of_the_server_is_noticed() {
         let asked_for = Client { name: "alice".to_owned(), realm: "EXAMPLE.TEST".to_owned() };
         let password = Secret::new("secret".to_owned());
         client.begun = Some(Context::new(&asked_for, &password, "HTTP/host.test", None).ok().unwrap());
-        assert_eq!(client.accepted(token).map_err(|fault| fault.class), expected, "{token:02x?}");
+        assert_eq!(client.accepted(token).await.map_err(|fault| fault.class), expected, "{token:02x?}");
     }
 }
 
