@@ -265,7 +265,8 @@ mod tests {
         let id = JobId([0; 16]);
         let ids = |dense| Selection::Ids { first: id, last: id, dense };
         let searches = [Selection::All, Selection::Named("n"), ids(true), ids(false)];
-        let statements = searches.map(|which| [false, true].map(|one_state| list_sql(which, one_state)));
+        let statements =
+            searches.map(|which| [false, true].map(|one_state| list_sql(which, one_state, one_state)));
         for sql in statements.iter().flatten() {
             let plan = plan(&connection, sql);
             assert!(plan.contains("SEARCH jobs USING"), "{sql}\n{plan}");

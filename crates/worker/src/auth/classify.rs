@@ -128,11 +128,9 @@ impl FailureClass {
     /// tested again; elsewhere the first reason stays the reason.
     pub(super) fn after_a_refusal(self) -> Self {
         match self {
-            Self::NoKdcKnown
-            | Self::UnknownDomain
-            | Self::NoTicket
-            | Self::Config
-            | Self::NoCandidate => Self::Secret,
+            Self::NoKdcKnown | Self::UnknownDomain | Self::NoTicket | Self::Config | Self::NoCandidate => {
+                Self::Secret
+            }
             other => other,
         }
     }
@@ -282,6 +280,37 @@ mod tests {
             assert!(server_error_words(number).contains(says), "{number}");
         }
         assert_eq!(kdc_error_words(99), "answered with Kerberos error 99");
+    }
+
+    #[test]
+    fn what_is_tried_again_heals_by_time_in_the_table_of_codes_too() {
+        use FailureClass::*;
+        use bits_core::error::codes::{Heals, describe};
+
+        for class in [
+            Secret,
+            Expired,
+            Account,
+            Target,
+            TicketRefused,
+            Skew,
+            NoAuthority,
+            NoKdcKnown,
+            UnknownDomain,
+            NoTicket,
+            Config,
+            NotSpoken,
+            Peer,
+            Transport,
+            NoCandidate,
+            Credential,
+        ] {
+            for target in AuthTarget::ALL {
+                let heals = describe(class.code(target)).map(|description| description.heals);
+                let expected = if class.is_transient() { Heals::ByTime } else { Heals::Never };
+                assert_eq!(heals, Some(expected), "{class:?}");
+            }
+        }
     }
 
     #[test]

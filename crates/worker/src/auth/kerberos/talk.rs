@@ -217,10 +217,7 @@ fn no_kdc(realm: &str, conf: &Krb5Conf, nor: &str) -> Fault {
             format!(" (if {realm} is the short name of a domain, give user@ and its long name)"),
         ),
     };
-    Fault::new(
-        class,
-        format!("no KDC is configured for realm {realm} in {}{nor}{advice}", conf.sources()),
-    )
+    Fault::new(class, format!("no KDC is configured for realm {realm} in {}{nor}{advice}", conf.sources()))
 }
 
 /// What is said about a clock that was corrected.

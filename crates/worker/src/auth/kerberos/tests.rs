@@ -199,7 +199,12 @@ async fn where_kerberos_cannot_work_no_kdc_is_asked() {
         ("host.test", ".\\alice", Config, "has no Kerberos realm"),
         ("host.test", "alice@NOWHERE.TEST", NoKdcKnown, "NOWHERE.TEST"),
         ("host.test", "NOWHERE\\alice", UnknownDomain, "realm NOWHERE"),
-        ("host.test", "NOWHERE\\alice", UnknownDomain, "if NOWHERE is the short name of a domain, give user@"),
+        (
+            "host.test",
+            "NOWHERE\\alice",
+            UnknownDomain,
+            "if NOWHERE is the short name of a domain, give user@",
+        ),
     ] {
         let kdc = ScriptedKdc::start(Vec::new()).await;
         let fault = kdc.client(host, user).step(Incoming::Begin).await.unwrap_err();
