@@ -169,7 +169,7 @@ pub(crate) struct Secret {
     /// Read the password from the first line of standard input
     #[arg(long, requires = "user", group = "source")]
     pub(crate) password_stdin: bool,
-    /// Ask at the terminal
+    /// Ask for them: at the terminal, or by a window
     #[arg(long, group = "source")]
     pub(crate) prompt: bool,
     /// Use your Kerberos ticket, and wait for one where there is none
