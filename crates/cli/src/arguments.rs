@@ -169,7 +169,7 @@ pub(crate) struct Secret {
     /// Read the password from the first line of standard input
     #[arg(long, requires = "user", group = "source")]
     pub(crate) password_stdin: bool,
-    /// Ask at the terminal
+    /// Ask for them: at the terminal, or by a window
     #[arg(long, group = "source")]
     pub(crate) prompt: bool,
     /// Use your Kerberos ticket, and wait for one where there is none
@@ -422,9 +422,17 @@ pub(crate) enum Service {
     /// Make a new key for stored credentials, in place of the one that seals them now
     RotateKey,
     /// Have the service started after a reboot
-    Install,
+    Install(Install),
     /// Undo `install`
     Uninstall,
+}
+
+/// What is to be started.
+#[derive(Debug, Args)]
+pub(crate) struct Install {
+    /// Also have `bits agent` started in each graphical session, to ask by a window
+    #[arg(long)]
+    pub(crate) agent: bool,
 }
 
 #[derive(Debug, Args)]

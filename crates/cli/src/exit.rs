@@ -58,6 +58,10 @@ pub(crate) enum Failure {
     /// Somebody else suspended or cancelled a job.
     ByOthers(Box<Job>),
     /// A person was asked for credentials and gave none: 1223, 1460 or 1312.
+    /// The agent has nowhere to ask.
+    NobodyForAgent {
+        why: &'static str,
+    },
     NoCredentials {
         code: Code,
         sentence: String,
@@ -240,6 +244,12 @@ impl Failure {
                 hint: (*code == Code::NO_SUCH_LOGON_SESSION).then(|| WITHOUT_TERMINAL.to_owned()),
                 error: None,
             },
+            Self::NobodyForAgent { why } => hinted(
+                NO_CREDENTIALS,
+                coded(&format!("there is nobody to ask for credentials: {why}"), Code::NO_SUCH_LOGON_SESSION),
+                "start the agent at a terminal or in a desktop session, or name a program that asks in BITS_ASKPASS"
+                    .to_owned(),
+            ),
             Self::Prompt(error) => told(NO_CREDENTIALS, coded(&error.to_string(), error.code())),
             Self::OutOfTime { id, seconds } => Telling {
                 code: OUT_OF_TIME,

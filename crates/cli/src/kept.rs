@@ -16,6 +16,7 @@ use bits_platform::paths::Paths;
 use crate::arguments::Netrc;
 use crate::exit::Failure;
 use crate::output::Output;
+use crate::sign_in::OneUser;
 
 /// The stores of the person who runs this.
 pub(crate) struct Kept {
@@ -152,32 +153,28 @@ pub(crate) fn from_netrc<'r>(
     for notice in &file.notices {
         output.warn(&notice.to_string());
     }
-    let mut found: Option<(String, _)> = None;
+    let mut found = OneUser::default();
     let mut hosts = 0;
     let mut served = 0;
     for remote in remotes {
         hosts += 1;
         let Some((login, password)) = file.netrc.lookup(remote.host(), user) else { continue };
         served += 1;
-        match &found {
-            Some((known, secret)) if *known != login || *secret != password => {
-                let sentence =
-                    "the netrc file has different users for these servers; one job signs in as one user";
-                return Err(Failure::Usage(sentence.to_owned()));
-            }
-            Some(_) => {}
-            None => found = Some((login, password)),
+        if !found.is(&login, &password) {
+            let sentence =
+                "the netrc file has different users for these servers; one job signs in as one user";
+            return Err(Failure::Usage(sentence.to_owned()));
         }
     }
     if served != 0 && served != hosts {
         let sentence = "the netrc file has a user for some of these servers only; make a job for each server";
         return Err(Failure::Usage(sentence.to_owned()));
     }
-    if found.is_none() {
+    if served == 0 {
         let whom = user.map(|user| format!(" and {user}")).unwrap_or_default();
         output.say(&format!("{} has nothing for this host{whom}", path.display()));
     }
-    Ok(found.map(|(user, password)| SetCredentials { user, password: Password(password) }))
+    Ok(found.into_credentials())
 }
 
 #[cfg(test)]

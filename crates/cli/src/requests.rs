@@ -1,5 +1,6 @@
 //! What a person says of the requests of a job, in the shapes of the service.
 
+pub(crate) mod certificate;
 mod header_list;
 mod security_words;
 
@@ -14,6 +15,8 @@ use bits_core::http_options::SecurityFlags;
 use crate::arguments::Requests;
 use crate::exit::Failure;
 use crate::output::Output;
+
+use certificate::Wrong;
 
 pub(crate) use header_list::headers;
 pub(crate) use security_words::{mask, words};
@@ -41,6 +44,16 @@ pub(crate) fn put_into(order: &mut CreateJob, requests: &Requests, output: &Outp
     }
     if let Some(path) = &requests.client_cert_password_file {
         properties.client_certificate_passphrase = Some(passphrase(path, output)?);
+    }
+    if let Some(which) = &properties.client_certificate {
+        match certificate::look_at(which) {
+            Err(Wrong::Locked(_)) if requests.client_cert_password_file.is_some() => {}
+            Err(Wrong::Locked(sentence)) => {
+                return Err(Failure::Usage(format!("{sentence}; give --client-cert-password-file")));
+            }
+            Err(Wrong::Unusable(sentence)) => return Err(Failure::Usage(sentence)),
+            Ok(()) => {}
+        }
     }
     if requests.insecure {
         properties.security_flags = Some(INSECURE);

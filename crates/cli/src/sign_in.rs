@@ -11,9 +11,11 @@ use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::error::Code;
 use bits_core::identity::{Identity, Package};
 use bits_core::remote_name::RemoteName;
+use bits_core::secret::Secret;
 
-use crate::arguments::Secret;
+use crate::arguments::Secret as SecretFlags;
 use crate::exit::Failure;
+use crate::kept::offered;
 use crate::output::Output;
 
 /// What a person answered.
@@ -30,8 +32,27 @@ pub(crate) struct Typed {
     pub(crate) save: bool,
 }
 
+/// The user that all servers of a job have in common: one job signs in as one.
+#[derive(Default)]
+pub(crate) struct OneUser(Option<SetCredentials>);
+
+impl OneUser {
+    /// Whether this is the one, as it is the first or the same again.
+    pub(crate) fn is(&mut self, user: &str, password: &Secret) -> bool {
+        let one = self.0.get_or_insert_with(|| SetCredentials {
+            user: user.to_owned(),
+            password: Password(password.duplicate()),
+        });
+        one.user == user && one.password.0 == *password
+    }
+
+    pub(crate) fn into_credentials(self) -> Option<SetCredentials> {
+        self.0
+    }
+}
+
 /// The credentials that the flags give: none when nothing but the person has them.
-pub(crate) fn from_flags(flags: &Secret, output: &Output) -> Result<Option<SetCredentials>, Failure> {
+pub(crate) fn from_flags(flags: &SecretFlags, output: &Output) -> Result<Option<SetCredentials>, Failure> {
     if flags.implicit {
         return Ok(Some(SetCredentials::implicit()));
     }
@@ -132,9 +153,7 @@ pub(crate) fn question_after(
     scheme: Option<AuthScheme>,
     refused: Option<(Code, &str)>,
 ) -> PromptRequest {
-    let offered = AuthScheme::BY_PREFERENCE
-        .into_iter()
-        .find(|scheme| challenge.schemes.iter().any(|word| word == scheme.name()));
+    let offered = offered(challenge).first().copied();
     let is_the_server = is_from(challenge, remote);
     // After a redirect only the host is known; that it is safe is not assumed.
     let target = match is_the_server {
@@ -144,11 +163,18 @@ pub(crate) fn question_after(
     let mut request = PromptRequest::new(target, package(scheme.or(offered)));
     request.unencrypted = !is_known_to_be_tls(challenge, remote);
     request.realm = challenge.realm.clone();
-    if let Some((code, sentence)) = refused.filter(|_| challenge.refused) {
+    // What could not be sent as it was typed has a reason, too.
+    let has_reason = |code| challenge.refused || code == Code::UNKNOWN_CREDENTIALS;
+    if let Some((code, sentence)) = refused.filter(|(code, _)| has_reason(*code)) {
         request.refused = Some(code);
         request.refused_because = Some(sentence.to_owned());
     }
     request
+}
+
+/// The user name to be offered with `request`: the one before, unless it is what could not be used.
+pub(crate) fn offered_name(user: Option<&String>, request: &PromptRequest) -> Option<String> {
+    user.filter(|_| request.refused != Some(Code::UNKNOWN_CREDENTIALS)).cloned()
 }
 
 /// Whether it is known that an answer to `challenge`, which a file of `remote` met, goes over TLS. Of a
@@ -229,6 +255,18 @@ mod tests {
             assert_eq!(request.realm.as_deref(), Some("the office"));
             assert_eq!(request.refused, Some(Code::HTTP_UNAUTHORIZED));
             assert_eq!(request.refused_because.as_deref(), Some("no"));
+        }
+        let mut asked = challenge("files.test:8443", &["negotiate"]);
+        asked.refused = false;
+        let anna = "CORP\\anna".to_owned();
+        for (code, reason, name) in [
+            (Code::HTTP_UNAUTHORIZED, None, Some(&anna)),
+            // Nothing was refused, and yet there is a reason to ask again, and for another name.
+            (Code::UNKNOWN_CREDENTIALS, Some("no such domain"), None),
+        ] {
+            let request = question_after(&asked, &https, None, Some((code, "no such domain")));
+            assert_eq!(request.refused_because.as_deref(), reason);
+            assert_eq!(offered_name(Some(&anna), &request).as_ref(), name);
         }
         let request = question(&remote("http://files.test/f"), Some(AuthScheme::Ntlm));
         assert_eq!(request.target, "server http://files.test");

@@ -1,17 +1,25 @@
 //! The same for programs without async. Each method is the one of [`crate::Client`] by that name,
 //! and fails as it does.
 
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+
 use bits_api::about::{About, Key};
+use bits_api::certificate::{AnswerCertificate, ServerCertificate};
+use bits_api::challenge::{AnswerChallenge, Answered, ChallengeEvent, ChallengeList};
 use bits_api::credentials::SetCredentials;
 use bits_api::event::Event;
 use bits_api::file::{AddFiles, ChangeFile, File, FileList, FileQuery, ReplaceRemotePrefix};
 use bits_api::job::{ChangeJob, CommandAnswer, CreateJob, Job, JobList, ListQuery};
 use bits_api::settings::SettingList;
 use bits_core::credentials::AuthTarget;
+use bits_core::error::Code;
 use bits_core::job::JobId;
 use futures_util::stream::TryStreamExt;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
 
+use crate::challenges::ChallengeStream;
 use crate::client::Scheme;
 use crate::connect::ConnectOptions;
 use crate::error::Error;
@@ -30,6 +38,23 @@ pub struct Client {
 pub struct Events<'a> {
     client: &'a Client,
     stream: Option<EventStream>,
+}
+
+/// Challenges, one after the other, of [`crate::ChallengeStream`]; ends after an error.
+#[derive(Debug)]
+pub struct Challenges<'a> {
+    client: &'a Client,
+    stream: Option<ChallengeStream>,
+}
+
+/// A callback that is registered with the service, and called on a thread of its own while this is
+/// kept, as with [`crate::Registration`]. Dropped, it is removed, and that is waited for.
+#[derive(Debug)]
+#[must_use = "the callback is removed when the registration is dropped"]
+pub struct Registration {
+    /// Dropped before the thread is waited for: it ends then.
+    kept: Option<oneshot::Sender<()>>,
+    listening: Option<JoinHandle<Result<(), Error>>>,
 }
 
 macro_rules! operations {
@@ -85,6 +110,14 @@ operations! {
     set_credentials(id: JobId, target: AuthTarget, scheme: Scheme, credentials: &SetCredentials) -> ();
     /// Removes a credential; says whether there was one.
     remove_credentials(id: JobId, target: AuthTarget, scheme: Scheme) -> bool;
+    /// The challenges that wait for an answer.
+    list_challenges() -> ChallengeList;
+    /// Answers a challenge, for all jobs that wait for it.
+    answer_challenge(id: &str, answer: &AnswerChallenge) -> Answered;
+    /// Removes the callback about certificates that is registered for the job.
+    remove_certificate_callback(job: JobId, registration: Option<&str>) -> ();
+    /// Answers a question about a certificate.
+    answer_certificate(job: JobId, question: &str, answer: &AnswerCertificate) -> ();
     /// Has the service make a new key to seal credentials with.
     rotate_key() -> Key;
     /// Stops the service.
@@ -100,10 +133,7 @@ impl Client {
     /// # Panics
     /// When the system lets no event loop be made: it is out of file descriptors.
     pub fn connect(options: ConnectOptions) -> Result<Self, Error> {
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("the system has a file descriptor for an event loop");
+        let runtime = event_loop();
         let client = runtime.block_on(crate::Client::connect(options))?;
         Ok(Self { runtime, client })
     }
@@ -132,6 +162,96 @@ impl Client {
         let stream = self.runtime.block_on(self.client.events(job))?;
         Ok(Events { client: self, stream: Some(stream) })
     }
+}
+
+impl Client {
+    /// Becomes an agent: jobs of this user that need credentials wait, and say so here.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn challenges(&self) -> Result<Challenges<'_>, Error> {
+        let stream = self.runtime.block_on(self.client.challenges())?;
+        Ok(Challenges { client: self, stream: Some(stream) })
+    }
+
+    /// Has `callback` asked about the certificates of the job's servers, as
+    /// [`crate::JobHandle::validate_server_certificates`] does.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Panics
+    /// When the system lets no event loop be made: it is out of file descriptors.
+    pub fn validate_server_certificates(
+        &self,
+        job: JobId,
+        callback: impl Fn(&ServerCertificate) -> Result<(), Code> + Send + Sync + 'static,
+    ) -> Result<Registration, Error> {
+        let handle = self.client.job_handle(job);
+        let (said, outcome) = mpsc::channel();
+        let (kept, dropped) = oneshot::channel::<()>();
+        let listening = thread::spawn(move || {
+            event_loop().block_on(async {
+                match handle.validate_server_certificates(callback).await {
+                    Ok(registration) => {
+                        let _ = said.send(Ok(()));
+                        let _ = dropped.await;
+                        registration.remove().await
+                    }
+                    Err(error) => {
+                        let _ = said.send(Err(error));
+                        Ok(())
+                    }
+                }
+            })
+        });
+        outcome.recv().expect("the thread says how it went")?;
+        Ok(Registration { kept: Some(kept), listening: Some(listening) })
+    }
+}
+
+impl Registration {
+    /// Removes the callback, if it is the one in force.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with `0x80200075` while the job works: it fails then, and is tried again.
+    pub fn remove(mut self) -> Result<(), Error> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        self.kept = None;
+        match self.listening.take() {
+            // A callback that panics has said so itself.
+            Some(listening) => listening.join().unwrap_or(Ok(())),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        // Closing the stream says that nobody is there, whatever became of this.
+        let _ = self.end();
+    }
+}
+
+impl Iterator for Challenges<'_> {
+    type Item = Result<ChallengeEvent, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let stream = self.stream.as_mut()?;
+        let event = self.client.runtime.block_on(stream.next());
+        if event.is_err() {
+            self.stream = None;
+        }
+        Some(event)
+    }
+}
+
+fn event_loop() -> Runtime {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.expect("the system has a file descriptor for an event loop")
 }
 
 impl Iterator for Events<'_> {

@@ -257,6 +257,8 @@ pub struct Filter {
     /// Only live jobs whose id begins so, with at least [`ID_START_MIN`] characters, or whose
     /// display name is just this.
     pub called: Option<String>,
+    /// Only jobs whose error is about credentials.
+    pub challenged: bool,
 }
 
 /// Characters of an id that are enough to name a job; fewer are a name and nothing else.

@@ -350,7 +350,7 @@ impl Queue {
         if completes_by_itself(&job) {
             self.start_finalizing(job.id, None, decision);
         }
-        if !self.adopt_waiting(&job, now) {
+        if !self.adopt_waiting(&job, now, decision) {
             self.schedule.set(job.id, Slot::of(&job, now));
         }
     }
@@ -423,7 +423,7 @@ impl Queue {
                 Undo::Slot(job, before) => self.schedule.put_back(job, before),
                 Undo::Finalizing(job, closing) => restore(&mut self.finalizing, job, closing),
                 Undo::Discarding(job, waiting) => restore(&mut self.discarding, job, waiting),
-                Undo::Asking(asking) => self.asking = asking,
+                Undo::Asking(step) => self.asking.take_back(step),
             }
         }
         // Who has left meanwhile has left.

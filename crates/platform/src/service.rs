@@ -25,6 +25,10 @@ pub use notify::tell_manager_ready;
 /// again (`EX_TEMPFAIL` of sysexits).
 pub const EXIT_ALREADY_RUNNING: u8 = 75;
 
+/// With this code `bits` says that credentials are needed and nobody gave any; its agent, that there is
+/// nobody to ask.
+pub const EXIT_NOBODY_TO_ASK: u8 = 5;
+
 /// What is to be started, and as what.
 #[derive(Debug, Clone)]
 pub struct ServiceEntry {
@@ -36,6 +40,8 @@ pub struct ServiceEntry {
     pub environment: Vec<(String, String)>,
     /// `$XDG_CONFIG_HOME`, absolute.
     pub config_home: PathBuf,
+    /// The program `bits`, absolute, where its agent is to be started too, in each graphical session.
+    pub agent: Option<PathBuf>,
 }
 
 /// Who starts the service.
@@ -114,19 +120,37 @@ pub fn is_lingering() -> bool {
 
 /// The files for `starter`, written; those for the other one are taken away.
 fn write_files(entry: &ServiceEntry, starter: Starter) -> Result<Vec<PathBuf>, ServiceError> {
-    if entry.program.is_relative() {
-        return Err(ServiceError::ProgramIsRelative(entry.program.clone()));
+    if let Some(relative) =
+        [Some(&entry.program), entry.agent.as_ref()].into_iter().flatten().find(|p| p.is_relative())
+    {
+        return Err(ServiceError::ProgramIsRelative(relative.clone()));
     }
     let home = &entry.config_home;
-    let (path, text) = match starter {
-        Starter::Systemd => (systemd::unit_path(home), systemd::unit(entry)?),
-        Starter::Desktop => (desktop::entry_path(home), desktop::entry(entry)?),
-    };
+    // All texts before any file.
+    let (mut new, mut links) = (Vec::new(), Vec::new());
+    match starter {
+        Starter::Systemd => {
+            new.push((systemd::unit_path(home), systemd::unit(entry)?));
+            links.push((systemd::unit_path(home), systemd::wanted_path(home)));
+            if let Some(agent) = &entry.agent {
+                new.push((systemd::agent_path(home), systemd::agent(entry, agent)?));
+                links.push((systemd::agent_path(home), systemd::agent_wanted_path(home)));
+            }
+        }
+        Starter::Desktop => {
+            new.push((desktop::entry_path(home), desktop::entry(entry)?));
+            if let Some(agent) = &entry.agent {
+                new.push((desktop::agent_path(home), desktop::agent(entry, agent)?));
+            }
+        }
+    }
     remove_files(home)?;
-    let mut files = vec![path.clone()];
-    write_file(&path, &text)?;
-    if starter == Starter::Systemd {
-        let wanted = systemd::wanted_path(home);
+    let mut files = Vec::new();
+    for (path, text) in new {
+        write_file(&path, &text)?;
+        files.push(path);
+    }
+    for (path, wanted) in links {
         make_folder_of(&wanted)?;
         std::os::unix::fs::symlink(&path, &wanted)
             .map_err(|source| FileError::new("make", &wanted, source))?;
@@ -153,8 +177,15 @@ fn remove_files(config_home: &Path) -> Result<Vec<PathBuf>, ServiceError> {
 }
 
 /// Everything that may have been installed, what depends on another before it.
-fn all_paths(config_home: &Path) -> [PathBuf; 3] {
-    [systemd::wanted_path(config_home), systemd::unit_path(config_home), desktop::entry_path(config_home)]
+fn all_paths(config_home: &Path) -> [PathBuf; 6] {
+    [
+        systemd::agent_wanted_path(config_home),
+        systemd::wanted_path(config_home),
+        systemd::agent_path(config_home),
+        systemd::unit_path(config_home),
+        desktop::agent_path(config_home),
+        desktop::entry_path(config_home),
+    ]
 }
 
 /// The first line of each file written here. A person who makes the file their own takes it out.

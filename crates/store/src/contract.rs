@@ -533,7 +533,7 @@ fn added_up(files: &[File]) -> Progress {
 
 /// Alice's live jobs.
 fn live() -> Filter {
-    Filter { owner: ALICE, state: None, called: None }
+    Filter { owner: ALICE, state: None, called: None, challenged: false }
 }
 
 fn set(target: AuthTarget, scheme: AuthScheme, record: &[u8]) -> SecretChange {

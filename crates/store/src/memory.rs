@@ -156,7 +156,7 @@ fn is_unfinished(job: &&Job) -> bool {
 }
 
 fn fits(job: &Job, filter: &Filter) -> bool {
-    let Filter { owner, state, called } = filter;
+    let Filter { owner, state, called, challenged } = filter;
     let called_so = |called: &String| {
         let start = JobId::parse(called).map_or_else(|_| called.to_ascii_lowercase(), |id| id.to_string());
         let begins_so = called.len() >= ID_START_MIN && job.id.to_string().starts_with(&start);
@@ -165,6 +165,7 @@ fn fits(job: &Job, filter: &Filter) -> bool {
     job.owner == *owner
         && state.map_or(!job.state.is_final(), |state| job.state.name() == state)
         && called.as_ref().is_none_or(called_so)
+        && (!challenged || job.error.as_ref().is_some_and(|error| error.challenge.is_some()))
 }
 
 fn progress_of<'f>(files: impl Iterator<Item = &'f File>) -> Progress {

@@ -51,21 +51,26 @@ impl LocalFault {
 
 impl From<FileError> for LocalFault {
     fn from(error: FileError) -> Self {
-        let (code, transient) = match error.kind {
-            FileErrorKind::NoSpace => (Code::DISK_FULL, true),
-            FileErrorKind::QuotaExceeded => (QUOTA_EXCEEDED, true),
-            FileErrorKind::TooLarge => (FILE_TOO_LARGE, false),
-            FileErrorKind::Device => (IO_DEVICE, false),
-            FileErrorKind::ReadOnly => (WRITE_PROTECT, false),
-            FileErrorKind::Denied => (Code::ACCESS_DENIED, false),
-            FileErrorKind::NotFound | FileErrorKind::NotAFolder => (Code::PATH_NOT_FOUND, false),
-            FileErrorKind::Exists => (Code::FILE_EXISTS, false),
-            FileErrorKind::NameTooLong => (BAD_NAME, false),
-            FileErrorKind::Other(Some(ENOMEM)) => (OUT_OF_MEMORY, true),
-            FileErrorKind::Other(Some(EMFILE | ENFILE)) => (TOO_MANY_OPEN_FILES, true),
-            FileErrorKind::Other(_) => (Code::UNSPECIFIED, false),
-        };
+        let (code, transient) = meaning(&error.kind);
         Self { code, transient, message: error.to_string() }
+    }
+}
+
+/// The number of a failure, and whether time may cure it.
+fn meaning(kind: &FileErrorKind) -> (Code, bool) {
+    match kind {
+        FileErrorKind::NoSpace => (Code::DISK_FULL, true),
+        FileErrorKind::QuotaExceeded => (QUOTA_EXCEEDED, true),
+        FileErrorKind::TooLarge => (FILE_TOO_LARGE, false),
+        FileErrorKind::Device => (IO_DEVICE, false),
+        FileErrorKind::ReadOnly => (WRITE_PROTECT, false),
+        FileErrorKind::Denied => (Code::ACCESS_DENIED, false),
+        FileErrorKind::NotFound | FileErrorKind::NotAFolder => (Code::PATH_NOT_FOUND, false),
+        FileErrorKind::Exists => (Code::FILE_EXISTS, false),
+        FileErrorKind::NameTooLong => (BAD_NAME, false),
+        FileErrorKind::Other(Some(ENOMEM)) => (OUT_OF_MEMORY, true),
+        FileErrorKind::Other(Some(EMFILE | ENFILE)) => (TOO_MANY_OPEN_FILES, true),
+        FileErrorKind::Other(_) => (Code::UNSPECIFIED, false),
     }
 }
 
@@ -111,5 +116,39 @@ impl From<FinalizeError> for LocalFault {
 impl From<LocalFault> for DestinationRefusal {
     fn from(fault: LocalFault) -> Self {
         Self { code: fault.code, message: fault.message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bits_core::error::codes::{Heals, describe};
+
+    use super::*;
+
+    #[test]
+    fn what_is_tried_again_heals_by_time_in_the_table_of_codes_too() {
+        use FileErrorKind::*;
+
+        for kind in [
+            NoSpace,
+            QuotaExceeded,
+            TooLarge,
+            Device,
+            ReadOnly,
+            Denied,
+            NotFound,
+            NotAFolder,
+            Exists,
+            NameTooLong,
+            Other(Some(ENOMEM)),
+            Other(Some(EMFILE)),
+            Other(Some(ENFILE)),
+            Other(None),
+        ] {
+            let (code, transient) = meaning(&kind);
+            let heals = describe(code).map(|description| description.heals);
+            let expected = if transient { Heals::ByTime } else { Heals::Never };
+            assert_eq!(heals, Some(expected), "{kind:?}: {code}");
+        }
     }
 }

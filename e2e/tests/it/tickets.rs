@@ -73,6 +73,33 @@ fn a_get_signs_in_by_the_ticket_that_is_there_and_asks_nobody() {
     resumed(&service, &id, "transferred");
 }
 
+#[test]
+fn a_proxy_that_wants_kerberos_is_shown_the_ticket_too() {
+    let Some(peers) = peers() else { return };
+    let Some(proxies) = peers.proxies() else { return };
+    if !tickets_are_built_in() {
+        return;
+    }
+    let service = world(peers);
+    kinit(&service, &peers.kdc, "alice", &service.ticket_cache(), &[]);
+    let proxy = proxies.negotiate.url();
+    // CONNECT for https, the absolute form for http; and where the server wants to know, too.
+    for (path, user) in [("/open/hello.txt", "-"), ("/negotiate/hello.txt", "alice@EXAMPLE.TEST")] {
+        for base in ["APACHE_URL", "APACHE_TLS_URL"] {
+            let target = peers.apache.unique(path);
+            let url = format!("{}{target}", peers.line(base));
+            get(&service, &peers.kdc, &url, &["--proxy", proxy]).finish().expect_code(0);
+            assert_eq!(sha256(service.file("file")), sha256(peers.apache.file("hello.txt")), "{url}");
+            let users = users(peers, &target);
+            assert!(user == "-" || users == [user], "{url}: {users:?}");
+        }
+    }
+    // Without one there is nobody to ask.
+    let url = peers.apache.url("/open/hello.txt");
+    let run = get(&service, &peers.kdc, &url, &["--proxy", proxy]).env("KRB5CCNAME", service.file("none"));
+    assert_eq!(run.finish().expect_code(1).json()["error"]["code"], "0x80190197");
+}
+
 /// The job once it is in `state`, after it was resumed.
 fn resumed(service: &Service, id: &str, state: &str) -> Value {
     service.bits(["resume", id]).finish().expect_code(0);

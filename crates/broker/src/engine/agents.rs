@@ -26,8 +26,10 @@ pub enum AgentNotice {
     Ready,
 }
 
-/// Jobs in ERROR that are looked at when an agent comes.
-const OFFERED_MAX: usize = QUESTIONS_MAX;
+/// Jobs in ERROR that are read at a time when an agent comes.
+const PAGE_JOBS: usize = QUESTIONS_MAX;
+/// How often so many are read: all else waits meanwhile. Jobs beyond that are offered to the next agent.
+const PAGES_MAX: usize = 10;
 
 #[derive(Debug)]
 struct Agent {
@@ -66,15 +68,24 @@ impl Engine<'_> {
         if self.paused_until.is_some() {
             return;
         }
-        let filter = Filter { owner, state: Some("error"), called: None };
-        match self.store.list(&filter, None, OFFERED_MAX) {
-            Ok(page) => {
-                let asks = |error: &bits_core::error::JobError| error.challenge.is_some();
-                for (job, _) in page.jobs.iter().filter(|(job, _)| job.error.as_ref().is_some_and(asks)) {
-                    self.take_in(queue::Input::Offer { job: job.id }, now, turn);
+        let filter = Filter { owner, state: Some("error"), called: None, challenged: true };
+        let mut after = None;
+        for _ in 0..PAGES_MAX {
+            match self.store.list(&filter, after, PAGE_JOBS) {
+                Ok(page) => {
+                    for (job, _) in &page.jobs {
+                        self.take_in(queue::Input::Offer { job: job.id }, now, turn);
+                    }
+                    after = page.next;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "jobs that need credentials could not be looked for");
+                    after = None;
                 }
             }
-            Err(error) => tracing::warn!(%error, "jobs that need credentials could not be looked for"),
+            if after.is_none() {
+                return;
+            }
         }
     }
 

@@ -82,7 +82,8 @@ fn how_things_are(
             Place::End => return None,
             Place::One(id) => Query::Job(id),
             Place::All(after) => {
-                let filter = Filter { owner: Owner(caller.uid), state: None, called: None };
+                let filter =
+                    Filter { owner: Owner(caller.uid), state: None, called: None, challenged: false };
                 Query::List { filter, after, limit: PAGE_DEFAULT }
             }
         };

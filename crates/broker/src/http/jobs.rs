@@ -75,7 +75,7 @@ pub(super) async fn list(
     if let Some(text) = asked.called.as_deref().filter(|text| text.is_empty()) {
         return Err(Refusal::invalid(format!("the name `{text}`"), "is empty").into());
     }
-    let filter = Filter { owner: Owner(caller.uid), state, called: asked.called };
+    let filter = Filter { owner: Owner(caller.uid), state, called: asked.called, challenged: false };
     let answer = api.engine.query(caller, Query::List { filter, after, limit }).await?;
     let engine::Response::List { jobs, next } = answer else {
         unreachable!("a list is answered with a list")

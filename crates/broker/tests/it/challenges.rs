@@ -17,8 +17,13 @@ async fn agent(world: &World) -> Stream {
 
 /// A job that is let run and meets a request for credentials.
 async fn locked_job(world: &World) -> String {
+    job_of(world, "http://locked.test/f").await
+}
+
+/// A job that is let run, with one file.
+async fn job_of(world: &World, remote_name: &str) -> String {
     let job = world.create().await;
-    let file = json!({ "remote_name": "http://locked.test/f", "local_name": format!("/tmp/{job}") });
+    let file = json!({ "remote_name": remote_name, "local_name": format!("/tmp/{job}") });
     let path = format!("/v1/jobs/{job}");
     world.post(&format!("{path}/files"), json!({ "files": [file] })).await;
     world.ask(Method::POST, &format!("{path}/resume"), None).await;
@@ -45,6 +50,19 @@ async fn answer(world: &World, challenge: &Value, body: Value) -> crate::world::
 
 fn secret(password: &str) -> Value {
     json!({ "credentials": { "user": "anna", "password": password } })
+}
+
+#[tokio::test]
+async fn a_job_that_asks_is_found_behind_any_number_of_jobs_with_other_errors() {
+    let world = World::new();
+    for _ in 0..bits_core::queue::QUESTIONS_MAX {
+        job_of(&world, "http://none.test/f").await;
+    }
+    let job = locked_job(&world).await;
+    job_until(&world, &job, "error").await;
+    let mut agent = Stream::open(&world, AGENT).await;
+    let asked = agent.wait_for("challenge").await;
+    assert_eq!(asked["jobs"], json!([job]));
 }
 
 #[tokio::test]

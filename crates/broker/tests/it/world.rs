@@ -232,9 +232,22 @@ async fn play_the_worker(
     }
 }
 
-/// `locked.test` lets in whoever has the password `right`; no other server says anything.
+/// `locked.test` lets in whoever has the password `right`, and `none.test` has no file; no other server
+/// says anything.
 fn begin(assignment: &Assignment) -> Option<Report> {
     let attempt = assignment.attempt;
+    if assignment.files.iter().any(|file| file.remote_name.authority() == "none.test") {
+        let error = JobError {
+            code: Code::http(404),
+            context: ErrorContext::RemoteFile,
+            transient: false,
+            message: "none.test answered 404".to_owned(),
+            file: Some(FileIndex(0)),
+            challenge: None,
+            retry_after_seconds: None,
+        };
+        return Some(Report::Failed { attempt, error });
+    }
     assignment.files.iter().find(|file| file.remote_name.authority() == "locked.test")?;
     if assignment.credentials.iter().any(|credential| credential.password.expose() == "right") {
         return Some(Report::Connected { attempt });

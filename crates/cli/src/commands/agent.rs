@@ -18,6 +18,7 @@ use bits_core::credentials::AuthScheme;
 use bits_core::error::Code;
 use bits_core::job::JobId;
 use bits_core::remote_name::RemoteName;
+use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
@@ -35,9 +36,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub(super) async fn run(agent: Agent, context: &Context<'_>) -> Result<(), Failure> {
     let output = context.output;
     if !sign_in::can_ask() {
-        let sentence =
-            "there is nobody to ask for credentials: no terminal, no display and no program for it";
-        return Err(sign_in::no_credentials(Code::NO_SUCH_LOGON_SESSION, sentence));
+        return Err(Failure::NobodyForAgent { why: "no terminal, no display and no program for it" });
     }
     let session = context.session().await?;
     let kept = match Kept::open().await {
@@ -212,10 +211,7 @@ impl<'a> Desk<'a> {
     async fn answer(&mut self, pending: &PendingChallenge, decided: Decided) -> Result<(), Failure> {
         let host = pending.error.challenge.as_ref().map_or("", |challenge| challenge.host.as_str());
         match decided {
-            Decided::Nobody(reason) => {
-                let sentence = format!("there is nobody to ask for credentials: {reason}");
-                Err(sign_in::no_credentials(Code::NO_SUCH_LOGON_SESSION, &sentence))
-            }
+            Decided::Nobody(why) => Err(Failure::NobodyForAgent { why }),
             Decided::Declined(why) => {
                 let answer = AnswerChallenge { declined: Some(why.to_owned()), ..AnswerChallenge::default() };
                 if self.send(pending, &answer).await?.is_some() {
@@ -306,11 +302,7 @@ impl<'a> Desk<'a> {
             self.output.say(sentence);
             return Ok(());
         }
-        let mut line = json!({ "event": event });
-        for (name, value) in body.as_object().into_iter().flatten() {
-            line[name] = value.clone();
-        }
-        self.output.result_json(&line)
+        self.output.result_json(&Line { event, body })
     }
 
     /// The same, for a curious person only.
@@ -321,6 +313,14 @@ impl<'a> Desk<'a> {
         self.output.detail(sentence);
         Ok(())
     }
+}
+
+/// What a program is told: which event it is comes first, its fields after that.
+#[derive(Serialize)]
+struct Line<'e> {
+    event: &'e str,
+    #[serde(flatten)]
+    body: serde_json::Value,
 }
 
 /// The agent cannot ask this.
@@ -395,7 +395,7 @@ impl Asker<'_> {
         }
         let refused = number(&pending.error.code).map(|code| (code, pending.error.message.as_str()));
         let mut request = sign_in::question_after(challenge, remote, self.scheme, refused);
-        request.user_name = user;
+        request.user_name = sign_in::offered_name(user.as_ref(), &request);
         request.save = sign_in::save_box().filter(|_| self.can_save && !self.saves);
         request.caption = Some("OpenBITS".to_owned());
         request.message = Some(format!("A background job needs credentials ({}).", remote.authority()));

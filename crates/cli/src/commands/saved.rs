@@ -14,6 +14,11 @@ use crate::sign_in;
 
 pub(super) async fn save(save: SaveCredentials, context: &Context<'_>) -> Result<(), Failure> {
     let output = context.output;
+    if save.secret.implicit {
+        let sentence =
+            "a Kerberos ticket is kept by Kerberos, and cannot be saved here; leave out --implicit";
+        return Err(Failure::Usage(sentence.to_owned()));
+    }
     let credentials = match sign_in::from_flags(&save.secret, output)? {
         Some(given) => given,
         None => {

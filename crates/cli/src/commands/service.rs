@@ -1,6 +1,7 @@
 //! `bits service`: the service itself.
 
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::Context;
-use crate::arguments::Service;
+use crate::arguments::{Install, Service};
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::session::Session;
@@ -30,7 +31,7 @@ pub(super) async fn run(service: Service, context: &Context<'_>) -> Result<(), F
         }
         Service::Status => status(context).await,
         Service::RotateKey => rotate_key(context).await,
-        Service::Install => install(context.output),
+        Service::Install(which) => install(&which, context.output),
         Service::Uninstall => uninstall(context.output),
     }
 }
@@ -160,7 +161,7 @@ fn in_words(about: &About) -> Vec<String> {
     .into()
 }
 
-fn install(output: &Output) -> Result<(), Failure> {
+fn install(which: &Install, output: &Output) -> Result<(), Failure> {
     let paths = paths()?;
     // The manager of services knows nothing of the variables that were set here.
     let environment = ["XDG_STATE_HOME", "XDG_CONFIG_HOME"]
@@ -174,6 +175,7 @@ fn install(output: &Output) -> Result<(), Failure> {
         arguments: Vec::new(),
         environment,
         config_home: paths.config_home.clone(),
+        agent: which.agent.then(own_program).transpose()?,
     };
     let installed = service::install(&entry, Starter::of_this_machine())
         .map_err(|error| Failure::System(error.to_string()))?;
@@ -184,6 +186,11 @@ fn install(output: &Output) -> Result<(), Failure> {
         output.say(&hint);
     }
     Ok(())
+}
+
+fn own_program() -> Result<PathBuf, Failure> {
+    std::env::current_exe()
+        .map_err(|error| Failure::System(format!("where this program is cannot be found out: {error}")))
 }
 
 fn uninstall(output: &Output) -> Result<(), Failure> {

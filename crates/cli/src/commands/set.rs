@@ -11,10 +11,11 @@ use crate::arguments::Set;
 use crate::exit::Failure;
 use crate::nearest::nearest;
 use crate::output::Output;
-use crate::requests;
+use crate::requests::{self, certificate::Wrong};
 
 pub(super) async fn run(set: Set, context: &Context<'_>) -> Result<(), Failure> {
     let change = parse(&set.changes, context.output)?;
+    look_at_certificate(&change, context.output)?;
     let session = context.session().await?;
     let id = session.find_id(&set.job).await?;
     let job = session.client.change_job(id, &change, None).await?;
@@ -22,6 +23,23 @@ pub(super) async fn run(set: Set, context: &Context<'_>) -> Result<(), Failure> 
         return context.output.result_json(&job);
     }
     context.output.detail(&format!("{}: changed", job.display_name));
+    Ok(())
+}
+
+/// Looks at a client certificate before a job runs into it.
+fn look_at_certificate(change: &ChangeJob, output: &Output) -> Result<(), Failure> {
+    if let Some(which) = &change.client_certificate {
+        match requests::certificate::look_at(which) {
+            // The job may have a passphrase already.
+            Err(Wrong::Locked(sentence)) if change.client_certificate_passphrase.is_none() => {
+                output.warn(&format!(
+                    "{sentence}; unless the job has it, set client-certificate-password-file"
+                ));
+            }
+            Err(Wrong::Unusable(sentence)) => return Err(Failure::Usage(sentence)),
+            Err(Wrong::Locked(_)) | Ok(()) => {}
+        }
+    }
     Ok(())
 }
 

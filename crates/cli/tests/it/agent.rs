@@ -53,6 +53,7 @@ impl Agent {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let line = self.lines.recv_timeout(left).unwrap_or_else(|_| panic!("no {event}"));
+            assert!(line.starts_with("{\"event\":\""), "the event comes first: {line}");
             let body: Value = serde_json::from_str(&line).expect("JSON");
             if body["event"] == event {
                 return body;

@@ -96,8 +96,9 @@ fn a_person_is_asked_when_the_server_asks() {
     desk.type_keys("CORP\\anna\n");
     desk.see("Password for");
     desk.type_keys("wrong\n");
-    desk.see("user@realm)");
-    desk.type_keys("CORP\\anna\n");
+    // The name is offered: it was the password that was refused.
+    desk.see("User name [CORP\\anna]");
+    desk.type_keys("\n");
     desk.see("Password for");
     desk.type_keys("hunter2\n");
     desk.see("report.pdf: done, 2.0 KiB");
@@ -181,7 +182,7 @@ fn what_is_typed_is_saved_by_a_flag_when_the_server_has_taken_it() {
         if saved {
             desk.see("files.test: the credentials are saved in");
         } else {
-            desk.see("user@realm)");
+            desk.see("User name [anna]");
             desk.type_keys("\u{4}");
         }
         desk.exit_code();

@@ -33,6 +33,15 @@ fn flags_of_get_and_create_become_properties_of_the_job() {
     let secrets =
         ["@", &file(&service, "headers", "Authorization: Bearer hunter2\r\n\nX-B: 2\n", 0o600)].concat();
     let passphrase = file(&service, "passphrase", "hunter2\n", 0o600);
+    let certificate =
+        file(&service, "me.pem", "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n", 0o644);
+    let key = file(
+        &service,
+        "key.pem",
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAA==\n-----END ENCRYPTED PRIVATE KEY-----\n",
+        0o600,
+    );
+    let both = format!("{certificate},{key}");
     let words = [
         "--proxy",
         "http://p.test:3128",
@@ -43,7 +52,7 @@ fn flags_of_get_and_create_become_properties_of_the_job() {
         "--header",
         &secrets,
         "--client-cert",
-        "/c/me.pem,/c/key.pem",
+        &both,
         "--client-cert-password-file",
         &passphrase,
         "--insecure",
@@ -58,7 +67,7 @@ fn flags_of_get_and_create_become_properties_of_the_job() {
             { "name": "X-B", "value": "2" },
         ],
         "security_flags": 0x1e,
-        "client_certificate": { "file": { "path": "/c/me.pem", "key": "/c/key.pem" } },
+        "client_certificate": { "file": { "path": certificate, "key": key } },
         "client_certificate_passphrase": "hunter2",
         "proxy": { "usage": "override", "list": "http://p.test:3128", "bypass": "localhost *.test" },
         "no_ntlm": true,
@@ -101,6 +110,8 @@ fn what_cannot_be_is_a_usage_error_that_repeats_no_secret() {
     let service = Service::with_courses([]);
     file(&service, "long", &"X: hunter2\n".repeat(4000), 0o600);
     file(&service, "bad", "X-A: 1\nBearer hunter2\n", 0o600);
+    file(&service, "bare.pem", "-----BEGIN CERTIFICATE-----\n", 0o600);
+    file(&service, "locked.key", "-----BEGIN ENCRYPTED PRIVATE KEY-----\n", 0o600);
     for (words, expected) in [
         (&["--header", "Bearer hunter2"][..], "header 1 is none; write 'Name: value'"),
         (&["--header", "Bearer hunter2: x"], "the name of header 1 is no name of a header"),
@@ -117,6 +128,13 @@ fn what_cannot_be_is_a_usage_error_that_repeats_no_secret() {
         ),
         (&["--proxy-password-file", "f"], "--proxy-user"),
         (&["--client-cert-password-file", "f"], "--client-cert"),
+        (&["--client-cert", "nowhere.pem"], "nowhere.pem cannot be read: No such file"),
+        (&["--client-cert", "bad"], "bad cannot be used: no certificate is in it"),
+        (&["--client-cert", "bare.pem"], "bare.pem cannot be used: no key is with it"),
+        (
+            &["--client-cert", "bare.pem,locked.key"],
+            "locked.key wants a passphrase; give --client-cert-password-file",
+        ),
     ] {
         let outcome = get(&service, words);
         assert_eq!(outcome.code, Some(2), "{outcome:?}");

@@ -29,6 +29,15 @@ fn save(place: &Place, words: &[&str]) -> Outcome {
 }
 
 #[test]
+fn a_ticket_is_nothing_to_save() {
+    let place = Place::new();
+    let refused = with_file(&place, &["credentials", "save", "work", "--implicit"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("a Kerberos ticket is kept by Kerberos"), "{refused:?}");
+    assert!(with_file(&place, &["credentials", "list", "--json"]).stdout.contains("[]"));
+}
+
+#[test]
 fn credentials_are_saved_listed_and_forgotten_and_shown_by_nothing() {
     let place = Place::new();
     let saved = save(&place, &["Work", "--user", r"CORP\anna"]);

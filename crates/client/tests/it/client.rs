@@ -283,6 +283,11 @@ fn programs_without_async_have_the_same_service() {
     let acts = vec![
         Act::Answer(200, json!({ "jobs": [job("queued")], "next": null })),
         Act::Stream(vec!["event: ready\n\n"]),
+        Act::Stream(vec!["event: ready\ndata: {}\n\n"]),
+        Act::Answer(200, json!({ "challenges": [] })),
+        Act::Answer(200, json!({ "jobs": 2 })),
+        Act::KeepStream(vec!["event: registered\ndata: {\"registration\":\"r1\"}\n\n"]),
+        Act::Answer(204, serde_json::Value::Null),
     ];
     let service = runtime.block_on(async { Service::acting(acts) });
     let options = crate::service::at(&service.socket());
@@ -290,4 +295,16 @@ fn programs_without_async_have_the_same_service() {
     assert_eq!(client.jobs(ListQuery::default()).expect("jobs").len(), 1);
     let mut events = client.events(None).expect("events");
     assert!(matches!(events.next(), Some(Ok(bits_client::api::event::Event::Ready))));
+
+    let mut challenges = client.challenges().expect("an agent");
+    let ready = challenges.next().expect("an event").expect("an event that is understood");
+    assert_eq!(ready, bits_client::api::challenge::ChallengeEvent::Ready);
+    assert!(client.list_challenges().expect("a list").challenges.is_empty());
+    let declined = AnswerChallenge { declined: Some("cancelled".to_owned()), ..AnswerChallenge::default() };
+    assert_eq!(client.answer_challenge("a.1", &declined).expect("answered").jobs, 2);
+    let registration = client.validate_server_certificates(id(), |_| Ok(())).expect("registered");
+    drop(registration);
+    let lines = service.lines();
+    assert_eq!(lines[5], format!("GET /v1/jobs/{ID}/certificates/events"));
+    assert_eq!(lines[6], format!("DELETE /v1/jobs/{ID}/certificates?registration=r1"));
 }

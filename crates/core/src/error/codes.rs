@@ -31,7 +31,8 @@ pub struct Description {
 /// Whether waiting helps (`bits.md` §5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heals {
-    /// A later attempt may succeed with nothing changed by anybody.
+    /// The job is tried again by itself: time may cure it, or somebody outside the job, who frees the
+    /// disk or runs `kinit`.
     ByTime,
     /// Somebody has to do something first.
     Never,

@@ -13,7 +13,7 @@ use crate::job::{self, Attempt, Job, JobId, Revision};
 use crate::ports::{Batch, FileChange, JobChange, SecretChange};
 use crate::refusal::Refusal;
 
-use super::asking::Asking;
+use super::asking;
 use super::schedule::Before;
 use super::{Answer, Closing, Input, Ticket};
 
@@ -45,7 +45,7 @@ pub(super) enum Undo {
     Slot(JobId, Before),
     Finalizing(JobId, Option<Closing>),
     Discarding(JobId, Option<Vec<Ticket>>),
-    Asking(Asking),
+    Asking(asking::Step),
 }
 
 /// What one turn has decided so far.

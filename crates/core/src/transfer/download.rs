@@ -60,6 +60,8 @@ pub struct DownloadPlan {
     /// Where redirects have led.
     target: RemoteName,
     redirects: u32,
+    /// Whether one of them was a 303.
+    sees_other: bool,
     rules: Rules,
     ranges: Ranges,
     resume_by: ResumeBy,
@@ -168,6 +170,9 @@ pub struct Fetch {
     pub range: Option<RangeAsked>,
     /// Whether the owner's credentials are meant for this server.
     pub with_credentials: bool,
+    /// Whether the owner's method has been carried out, and its outcome is fetched: a 303 led here
+    /// (RFC 9110 §15.4.4).
+    pub as_get: bool,
 }
 
 /// A part of a file: `Range: bytes=FROM-` or `bytes=FROM-LAST`, and perhaps `If-Range`.
@@ -259,6 +264,7 @@ impl DownloadPlan {
             remote_name: file.remote_name.clone(),
             target: file.remote_name.clone(),
             redirects: 0,
+            sees_other: false,
             rules,
             ranges: file.ranges.clone(),
             // Another server has other tags; size and time are what `SetRemoteName` goes by.

@@ -142,6 +142,9 @@ fn words(next: &Next) -> String {
             if fetch.remote_name.as_str() != "https://h.test/f" {
                 words.push(fetch.remote_name.to_string());
             }
+            if fetch.as_get {
+                words.push("by GET".to_owned());
+            }
             if !fetch.with_credentials {
                 words.push("without credentials".to_owned());
             }
@@ -602,6 +605,8 @@ fn redirects_are_followed_and_credentials_stay_at_home() {
         answer 302 length 0; location: https://o.test/x?k=1      -> get https://o.test/x?k=1 without credentials
         answer 307 length 0; location: https://h.test:443/f      -> get
         answer 308 length 0; location: https://h.test:444/f      -> get https://h.test:444/f without credentials
+        answer 303 length 0; location: https://h.test/g          -> get https://h.test/g by GET
+        answer 302 length 0; location: https://h.test/i          -> get https://h.test/i by GET
         answer 303 length 0; location: http://h.test/f           -> fatal 0x8019012F
         ",
     );

@@ -8,7 +8,26 @@ pub(super) fn entry_path(config_home: &Path) -> PathBuf {
     config_home.join("autostart/bitsd.desktop")
 }
 
+pub(super) fn agent_path(config_home: &Path) -> PathBuf {
+    config_home.join("autostart/bits-agent.desktop")
+}
+
 pub(super) fn entry(entry: &ServiceEntry) -> Result<String, ServiceError> {
+    let arguments: Vec<&str> = entry.arguments.iter().map(String::as_str).collect();
+    text(entry, &entry.program, &arguments, "Background transfer service")
+}
+
+/// The entry of the agent, which asks for the credentials of background transfers.
+pub(super) fn agent(entry: &ServiceEntry, program: &Path) -> Result<String, ServiceError> {
+    text(entry, program, &["agent", "--quiet"], "Asks for the credentials of background transfers")
+}
+
+fn text(
+    entry: &ServiceEntry,
+    program: &Path,
+    arguments: &[&str],
+    comment: &str,
+) -> Result<String, ServiceError> {
     let mut words = Vec::new();
     if !entry.environment.is_empty() {
         words.push("env".to_owned());
@@ -16,8 +35,8 @@ pub(super) fn entry(entry: &ServiceEntry) -> Result<String, ServiceError> {
             words.push(quoted(writable(format!("{name}={value}").as_ref())?));
         }
     }
-    words.push(quoted(writable(entry.program.as_os_str())?));
-    for argument in &entry.arguments {
+    words.push(quoted(writable(program.as_os_str())?));
+    for argument in arguments {
         words.push(quoted(writable(argument.as_ref())?));
     }
     let command = words.join(" ");
@@ -27,7 +46,7 @@ pub(super) fn entry(entry: &ServiceEntry) -> Result<String, ServiceError> {
 [Desktop Entry]
 Type=Application
 Name=OpenBITS
-Comment=Background transfer service
+Comment={comment}
 Exec={command}
 NoDisplay=true
 Terminal=false

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{EXIT_ALREADY_RUNNING, MARK, ServiceEntry, ServiceError, writable};
+use super::{EXIT_ALREADY_RUNNING, EXIT_NOBODY_TO_ASK, MARK, ServiceEntry, ServiceError, writable};
 use crate::process::CALLER_VARIABLES;
 use crate::seal::CREDENTIAL_NAME;
 
 const UNIT_NAME: &str = "bitsd.service";
+const AGENT_NAME: &str = "bits-agent.service";
 
 pub(super) fn unit_path(config_home: &Path) -> PathBuf {
     config_home.join("systemd/user").join(UNIT_NAME)
@@ -15,6 +16,42 @@ pub(super) fn unit_path(config_home: &Path) -> PathBuf {
 /// The link that enables the unit.
 pub(super) fn wanted_path(config_home: &Path) -> PathBuf {
     config_home.join("systemd/user/default.target.wants").join(UNIT_NAME)
+}
+
+pub(super) fn agent_path(config_home: &Path) -> PathBuf {
+    config_home.join("systemd/user").join(AGENT_NAME)
+}
+
+/// The link that enables the agent's unit: where there is no graphical session there is nobody whom a
+/// window could ask.
+pub(super) fn agent_wanted_path(config_home: &Path) -> PathBuf {
+    config_home.join("systemd/user/graphical-session.target.wants").join(AGENT_NAME)
+}
+
+/// The text of the agent's unit: it asks by windows, and so belongs to the session that has them.
+pub(super) fn agent(entry: &ServiceEntry, program: &Path) -> Result<String, ServiceError> {
+    let (command, environment) = (quoted_program(program)?, environment(entry)?);
+    Ok(format!(
+        "\
+{MARK}
+[Unit]
+Description=OpenBITS agent, which asks for the credentials of background transfers
+PartOf=graphical-session.target
+After=graphical-session.target
+
+[Service]
+ExecStart={command} agent --quiet
+{environment}Restart=on-failure
+RestartSec=5
+# Nobody can be asked here: no window and no program for it.
+RestartPreventExitStatus={EXIT_NOBODY_TO_ASK}
+LimitCORE=0
+NoNewPrivileges=yes
+
+[Install]
+WantedBy=graphical-session.target
+"
+    ))
 }
 
 /// The unit's text. Only lines that a user's manager can carry out without privileges, and none
@@ -26,11 +63,7 @@ pub(super) fn unit(entry: &ServiceEntry) -> Result<String, ServiceError> {
         command.push(' ');
         command.push_str(&quoted_argument(writable(argument.as_ref())?));
     }
-    let mut environment = String::new();
-    for (name, value) in &entry.environment {
-        let assignment = format!("{name}={value}");
-        environment.push_str(&format!("Environment={}\n", quoted(writable(assignment.as_ref())?)));
-    }
+    let environment = environment(entry)?;
     let callers = CALLER_VARIABLES.join(" ");
     Ok(format!(
         "\
@@ -61,6 +94,16 @@ SystemCallArchitectures=native
 WantedBy=default.target
 "
     ))
+}
+
+/// A line for each variable.
+fn environment(entry: &ServiceEntry) -> Result<String, ServiceError> {
+    let mut lines = String::new();
+    for (name, value) in &entry.environment {
+        let assignment = format!("{name}={value}");
+        lines.push_str(&format!("Environment={}\n", quoted(writable(assignment.as_ref())?)));
+    }
+    Ok(lines)
 }
 
 /// Quoted so that systemd reads back `text`: its escapes, and `%`, which begins a specifier.

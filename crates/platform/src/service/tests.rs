@@ -8,6 +8,7 @@ fn an_entry(home: &Path, program: &Path) -> ServiceEntry {
         arguments: Vec::new(),
         environment: Vec::new(),
         config_home: home.into(),
+        agent: None,
     }
 }
 
@@ -38,6 +39,39 @@ fn the_unit_is_installed_enabled_and_taken_away_again() {
     assert_eq!(remove_files(home.path()).unwrap(), [wanted, unit]);
     assert!(files_below(home.path()).is_empty());
     assert!(remove_files(home.path()).unwrap().is_empty());
+}
+
+#[test]
+fn the_agent_is_installed_for_graphical_sessions_and_goes_with_the_service() {
+    let home = tempfile::tempdir().unwrap();
+    let with_agent = ServiceEntry {
+        agent: Some("/usr/bin/bits".into()),
+        ..an_entry(home.path(), Path::new("/usr/bin/bitsd"))
+    };
+    let files = write_files(&with_agent, Starter::Systemd).unwrap();
+    let unit = home.path().join("systemd/user/bits-agent.service");
+    let wanted = home.path().join("systemd/user/graphical-session.target.wants/bits-agent.service");
+    assert_eq!((&files[1], &files[3], files.len()), (&unit, &wanted, 4));
+    assert_eq!(std::fs::read_link(&wanted).unwrap(), unit);
+    let text = std::fs::read_to_string(&unit).unwrap();
+    assert!(text.contains("\nExecStart=\"/usr/bin/bits\" agent --quiet\n"), "{text}");
+
+    let files = write_files(&with_agent, Starter::Desktop).unwrap();
+    let entry = home.path().join("autostart/bits-agent.desktop");
+    assert_eq!(files[1], entry);
+    let text = std::fs::read_to_string(&entry).unwrap();
+    assert!(text.contains("\nExec=\"/usr/bin/bits\" \"agent\" \"--quiet\"\n"), "{text}");
+    let mut below = files.clone();
+    below.sort();
+    assert_eq!(files_below(home.path()), below);
+
+    let without = ServiceEntry { agent: None, ..with_agent.clone() };
+    write_files(&without, Starter::Systemd).unwrap();
+    assert!(!unit.exists(), "it is taken away where it is not wanted any more");
+    let relative = ServiceEntry { agent: Some("bits".into()), ..with_agent };
+    assert!(matches!(write_files(&relative, Starter::Systemd), Err(ServiceError::ProgramIsRelative(_))));
+    remove_files(home.path()).unwrap();
+    assert!(files_below(home.path()).is_empty());
 }
 
 #[test]
@@ -116,11 +150,12 @@ fn systemd_finds_nothing_to_say_about_the_unit() {
         let mut entry = an_entry(home.path(), &program);
         entry.arguments = vec![r#"100% "$HOME" \n'"#.into()];
         entry.environment = vec![("XDG_STATE_HOME".into(), r#"/a b/100%/"\$x'"#.into())];
+        entry.agent = Some(program.clone());
         let files = write_files(&entry, Starter::Systemd).unwrap();
 
         let verified = Command::new("systemd-analyze")
             .args(["--user", "--man=no", "verify"])
-            .arg(&files[0])
+            .args(&files[..2])
             .env("XDG_RUNTIME_DIR", home.path())
             .output()
             .unwrap();

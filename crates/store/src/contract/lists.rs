@@ -4,7 +4,7 @@ use bits_core::job::{Job, Owner, Revision, State};
 use bits_core::ports::{Batch, Filter, JobChange, Page, Store};
 use bits_core::time::Timestamp;
 
-use super::samples::{ALICE, ALL_STATES, BOB, id, job};
+use super::samples::{ALICE, ALL_STATES, BOB, full_error, id, job};
 use super::{add, change, ids, list, live, unfinished};
 
 pub(super) fn a_list_is_paged_oldest_first(store: &mut dyn Store) {
@@ -61,6 +61,14 @@ pub(super) fn a_list_has_only_what_its_filter_wants(store: &mut dyn Store) {
         (1..=7).map(id).collect::<Vec<_>>(),
         "final ones are not"
     );
+    let asks = Filter { state: Some("error"), challenged: true, ..live() };
+    assert_eq!(list(store, &asks, None, 9), Page::default(), "no error is about credentials");
+    let challenged = |number| Job { state: State::Error, error: Some(full_error()), ..job(number) };
+    add(store, &challenged(50));
+    add(store, &challenged(51));
+    let first = list(store, &asks, None, 1);
+    assert_eq!(ids(&first), [id(50)]);
+    assert_eq!(ids(&list(store, &asks, first.next, 1)), [id(51)]);
     for filter in [Filter { state: Some("none"), ..live() }, Filter { owner: Owner(7), ..live() }] {
         assert_eq!(list(store, &filter, None, 9), Page::default(), "{filter:?}");
     }

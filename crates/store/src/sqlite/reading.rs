@@ -73,7 +73,13 @@ pub(super) fn list(
         None => None,
     };
     // One more than asked tells whether the list goes on.
-    let page = Wanted { owner: filter.owner, state, after, limit: limit.saturating_add(1) };
+    let page = Wanted {
+        owner: filter.owner,
+        state,
+        challenged: filter.challenged,
+        after,
+        limit: limit.saturating_add(1),
+    };
     let mut jobs = match &filter.called {
         None => page.read(connection, Selection::All)?,
         Some(text) => {
@@ -99,6 +105,7 @@ struct Wanted {
     owner: Owner,
     /// As it is written.
     state: Option<&'static str>,
+    challenged: bool,
     after: Option<Cursor>,
     limit: usize,
 }
@@ -130,14 +137,14 @@ impl Wanted {
             }
         }
         values.extend(self.state.map(|word| Value::from(word.to_owned())));
-        let sql = list_sql(which, self.state.is_some());
+        let sql = list_sql(which, self.state.is_some(), self.challenged);
         query(connection, &sql, params_from_iter(values), rows::job_and_progress)
     }
 }
 
 /// The indexes are named where SQLite, which knows nothing of how many jobs there are, could
 /// choose one in another order.
-fn list_sql(which: Selection<'_>, one_state: bool) -> String {
+fn list_sql(which: Selection<'_>, one_state: bool, challenged: bool) -> String {
     const LIVE: &str = "state NOT IN ('acknowledged', 'cancelled')";
     // After the values that each list has come those of the selection, then the state.
     let (index, mut condition, state_at) = match which {
@@ -151,6 +158,9 @@ fn list_sql(which: Selection<'_>, one_state: bool) -> String {
     };
     if one_state {
         condition.push_str(&format!(" AND state = ?{state_at}"));
+    }
+    if challenged {
+        condition.push_str(" AND challenge_target IS NOT NULL");
     }
     let select = format!("SELECT {JOB_COLUMNS}, {PROGRESS_COLUMNS} FROM jobs");
     let within = format!(
@@ -255,7 +265,8 @@ mod tests {
         let id = JobId([0; 16]);
         let ids = |dense| Selection::Ids { first: id, last: id, dense };
         let searches = [Selection::All, Selection::Named("n"), ids(true), ids(false)];
-        let statements = searches.map(|which| [false, true].map(|one_state| list_sql(which, one_state)));
+        let statements =
+            searches.map(|which| [false, true].map(|one_state| list_sql(which, one_state, one_state)));
         for sql in statements.iter().flatten() {
             let plan = plan(&connection, sql);
             assert!(plan.contains("SEARCH jobs USING"), "{sql}\n{plan}");

@@ -331,7 +331,7 @@ impl Authenticator {
     /// # Errors
     ///
     /// The server's proof is wrong, or missing where it must not be. The body is not to be trusted.
-    pub fn accepted(&mut self, answer: Answer<'_>) -> Result<(), AuthFailure> {
+    pub async fn accepted(&mut self, answer: Answer<'_>) -> Result<(), AuthFailure> {
         self.refusals = 0;
         let Some(proved_for) = self.proved_for.take() else { return Ok(()) };
         // Whether the request was too much for the server, so that it says nothing about the proof.
@@ -359,7 +359,7 @@ impl Authenticator {
                     ));
                 }
                 if was_judged && exchange.mechanism.is_complete() {
-                    self.finish(exchange, answer.challenges)?;
+                    self.finish(exchange, answer.challenges).await?;
                 }
             }
             Stage::Idle | Stage::Basic { .. } | Stage::Connection | Stage::Over(_) => {}
@@ -533,11 +533,11 @@ impl Authenticator {
         Err(self.give_up(Method::Digest, fault))
     }
 
-    fn finish(&mut self, mut exchange: Exchange, challenges: &[&str]) -> Result<(), AuthFailure> {
+    async fn finish(&mut self, mut exchange: Exchange, challenges: &[&str]) -> Result<(), AuthFailure> {
         let method = exchange.method;
         let token = token_of(method, &challenge::challenges(challenges.iter().copied()));
         let host = &self.origin.host;
-        match exchange.mechanism.accepted(token.as_deref()) {
+        match exchange.mechanism.accepted(token.as_deref()).await {
             Err(fault) => return Err(self.give_up(method, fault)),
             // Proxies do not prove themselves (`credentials.md` §2.6).
             Ok(PeerProof::Missing) if self.target == AuthTarget::Proxy => {}

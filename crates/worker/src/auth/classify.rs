@@ -31,6 +31,8 @@ pub enum FailureClass {
     NoAuthority,
     /// No KDC is known for the realm.
     NoKdcKnown,
+    /// The domain in the user name is a short name that stands for no realm known here.
+    UnknownDomain,
     /// The owner has no ticket that could be used now.
     NoTicket,
     /// This scheme cannot work here as things are set up.
@@ -51,7 +53,10 @@ impl FailureClass {
     /// Whether asking a person for other credentials can help. Where it cannot, asking would only
     /// bring an account closer to being locked.
     pub fn asks_for_credentials(self) -> bool {
-        matches!(self, Self::Secret | Self::NoTicket | Self::NoCandidate | Self::Credential)
+        matches!(
+            self,
+            Self::Secret | Self::NoTicket | Self::NoCandidate | Self::Credential | Self::UnknownDomain
+        )
     }
 
     /// Whether time may cure it.
@@ -67,7 +72,7 @@ impl FailureClass {
             Self::NoTicket => SEC_E_NO_CREDENTIALS,
             Self::Peer => Code::MUTUAL_AUTH_FAILED,
             Self::Transport => Code::CONNECTION_ABORTED,
-            Self::Credential => Code::UNKNOWN_CREDENTIALS,
+            Self::Credential | Self::UnknownDomain => Code::UNKNOWN_CREDENTIALS,
             Self::Secret
             | Self::Expired
             | Self::Account
@@ -91,6 +96,7 @@ impl FailureClass {
             | Self::Skew
             | Self::NoAuthority
             | Self::NoKdcKnown
+            | Self::UnknownDomain
             | Self::NoTicket
             | Self::Config
             | Self::NotSpoken => true,
@@ -106,7 +112,15 @@ impl FailureClass {
 
     /// Whether NTLM may take the place of Kerberos inside Negotiate (`credentials.md` §2.7).
     pub(super) fn lets_ntlm_stand_in(self) -> bool {
-        matches!(self, Self::NoAuthority | Self::NoKdcKnown | Self::Target | Self::Skew | Self::Config)
+        matches!(
+            self,
+            Self::NoAuthority
+                | Self::NoKdcKnown
+                | Self::UnknownDomain
+                | Self::Target
+                | Self::Skew
+                | Self::Config
+        )
     }
 
     /// What it comes to when this was the reason to try something else, and that was refused. Where
@@ -114,7 +128,9 @@ impl FailureClass {
     /// tested again; elsewhere the first reason stays the reason.
     pub(super) fn after_a_refusal(self) -> Self {
         match self {
-            Self::NoKdcKnown | Self::NoTicket | Self::Config | Self::NoCandidate => Self::Secret,
+            Self::NoKdcKnown | Self::UnknownDomain | Self::NoTicket | Self::Config | Self::NoCandidate => {
+                Self::Secret
+            }
             other => other,
         }
     }
@@ -264,6 +280,37 @@ mod tests {
             assert!(server_error_words(number).contains(says), "{number}");
         }
         assert_eq!(kdc_error_words(99), "answered with Kerberos error 99");
+    }
+
+    #[test]
+    fn what_is_tried_again_heals_by_time_in_the_table_of_codes_too() {
+        use FailureClass::*;
+        use bits_core::error::codes::{Heals, describe};
+
+        for class in [
+            Secret,
+            Expired,
+            Account,
+            Target,
+            TicketRefused,
+            Skew,
+            NoAuthority,
+            NoKdcKnown,
+            UnknownDomain,
+            NoTicket,
+            Config,
+            NotSpoken,
+            Peer,
+            Transport,
+            NoCandidate,
+            Credential,
+        ] {
+            for target in AuthTarget::ALL {
+                let heals = describe(class.code(target)).map(|description| description.heals);
+                let expected = if class.is_transient() { Heals::ByTime } else { Heals::Never };
+                assert_eq!(heals, Some(expected), "{class:?}");
+            }
+        }
     }
 
     #[test]

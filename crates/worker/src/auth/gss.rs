@@ -162,6 +162,31 @@ impl GssMechanism {
             None => format!("{kind}/{}@{realm}", host.to_ascii_lowercase()),
         }
     }
+
+    /// Has the library look at the token that came with success.
+    async fn looked_at(&mut self, token: Option<&[u8]>) -> Result<PeerProof, Fault> {
+        let (Some(token), Some(talk)) = (token, self.begun.take()) else {
+            return Ok(PeerProof::Missing);
+        };
+        let proof = match spnego::answer(token) {
+            None => return Err(unproved(&self.host)),
+            Some(answer) if answer.state == Some(State::Rejected) => return Err(unproved(&self.host)),
+            Some(answer) => match answer.token {
+                None => return Ok(PeerProof::Missing),
+                Some(proof) => proof.to_vec(),
+            },
+        };
+        match talk.ask_to_look(Request::Token(proof)).await {
+            Ok(Answer::Established { proved: true }) => Ok(PeerProof::Proved),
+            // Between question and answer; the server is not to blame.
+            Ok(Answer::Failed { major, minor, .. }) if (Refused { major, minor }).is_expiry() => {
+                Err(words::expired(&words::cache(self.cache.name.as_deref())))
+            }
+            Ok(Answer::Established { proved: false } | Answer::Token(_) | Answer::Failed { .. }) | Err(_) => {
+                Err(unproved(&self.host))
+            }
+        }
+    }
 }
 
 impl Mechanism for GssMechanism {
@@ -181,28 +206,8 @@ impl Mechanism for GssMechanism {
         self.begun.is_some()
     }
 
-    fn accepted(&mut self, token: Option<&[u8]>) -> Result<PeerProof, Fault> {
-        let (Some(token), Some(talk)) = (token, self.begun.take()) else {
-            return Ok(PeerProof::Missing);
-        };
-        let proof = match spnego::answer(token) {
-            None => return Err(unproved(&self.host)),
-            Some(answer) if answer.state == Some(State::Rejected) => return Err(unproved(&self.host)),
-            Some(answer) => match answer.token {
-                None => return Ok(PeerProof::Missing),
-                Some(proof) => proof.to_vec(),
-            },
-        };
-        match talk.ask_at_once(Request::Token(proof)) {
-            Ok(Answer::Established { proved: true }) => Ok(PeerProof::Proved),
-            // Between question and answer; the server is not to blame.
-            Ok(Answer::Failed { major, minor, .. }) if (Refused { major, minor }).is_expiry() => {
-                Err(words::expired(&words::cache(self.cache.name.as_deref())))
-            }
-            Ok(Answer::Established { proved: false } | Answer::Token(_) | Answer::Failed { .. }) | Err(_) => {
-                Err(unproved(&self.host))
-            }
-        }
+    fn accepted<'a>(&'a mut self, token: Option<&'a [u8]>) -> Pending<'a, Result<PeerProof, Fault>> {
+        Box::pin(self.looked_at(token))
     }
 
     fn has_shown_proof(&self) -> bool {

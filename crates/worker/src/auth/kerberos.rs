@@ -254,6 +254,25 @@ impl KerberosMechanism {
     }
 }
 
+impl KerberosMechanism {
+    /// Looks at the token that came with success.
+    fn looked_at(&mut self, token: Option<&[u8]>) -> Result<PeerProof, Fault> {
+        let (Some(token), Some(context)) = (token, &mut self.begun) else {
+            return Ok(PeerProof::Missing);
+        };
+        let proof = match spnego::answer(token) {
+            None => Err(()),
+            Some(answer) if answer.state == Some(State::Rejected) => Err(()),
+            Some(answer) if answer.token.is_none() => Ok(PeerProof::Missing),
+            Some(_) => match context.run(spnego::wrapped(token, State::Completed)) {
+                Ok(_) => Ok(PeerProof::Proved),
+                Err(_) => Err(()),
+            },
+        };
+        proof.map_err(|()| unproved(&self.host))
+    }
+}
+
 impl Mechanism for KerberosMechanism {
     fn step<'a>(&'a mut self, incoming: Incoming<'a>) -> Pending<'a, Result<Vec<u8>, Fault>> {
         Box::pin(async move {
@@ -270,20 +289,8 @@ impl Mechanism for KerberosMechanism {
         self.begun.is_some()
     }
 
-    fn accepted(&mut self, token: Option<&[u8]>) -> Result<PeerProof, Fault> {
-        let (Some(token), Some(context)) = (token, &mut self.begun) else {
-            return Ok(PeerProof::Missing);
-        };
-        let proof = match spnego::answer(token) {
-            None => Err(()),
-            Some(answer) if answer.state == Some(State::Rejected) => Err(()),
-            Some(answer) if answer.token.is_none() => Ok(PeerProof::Missing),
-            Some(_) => match context.run(spnego::wrapped(token, State::Completed)) {
-                Ok(_) => Ok(PeerProof::Proved),
-                Err(_) => Err(()),
-            },
-        };
-        proof.map_err(|()| unproved(&self.host))
+    fn accepted<'a>(&'a mut self, token: Option<&'a [u8]>) -> Pending<'a, Result<PeerProof, Fault>> {
+        Box::pin(std::future::ready(self.looked_at(token)))
     }
 
     fn has_shown_proof(&self) -> bool {

@@ -52,7 +52,7 @@ pub(super) trait Mechanism: Send {
     fn is_complete(&self) -> bool;
 
     /// Takes in the token that came with success, if any.
-    fn accepted(&mut self, token: Option<&[u8]>) -> Result<PeerProof, Fault>;
+    fn accepted<'a>(&'a mut self, token: Option<&'a [u8]>) -> Pending<'a, Result<PeerProof, Fault>>;
 
     /// Whether a proof made from the secret has been given to the server.
     fn has_shown_proof(&self) -> bool;

@@ -136,9 +136,9 @@ impl Mechanism for NtlmMechanism {
         self.has_shown_proof()
     }
 
-    fn accepted(&mut self, _: Option<&[u8]>) -> Result<PeerProof, Fault> {
+    fn accepted<'a>(&'a mut self, _: Option<&'a [u8]>) -> Pending<'a, Result<PeerProof, Fault>> {
         // A token that comes now says "completed" and proves nothing; the status decides.
-        Ok(PeerProof::NotPossible)
+        Box::pin(std::future::ready(Ok(PeerProof::NotPossible)))
     }
 
     fn has_shown_proof(&self) -> bool {

@@ -21,7 +21,8 @@ use super::pool::Pool;
 use super::proofs::{AttemptIdentity, Party, Proofs, endless_questions, question_without_answer};
 use super::request::{self, OwnersWords, Proved};
 use super::settings::HttpSettings;
-use super::tls::{AttemptTls, CertificateAsked, Revocations, TlsOptions, TlsTrust, certificate_refused};
+use super::tls::{AttemptTls, CertificateAsked, Revocations, TlsOptions, TlsTrust};
+use super::tls::{certificate_not_taken, certificate_refused};
 use crate::pacing::JobPacing;
 
 /// Requests sent for one answer at most: the legs of each scheme to server and proxy, and one lost
@@ -151,10 +152,7 @@ impl Client {
                 return Err(certificate_refused(&authority, false, &said));
             }
             if asked == CertificateAsked::Given && matches!(parsed.head.status, 400 | 403) {
-                let status = parsed.head.status;
-                self.notes.push(format!(
-                    "{authority} was shown the client certificate and answers {status}: it may have expired, or be revoked, there"
-                ));
+                return Err(certificate_not_taken(&authority, parsed.head.status, file));
             }
             let body = Body::new(connection, &parsed, self.settings.timeouts.read_idle);
             let asks = |party: &&Party| party.names().status == parsed.head.status;
@@ -165,7 +163,7 @@ impl Client {
             }
             // Who let the request through is content, whatever the server says to it.
             if let Some(proxy) = &proxy {
-                self.proofs.accepted(proxy, &parsed.head)?;
+                self.proofs.accepted(proxy, &parsed.head).await?;
             }
             match &server {
                 Some(server) if asks(&server) => {
@@ -173,7 +171,7 @@ impl Client {
                     asking = Some(server.clone());
                     continue;
                 }
-                Some(server) => self.proofs.accepted(server, &parsed.head)?,
+                Some(server) => self.proofs.accepted(server, &parsed.head).await?,
                 None if parsed.head.status == 401 => return Err(self.unanswered(fetch)),
                 None => {}
             }
@@ -241,7 +239,7 @@ impl Client {
         server: Option<&Party>,
         proxy: Option<&Party>,
     ) -> Result<(Zeroizing<String>, bool), FetchError> {
-        let method = self.words.method.as_str();
+        let method = self.words.method_of(fetch);
         let name = &fetch.remote_name;
         let mut proved = Proved::default();
         if let Some(server) = server {

@@ -147,12 +147,12 @@ impl Proofs {
     }
 
     /// `head` says that `party` does not want to know more.
-    pub(super) fn accepted(&mut self, party: &Party, head: &ResponseHead) -> Result<(), FetchError> {
+    pub(super) async fn accepted(&mut self, party: &Party, head: &ResponseHead) -> Result<(), FetchError> {
         let names = party.names();
         let challenges: Vec<_> = head.fields_called(names.challenge).collect();
         let info: Vec<_> = head.fields_called(names.info).collect();
         let answer = Answer { status: head.status, challenges: &challenges, info: &info };
-        self.of(party).accepted(answer).map_err(|failure| refused(party, failure))
+        self.of(party).accepted(answer).await.map_err(|failure| refused(party, failure))
     }
 
     /// Whether what is known of us there holds for one connection alone.

@@ -28,6 +28,12 @@ impl OwnersWords {
         self.secret_headers.iter().any(|header| header.name.as_str().eq_ignore_ascii_case("authorization"))
     }
 
+    /// The method of the request for `fetch`.
+    pub(super) fn method_of(&self, fetch: &Fetch) -> &str {
+        let method = self.method.as_str();
+        if fetch.as_get && method != "HEAD" { "GET" } else { method }
+    }
+
     /// Whether a secret of the owner's goes along with `fetch`.
     pub(super) fn tell_secrets(&self, fetch: &Fetch) -> bool {
         fetch.with_credentials && !self.secret_headers.is_empty()
@@ -64,7 +70,7 @@ pub(super) fn for_file(
     let from = fetch.range.as_ref().map(|range| range.from.0.to_string());
     let last = fetch.range.as_ref().and_then(|range| range.end).map(|end| end.0.saturating_sub(1));
     let last = last.map(|last| last.to_string());
-    let method = words.method.as_str();
+    let method = words.method_of(fetch);
     let mut parts = vec![method, " ", target, " HTTP/1.1\r\nHost: ", &authority];
     for (name, value) in [("User-Agent", user_agent.as_str()), ("Accept", "*/*")] {
         if !words.said(name) {

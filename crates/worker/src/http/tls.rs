@@ -36,7 +36,7 @@ use super::client::FetchError;
 use super::connection::Stream;
 use super::settings::Timeouts;
 
-pub(super) use self::fault::{certificate_refused, is_about_our_certificate};
+pub(super) use self::fault::{certificate_not_taken, certificate_refused, is_about_our_certificate};
 pub(super) use self::revocation::Revocations;
 
 /// Whom to believe. Read from the system when it is first needed.

@@ -96,3 +96,19 @@ async fn the_method_is_the_owners() {
     assert!(origin.requests()[0].starts_with("POST /report HTTP/1.1\r\n"));
     assert_eq!(origin.asked("Content-Length"), [some("0")]);
 }
+
+#[tokio::test]
+async fn what_a_303_leads_to_is_fetched_by_get_and_what_others_lead_to_by_the_owners_method() {
+    for (status, method) in [("303 See Other", "GET"), ("307 Temporary Redirect", "POST")] {
+        let redirect = answer(&format!("{status}\r\nLocation: /outcome"), b"");
+        let origin = Origin::start(vec![vec![redirect, answer("200 OK", b"made")]]).await;
+        let mut broker = Broker::new(&[origin.url("/report")]);
+        broker.http.method = Method::parse("POST").unwrap();
+        broker.run().await.ok();
+        let requests = origin.requests();
+        assert!(requests[0].starts_with("POST /report HTTP/1.1\r\n"), "{status}");
+        assert!(requests[1].starts_with(&format!("{method} /outcome HTTP/1.1\r\n")), "{status}");
+        let length = (method == "POST").then_some("0".to_owned());
+        assert_eq!(origin.asked("Content-Length"), [some("0"), length], "{status}");
+    }
+}

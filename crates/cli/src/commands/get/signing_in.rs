@@ -15,7 +15,7 @@ use crate::destination::{DestinationError, Order};
 use crate::exit::{Failure, WITHOUT_TERMINAL, number};
 use crate::kept::{Kept, from_netrc};
 use crate::output::Output;
-use crate::sign_in::{self, Answer, Typed};
+use crate::sign_in::{self, Answer, OneUser, Typed};
 
 /// The credentials of one command.
 pub(super) struct SigningIn<'a> {
@@ -102,31 +102,25 @@ pub(super) fn take_user_info(get: &Get, orders: &mut [Order], output: &Output) -
     if get.auth.is_none() {
         return Ok(FromUrls::Left);
     }
-    let mut taken: Option<(RemoteName, UserInfo)> = None;
+    let mut server: Option<RemoteName> = None;
+    let mut taken = OneUser::default();
     for order in &mut *orders {
         let (remote, Some(user_info)) = RemoteName::parse(&order.url).map_err(DestinationError::from)? else {
             continue;
         };
-        match &taken {
-            Some((first, known))
-                if !first.same_origin(&remote)
-                    || known.user != user_info.user
-                    || known.password != user_info.password =>
-            {
-                return usage("the URLs have different users or servers; one job signs in as one user");
-            }
-            Some(_) => {}
-            None => taken = Some((remote, user_info)),
+        let is_same_server = server.get_or_insert_with(|| remote.clone()).same_origin(&remote);
+        if !is_same_server || !taken.is(&user_info.user, &user_info.password) {
+            return usage("the URLs have different users or servers; one job signs in as one user");
         }
         order.url = order.remote.as_str().to_owned();
     }
-    let (server, UserInfo { user, password }) = taken.expect("at least one has some");
+    let server = server.expect("at least one has some");
     if orders.iter().any(|order| !order.remote.same_origin(&server)) {
         return usage(
             "the user in a URL is for its server, and there are others; make a job for each server",
         );
     }
-    Ok(FromUrls::Taken(SetCredentials { user, password: Password(password) }))
+    Ok(FromUrls::Taken(taken.into_credentials().expect("at least one has some")))
 }
 
 /// Times a person is asked: more would only lock accounts.
@@ -192,18 +186,18 @@ impl<'a> SigningIn<'a> {
         if !prepared.server.is_final {
             prepared.server.first = prepared.ask_beforehand(get).await?.map(given);
             if prepared.server.questions == 0 && has_ticket_cache() {
-                prepared.server.first = Some(First {
-                    target: AuthTarget::Server,
-                    scheme: Scheme::Any,
-                    credentials: SetCredentials::implicit(),
-                    is_optional: true,
-                });
+                prepared.server.first = Some(the_ticket(AuthTarget::Server));
             }
         }
         if prepared.proxy.user.is_some() && !prepared.proxy.is_final {
             prepared.proxy.questions += 1;
             let typed = sign_in::ask_or_fail(prepared.question_of_the_proxy()).await?;
             prepared.proxy.first = Some(of_the_proxy(prepared.proxy.scheme, typed.credentials));
+        }
+        // Which proxy there is, if any, is found out by the service.
+        let suits = prepared.proxy.scheme.is_none_or(|scheme| scheme == AuthScheme::Negotiate);
+        if prepared.proxy.first.is_none() && !prepared.proxy.is_final && suits && has_ticket_cache() {
+            prepared.proxy.first = Some(the_ticket(AuthTarget::Proxy));
         }
         Ok(prepared)
     }
@@ -271,12 +265,14 @@ impl<'a> SigningIn<'a> {
         let refused =
             job.error.as_ref().and_then(|error| Some((number(&error.code)?, error.message.as_str())));
         let mut request = sign_in::question_after(challenge, &remote, side.scheme, refused);
-        request.user_name = side.user.clone();
+        request.user_name = sign_in::offered_name(side.user.as_ref(), &request);
         request.save = sign_in::save_box().filter(|_| !self.saves);
         side.questions += 1;
         let scheme = side.scheme;
         match sign_in::ask(request).await? {
             Answer::Given(typed) => {
+                // Where the password was mistyped the name need not be typed again.
+                side.user = Some(typed.credentials.user.clone());
                 self.note_to_save(&challenge.host, scheme, &typed);
                 let scheme = scheme.map_or(Scheme::Any, Scheme::One);
                 Ok(Next::Try { credentials: typed.credentials, scheme })
@@ -389,6 +385,11 @@ fn at_the_proxy(get: &Get, proxy: &mut Option<Proxy>, output: &Output) -> Result
         ..Side::default()
     };
     Ok((name, side))
+}
+
+/// The person's ticket, for whoever takes it; the job does without where it is of no use.
+fn the_ticket(target: AuthTarget) -> First {
+    First { target, scheme: Scheme::Any, credentials: SetCredentials::implicit(), is_optional: true }
 }
 
 fn of_the_proxy(scheme: Option<AuthScheme>, credentials: SetCredentials) -> First {

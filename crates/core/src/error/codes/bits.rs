@@ -272,9 +272,9 @@ pub(super) const BITS: &[Row] = table! {
     0x8020_0073, BG_E_REMOTE_FILE_CHANGED, Never:
         "The file on the server changed during the transfer.",
         "Run `bits resume JOB` to fetch the new one from its beginning.";
-    0x8020_0074, BG_E_SERVER_CERT_VALIDATION_INTERFACE_REQUIRED, Never:
+    0x8020_0074, BG_E_SERVER_CERT_VALIDATION_INTERFACE_REQUIRED, ByTime:
         "The program that was to check the server's certificate is gone.",
-        "Start that program again and let it resume the job.";
+        "Start that program again; the job is tried again by itself and asks it anew.";
     0x8020_0075, BG_E_READ_ONLY_WHEN_JOB_ACTIVE, Never:
         "This property cannot be changed while the job is at work.",
         "Run `bits suspend JOB`, change it, then `bits resume JOB`.";

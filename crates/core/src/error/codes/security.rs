@@ -46,7 +46,7 @@ pub(super) const SECURITY: &[Row] = table! {
     0x8009_030D, SEC_E_UNKNOWN_CREDENTIALS, Never:
         "The credentials are of a form that cannot be used on this machine.",
         "Type the user name and password themselves, not a reference that Windows made.";
-    0x8009_030E, SEC_E_NO_CREDENTIALS, Never:
+    0x8009_030E, SEC_E_NO_CREDENTIALS, ByTime:
         "There are no credentials to sign in with: no Kerberos ticket, or one that has expired.",
         "Run `kinit`, and the job goes on; or `bits credentials set JOB --prompt`, then `bits resume JOB`.";
     0x8009_030F, SEC_E_MESSAGE_ALTERED, Never:

@@ -25,6 +25,9 @@ pub(super) const SYSTEM: &[Row] = table! {
     3, ERROR_PATH_NOT_FOUND, Never:
         "The folder that the file goes to does not exist.",
         "Make the folder, or give a path in one that exists, then run `bits resume JOB`.";
+    4, ERROR_TOO_MANY_OPEN_FILES, ByTime:
+        "The service has as many files open as the system allows.",
+        "Wait for the next attempt; if it lasts, raise the limit of open files (`ulimit -n`).";
     5, ERROR_ACCESS_DENIED, Never:
         "You do not have the right to do this, to that file or to that job.",
         "Check who owns the file or its folder (`ls -l`), or whose job it is (`bits list`).";
@@ -43,9 +46,9 @@ pub(super) const SYSTEM: &[Row] = table! {
     87, ERROR_INVALID_PARAMETER, Never:
         "Something given with the request is not valid.",
         "The message that came with the code names what, and what would be right.";
-    112, ERROR_DISK_FULL, Never:
+    112, ERROR_DISK_FULL, ByTime:
         "The disk that the file goes to is full.",
-        "Make room on it, then run `bits resume JOB`.";
+        "Make room on it; the job tries again by itself, and `bits resume JOB` lets it try at once.";
     122, ERROR_INSUFFICIENT_BUFFER, Never:
         "A text is longer than there is room for.",
         "Give a shorter one: a user name has at most 513 characters at the prompt, a password 256.";
@@ -61,6 +64,9 @@ pub(super) const SYSTEM: &[Row] = table! {
     1245, ERROR_NOT_LOGGED_ON, ByTime:
         "The owner of the job is not logged on.",
         "Log on, or let the service run without a session by `loginctl enable-linger`.";
+    1295, ERROR_DISK_QUOTA_EXCEEDED, ByTime:
+        "You have as much on the disk as its quota allows you.",
+        "Delete what you do not need, or ask for more; the job tries again by itself.";
     1306, ERROR_REVISION_MISMATCH, Never:
         "The job has changed since it was last read.",
         "Read it again with `bits show JOB`, and repeat the change if it is still wanted.";

@@ -99,6 +99,19 @@ fn whether_a_status_heals_follows_the_table_of_http_codes() {
 }
 
 #[test]
+fn what_a_job_tries_again_after_heals_by_time_in_the_table_too() {
+    use crate::certificates::Rejection;
+    use crate::transfer::TransportFault;
+
+    let faults = TransportFault::ALL.into_iter().map(|fault| (fault.code(), fault.is_transient()));
+    let gone = Rejection::Gone.error("h.test:443", crate::file::FileIndex(0));
+    for (code, is_transient) in faults.chain([(gone.code, gone.transient)]) {
+        let heals = if is_transient { Heals::ByTime } else { Heals::Never };
+        assert_eq!(describe(code).unwrap().heals, heals, "{code}");
+    }
+}
+
+#[test]
 fn only_codes_without_the_failure_bit_or_of_a_context_are_no_errors() {
     for (code, row) in rows() {
         let is_context = row.name.contains("ERROR_CONTEXT");

@@ -226,6 +226,31 @@ fn a_refused_secret_is_asked_for_again_three_times_at_most() {
 }
 
 #[test]
+fn an_answer_that_nothing_could_be_done_with_is_not_asked_for_again() {
+    let mut world = World::with_agent();
+    let jobs = [1, 2].map(|number| world.running(number));
+    for job in jobs {
+        world.fails(job, challenge(HOST, false));
+    }
+    assert_eq!(world.answered(a_secret()), [jobs[0]]);
+    // It was never sent: as with one without a scheme, where Basic over plain http is all there is.
+    world.fails(jobs[0], challenge(HOST, false));
+    for job in jobs {
+        assert_eq!(world.shown(job), "error");
+        assert!(!world.written[&job].secret_refused(), "nothing was refused");
+    }
+    assert!(!world.has_question());
+
+    world.command(jobs[0], Command::Resume).expect("resumed");
+    assert_eq!(world.go_on(), [jobs[0]]);
+    world.fails(jobs[0], challenge(HOST, false));
+    assert!(world.has_question(), "its owner has let it ask anew");
+    world.answered(a_secret());
+    world.fails(jobs[0], JobError { code: Code::UNKNOWN_CREDENTIALS, ..challenge(HOST, false) });
+    assert!(world.has_question(), "what is of no form that could be used may be typed better");
+}
+
+#[test]
 fn jobs_that_are_asked_the_same_are_one_question_and_its_answer_serves_them_all() {
     let mut world = World::with_agent();
     let jobs = [1, 2, 3].map(|number| world.running(number));
@@ -402,6 +427,74 @@ fn a_question_or_an_answer_that_could_not_be_written_leaves_no_trace() {
     world.queue.revert(decision);
     world.go_on();
     assert_eq!(world.shown(job), "error", "who has left stays away");
+}
+
+#[test]
+fn what_is_asked_and_answered_can_be_taken_back_at_every_step() {
+    let mut world = World::with_agent();
+    let jobs = [1, 2, 3].map(|number| world.running(number));
+    let failed = |world: &mut World, job: JobId, error: JobError| {
+        let attempt = world.written[&job].attempt;
+        Input::Report { job, report: Report::Failed { attempt, error } }
+    };
+    let answer = |world: &mut World, job| {
+        let (question, _) = world.question();
+        world.request(ANNA, Request::Answer { job, question, reply: a_secret() })
+    };
+    let connected = |world: &mut World, job: JobId| {
+        let attempt = world.written[&job].attempt;
+        Input::Report { job, report: Report::Connected { attempt } }
+    };
+    let attend = |world: &mut World, _| Input::Attend { job: world.queue.next_attention().expect("one") };
+    type Next<'a> = &'a dyn Fn(&mut World, JobId) -> Input;
+    let steps: [(Next<'_>, usize); 14] = [
+        (&|world, job| failed(world, job, challenge(HOST, false)), 0),
+        (&|world, job| failed(world, job, challenge(HOST, false)), 1),
+        (&answer, 0),
+        (&answer, 1),
+        (&attend, 0),
+        (&|world, job| failed(world, job, challenge(HOST, true)), 0),
+        (&|world, job| failed(world, job, challenge(HOST, true)), 2),
+        (&|world, job| world.request(ANNA, Request::Command { job, command: Command::Suspend }), 2),
+        (&answer, 0),
+        (&answer, 1),
+        (&attend, 0),
+        (&connected, 0),
+        (&attend, 1),
+        (&connected, 1),
+    ];
+    for (number, (next, of)) in steps.into_iter().enumerate() {
+        let before = alloc::format!("{:?}", world.queue);
+        let mut decision = Decision::default();
+        let input = next(&mut world, jobs[of]);
+        world.take_in(input, &mut decision);
+        assert_ne!(alloc::format!("{:?}", world.queue), before, "step {number} changes something");
+        world.queue.revert(decision);
+        assert_eq!(alloc::format!("{:?}", world.queue), before, "step {number}");
+        let input = next(&mut world, jobs[of]);
+        world.turn(input);
+        world.grant();
+    }
+    assert!(!world.has_question());
+    assert_eq!(jobs.map(|job| world.state(job)), ["transferring", "transferring", "suspended"]);
+}
+
+#[test]
+fn what_one_job_does_is_noted_for_that_job_however_many_wait_with_it() {
+    let mut noted = Vec::new();
+    for waiting in [2, 40] {
+        let mut world = World::with_agent();
+        for number in 0..waiting {
+            let job = world.running(number);
+            world.fails(job, challenge(HOST, false));
+        }
+        let mut decision = Decision::default();
+        let (question, jobs) = world.question();
+        let input = world.request(ANNA, Request::Answer { job: jobs[0], question, reply: a_secret() });
+        world.take_in(input, &mut decision);
+        noted.push(alloc::format!("{:?}", decision.into_undo()).len());
+    }
+    assert_eq!(noted[0], noted[1]);
 }
 
 #[test]

@@ -85,6 +85,7 @@ impl DownloadPlan {
             remote_name: self.target.clone(),
             range,
             with_credentials: self.target.same_origin(&self.remote_name),
+            as_get: self.sees_other,
         }
     }
 
@@ -207,6 +208,7 @@ impl DownloadPlan {
         self.body_end = None;
         self.target = self.remote_name.clone();
         self.redirects = 0;
+        self.sees_other = false;
         self.step = Step::Ask;
     }
 
@@ -224,6 +226,7 @@ impl DownloadPlan {
             }
             Ok(target) => {
                 self.redirects += 1;
+                self.sees_other |= head.status == 303;
                 self.target = target;
                 self.step = Step::Ask;
             }

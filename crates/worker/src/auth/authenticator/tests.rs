@@ -61,13 +61,13 @@ impl Mechanism for ScriptedMechanism {
         self.made == if self.method == Method::Kerberos { 1 } else { 2 }
     }
 
-    fn accepted(&mut self, token: Option<&[u8]>) -> Result<PeerProof, Fault> {
-        match token {
+    fn accepted<'a>(&'a mut self, token: Option<&'a [u8]>) -> Pending<'a, Result<PeerProof, Fault>> {
+        Box::pin(std::future::ready(match token {
             Some(b"good") => Ok(PeerProof::Proved),
             Some(_) => Err(Fault::new(FailureClass::Peer, "a wrong proof")),
             None if self.method == Method::Kerberos => Ok(PeerProof::Missing),
             None => Ok(PeerProof::NotPossible),
-        }
+        }))
     }
 
     fn has_shown_proof(&self) -> bool {
@@ -171,13 +171,13 @@ async fn check(setting: &Setting, script: &str) {
             }),
             "info" => {
                 let answer = Answer { status: 200, challenges: &[], info: &challenges };
-                auth.accepted(answer).map_or_else(failed, |()| "fine".to_owned())
+                auth.accepted(answer).await.map_or_else(failed, |()| "fine".to_owned())
             }
             "lost" => auth.connection_lost().map_or_else(failed, |()| "fine".to_owned()),
             "bound" => auth.is_connection_bound().to_string(),
             status => {
                 let answer = Answer { status: status.parse().unwrap(), challenges: &challenges, info: &[] };
-                auth.accepted(answer).map_or_else(failed, |()| "fine".to_owned())
+                auth.accepted(answer).await.map_or_else(failed, |()| "fine".to_owned())
             }
         };
         assert_eq!(happened, expected.trim(), "after `{}` of\n{script}", action.trim());
@@ -309,6 +309,7 @@ async fn a_refusal_after_a_fallback_keeps_the_first_reason() {
         (Target, "failed Target 0x80190191"),
         // Where Kerberos could never have worked, waiting would have the secret tested again.
         (NoKdcKnown, "failed Secret 0x80190191"),
+        (UnknownDomain, "failed Secret 0x80190191"),
         (Config, "failed Secret 0x80190191"),
     ] {
         let setting = Setting { kerberos_fails: Some(class), ..PLAIN };
@@ -508,7 +509,7 @@ async fn a_missing_proof_is_warned_of_or_refused_as_the_policy_says() {
         auth.authorization("GET", "/").unwrap();
         auth.challenged(&["Negotiate"]).await.unwrap();
         auth.authorization("GET", "/").unwrap();
-        let outcome = auth.accepted(Answer { status: 200, challenges: &[], info: &[] });
+        let outcome = auth.accepted(Answer { status: 200, challenges: &[], info: &[] }).await;
         assert_eq!(
             outcome.map_or_else(|failure| failure.class == FailureClass::Peer, |()| false),
             status == "failed"
@@ -560,7 +561,7 @@ async fn a_token_that_is_too_large_for_the_server_is_told_of() {
     auth.authorization("GET", "/").unwrap();
     auth.challenged(&["Negotiate"]).await.unwrap();
     auth.authorization("GET", "/").unwrap();
-    auth.accepted(Answer { status: 431, challenges: &[], info: &[] }).unwrap();
+    auth.accepted(Answer { status: 431, challenges: &[], info: &[] }).await.unwrap();
     assert!(!auth.is_connection_bound());
     let notes = auth.notes();
     assert!(notes.len() == 1 && notes[0].contains("too large"), "{notes:?}");
@@ -848,7 +849,7 @@ async fn a_proxy_is_not_held_to_a_proof_of_itself() {
     auth.authorization("CONNECT", "host.test:443").unwrap();
     auth.challenged(&["Negotiate"]).await.unwrap();
     auth.authorization("CONNECT", "host.test:443").unwrap();
-    auth.accepted(Answer { status: 200, challenges: &[], info: &[] }).unwrap();
+    auth.accepted(Answer { status: 200, challenges: &[], info: &[] }).await.unwrap();
     assert_eq!(auth.notes(), [""; 0]);
 
     // But a wrong one is a wrong one, also when it is decorated.
@@ -857,7 +858,7 @@ async fn a_proxy_is_not_held_to_a_proof_of_itself() {
     auth.challenged(&["Negotiate"]).await.unwrap();
     auth.authorization("GET", "/").unwrap();
     let answer = Answer { status: 200, challenges: &["Negotiate token=YmFk"], info: &[] };
-    assert_eq!(auth.accepted(answer).unwrap_err().class, FailureClass::Peer);
+    assert_eq!(auth.accepted(answer).await.unwrap_err().class, FailureClass::Peer);
 }
 
 #[tokio::test]

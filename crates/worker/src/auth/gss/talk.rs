@@ -2,7 +2,7 @@
 //! started it, and the thread with whoever asks.
 
 use std::process::Command;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ pub(super) struct Talk {
 struct Question {
     request: Request,
     time: Duration,
-    answered: Box<dyn FnOnce(Result<Answer, Broken>) + Send>,
+    answered: oneshot::Sender<Result<Answer, Broken>>,
 }
 
 /// Why there is no answer.
@@ -47,26 +47,19 @@ impl Talk {
 
     /// Asks for what may take the KDCs' time.
     pub(super) async fn ask(&self, request: Request) -> Result<Answer, Broken> {
-        let (answered, answer) = oneshot::channel();
-        let answered = Box::new(|answer| drop(answered.send(answer)));
-        self.questions
-            .send(Question { request, time: TICKET_TIME_MAX, answered })
-            .map_err(|_| Broken::NotStarted)?;
-        answer.await.unwrap_or(Err(Broken::NotStarted))
+        self.answer(request, TICKET_TIME_MAX).await
     }
 
-    /// Asks for what is computed in a moment, and waits for it here.
-    pub(super) fn ask_at_once(&self, request: Request) -> Result<Answer, Broken> {
-        let (answered, answer) = channel();
-        let answered = Box::new(move |answer| drop(answered.send(answer)));
-        self.questions
-            .send(Question { request, time: LOOK_TIME_MAX, answered })
-            .map_err(|_| Broken::NotStarted)?;
-        match answer.recv_timeout(2 * LOOK_TIME_MAX) {
-            Ok(answer) => answer,
-            Err(RecvTimeoutError::Timeout) => Err(Broken::TimedOut),
-            Err(RecvTimeoutError::Disconnected) => Err(Broken::Ended),
-        }
+    /// Asks for what is computed in a moment.
+    pub(super) async fn ask_to_look(&self, request: Request) -> Result<Answer, Broken> {
+        self.answer(request, LOOK_TIME_MAX).await
+    }
+
+    async fn answer(&self, request: Request, time: Duration) -> Result<Answer, Broken> {
+        let (answered, answer) = oneshot::channel();
+        let question = Question { request, time, answered };
+        self.questions.send(question).map_err(|_| Broken::NotStarted)?;
+        answer.await.unwrap_or(Err(Broken::NotStarted))
     }
 }
 
@@ -76,7 +69,8 @@ fn serve(command: Command, asked: &Receiver<Question>) {
         program.extend(Instant::now() + question.time);
         let answer = exchange(&mut program, &question.request);
         let is_over = answer.is_err();
-        (question.answered)(answer);
+        // Who has asked may have gone.
+        let _ = question.answered.send(answer);
         if is_over {
             return;
         }

@@ -92,7 +92,7 @@ async fn a_ticket_is_asked_for_by_the_host_and_its_realm_and_goes_out_in_spnego(
     let token = mechanism.step(Incoming::Begin).await.unwrap();
     assert_eq!(token, spnego::kerberos_alone(TOKEN));
     assert!(mechanism.is_complete() && !mechanism.has_shown_proof());
-    assert_eq!(mechanism.accepted(Some(&completed(b"proof"))), Ok(PeerProof::Proved));
+    assert_eq!(mechanism.accepted(Some(&completed(b"proof"))).await, Ok(PeerProof::Proved));
 
     let heard = |name: &str| Request::read(&fs::read(scripted.path(name)).unwrap()).unwrap();
     let service = "HTTP/www.example.test@EXAMPLE.TEST".to_owned();
@@ -105,7 +105,7 @@ async fn the_program_has_nothing_of_this_process_in_its_environment() {
     let scripted = in_order(&Answer::Established { proved: true });
     let mut mechanism = scripted.mechanism();
     mechanism.step(Incoming::Begin).await.unwrap();
-    mechanism.accepted(Some(&completed(b"proof"))).unwrap();
+    mechanism.accepted(Some(&completed(b"proof"))).await.unwrap();
     let environment = fs::read_to_string(scripted.path("first.env")).unwrap();
     let mut names: Vec<_> = environment.lines().filter_map(|line| line.split_once('=')).collect();
     // The shell's own.
@@ -122,16 +122,34 @@ async fn a_proof_that_is_none_is_no_proof() {
         let scripted = in_order(&last);
         let mut mechanism = scripted.mechanism();
         mechanism.step(Incoming::Begin).await.unwrap();
-        let fault = mechanism.accepted(Some(&completed(b"proof"))).unwrap_err();
+        let fault = mechanism.accepted(Some(&completed(b"proof"))).await.unwrap_err();
         assert_eq!(fault.class, FailureClass::Peer, "{last:?}");
     }
     let scripted = in_order(&Answer::Established { proved: true });
     let mut mechanism = scripted.mechanism();
     mechanism.step(Incoming::Begin).await.unwrap();
-    assert_eq!(mechanism.accepted(Some(b"nonsense")).unwrap_err().class, FailureClass::Peer);
+    assert_eq!(mechanism.accepted(Some(b"nonsense")).await.unwrap_err().class, FailureClass::Peer);
     let mut mechanism = scripted.mechanism();
     mechanism.step(Incoming::Begin).await.unwrap();
-    assert_eq!(mechanism.accepted(None), Ok(PeerProof::Missing));
+    assert_eq!(mechanism.accepted(None).await, Ok(PeerProof::Missing));
+}
+
+#[tokio::test]
+async fn a_program_that_hangs_holds_up_nobody_else() {
+    let scripted = Scripted::new("");
+    let folder = scripted.folder.path();
+    let script = [hears(folder, "first"), says(&Answer::Token(TOKEN.to_vec())), "cat >/dev/null".to_owned()];
+    scripted.put(&["PATH=/usr/bin:/bin".to_owned()].into_iter().chain(script).collect::<Vec<_>>().join("\n"));
+    let mut mechanism = scripted.mechanism();
+    mechanism.step(Incoming::Begin).await.unwrap();
+    let token = completed(b"proof");
+    let mut accepted = mechanism.accepted(Some(&token));
+    // This runtime has one thread: it gets to the second arm, as the first does not wait on it.
+    tokio::select! {
+        biased;
+        outcome = &mut accepted => panic!("a program that says nothing has said {outcome:?}"),
+        () = std::future::ready(()) => {}
+    }
 }
 
 #[tokio::test]
@@ -139,7 +157,7 @@ async fn a_ticket_that_expires_on_the_way_is_not_the_servers_fault() {
     let scripted = in_order(&Answer::Failed { major: 12 << 16, minor: 0, text: String::new() });
     let mut mechanism = scripted.mechanism();
     mechanism.step(Incoming::Begin).await.unwrap();
-    let fault = mechanism.accepted(Some(&completed(b"proof"))).unwrap_err();
+    let fault = mechanism.accepted(Some(&completed(b"proof"))).await.unwrap_err();
     assert_eq!(fault.class, FailureClass::NoTicket);
     assert_eq!(fault.message, "the Kerberos ticket in FILE:/tickets has expired; run kinit");
 }

@@ -210,14 +210,14 @@ impl<'a> Talk<'a> {
 
 fn no_kdc(realm: &str, conf: &Krb5Conf, nor: &str) -> Fault {
     // Realms have names as hosts do. What Windows calls a domain in `DOMAIN\user` is often none.
-    let advice = match realm.contains('.') {
-        true => String::new(),
-        false => format!(" (if {realm} is the short name of a domain, give user@ and its long name)"),
+    let (class, advice) = match realm.contains('.') {
+        true => (FailureClass::NoKdcKnown, String::new()),
+        false => (
+            FailureClass::UnknownDomain,
+            format!(" (if {realm} is the short name of a domain, give user@ and its long name)"),
+        ),
     };
-    Fault::new(
-        FailureClass::NoKdcKnown,
-        format!("no KDC is configured for realm {realm} in {}{nor}{advice}", conf.sources()),
-    )
+    Fault::new(class, format!("no KDC is configured for realm {realm} in {}{nor}{advice}", conf.sources()))
 }
 
 /// What is said about a clock that was corrected.

@@ -162,7 +162,7 @@ impl Client {
                 }
                 continue;
             }
-            self.proofs.accepted(&party, &parsed.head)?;
+            self.proofs.accepted(&party, &parsed.head).await?;
             if !(200..300).contains(&parsed.head.status) {
                 return Err(no_tunnel(&proxy, name, &parsed.head));
             }

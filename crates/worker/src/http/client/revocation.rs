@@ -54,7 +54,7 @@ impl Client {
         let mut connection = self.open(&name).await.map_err(unreachable)?;
         let target =
             if connection.route().reader().is_some() { name.as_str() } else { name.request_target() };
-        let fetch = Fetch { remote_name: name.clone(), range: None, with_credentials: false };
+        let fetch = Fetch { remote_name: name.clone(), range: None, with_credentials: false, as_get: false };
         let (words, proved) = (OwnersWords::default(), Proved::default());
         let request = request::for_file(&fetch, target, &words, &proved, &self.settings.user_agent);
         let timeouts = self.settings.timeouts;

@@ -1,6 +1,7 @@
 //! What failed TLS means, with a sentence for a person.
 
 use bits_core::error::{Code, ErrorContext, JobError};
+use bits_core::file::FileIndex;
 use bits_core::transfer::{TransportError, TransportFault};
 use rustls::{AlertDescription, CertificateError};
 
@@ -111,13 +112,35 @@ pub(in crate::http) fn is_about_our_certificate(error: &std::io::Error) -> bool 
 /// `said` is how it said so.
 pub(in crate::http) fn certificate_refused(authority: &str, given: bool, said: &str) -> FetchError {
     if given {
-        let message = format!("{authority} does not accept the client certificate of the job ({said})");
+        let message =
+            format!("{authority} does not accept the client certificate of the job ({said}): {REASONS}");
         return FetchError::Transport(TransportError { fault: TransportFault::Tls, message });
     }
     refusal(
         Code::CLIENT_CERTIFICATE_NEEDED,
         format!("{authority} wants a client certificate, and the job has none ({said})"),
     )
+}
+
+/// Why a server may not take a certificate, and what helps.
+const REASONS: &str = "it may have expired or been revoked, or be from an authority that is not trusted there; \
+     set another one, or ask whoever runs the server for one";
+
+/// The server has looked at the job's certificate and answers with `status`, which is of `file`: many
+/// servers end the handshake well and say only then what they think of it.
+pub(in crate::http) fn certificate_not_taken(authority: &str, status: u16, file: FileIndex) -> FetchError {
+    FetchError::Refused(Box::new(JobError {
+        code: Code::http(status),
+        context: ErrorContext::RemoteFile,
+        transient: false,
+        message: format!(
+            "{authority} was shown the client certificate of the job and answered {status}; if that is because of \
+             the certificate, {REASONS}"
+        ),
+        file: Some(file),
+        challenge: None,
+        retry_after_seconds: None,
+    }))
 }
 
 fn refusal(code: Code, message: String) -> FetchError {
