@@ -22,7 +22,6 @@ use crate::ports::{SealedSecret, SecretChange};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 
-use super::decision::Undo;
 use super::schedule::Slot;
 use super::{Answer, Decision, Queue};
 
