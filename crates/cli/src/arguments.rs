@@ -63,7 +63,7 @@ pub(crate) enum Command {
     Get(Box<Get>),
     /// Create a job, suspended and empty; prints its id
     Create(Create),
-    /// Add a file to a job
+    /// Add a file to a job, or those of a list
     Add(Add),
     /// Set or remove the credentials of a job, or save some for later; nothing shows them
     #[command(subcommand)]
@@ -225,13 +225,20 @@ pub(crate) enum JobType {
 }
 
 #[derive(Debug, Args)]
+#[command(override_usage = "bits add [OPTIONS] JOB URL PATH\n       bits add [OPTIONS] --input FILE JOB [FOLDER]")]
 pub(crate) struct Add {
     /// Its id, the beginning of one, or its name
     pub(crate) job: String,
-    /// Where the file comes from, by http or https, or a file of this machine
-    pub(crate) url: String,
+    /// Where the file comes from, by http or https, or a file of this machine; with --input the
+    /// folder that the files of the list go to, without it here
+    #[arg(required_unless_present = "input")]
+    pub(crate) url: Option<OsString>,
     /// The file it becomes
-    pub(crate) path: PathBuf,
+    #[arg(required_unless_present = "input")]
+    pub(crate) path: Option<OsString>,
+    /// Read lines `URL [PATH]` from FILE, or from standard input with `-`, and add all of them
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
     /// Refuse to replace a file
     #[arg(long)]
     pub(crate) no_clobber: bool,
@@ -239,7 +246,7 @@ pub(crate) struct Add {
     #[arg(long)]
     pub(crate) create_dirs: bool,
     /// Fetch only this part, written OFFSET:LENGTH or OFFSET:eof; several are put one after another
-    #[arg(long, value_name = "RANGE", value_parser = range)]
+    #[arg(long, value_name = "RANGE", value_parser = range, conflicts_with = "input")]
     pub(crate) range: Vec<ByteRange>,
     /// Set the credentials saved under NAME, which can be a host, for the servers of the job
     #[arg(long, value_name = "NAME")]
