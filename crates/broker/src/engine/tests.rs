@@ -25,6 +25,7 @@ enum Done {
     Began(Attempt, Vec<FileIndex>),
     Stopped(Attempt),
     Recorded(FileIndex),
+    Asked(Attempt, u32),
     Finalized,
     Discarded,
     Committed,
@@ -117,6 +118,9 @@ impl EffectRunner for Hands {
     }
     fn recorded(&mut self, _: JobId, _: Attempt, file: FileIndex) {
         self.did(Done::Recorded(file));
+    }
+    fn asked(&mut self, _: JobId, attempt: Attempt, demands: u32, _: Asked) {
+        self.did(Done::Asked(attempt, demands));
     }
     fn finalize(&mut self, _: JobId, _: Vec<File>, _: Environment) {
         self.did(Done::Finalized);

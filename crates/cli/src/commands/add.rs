@@ -3,10 +3,10 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use bits_client::api::file::{AddFile, AddFiles, Range};
+use bits_client::api::file::{AddFile, AddFiles};
 use bits_core::credentials::AuthTarget;
-use bits_core::ranges::ByteRange;
 
+use super::ranges::wire_range;
 use super::{Context, get};
 use crate::arguments::Add;
 use crate::destination::{self, Here, Order};
@@ -77,8 +77,4 @@ fn orders(add: &Add) -> Result<Vec<Order>, Failure> {
         (None, [url, path]) => Ok(vec![destination::to_file(url, Path::new(path), &here)?]),
         (None, _) => unreachable!("without a list, URL and PATH are asked for"),
     }
-}
-
-fn wire_range(range: &ByteRange) -> Range {
-    Range { offset: range.offset.0, length: range.length.map(|length| length.0) }
 }

@@ -25,7 +25,7 @@ pub(super) async fn run(set: Set, context: &Context<'_>) -> Result<(), Failure> 
     Ok(())
 }
 
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 24] = [
     "priority",
     "description",
     "display-name",
@@ -35,6 +35,7 @@ const KEYS: [&str; 23] = [
     "keep-going",
     "dynamic-content",
     "high-performance",
+    "on-demand",
     "max-download-size",
     "http-method",
     "custom-header",
@@ -84,6 +85,7 @@ fn parse(texts: &[String], output: &Output) -> Result<ChangeJob, Failure> {
             "keep-going" => change.keep_going = Some(truth(key, value)?),
             "dynamic-content" => change.dynamic_content = Some(truth(key, value)?),
             "high-performance" => change.high_performance = Some(truth(key, value)?),
+            "on-demand" => change.on_demand = Some(truth(key, value)?),
             "max-download-size" => change.max_download_size = Some(amount(key, value)?),
             "http-method" => change.http_method = Some(value.to_owned()),
             // An empty one takes all of them away.
@@ -208,6 +210,7 @@ mod tests {
             "keep-going=on",
             "dynamic-content=on",
             "high-performance=on",
+            "on-demand=true",
             "max-download-size=7",
             "http-method=REPORT",
             "custom-header=X-A: 1",
@@ -247,6 +250,7 @@ mod tests {
                 keep_going: Some(true),
                 dynamic_content: Some(true),
                 high_performance: Some(true),
+                on_demand: Some(true),
                 max_download_size: Some(7),
                 http_method: Some("REPORT".to_owned()),
                 custom_headers: Some(vec![header("X-A", "1"), header("Cookie", "c")]),

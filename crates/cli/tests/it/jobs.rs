@@ -60,11 +60,35 @@ fn of_a_list_that_is_refused_on_the_way_it_is_told_what_was_added() {
     let list: String = (0..1001).map(|n| format!("http://h/{n}\n")).collect();
     std::fs::write(service.place.path().join("list"), list).expect("a file");
     let outcome = bits(&service, &["add", ID, "-i", "list"]);
-    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(4), "error: no (E_ACCESSDENIED, 0x80070005)\n"));
+    assert_eq!(
+        (outcome.code, outcome.stderr.as_str()),
+        (Some(4), "error: no (E_ACCESSDENIED, 0x80070005)\n")
+    );
     let service = service.refusing_after("/files", 1);
     let outcome = bits(&service, &["add", ID, "-i", "list"]);
     assert_eq!(outcome.code, Some(4));
     assert!(outcome.stderr.contains("warning: the first 1000 files of the list were added"), "{outcome:?}");
+}
+
+#[test]
+fn files_on_demand_are_asked_for_by_ranges() {
+    let service = Service::with_courses([]);
+    let listed = bits(&service, &["ranges", "list", ID]);
+    assert_eq!((listed.code, listed.stdout.as_str()), (Some(0), "0:5\n9:1\n"));
+    let asked = bits(&service, &["ranges", "request", ID, "--file", "2", "100:50", "0:eof"]);
+    assert_eq!(asked.code, Some(0), "{asked:?}");
+    assert_eq!(asked.stderr, "it comes when the job runs: bits resume 8e2d0a1b\n");
+    let body = service.body("POST /v1/jobs/ID/files/2/ranges");
+    let ranges = serde_json::json!([{ "offset": 100, "length": 50 }, { "offset": 0, "length": null }]);
+    assert_eq!(body["ranges"], ranges);
+    assert_eq!(bits(&service, &["ranges", "position", ID, "4096", "-q"]).code, Some(0));
+    let body = service.body("PUT /v1/jobs/ID/files/0/position");
+    assert_eq!(body, serde_json::json!({ "offset": 4096 }));
+    for words in
+        [&["ranges", "request", ID][..], &["ranges", "request", ID, "7"], &["ranges", "position", ID]]
+    {
+        assert_eq!(bits(&service, words).code, Some(2), "{words:?}");
+    }
 }
 
 #[test]

@@ -196,6 +196,12 @@ fn serve(stream: UnixStream, state: &Mutex<State>) {
             }
             answer(&mut stream, 200, &locked.job);
         }
+        ("GET", "ranges") => {
+            let filled = json!([{ "offset": 0, "length": 5 }, { "offset": 9, "length": 1 }]);
+            answer(&mut stream, 200, &json!({ "filled": filled, "requested": [], "position": null }));
+        }
+        ("POST", "ranges") => answer(&mut stream, 200, &locked.job),
+        ("PUT", "position") => answer(&mut stream, 200, &locked.job),
         ("GET", "files") => answer(&mut stream, 200, &json!({ "files": locked.files, "next": null })),
         ("PUT", _) => answer(&mut stream, 204, &Value::Null),
         ("GET", "events") => {
