@@ -14,6 +14,8 @@ mod life_of_get;
 mod lives;
 mod main_job;
 mod on_demand;
+mod outcome;
+mod real_servers;
 mod secrets;
 mod sign_in_matrix;
 mod signing_in;
