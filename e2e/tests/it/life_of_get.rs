@@ -268,7 +268,7 @@ fn a_list_is_added_to_a_job_that_is_there() {
     let list =
         format!("{}\n{} other name\n", peers.nginx.url("/files/1k.bin"), peers.nginx.url("/files/hello.txt"));
     let id = service.bits(["create", "listed"]).finish().expect_code(0).stdout.trim().to_owned();
-    let bad = service.bits(["add", &id, "-i", "-"]).stdin(&format!("{list}not-a-url\n")).finish();
+    let bad = service.bits(["add", &id, "-i", "-"]).stdin(format!("{list}not-a-url\n")).finish();
     assert!(bad.code == Some(2) && bad.stderr.contains("line 3"), "{bad}");
     service.bits(["add", &id, "-i", "-"]).stdin(&list).finish().expect_code(0);
     service.bits(["resume", &id]).finish().expect_code(0);

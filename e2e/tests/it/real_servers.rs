@@ -138,7 +138,7 @@ fn make(service: &Service, wild: &Wild, url: &str, got: &str, newest: &[u8], row
     let add = service.bits(["add", &id, &url, got]);
     let add = match row.is_given {
         true => {
-            let known = service.file(&format!("{}.known", got.replace('/', "-")));
+            let known = service.file(format!("{}.known", got.replace('/', "-")));
             fs::write(&known, newest).expect("a world can be written to");
             add.arg(format!("--checksum=sha256:{}", sha256(known)))
         }
