@@ -22,7 +22,7 @@ mod until;
 
 pub use peers::{
     Account, Bus, Domain, FaultProxy, Kdc, Keyring, NameServer, Peers, Proxies, Proxy, Request, Server,
-    SignIn, peers,
+    SignIn, Wild, peers,
 };
 pub use programs::{program, tickets_are_built_in};
 pub use random::Random;

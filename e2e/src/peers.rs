@@ -15,6 +15,7 @@ mod proxy;
 mod requests;
 mod server;
 mod set;
+mod wild;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -28,6 +29,7 @@ pub use name_server::NameServer;
 pub use proxy::{Proxies, Proxy};
 pub use requests::Request;
 pub use server::Server;
+pub use wild::Wild;
 
 use set::{Absence, Lines, Set, or_skip, require};
 
@@ -66,6 +68,7 @@ pub struct Peers {
     set: Set,
     lines: Lines,
     proxies: OnceLock<Result<Proxies, Absence>>,
+    wild: OnceLock<Result<Wild, Absence>>,
     domain: OnceLock<Result<Domain, Absence>>,
     name_server: OnceLock<Result<NameServer, Absence>>,
     bus: OnceLock<Result<(), Absence>>,
@@ -83,6 +86,7 @@ impl Peers {
             set,
             lines,
             proxies: OnceLock::new(),
+            wild: OnceLock::new(),
             domain: OnceLock::new(),
             name_server: OnceLock::new(),
             bus: OnceLock::new(),
@@ -98,6 +102,17 @@ impl Peers {
     pub fn proxies(&self) -> Option<&Proxies> {
         let start = || self.set.add("proxy", &["squid"]).map(|lines| Proxies::new(&lines));
         or_skip("squid", self.proxies.get_or_init(start))
+    }
+
+    /// nginx, Apache and a caching squid as the world has them, started when the first test asks for
+    /// them; `None` on a machine without their packages.
+    ///
+    /// # Panics
+    /// As [`peers`] does.
+    #[track_caller]
+    pub fn wild(&self) -> Option<&Wild> {
+        let start = || self.set.add("proxy", &["wild"]).map(|lines| Wild::new(&lines));
+        or_skip("nginx, Apache and squid", self.wild.get_or_init(start))
     }
 
     /// The domain and the servers and proxies that ask it, started when the first test asks for

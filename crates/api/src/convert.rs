@@ -1,8 +1,9 @@
 //! Where the domain and the wire meet.
 
 use bits_core::credentials::{AuthTarget, SecretSlot};
+use bits_core::demand::{Filled, Span};
 use bits_core::error::{self, Code};
-use bits_core::file::Stage;
+use bits_core::file::{self, Stage};
 use bits_core::http_options::{self, ProxyUse};
 use bits_core::job;
 use bits_core::ports::{KeyStanding, SealedSecret};
@@ -10,10 +11,11 @@ use bits_core::queue::{CredentialWait, FileView, JobView, Question, WaitReason};
 use bits_core::ranges::ByteRange;
 use bits_core::refusal::Refusal;
 use bits_core::time::Timestamp;
+use bits_core::units::Bytes;
 
 use crate::about::Key;
 use crate::challenge::PendingChallenge;
-use crate::file::{File, FileError, Range};
+use crate::file::{File, FileError, FilledRanges, Range};
 use crate::http_options::{AUTODETECT, ClientCertificate, Header, NO_PROXY, OVERRIDE, PRECONFIG, Proxy};
 use crate::job::{
     Challenge, CredentialPresent, Environment, Job, JobError, Outcome, Owner, Progress, Times, Wait,
@@ -54,6 +56,7 @@ pub fn job(view: &JobView, owner_name: Option<String>) -> Job {
         keep_going: job.properties.transfer.keep_going,
         dynamic_content: job.properties.transfer.dynamic_content,
         high_performance: job.properties.transfer.high_performance,
+        on_demand: job.properties.transfer.on_demand,
         max_download_size: job.properties.transfer.max_download_size.map(|size| size.0),
         http_method: http.method.as_str().to_owned(),
         custom_headers: (!http.headers_write_only).then(|| http.headers.iter().map(header).collect()),
@@ -96,6 +99,25 @@ pub fn file(view: &FileView) -> File {
 
 fn range(range: &ByteRange) -> Range {
     Range { offset: range.offset.0, length: range.length.map(|length| length.0) }
+}
+
+/// What of a file is there and what is asked for, as programs see it.
+pub fn filled_ranges(file: &file::File) -> FilledRanges {
+    let whole = file.size.map(|end| Span { from: Bytes::ZERO, end });
+    let filled = match file.stage {
+        Stage::Waiting => file.demand.filled.clone(),
+        Stage::Transferred | Stage::Completed => Filled::of(whole),
+    };
+    FilledRanges {
+        filled: filled.spans().iter().copied().map(span).collect(),
+        requested: file.demand.requested.iter().map(range).collect(),
+        position: file.demand.position.map(|position| position.0),
+    }
+}
+
+/// Bytes of a file as programs see them.
+pub fn span(span: Span) -> Range {
+    Range { offset: span.from.0, length: Some(span.length().0) }
 }
 
 /// The job as somebody sees it who asks for this one: with what of the owner's environment it has, and
@@ -227,6 +249,7 @@ fn wait(wait: WaitReason) -> Wait {
     let because = |reason: &str| Wait { reason: reason.to_owned(), needs: None, until: None, ahead: None };
     match wait {
         WaitReason::Queued { ahead } => Wait { ahead: Some(ahead as u64), ..because("turn") },
+        WaitReason::Demand => because("demand"),
         WaitReason::Retry { until } => Wait { until: Some(rfc3339(until)), ..because("retry") },
         WaitReason::Credential(wait) => {
             let needs = match wait {

@@ -2,10 +2,11 @@
 //!
 //! The stream is server-sent events. Each has a name and a JSON body: `job` with a [`Job`] that is
 //! new or has changed, `ready` with nothing when all jobs have been told once, `note` with a
-//! [`Note`].
+//! [`Note`], `ranges` with [`RangesTransferred`].
 
 use serde::{Deserialize, Serialize};
 
+use crate::file::Range;
 use crate::job::Job;
 
 /// One event.
@@ -15,6 +16,7 @@ pub enum Event {
     /// From here on it is changes.
     Ready,
     Note(Note),
+    Ranges(RangesTransferred),
 }
 
 /// The name of [`Event::Job`] on the wire.
@@ -23,6 +25,21 @@ pub const JOB: &str = "job";
 pub const READY: &str = "ready";
 /// The name of [`Event::Note`] on the wire.
 pub const NOTE: &str = "note";
+
+/// The name of [`Event::Ranges`] on the wire.
+pub const RANGES: &str = "ranges";
+
+/// Bytes of a file of a job on demand that are on the disk for sure and were not when this was told last
+/// (`FileRangesTransferred`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RangesTransferred {
+    /// The id of the job.
+    pub job: String,
+    /// The index of the file.
+    pub file: u32,
+    pub ranges: Vec<Range>,
+}
 
 /// Something a curious person may want to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +72,7 @@ impl Event {
         Ok(match name {
             JOB => Some(Self::Job(serde_json::from_str(body)?)),
             NOTE => Some(Self::Note(serde_json::from_str(body)?)),
+            RANGES => Some(Self::Ranges(serde_json::from_str(body)?)),
             READY => Some(Self::Ready),
             _ => None,
         })

@@ -57,6 +57,36 @@ pub struct Range {
     pub length: Option<u64>,
 }
 
+/// What of a file of a job on demand is there, and what is asked for (`GetFilledFileRanges`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct FilledRanges {
+    /// On the disk for sure: apart from each other, in ascending order, each with a length.
+    pub filled: Vec<Range>,
+    /// What was requested and has not come, in the order it is fetched.
+    pub requested: Vec<Range>,
+    /// From where all that is missing is fetched when nothing is requested; null: it is not.
+    pub position: Option<u64>,
+}
+
+/// Parts of a file that are to come before all else, in this order (`RequestFileRanges`). They may
+/// overlap each other and what was requested before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RequestRanges {
+    pub ranges: Vec<Range>,
+}
+
+/// From where all that is missing of a file is to come, around its end to what is missing before
+/// (`UpdateDownloadPosition`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DownloadPosition {
+    pub offset: u64,
+}
+
 /// Why a file was passed over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

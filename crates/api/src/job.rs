@@ -47,6 +47,9 @@ pub struct Job {
     /// Whether safety after a power cut is given up for speed.
     #[serde(default)]
     pub high_performance: bool,
+    /// Whether nothing of its files comes but the ranges that are asked for.
+    #[serde(default)]
+    pub on_demand: bool,
     /// Bytes that the job may download altogether; null: no limit.
     #[serde(default)]
     pub max_download_size: Option<u64>,
@@ -165,7 +168,8 @@ pub struct Challenge {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Wait {
-    /// `turn`, `retry`, or `credential`: it cannot sign in.
+    /// `turn`, `retry`, `credential`: it cannot sign in, or `demand`: all is here that was asked for
+    /// of its files.
     pub reason: String,
     /// What that takes, with `credential`: the `key` to its credentials, or an `answer` of a person
     /// who was asked for them.
@@ -260,6 +264,9 @@ pub struct ChangeJob {
     /// Only before files are added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub high_performance: Option<bool>,
+    /// Only before the job is resumed for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_demand: Option<bool>,
     /// Bytes, at least 1; only before the job is resumed for the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_download_size: Option<u64>,

@@ -46,6 +46,9 @@ fn describe_types(generator: &mut SchemaGenerator) -> Map<String, Value> {
     generator.subschema_for::<file::AddFiles>();
     generator.subschema_for::<file::FileList>();
     generator.subschema_for::<file::ChangeFile>();
+    generator.subschema_for::<file::FilledRanges>();
+    generator.subschema_for::<file::RequestRanges>();
+    generator.subschema_for::<file::DownloadPosition>();
     generator.subschema_for::<file::ReplaceRemotePrefix>();
     generator.subschema_for::<credentials::SetCredentials>();
     generator.subschema_for::<credentials::Removed>();
@@ -58,6 +61,7 @@ fn describe_types(generator: &mut SchemaGenerator) -> Map<String, Value> {
     generator.subschema_for::<certificate::ServerCertificate>();
     generator.subschema_for::<certificate::AnswerCertificate>();
     generator.subschema_for::<event::Note>();
+    generator.subschema_for::<event::RangesTransferred>();
     generator.subschema_for::<problem::Problem>();
     let mut queries = Map::new();
     for (name, schema) in [
@@ -123,7 +127,7 @@ fn describe_answer(operation: &str, answer: Option<&str>) -> Value {
             "description": match operation {
                 "challenges" => "Events named `challenge` (a PendingChallenge), `withdrawn` (a Withdrawn), `ready`.",
                 "certificates" => "Events named `registered` (a Registered), `certificate` (a ServerCertificate).",
-                _ => "Events named `job` (a Job), `ready`, `note` (a Note).",
+                _ => "Events named `job` (a Job), `ready`, `note` (a Note), `ranges` (a RangesTransferred).",
             },
             "content": { "text/event-stream": { "schema": { "type": "string" } } }
         }),

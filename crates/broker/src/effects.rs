@@ -9,7 +9,7 @@ use bits_core::access::Caller;
 use bits_core::error::JobError;
 use bits_core::file::{File, FileIndex};
 use bits_core::job::{Attempt, Environment, JobId, Owner};
-use bits_core::queue::{self, PresenceId, QuestionId, Request, Ticket};
+use bits_core::queue::{self, Asked, PresenceId, QuestionId, Request, Ticket};
 use bits_core::refusal::Refusal;
 use bits_worker::link::{Assignment, ToWorker};
 use tokio::sync::oneshot;
@@ -209,6 +209,7 @@ impl EffectRunner for Effects {
             failed_file,
             http,
             transfer,
+            demands,
             downloaded,
             environment,
         } = assignment;
@@ -225,6 +226,7 @@ impl EffectRunner for Effects {
             secret_headers: opened.headers,
             certificate_passphrase: opened.certificate_passphrase,
             transfer,
+            demands,
             downloaded,
             asks_about_certificates: self.workers.certificates().has_program(job),
             environment,
@@ -243,6 +245,10 @@ impl EffectRunner for Effects {
 
     fn recorded(&mut self, job: JobId, attempt: Attempt, file: FileIndex) {
         self.workers.tell(ToWorker::Recorded { job, attempt, file });
+    }
+
+    fn asked(&mut self, job: JobId, attempt: Attempt, demands: u32, asked: Asked) {
+        self.workers.tell(ToWorker::Asked { job, attempt, demands, asked });
     }
 
     fn finalize(&mut self, job: JobId, files: Vec<File>, environment: Environment) {

@@ -15,12 +15,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use bits_core::access::Caller;
+use bits_core::demand::Span;
 use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{File, FileIndex};
 use bits_core::http_options::HttpOptions;
 use bits_core::job::{self, Attempt, Environment, Job, JobId, Owner, Priority, State};
 use bits_core::ports::{RekeyError, SealedSecret, Store, StoreError};
-use bits_core::queue::{self, Answer, Decision, Effect, JobView, Limits, PresenceId, Queue, Report, Ticket};
+use bits_core::queue::{
+    self, Answer, Asked, Decision, Effect, JobView, Limits, PresenceId, Queue, Report, Ticket,
+};
 use bits_core::refusal::Refusal;
 use bits_core::time::Timestamp;
 use bits_core::transfer_options::TransferOptions;
@@ -104,7 +107,16 @@ pub type Watcher = tokio::sync::mpsc::Sender<Notification>;
 #[derive(Debug, Clone)]
 pub enum Notification {
     Job(Box<JobView>),
-    Note { job: JobId, text: String },
+    Note {
+        job: JobId,
+        text: String,
+    },
+    /// These bytes of a file of a job on demand are on the disk for sure now.
+    Ranges {
+        job: JobId,
+        file: FileIndex,
+        ranges: Vec<Span>,
+    },
 }
 
 /// What a worker needs for one attempt, with the secrets still sealed.
@@ -123,6 +135,8 @@ pub struct SealedAssignment {
     pub failed_file: Option<FileIndex>,
     pub http: HttpOptions,
     pub transfer: TransferOptions,
+    /// How often something was asked for of the files, in a job on demand.
+    pub demands: u32,
     /// What the job has downloaded already.
     pub downloaded: Bytes,
     pub environment: Environment,
@@ -142,6 +156,8 @@ pub trait EffectRunner {
     fn has_key(&self) -> bool;
     fn stop(&mut self, job: JobId, attempt: Attempt);
     fn recorded(&mut self, job: JobId, attempt: Attempt, file: FileIndex);
+    /// Tells what more is asked for of a job on demand.
+    fn asked(&mut self, job: JobId, attempt: Attempt, demands: u32, asked: Asked);
     fn finalize(&mut self, job: JobId, files: Vec<File>, environment: Environment);
     fn discard(&mut self, job: JobId, files: Vec<File>);
 
@@ -473,6 +489,12 @@ impl<'a> Engine<'a> {
                     self.effects.answer(ticket, answer);
                 }
                 Effect::Recorded { job, attempt, file } => self.effects.recorded(job, attempt, file),
+                Effect::Asked { job, attempt, demands, asked } => {
+                    self.effects.asked(job, attempt, demands, asked);
+                }
+                Effect::RangesTransferred { job, file, ranges } => {
+                    self.tell(job, Notification::Ranges { job, file, ranges });
+                }
                 Effect::Note { job, text } => self.note(job, text),
                 Effect::Job { job, effect } => {
                     if let Err(error) = self.run_job_effect(job, effect) {
@@ -510,6 +532,7 @@ impl<'a> Engine<'a> {
                     failed_file: job.error.as_ref().and_then(|error| error.file),
                     http: job.properties.http,
                     transfer: job.properties.transfer,
+                    demands: job.demands,
                     downloaded,
                     environment: job.properties.environment,
                 };
@@ -603,8 +626,12 @@ impl<'a> Engine<'a> {
 
     fn note(&mut self, id: JobId, text: String) {
         tracing::info!(job = %id, "{text}");
+        self.tell(id, Notification::Note { job: id, text });
+    }
+
+    fn tell(&mut self, id: JobId, notification: Notification) {
         if let Ok(Some(job)) = self.store.job(id) {
-            self.effects.notify(job.owner, id, Notification::Note { job: id, text });
+            self.effects.notify(job.owner, id, notification);
         }
     }
 }

@@ -12,6 +12,7 @@ mod files;
 mod jobs;
 mod listener;
 mod properties;
+mod ranges;
 
 use std::sync::Arc;
 
@@ -86,6 +87,8 @@ pub fn router(api: Arc<Api>) -> Router {
                 .route("/v1/jobs/{job}", patch(jobs::change))
                 .route("/v1/jobs/{job}/files", get(files::list).post(files::add))
                 .route("/v1/jobs/{job}/files/{index}", get(files::one).patch(files::change))
+                .route("/v1/jobs/{job}/files/{index}/ranges", get(ranges::filled).post(ranges::request))
+                .route("/v1/jobs/{job}/files/{index}/position", put(ranges::set_position))
                 .route("/v1/jobs/{job}/replace_remote_prefix", post(files::replace_remote_prefix))
                 .route(
                     "/v1/jobs/{job}/credentials/{target}/{scheme}",

@@ -63,7 +63,7 @@ pub(crate) enum Command {
     Get(Box<Get>),
     /// Create a job, suspended and empty; prints its id
     Create(Create),
-    /// Add a file to a job
+    /// Add a file to a job, or those of a list
     Add(Add),
     /// Set or remove the credentials of a job, or save some for later; nothing shows them
     #[command(subcommand)]
@@ -88,6 +88,9 @@ pub(crate) enum Command {
     Set(Set),
     /// Have the files of a job come from another place; what has come stays when they are the same
     ReplaceRemotePrefix(ReplacePrefix),
+    /// Fetch files of a job on demand by parts: what is there, what is to come first
+    #[command(subcommand)]
+    Ranges(Ranges),
     /// Explain a code such as 0x80190194 or BG_E_EMPTY
     Error(ErrorCode),
     /// The settings of the service
@@ -225,13 +228,22 @@ pub(crate) enum JobType {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "bits add [OPTIONS] JOB URL PATH\n       bits add [OPTIONS] --input FILE JOB [FOLDER]"
+)]
 pub(crate) struct Add {
     /// Its id, the beginning of one, or its name
     pub(crate) job: String,
-    /// Where the file comes from, by http or https, or a file of this machine
-    pub(crate) url: String,
+    /// Where the file comes from, by http or https, or a file of this machine; with --input the
+    /// folder that the files of the list go to, without it here
+    #[arg(required_unless_present = "input")]
+    pub(crate) url: Option<OsString>,
     /// The file it becomes
-    pub(crate) path: PathBuf,
+    #[arg(required_unless_present = "input")]
+    pub(crate) path: Option<OsString>,
+    /// Read lines `URL [PATH]` from FILE, or from standard input with `-`, and add all of them
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
     /// Refuse to replace a file
     #[arg(long)]
     pub(crate) no_clobber: bool,
@@ -239,7 +251,7 @@ pub(crate) struct Add {
     #[arg(long)]
     pub(crate) create_dirs: bool,
     /// Fetch only this part, written OFFSET:LENGTH or OFFSET:eof; several are put one after another
-    #[arg(long, value_name = "RANGE", value_parser = range)]
+    #[arg(long, value_name = "RANGE", value_parser = range, conflicts_with = "input")]
     pub(crate) range: Vec<ByteRange>,
     /// Set the credentials saved under NAME, which can be a host, for the servers of the job
     #[arg(long, value_name = "NAME")]
@@ -373,7 +385,7 @@ pub(crate) struct Set {
     pub(crate) job: String,
     /// Such as priority=low. The keys are priority, description, display-name,
     /// minimum-retry-delay, no-progress-timeout, complete-when-done, keep-going, dynamic-content,
-    /// high-performance, max-download-size, http-method, custom-header,
+    /// high-performance, on-demand, max-download-size, http-method, custom-header,
     /// custom-headers-write-only, security-flags, client-certificate, client-certificate-by-id,
     /// client-certificate-by-name, client-certificate-password-file, proxy, proxy-bypass,
     /// use-stored-credentials, no-ntlm and service-name
@@ -389,6 +401,36 @@ pub(crate) struct ReplacePrefix {
     pub(crate) old: String,
     /// How they are to begin
     pub(crate) new: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Ranges {
+    /// List the ranges of a file that are there, one a line, written OFFSET:LENGTH
+    List(OfFile),
+    /// Have ranges come before all else, in this order, while the job runs
+    Request {
+        #[command(flatten)]
+        of: OfFile,
+        /// Written OFFSET:LENGTH or OFFSET:eof
+        #[arg(value_name = "RANGE", required = true, value_parser = range)]
+        ranges: Vec<ByteRange>,
+    },
+    /// Have all that is missing come, from OFFSET to the end first
+    Position {
+        #[command(flatten)]
+        of: OfFile,
+        offset: u64,
+    },
+}
+
+/// A file of a job.
+#[derive(Debug, Args)]
+pub(crate) struct OfFile {
+    /// Its id, the beginning of one, or its name
+    pub(crate) job: String,
+    /// The number of the file in the job, as `bits show` has it
+    #[arg(long, value_name = "NUMBER", default_value = "0")]
+    pub(crate) file: u32,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ mod error;
 mod get;
 mod list;
 mod on_jobs;
+mod ranges;
 mod replace_remote_prefix;
 mod saved;
 mod service;
@@ -58,6 +59,7 @@ pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<(), Fai
         Command::Watch(watch) => watch::run(watch, &context).await,
         Command::Set(set) => set::run(set, &context).await,
         Command::ReplaceRemotePrefix(replace) => replace_remote_prefix::run(replace, &context).await,
+        Command::Ranges(what) => ranges::run(what, &context).await,
         Command::Error(code) => error::run(&code, output),
         Command::Config(config) => config::run(config, &context).await,
         Command::Service(service) => service::run(service, &context).await,

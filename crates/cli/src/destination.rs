@@ -112,10 +112,7 @@ pub(crate) fn from_operands(
         Some((last, urls)) if !urls.is_empty() && !looks_like_url(last) => (urls, Some(Path::new(*last))),
         Some(_) => (&operands[..], None),
     };
-    let urls: Vec<&str> = urls
-        .iter()
-        .map(|url| url.to_str().ok_or_else(|| DestinationError::UrlIsNoText(url.display().to_string())))
-        .collect::<Result<_, _>>()?;
+    let urls: Vec<&str> = urls.iter().map(|url| url_text(url)).collect::<Result<_, _>>()?;
     if let ([url], Some(path)) = (&urls[..], destination) {
         return Ok(vec![one(url, path, here)?]);
     }
@@ -124,7 +121,12 @@ pub(crate) fn from_operands(
     unique(urls.into_iter().map(|url| in_folder(url, None, folder, here)))
 }
 
-/// The orders of `get --input LIST [DEST]`.
+/// The order of `add URL PATH`: the path is that of the file.
+pub(crate) fn to_file(url: &OsStr, path: &Path, here: &Here<'_>) -> Result<Order, DestinationError> {
+    order(url_text(url)?, |_| absolute(path, here))
+}
+
+/// The orders of `--input LIST [DEST]`, of `get` and of `add`.
 pub(crate) fn from_list(
     list: &str,
     operands: &[impl AsRef<OsStr>],
@@ -145,7 +147,7 @@ pub(crate) fn from_list(
 }
 
 /// The absolute form of `path`, as text.
-pub(crate) fn absolute(path: &Path, here: &Here<'_>) -> Result<String, DestinationError> {
+fn absolute(path: &Path, here: &Here<'_>) -> Result<String, DestinationError> {
     let path = match here.folder {
         _ if path.is_absolute() => path.to_path_buf(),
         Some(folder) => folder.join(path),
@@ -154,6 +156,10 @@ pub(crate) fn absolute(path: &Path, here: &Here<'_>) -> Result<String, Destinati
     // Takes out `.` and double slashes, which name nothing.
     let path: PathBuf = path.components().collect();
     path.into_os_string().into_string().map_err(|path| DestinationError::PathIsNoText(path.into()))
+}
+
+fn url_text(url: &OsStr) -> Result<&str, DestinationError> {
+    url.to_str().ok_or_else(|| DestinationError::UrlIsNoText(url.display().to_string()))
 }
 
 fn looks_like_url(operand: &OsStr) -> bool {

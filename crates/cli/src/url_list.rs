@@ -1,5 +1,11 @@
-//! The list of `get --input`: lines of `URL [PATH]`. Empty lines and those that begin with `#` say
+//! The list of `--input`: lines of `URL [PATH]`. Empty lines and those that begin with `#` say
 //! nothing.
+
+use std::io::Read;
+use std::path::Path;
+
+use crate::exit::Failure;
+use crate::output::units::bytes;
 
 /// One line of a list.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,7 +17,28 @@ pub(crate) struct ListLine<'a> {
 }
 
 /// Bytes a list may have: a hundred thousand long lines.
-pub(crate) const LIST_BYTES_MAX: u64 = 64 * 1024 * 1024;
+const LIST_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// The text of the list in the file `path`, or of standard input where that is `-`.
+///
+/// # Errors
+/// [`Failure::Usage`] when it cannot be read or is too long.
+pub(crate) fn read(path: &Path) -> Result<String, Failure> {
+    let wrong = |what: String| Failure::Usage(format!("the list {}: {what}", path.display()));
+    let mut text = String::new();
+    let read = if path.as_os_str() == "-" {
+        std::io::stdin().lock().take(LIST_BYTES_MAX + 1).read_to_string(&mut text)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(LIST_BYTES_MAX + 1).read_to_string(&mut text))
+    };
+    match read {
+        Err(error) => Err(wrong(error.to_string())),
+        Ok(length) if length as u64 > LIST_BYTES_MAX => {
+            Err(wrong(format!("it is longer than {}", bytes(LIST_BYTES_MAX))))
+        }
+        Ok(_) => Ok(text),
+    }
+}
 
 /// The lines of `text` that name a file.
 pub(crate) fn lines(text: &str) -> impl Iterator<Item = ListLine<'_>> {

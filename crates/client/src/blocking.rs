@@ -9,7 +9,9 @@ use bits_api::certificate::{AnswerCertificate, ServerCertificate};
 use bits_api::challenge::{AnswerChallenge, Answered, ChallengeEvent, ChallengeList};
 use bits_api::credentials::SetCredentials;
 use bits_api::event::Event;
-use bits_api::file::{AddFiles, ChangeFile, File, FileList, FileQuery, ReplaceRemotePrefix};
+use bits_api::file::{
+    AddFiles, ChangeFile, File, FileList, FileQuery, FilledRanges, ReplaceRemotePrefix, RequestRanges,
+};
 use bits_api::job::{ChangeJob, CommandAnswer, CreateJob, Job, JobList, ListQuery};
 use bits_api::settings::SettingList;
 use bits_core::credentials::AuthTarget;
@@ -104,6 +106,14 @@ operations! {
     file(id: JobId, index: u32) -> File;
     /// Changes where a file comes from, or says whether its content is right.
     change_file(id: JobId, index: u32, change: &ChangeFile) -> Job;
+    /// What of a file of a job on demand is there, and what is asked for (`GetFilledFileRanges`).
+    filled_ranges(id: JobId, index: u32) -> FilledRanges;
+    /// Has parts of a file of a job on demand come before all else, while the job runs
+    /// (`RequestFileRanges`).
+    request_ranges(id: JobId, index: u32, ranges: &RequestRanges) -> Job;
+    /// Has all that is missing of a file of a job on demand come, from byte `offset` on first
+    /// (`UpdateDownloadPosition`).
+    set_download_position(id: JobId, index: u32, offset: u64) -> Job;
     /// Changes the start of every remote name that begins so, of files that have not come.
     replace_remote_prefix(id: JobId, prefix: &ReplaceRemotePrefix) -> CommandAnswer;
     /// Sets an explicit credential.

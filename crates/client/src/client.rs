@@ -11,7 +11,10 @@ use std::time::Duration;
 use bits_api::about::{About, Key};
 use bits_api::credentials::{ANY_SCHEME, Removed, SetCredentials};
 use bits_api::event::EventQuery;
-use bits_api::file::{AddFiles, ChangeFile, File, FileList, FileQuery, ReplaceRemotePrefix};
+use bits_api::file::{
+    AddFiles, ChangeFile, DownloadPosition, File, FileList, FileQuery, FilledRanges, ReplaceRemotePrefix,
+    RequestRanges,
+};
 use bits_api::job::{ChangeJob, CommandAnswer, CreateJob, Job, JobList, ListQuery};
 use bits_api::operations::{self, Operation};
 use bits_api::settings::SettingList;
@@ -214,6 +217,24 @@ impl Client {
     /// Changes where a file comes from, or says whether its content is right.
     pub async fn change_file(&self, id: JobId, index: u32, change: &ChangeFile) -> Result<Job, Error> {
         self.ask(file_request("change_file", id, index).body(change)?, Again::No).await?.read()
+    }
+
+    /// What of a file of a job on demand is there, and what is asked for (`GetFilledFileRanges`).
+    pub async fn filled_ranges(&self, id: JobId, index: u32) -> Result<FilledRanges, Error> {
+        self.ask(file_request("filled_ranges", id, index), Again::Yes).await?.read()
+    }
+
+    /// Has parts of a file of a job on demand come before all else, while the job runs
+    /// (`RequestFileRanges`).
+    pub async fn request_ranges(&self, id: JobId, index: u32, ranges: &RequestRanges) -> Result<Job, Error> {
+        self.ask(file_request("request_ranges", id, index).body(ranges)?, Again::No).await?.read()
+    }
+
+    /// Has all that is missing of a file of a job on demand come, from byte `offset` on first
+    /// (`UpdateDownloadPosition`).
+    pub async fn set_download_position(&self, id: JobId, index: u32, offset: u64) -> Result<Job, Error> {
+        let body = DownloadPosition { offset };
+        self.ask(file_request("set_download_position", id, index).body(&body)?, Again::Yes).await?.read()
     }
 
     /// Changes the start of every remote name that begins so, of files that have not come.

@@ -5,6 +5,7 @@
 use alloc::string::String;
 
 use crate::checksum::Checksum;
+use crate::demand::{Demand, Filled};
 use crate::error::Code;
 use crate::ranges::Ranges;
 use crate::remote_name::RemoteName;
@@ -172,6 +173,8 @@ pub struct File {
     pub served: Served,
     /// How much of it is on the disk for sure. Never ahead of the disk (promise P2).
     pub durable: Bytes,
+    /// What of it is wanted at once and what of it is there, in a job in on-demand mode.
+    pub demand: Demand,
     /// The boot in which the partial file's length tells how far it came, beyond `durable`.
     pub boot: Option<BootId>,
     /// The partial file as it was made in that boot.
@@ -197,6 +200,7 @@ impl File {
             validator: None,
             served: Served::default(),
             durable: Bytes::ZERO,
+            demand: Demand::default(),
             boot: None,
             partial: None,
             stage: Stage::Waiting,
@@ -209,6 +213,7 @@ impl File {
         self.size = None;
         self.validator = None;
         self.durable = Bytes::ZERO;
+        self.demand.filled = Filled::NOTHING;
         self.boot = None;
     }
 }

@@ -169,6 +169,11 @@ pub struct Job {
     /// The activation that is going on, or the last one.
     pub attempt: Attempt,
     pub times: Times,
+    /// How often something was asked for of the files of a job on demand, so that an attempt that has
+    /// not heard of all of it is not the last.
+    pub demands: u32,
+    /// How many of them an attempt had heard of that found nothing left to fetch.
+    pub demands_met: u32,
     /// Whether it was ever resumed; some properties are fixed from then on.
     pub resumed: bool,
     /// Whether partial files of this cancelled job may still lie about.
@@ -210,6 +215,9 @@ pub enum Event {
     /// Nobody has given the credentials that a person was asked for.
     Unanswered,
     FilesTransferred(Attempt),
+    /// All is here that was asked for of the files of a job on demand, which are not whole. The
+    /// attempt has heard of so many [demands](Job::demands).
+    Satisfied(Attempt, u32),
     /// All files that were whole are under their final names.
     FilesFinalized,
     /// A whole file could not be put under its final name.
@@ -256,6 +264,8 @@ impl Job {
             stalled_since: None,
             attempt: Attempt(0),
             times: Times { created: now, modified: now, transfer_completed: None },
+            demands: 0,
+            demands_met: 0,
             resumed: false,
             discard_pending: false,
         }
@@ -387,6 +397,12 @@ impl Job {
                     effects.push(Effect::FinalizeFiles);
                 }
             }
+            // Unlike a job that has come to its end it rests until more is asked for (`bits.md` §1.9).
+            (Connecting | Transferring, Satisfied(attempt, heard_of)) if attempt == self.attempt => {
+                self.enter(if heard_of < self.demands { Queued } else { Suspended });
+                self.demands_met = heard_of;
+                self.forget_error();
+            }
             (Connecting | Transferring, Failed(attempt, error)) if attempt == self.attempt => {
                 self.fail(error, now);
             }
@@ -428,7 +444,7 @@ impl Job {
                 _,
                 Granted | Yielded | Connected(_) | Advanced(_) | FileBegun(_) | FileTransferred(_)
                 | FilePassedOver(..) | FilesLost(_) | FileRejected(_) | Failed(..) | Challenged(..)
-                | Unanswered | FilesTransferred(_) | FilesFinalized | NotFinalized(_) | FilesDiscarded
+                | Unanswered | FilesTransferred(_) | Satisfied(..) | FilesFinalized | NotFinalized(_) | FilesDiscarded
                 | TimePassed,
             ) => return effects,
         }
@@ -459,6 +475,12 @@ impl Job {
             && transfer::is_resumable(validator)
     }
 
+    /// Whether it rests because nothing more is asked for of its files.
+    pub fn is_satisfied(&self) -> bool {
+        let is_on_demand = self.properties.transfer.on_demand && self.attempt > Attempt(0);
+        is_on_demand && self.state == State::Suspended && self.demands_met == self.demands
+    }
+
     /// Has every file tried again that was passed over.
     pub(crate) fn try_again(&mut self) {
         self.files_passed_over = 0;
@@ -486,6 +508,9 @@ impl Job {
                 if self.resumed && *yes != self.properties.transfer.dynamic_content =>
             {
                 Err(Refusal::ReadOnlyAfterResume { id, what: "dynamic-content" })
+            }
+            PropertyChange::OnDemand(yes) if self.resumed && *yes != self.properties.transfer.on_demand => {
+                Err(Refusal::ReadOnlyAfterResume { id, what: "on-demand" })
             }
             PropertyChange::MaxDownloadSize(_) if self.resumed => {
                 Err(Refusal::ReadOnlyAfterResume { id, what: "max-download-size" })

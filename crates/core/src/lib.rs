@@ -11,6 +11,7 @@ pub mod access;
 pub mod certificates;
 pub mod checksum;
 pub mod credentials;
+pub mod demand;
 pub mod error;
 pub mod file;
 pub mod http_options;

@@ -12,9 +12,11 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use crate::credentials::SecretSlot;
+use crate::demand::{Beyond, Filled};
 use crate::error::Code;
 use crate::file::{BootId, File, FileError, FileIndex, PartialId, Served, Validator};
 use crate::job::{Job, JobId, Owner, Progress, Revision};
+use crate::ranges::ByteRange;
 use crate::remote_name::RemoteName;
 use crate::time::Timestamp;
 use crate::units::Bytes;
@@ -136,7 +138,7 @@ pub struct JobChange {
 )]
 pub enum FileChange {
     Add(File),
-    /// The version that is being fetched from now on; nothing of it is on the disk yet.
+    /// The version that is being fetched from now on; nothing of it is on the disk yet, nor filled.
     Version {
         index: FileIndex,
         size: Option<Bytes>,
@@ -160,6 +162,26 @@ pub enum FileChange {
     Durable {
         index: FileIndex,
         upto: Bytes,
+    },
+    /// These ranges are requested of it, after those that are.
+    Requested {
+        index: FileIndex,
+        ranges: Vec<ByteRange>,
+    },
+    /// From where it is fetched when nothing is requested.
+    Position {
+        index: FileIndex,
+        position: Bytes,
+    },
+    /// The file turned out not to have what was asked for.
+    Withdrawn {
+        index: FileIndex,
+        beyond: Beyond,
+    },
+    /// Just this is on the disk for sure. What was requested of it is requested no longer.
+    Filled {
+        index: FileIndex,
+        filled: Filled,
     },
     /// All of it is on the disk for sure.
     Transferred {

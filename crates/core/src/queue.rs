@@ -22,13 +22,14 @@ use alloc::vec::Vec;
 use crate::access::{self, Caller};
 use crate::checksum::Checksum;
 use crate::credentials::{AuthScheme, AuthTarget, SecretSlot};
+use crate::demand::{Beyond, Filled, Span};
 use crate::error::{Code, ErrorContext, JobError};
 use crate::file::{BootId, File, FileError, FileIndex, LocalName, PartialId, ResumeBy, Served, Validator};
 use crate::job::{
     self, Attempt, Command, Event, Job, JobId, Owner, Priority, Properties, PropertyChange, Revision, State,
 };
 use crate::ports::{FileChange, SealedSecret, SecretChange};
-use crate::ranges::Ranges;
+use crate::ranges::{ByteRange, Ranges};
 use crate::refusal::Refusal;
 use crate::remote_name::RemoteName;
 use crate::time::Timestamp;
@@ -119,6 +120,19 @@ pub enum Request {
         job: JobId,
         names: Vec<(FileIndex, RemoteName)>,
     },
+    /// Parts of a file of a job on demand that are to come before all else (`RequestFileRanges`,
+    /// `bits.md` §1.9).
+    RequestRanges {
+        job: JobId,
+        file: FileIndex,
+        ranges: Vec<ByteRange>,
+    },
+    /// From where all that is missing of such a file is to come (`UpdateDownloadPosition`).
+    SetPosition {
+        job: JobId,
+        file: FileIndex,
+        position: Bytes,
+    },
     /// What the owner says of the content of a file that has come (`SetValidationState`).
     SetValidation {
         job: JobId,
@@ -150,12 +164,24 @@ impl Request {
             | Self::SetProperties { job, .. }
             | Self::Command { job, .. }
             | Self::SetRemoteNames { job, .. }
+            | Self::RequestRanges { job, .. }
+            | Self::SetPosition { job, .. }
             | Self::SetValidation { job, .. }
             | Self::SetCredentials { job, .. }
             | Self::RemoveCredentials { job, .. }
             | Self::Answer { job, .. } => *job,
         }
     }
+}
+
+/// What is asked for of a file of a job on demand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    pub file: FileIndex,
+    /// To come after those that were requested before.
+    pub ranges: Vec<ByteRange>,
+    /// Another one than before, if it is.
+    pub position: Option<Bytes>,
 }
 
 /// A file to be added.
@@ -226,6 +252,20 @@ pub enum Report {
         file: FileIndex,
         upto: Bytes,
     },
+    /// Just these bytes of a file of a job on demand are on the disk for sure; `new` are those that
+    /// were not before.
+    Filled {
+        attempt: Attempt,
+        file: FileIndex,
+        filled: Filled,
+        new: Vec<Span>,
+    },
+    /// A file of a job on demand does not have what was asked for of it.
+    Beyond {
+        attempt: Attempt,
+        file: FileIndex,
+        beyond: Beyond,
+    },
     /// The file is whole, on the disk for sure.
     FileTransferred {
         attempt: Attempt,
@@ -247,6 +287,12 @@ pub enum Report {
     },
     FilesTransferred {
         attempt: Attempt,
+    },
+    /// All is here that was asked for of the files of a job on demand, of which some are not whole.
+    Satisfied {
+        attempt: Attempt,
+        /// How many [demands](Job::demands) the attempt has heard of.
+        demands: u32,
     },
     Failed {
         attempt: Attempt,
@@ -487,6 +533,8 @@ impl Queue {
             // An answer is looked after where it is given.
             Request::Create { .. }
             | Request::AddFiles { .. }
+            | Request::RequestRanges { .. }
+            | Request::SetPosition { .. }
             | Request::SetValidation { .. }
             | Request::Answer { .. } => false,
         };
@@ -525,6 +573,13 @@ impl Queue {
                 {
                     let wrong = "can be fetched only as a whole: the job is for dynamic content";
                     return Err(Refusal::invalid(file.remote_name.to_string(), wrong));
+                }
+                if job.properties.transfer.on_demand
+                    && let Some(file) = files.iter().find(|file| !file.ranges.is_all())
+                {
+                    let why = "only parts of it are to be the file, and the job is on demand";
+                    let what = file.remote_name.to_string();
+                    return Err(Refusal::RandomAccessNotSupported { what, why });
                 }
                 for file in files {
                     if job.files_to_come() == 0 {
@@ -580,6 +635,15 @@ impl Queue {
                 let effects = if changed { job.restart(now) } else { Vec::new() };
                 self.settle(job, effects, now, decision);
             }
+            Request::RequestRanges { file, ranges, .. } => {
+                let change = FileChange::Requested { index: file, ranges: ranges.clone() };
+                self.demand(job, Asked { file, ranges, position: None }, change, now, decision)?;
+            }
+            Request::SetPosition { file, position, .. } => {
+                let change = FileChange::Position { index: file, position };
+                let asked = Asked { file, ranges: Vec::new(), position: Some(position) };
+                self.demand(job, asked, change, now, decision)?;
+            }
             Request::SetValidation { file, valid, .. } => {
                 changeable(&job)?;
                 if valid {
@@ -622,6 +686,32 @@ impl Queue {
         Ok(Some(Answer::Job(id)))
     }
 
+    /// Takes in what is asked for of a file of a job on demand, and lets an attempt know that goes on.
+    fn demand(
+        &mut self,
+        mut job: Job,
+        asked: Asked,
+        change: FileChange,
+        now: Timestamp,
+        decision: &mut Decision,
+    ) -> Result<(), Refusal> {
+        changeable(&job)?;
+        if !job.properties.transfer.on_demand {
+            let what = format!("the file {} of the job {}", asked.file.0, job.id);
+            let why = "the job is not on demand, so all of it comes from its beginning";
+            return Err(Refusal::RandomAccessNotSupported { what, why });
+        }
+        job.demands = job.demands.saturating_add(1);
+        job.times.modified = now;
+        decision.file(job.id, change);
+        if job.state.is_running() {
+            let (attempt, demands) = (job.attempt, job.demands);
+            decision.effect(Effect::Asked { job: job.id, attempt, demands, asked });
+        }
+        self.put(job, now, decision);
+        Ok(())
+    }
+
     fn report(&mut self, id: JobId, report: Report, job: Job, now: Timestamp, decision: &mut Decision) {
         match report {
             Report::Connected { attempt } => {
@@ -659,6 +749,22 @@ impl Queue {
                     self.observe(Some(job), Event::Advanced(attempt), now, decision);
                 }
             }
+            Report::Filled { attempt, file, filled, new } => {
+                if attempt == job.attempt && !job.state.is_final() {
+                    self.written(id, file, filled.total());
+                    decision.file(id, FileChange::Filled { index: file, filled });
+                    if !new.is_empty() {
+                        decision.effect(Effect::RangesTransferred { job: id, file, ranges: new });
+                    }
+                    self.observe(Some(job), Event::Advanced(attempt), now, decision);
+                }
+            }
+            Report::Beyond { attempt, file, beyond } => {
+                if attempt == job.attempt && !job.state.is_final() {
+                    decision.file(id, FileChange::Withdrawn { index: file, beyond });
+                    self.put(job, now, decision);
+                }
+            }
             Report::FileTransferred { attempt, file, size } => {
                 // The worker that puts files in place has been told which ones are whole; one that
                 // becomes so after that is deleted with the parts, and must not count.
@@ -694,6 +800,9 @@ impl Queue {
             }
             Report::FilesTransferred { attempt } => {
                 self.observe(Some(job), Event::FilesTransferred(attempt), now, decision);
+            }
+            Report::Satisfied { attempt, demands } => {
+                self.observe(Some(job), Event::Satisfied(attempt, demands), now, decision);
             }
             Report::Failed { attempt, error } => self.failed(job, attempt, error, now, decision),
             Report::Note { attempt, text } => {

@@ -37,6 +37,12 @@ pub enum RangesError {
     Overlapping(ByteRange, ByteRange),
     #[error("there are {0} ranges; a file may have {RANGES_MAX}")]
     TooMany(usize),
+    /// Of a file whose size is known.
+    #[error("the range {range} ends beyond the file, which is {size} long")]
+    BeyondEnd { range: ByteRange, size: Bytes },
+    /// Of a file that comes by ranges.
+    #[error("the file is in too many pieces already; let the gaps between them come first")]
+    TooManyPieces,
 }
 
 /// Characters of a wrong range that an error repeats.
@@ -60,6 +66,20 @@ impl ByteRange {
             Some(Self { offset: number(offset)?, length })
         });
         parsed.ok_or_else(|| RangesError::NotARange(text.chars().take(SHOWN_MAX).collect()))
+    }
+
+    /// Whether it has bytes, and none beyond what any file can have.
+    ///
+    /// # Errors
+    /// [`RangesError::TooFar`], [`RangesError::Empty`].
+    pub(crate) fn check(self) -> Result<(), RangesError> {
+        // The largest number stands for the end of a file and is no place in one.
+        let end = self.offset.0.checked_add(self.length.map_or(0, |length| length.0));
+        match (end, self.length) {
+            (None | Some(u64::MAX), _) => Err(RangesError::TooFar(self)),
+            (_, Some(Bytes::ZERO)) => Err(RangesError::Empty(self)),
+            _ => Ok(()),
+        }
     }
 
     /// One beyond its last byte, where that is known.
@@ -90,15 +110,7 @@ impl Ranges {
         if ranges.len() > RANGES_MAX {
             return Err(RangesError::TooMany(ranges.len()));
         }
-        for range in &ranges {
-            // The largest number stands for the end of a file and is no place in one.
-            let end = range.offset.0.checked_add(range.length.map_or(0, |length| length.0));
-            match (end, range.length) {
-                (None | Some(u64::MAX), _) => return Err(RangesError::TooFar(*range)),
-                (_, Some(Bytes::ZERO)) => return Err(RangesError::Empty(*range)),
-                _ => {}
-            }
-        }
+        ranges.iter().try_for_each(|range| range.check())?;
         let mut sorted = ranges.clone();
         sorted.sort_by_key(|range| range.offset);
         for pair in sorted.windows(2) {

@@ -72,6 +72,12 @@ pub enum Refusal {
     MaxDownloadSizeZero,
     #[error("{0}")]
     Ranges(RangesError),
+    #[error("{what} cannot be fetched by ranges: {why}")]
+    RandomAccessNotSupported { what: String, why: &'static str },
+    #[error("a job cannot be on demand and for dynamic content at once: such content has no parts")]
+    OnDemandAndDynamic,
+    #[error("a job on demand asks for parts of files by GET, not by {method}")]
+    OnDemandWithMethod { method: String },
     #[error("the job {id} has no file {index}")]
     NoSuchFile { id: JobId, index: u32 },
     #[error("the file {index} of the job {id} has not come yet, so nothing can be said of its content")]
@@ -112,7 +118,9 @@ impl Refusal {
             Self::ProxyListTooLarge { .. } => Code::PROXY_LIST_TOO_LARGE,
             Self::ProxyBypassListTooLarge { .. } => Code::PROXY_BYPASS_LIST_TOO_LARGE,
             Self::NotImplemented { .. } => Code::NOT_IMPLEMENTED,
-            Self::NotWithCustomMethod { .. } => Code::NOT_SUPPORTED_WITH_CUSTOM_HTTP_METHOD,
+            Self::NotWithCustomMethod { .. } | Self::OnDemandWithMethod { .. } => {
+                Code::NOT_SUPPORTED_WITH_CUSTOM_HTTP_METHOD
+            }
             Self::StoredServerCredentials => Code::USE_STORED_CREDENTIALS_NOT_SUPPORTED,
             Self::UserNameTooLarge { .. } => Code::USER_NAME_TOO_LARGE,
             Self::PasswordTooLarge => Code::PASSWORD_TOO_LARGE,
@@ -126,9 +134,15 @@ impl Refusal {
             Self::ReadOnlyWhenActive { .. } => Code::READ_ONLY_WHEN_JOB_ACTIVE,
             Self::MaxDownloadSizeZero => Code::MAX_DOWNLOAD_SIZE_INVALID_VALUE,
             Self::Ranges(RangesError::Overlapping(..)) => Code::OVERLAPPING_RANGES,
-            Self::Ranges(RangesError::TooMany(_)) => Code::TOO_MANY_RANGES_IN_FILE,
+            Self::RandomAccessNotSupported { .. } => Code::RANDOM_ACCESS_NOT_SUPPORTED,
+            Self::OnDemandAndDynamic => Code::UNSUPPORTED_JOB_CONFIGURATION,
+            Self::Ranges(RangesError::TooMany(_) | RangesError::TooManyPieces) => {
+                Code::TOO_MANY_RANGES_IN_FILE
+            }
             Self::Ranges(RangesError::NotARange(_)) => Code::INVALID_ARGUMENT,
-            Self::Ranges(RangesError::Empty(_) | RangesError::TooFar(_)) => Code::INVALID_RANGE,
+            Self::Ranges(RangesError::Empty(_) | RangesError::TooFar(_) | RangesError::BeyondEnd { .. }) => {
+                Code::INVALID_RANGE
+            }
             Self::NoSuchFile { .. } => Code::FILE_NOT_IN_JOB,
             Self::FilePending { .. } => Code::PENDING,
             Self::Destination { code, .. }

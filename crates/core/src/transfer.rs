@@ -7,6 +7,7 @@
 //! Left to the worker: how a message is framed, who one is to a server, and on which connection.
 
 mod content_range;
+mod demand;
 mod digest_fields;
 mod download;
 mod error;
@@ -14,16 +15,19 @@ mod error;
 pub mod fuzzing;
 mod head;
 mod http_date;
+mod plan;
 mod redirect;
 #[cfg(test)]
 mod tests;
 mod validators;
 mod version;
 
+pub use demand::DemandPlan;
 pub use download::{BodyEnd, DownloadPlan, Fetch, Found, Next, Outcome, RangeAsked, Rules};
 pub use error::{TransportError, TransportFault, status_error, status_is_transient};
 pub use head::{BodyLength, ResponseHead};
 pub(crate) use validators::is_resumable;
+pub use plan::Plan;
 
 use crate::file::Served;
 use crate::time::Timestamp;

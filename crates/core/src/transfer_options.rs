@@ -11,6 +11,8 @@ pub struct TransferOptions {
     pub dynamic_content: bool,
     /// Whether safety after a power cut is given up for speed: one sync for each file, at its end.
     pub high_performance: bool,
+    /// Whether nothing comes but what is asked for by ranges (`ON_DEMAND_MODE`).
+    pub on_demand: bool,
     /// Bytes that the job may download altogether.
     pub max_download_size: Option<Bytes>,
 }

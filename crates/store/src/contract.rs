@@ -12,6 +12,7 @@ mod lists;
 mod samples;
 
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
+use bits_core::demand::{Beyond, Demand, Filled};
 use bits_core::error::{Code, ErrorContext};
 use bits_core::file::{BootId, File, FileError, FileIndex, PartialId, Served, Stage, Validator};
 use bits_core::http_options::HeaderName;
@@ -19,10 +20,13 @@ use bits_core::job::{Job, JobId, Priority, Progress, Revision, State};
 use bits_core::ports::{
     Batch, Cursor, FileChange, Filter, JobChange, Page, SealedSecret, SecretChange, Store, StoreError,
 };
+use bits_core::ranges::ByteRange;
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
 
-use samples::{ALICE, ALL_STATES, file, full_error, full_file, full_job, id, job, other_options, sealed};
+use samples::{
+    ALICE, ALL_STATES, file, filled, full_error, full_file, full_job, id, job, other_options, sealed,
+};
 
 /// Checks each clause of the contract on an empty store from `make`.
 ///
@@ -34,7 +38,7 @@ pub fn check(make: &mut dyn FnMut() -> Box<dyn Store>) {
     }
 }
 
-const CLAUSES: [fn(&mut dyn Store); 27] = [
+const CLAUSES: [fn(&mut dyn Store); 28] = [
     a_job_reads_back_as_it_was_written,
     every_word_and_number_reads_back,
     a_change_decided_on_another_revision_is_stale,
@@ -44,6 +48,7 @@ const CLAUSES: [fn(&mut dyn Store); 27] = [
     a_file_changes_as_it_comes,
     files_get_their_names_together_or_not_at_all,
     what_is_durable_never_shrinks,
+    what_is_asked_for_of_a_file_is_kept_until_it_is_there,
     a_change_to_what_is_not_there_is_refused,
     credentials_are_one_for_each_target_and_scheme,
     a_secret_header_has_one_value_whatever_the_letter_case_of_its_name,
@@ -310,6 +315,91 @@ fn what_is_durable_never_shrinks(store: &mut dyn Store) {
     }
 }
 
+fn what_is_asked_for_of_a_file_is_kept_until_it_is_there(store: &mut dyn Store) {
+    let range = |text| ByteRange::parse(text).expect("a range");
+    let index = FileIndex(0);
+    let known = File {
+        size: Some(Bytes(100)),
+        validator: Some(Validator { etag: Some("\"a\"".into()), last_modified: None }),
+        boot: Some(BootId([1; 16])),
+        ..file(0)
+    };
+    add_with_files(store, &job(1), [known.clone()]);
+    let partial = PartialId { device: 1, inode: 2 };
+    let version = FileChange::Version {
+        index,
+        size: Some(Bytes(90)),
+        validator: known.validator.clone().expect("it has one"),
+        served: Served::default(),
+        boot: BootId([1; 16]),
+        partial,
+    };
+    let pieces = |spans: &[(u64, u64)]| FileChange::Filled { index, filled: filled(spans) };
+    for (change, requested, position, spans, durable) in [
+        (
+            FileChange::Requested { index, ranges: vec![range("0:10"), range("50:eof")] },
+            &["0:10", "50:eof"][..],
+            None,
+            &[][..],
+            0,
+        ),
+        (
+            FileChange::Requested { index, ranges: vec![range("0:10")] },
+            &["0:10", "50:eof", "0:10"],
+            None,
+            &[],
+            0,
+        ),
+        (FileChange::Position { index, position: Bytes(7) }, &["0:10", "50:eof", "0:10"], Some(7), &[], 0),
+        (pieces(&[(0, 12), (60, 70)]), &["50:eof"], Some(7), &[(0, 12), (60, 70)], 22),
+        (
+            FileChange::Requested { index, ranges: vec![range("20:5"), range("200:1")] },
+            &["50:eof", "20:5", "200:1"],
+            Some(7),
+            &[(0, 12), (60, 70)],
+            22,
+        ),
+        (
+            FileChange::Withdrawn { index, beyond: Beyond::Range(range("200:1")) },
+            &["50:eof", "20:5"],
+            Some(7),
+            &[(0, 12), (60, 70)],
+            22,
+        ),
+        (
+            FileChange::Withdrawn { index, beyond: Beyond::Position(Bytes(8)) },
+            &["50:eof", "20:5"],
+            Some(7),
+            &[(0, 12), (60, 70)],
+            22,
+        ),
+        (
+            FileChange::Withdrawn { index, beyond: Beyond::Position(Bytes(7)) },
+            &["50:eof", "20:5"],
+            None,
+            &[(0, 12), (60, 70)],
+            22,
+        ),
+        (pieces(&[(0, 12), (50, 100)]), &["20:5"], None, &[(0, 12), (50, 100)], 62),
+        // Another version, or what was there is gone: the set shrinks.
+        (version, &["20:5"], None, &[], 0),
+        (pieces(&[(20, 24)]), &["20:5"], None, &[(20, 24)], 4),
+        (pieces(&[]), &["20:5"], None, &[], 0),
+        (pieces(&[(1, 2)]), &["20:5"], None, &[(1, 2)], 1),
+        (FileChange::Lost { index }, &["20:5"], None, &[], 0),
+    ] {
+        change_file(store, id(1), change.clone());
+        let file = store.files(id(1), index, 1).expect("files").remove(0);
+        let expected = Demand {
+            requested: requested.iter().map(|text| range(text)).collect(),
+            position: position.map(Bytes),
+            filled: filled(spans),
+        };
+        assert_eq!((&file.demand, file.durable), (&expected, Bytes(durable)), "after {change:?}");
+        assert_eq!(store.progress(id(1)), Ok(added_up(&[file])), "after {change:?}");
+    }
+}
+
 fn a_change_to_what_is_not_there_is_refused(store: &mut dyn Store) {
     add_with_files(store, &job(1), [file(0)]);
     let before = everything(store);
@@ -334,6 +424,10 @@ fn a_change_to_what_is_not_there_is_refused(store: &mut dyn Store) {
         (id(1), FileChange::RemoteName { index, remote_name: file(1).remote_name, moved: true }),
         (id(1), FileChange::PassedOver { index, error: failed }),
         (id(1), FileChange::Lost { index }),
+        (id(1), FileChange::Requested { index, ranges: Vec::new() }),
+        (id(1), FileChange::Position { index, position: Bytes::ZERO }),
+        (id(1), FileChange::Withdrawn { index, beyond: Beyond::Position(Bytes::ZERO) }),
+        (id(1), FileChange::Filled { index, filled: Filled::NOTHING }),
         (id(2), FileChange::Completed { index: FileIndex(0) }),
     ] {
         let batch = Batch { files: vec![(job, change.clone())], ..Batch::default() };

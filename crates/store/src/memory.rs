@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map;
 
 use bits_core::credentials::SecretSlot;
+use bits_core::demand::Filled;
 use bits_core::file::{File, FileIndex, Served, Stage};
 use bits_core::job::{Job, JobId, Owner, Progress, State};
 use bits_core::ports::{
@@ -273,6 +274,10 @@ impl Entry {
             | FileChange::PassedOver { index, .. }
             | FileChange::Lost { index }
             | FileChange::Durable { index, .. }
+            | FileChange::Requested { index, .. }
+            | FileChange::Position { index, .. }
+            | FileChange::Withdrawn { index, .. }
+            | FileChange::Filled { index, .. }
             | FileChange::Transferred { index, .. }
             | FileChange::Whole { index, .. }
             | FileChange::Completed { index } => *index,
@@ -288,6 +293,7 @@ impl Entry {
                 file.partial = Some(partial);
                 file.moved = false;
                 file.durable = Bytes::ZERO;
+                file.demand.filled = Filled::NOTHING;
             }
             FileChange::Headers { headers, .. } => file.served.headers = headers,
             FileChange::RemoteName { remote_name, moved, .. } => {
@@ -302,9 +308,17 @@ impl Entry {
                 file.boot = None;
                 file.partial = None;
                 file.durable = Bytes::ZERO;
+                file.demand.filled = Filled::NOTHING;
                 file.stage = Stage::Waiting;
             }
             FileChange::Durable { upto, .. } => file.durable = file.durable.max(upto),
+            FileChange::Requested { ranges, .. } => file.demand.requested.extend(ranges),
+            FileChange::Position { position, .. } => file.demand.position = Some(position),
+            FileChange::Withdrawn { beyond, .. } => file.demand.withdraw(beyond),
+            FileChange::Filled { filled, .. } => {
+                file.durable = filled.total();
+                file.demand.has(filled, file.size);
+            }
             FileChange::Transferred { size, .. } => {
                 file.size = Some(size);
                 file.durable = size;

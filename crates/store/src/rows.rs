@@ -8,6 +8,7 @@
 //! longer, and no clock goes further. Durations are kept in whole milliseconds, rounded up, so
 //! that none becomes zero, which means something else.
 
+pub(crate) mod demand;
 mod http_options;
 
 use std::fmt::Display;
@@ -42,7 +43,8 @@ pub(crate) const JOB_COLUMNS: &str = "id, revision, owner, state, retry_at, \
      challenge_target, challenge_host, challenge_realm, challenge_schemes, challenge_refused, \
      error_count, failures_in_a_row, stalled_since, attempt, created, modified, transfer_completed, \
      discard_pending, keep_going, dynamic_content, high_performance, max_download_size, \
-     files_passed_over, same_failures, beginnings, host";
+     files_passed_over, same_failures, beginnings, host, on_demand, demands, \
+     demands_met";
 
 /// The columns [`progress`] reads.
 pub(crate) const PROGRESS_COLUMNS: &str = "sum_files, sum_whole, sum_unsized, \
@@ -51,7 +53,8 @@ pub(crate) const PROGRESS_COLUMNS: &str = "sum_files, sum_whole, sum_unsized, \
 /// The columns of a file after its job, in the order [`file_values`] writes and [`file`] reads.
 pub(crate) const FILE_COLUMNS: &str = "place, remote_name, local_name, no_clobber, \
      ranges, checksum, resume_by, moved, size, etag, last_modified, served_checksum, headers, boot, \
-     partial_device, partial_inode, durable, stage, error_code, error_message";
+     partial_device, partial_inode, durable, stage, error_code, error_message, \
+     requested, download_position, filled";
 
 /// Those of them that [`version_values`] writes.
 pub(crate) const VERSION_COLUMNS: &str = "size, etag, last_modified, served_checksum, headers, boot, \
@@ -97,6 +100,8 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
         failures_in_a_row: columns.next()?,
         same_failures: 0,
         beginnings: 0,
+        demands: 0,
+        demands_met: 0,
         stalled_since: columns.time_if_any()?,
         attempt: Attempt(columns.next()?),
         times: Times {
@@ -110,12 +115,16 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
         keep_going: columns.next()?,
         dynamic_content: columns.next()?,
         high_performance: columns.next()?,
+        on_demand: false,
         max_download_size: columns.amount_if_any()?.map(Bytes),
     };
     job.files_passed_over = columns.next()?;
     job.same_failures = columns.next()?;
     job.beginnings = columns.next()?;
     job.host = HostTag(columns.amount()?);
+    job.properties.transfer.on_demand = columns.next()?;
+    job.demands = columns.next()?;
+    job.demands_met = columns.next()?;
     Ok(job)
 }
 
@@ -136,6 +145,8 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         failures_in_a_row,
         same_failures,
         beginnings,
+        demands,
+        demands_met,
         stalled_since,
         attempt,
         times,
@@ -150,7 +161,8 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         no_progress_timeout,
         complete_when_done,
         http,
-        transfer: TransferOptions { keep_going, dynamic_content, high_performance, max_download_size },
+        transfer:
+            TransferOptions { keep_going, dynamic_content, high_performance, on_demand, max_download_size },
         environment,
     } = properties;
     let Times { created, modified, transfer_completed } = times;
@@ -192,6 +204,9 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         (*same_failures).into(),
         (*beginnings).into(),
         integer(host.0).into(),
+        (*on_demand).into(),
+        (*demands).into(),
+        (*demands_met).into(),
     ]);
     values
 }
@@ -257,6 +272,7 @@ pub(crate) fn file(row: &Row<'_>) -> Result<File, StoreError> {
             let message: Option<String> = columns.next()?;
             code.map(|code| FileError { code: Code(code), message: message.unwrap_or_default() })
         },
+        demand: demand::read(&mut columns)?,
     })
 }
 
@@ -275,6 +291,7 @@ pub(crate) fn file_values(file: &File) -> Vec<Value> {
         validator,
         served,
         durable,
+        demand,
         boot,
         partial,
         stage,
@@ -298,6 +315,7 @@ pub(crate) fn file_values(file: &File) -> Vec<Value> {
         error.as_ref().map(|error| error.code.0).into(),
         error.as_ref().map(|error| error.message.clone()).into(),
     ]);
+    values.extend(demand::values(demand));
     values
 }
 

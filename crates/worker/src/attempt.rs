@@ -11,7 +11,7 @@ use bits_core::file::{BootId, File, FileIndex, Stage};
 use bits_core::http_options::ProxyEnvironment;
 use bits_core::job::{Attempt, JobId, Priority};
 use bits_core::proxy::ProxyRules;
-use bits_core::queue::Report;
+use bits_core::queue::{Asked, Report};
 use bits_core::remote_name::RemoteName;
 use bits_core::time::Timestamp;
 use bits_core::transfer::{DownloadPlan, Outcome, Rules};
@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::{KerberosEnvironment, Policy, ServiceName};
 use crate::certificates::{CertificateCheck, Certificates};
+use crate::demand::OnDemand;
 use crate::gathering::{Begun, Clients, Ended, Gatherer, gather};
 use crate::http::{AttemptIdentity, Client, HttpSettings, OwnersWords, Pool, TlsOptions, TlsTrust};
 use crate::link::{Assignment, FromWorker};
@@ -55,7 +56,7 @@ pub(crate) async fn carry_out(
     mut line: Line,
 ) {
     let (attempt, failed_file) = (assignment.attempt, assignment.failed_file);
-    let (transfer, downloaded) = (assignment.transfer, assignment.downloaded);
+    let (transfer, downloaded, demands) = (assignment.transfer, assignment.downloaded, assignment.demands);
     let rules = rules(&assignment);
     let check = assignment.asks_about_certificates.then(|| CertificateCheck {
         certificates,
@@ -71,6 +72,10 @@ pub(crate) async fn carry_out(
     };
     let mut clients = Clients::new(client.asking_about_certificates(check));
     let mut passing = PassingOver { keeps_going: transfer.keep_going, ..PassingOver::default() };
+    if transfer.on_demand {
+        let work = OnDemand { files, demands, rules, bytes_max: transfer.max_download_size, downloaded };
+        return work.carry_out(clients, passing, &around, &mut line).await;
+    }
     let bytes_max = around.gathered_bytes_max.filter(|_| transfer.max_download_size.is_none());
     let may_gather = |file: &File| {
         bytes_max.is_some()
@@ -124,6 +129,7 @@ pub(crate) async fn carry_out(
         match outcome {
             Outcome::Transferred => {}
             Outcome::Gathered(_) => unreachable!("only what is gathered is gathered"),
+            Outcome::Satisfied(_) => unreachable!("only what comes by ranges is satisfied"),
             Outcome::Stopped => return,
             Outcome::Failed(error) => {
                 // Of what was gathered, the one that failed waits with the others.
@@ -182,17 +188,17 @@ async fn carry_on(begun: Begun, rules: Rules, around: &Surroundings, line: &mut 
 
 /// What is done about failures of single files.
 #[derive(Debug, Default)]
-struct PassingOver {
+pub(crate) struct PassingOver {
     keeps_going: bool,
     /// Where servers are that were not reached; no other file of theirs is tried.
     unreachable: Vec<RemoteName>,
     /// The first error that time may cure; the attempt ends with it.
-    postponed: Option<JobError>,
+    pub(crate) postponed: Option<JobError>,
 }
 
 /// How it goes on after a failure.
 #[derive(Debug)]
-enum Passing {
+pub(crate) enum Passing {
     /// With the next file; this one has failed for good.
     Over(JobError),
     /// With the next file; this one is tried again in another attempt.
@@ -202,11 +208,11 @@ enum Passing {
 }
 
 impl PassingOver {
-    fn skips(&self, file: &File) -> bool {
+    pub(crate) fn skips(&self, file: &File) -> bool {
         self.unreachable.iter().any(|name| name.same_origin(&file.remote_name))
     }
 
-    fn over(&mut self, file: &File, error: JobError) -> Passing {
+    pub(crate) fn over(&mut self, file: &File, error: JobError) -> Passing {
         let full = [Code::DISK_FULL, QUOTA_EXCEEDED].contains(&error.code);
         match error.context {
             _ if !self.keeps_going || error.challenge.is_some() || full => Passing::Not(error),
@@ -275,13 +281,24 @@ fn service_name(text: &str) -> Result<ServiceName, JobError> {
     })
 }
 
+/// What an attempt hears of the broker while it goes on.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    /// The files whose versions are recorded.
+    pub(crate) recorded: UnboundedReceiver<FileIndex>,
+    /// What more is asked for of a file, and how many demands there are with it.
+    pub(crate) asked: UnboundedReceiver<(u32, Asked)>,
+}
+
 /// An attempt's line to the broker, and its clock.
 #[derive(Debug)]
 pub(crate) struct Line {
-    job: JobId,
-    attempt: Attempt,
+    pub(crate) job: JobId,
+    pub(crate) attempt: Attempt,
     to_broker: UnboundedSender<FromWorker>,
-    recorded: UnboundedReceiver<FileIndex>,
+    heard: Heard,
+    /// What was asked for while something else was done.
+    put_aside: Vec<(u32, Asked)>,
     stop: CancellationToken,
     is_connected: bool,
     /// Bytes of the files that became whole in this attempt, but for those that were gathered.
@@ -311,7 +328,7 @@ impl Line {
         job: JobId,
         attempt: Attempt,
         to_broker: UnboundedSender<FromWorker>,
-        recorded: UnboundedReceiver<FileIndex>,
+        heard: Heard,
         stop: CancellationToken,
         now: Timestamp,
     ) -> Self {
@@ -319,7 +336,8 @@ impl Line {
             job,
             attempt,
             to_broker,
-            recorded,
+            heard,
+            put_aside: Vec::new(),
             stop,
             is_connected: false,
             transferred: Bytes::ZERO,
@@ -345,10 +363,25 @@ impl Line {
 
     /// The next file whose version is recorded.
     pub(crate) async fn recorded(&mut self) -> FileIndex {
-        match self.recorded.recv().await {
+        match self.heard.recorded.recv().await {
             Some(file) => file,
             None => std::future::pending().await,
         }
+    }
+
+    /// Waits until more is asked for, and puts it aside.
+    pub(crate) async fn asked(&mut self) {
+        match self.heard.asked.recv().await {
+            Some(asked) => self.put_aside.push(asked),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// All that was asked for since this was called last.
+    pub(crate) fn take_asked(&mut self) -> Vec<(u32, Asked)> {
+        let mut asked = std::mem::take(&mut self.put_aside);
+        asked.extend(std::iter::from_fn(|| self.heard.asked.try_recv().ok()));
+        asked
     }
 
     /// Says when the attempt is to end.

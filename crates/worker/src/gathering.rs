@@ -491,8 +491,9 @@ async fn fetch(client: &mut Client, file: FileIndex, mut plan: DownloadPlan, clo
                 break What::Small(whole, content);
             }
             Next::Done(Outcome::Failed(error)) => break What::Failed(error),
-            Next::Done(Outcome::Transferred | Outcome::Stopped)
+            Next::Done(Outcome::Transferred | Outcome::Satisfied(_) | Outcome::Stopped)
             | Next::Cut { .. }
+            | Next::Seek { .. }
             | Next::ReadBack { .. }
             | Next::Sum
             | Next::Receive { .. }

@@ -8,6 +8,7 @@ pub mod auth;
 mod batch;
 mod certificates;
 mod closing;
+mod demand;
 mod folders;
 mod gathering;
 mod http;

@@ -9,7 +9,7 @@ use bits_core::error::Code;
 use bits_core::file::{File, FileIndex, LocalName};
 use bits_core::http_options::HttpOptions;
 use bits_core::job::{Attempt, Environment, JobId, Priority};
-use bits_core::queue::Report;
+use bits_core::queue::{Asked, Report};
 use bits_core::secret::Secret;
 use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
@@ -29,6 +29,13 @@ pub enum ToWorker {
         job: JobId,
         attempt: Attempt,
         file: FileIndex,
+    },
+    /// More is asked for of a file of a job on demand; with it there are so many demands.
+    Asked {
+        job: JobId,
+        attempt: Attempt,
+        demands: u32,
+        asked: Asked,
     },
     /// Put the whole files under their final names, delete the partial files of the others; to be
     /// answered by [`Report::Finalized`].
@@ -77,6 +84,8 @@ pub struct Assignment {
     /// Opens the key of the client certificate; opened for this attempt alone.
     pub certificate_passphrase: Option<Secret>,
     pub transfer: TransferOptions,
+    /// How often something was asked for of the files, in a job on demand.
+    pub demands: u32,
     /// What the job has downloaded already: its whole files.
     pub downloaded: Bytes,
     /// Whether a program of the owner is to be asked about each server's certificate.

@@ -13,14 +13,14 @@ use bits_core::file::{BootId, File, FileIndex, LocalName};
 use bits_core::http_options::ProxyEnvironment;
 use bits_core::job::{Attempt, Environment, JobId};
 use bits_core::pacing::Politeness;
-use bits_core::queue::Report;
+use bits_core::queue::{Asked, Report};
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::attempt::{Line, Surroundings, carry_out};
+use crate::attempt::{Heard, Line, Surroundings, carry_out};
 use crate::certificates::Certificates;
 use crate::closing;
 use crate::http::{HttpSettings, Pool, Timeouts, TlsTrust, UserAgent, UserAgentError};
@@ -148,7 +148,7 @@ impl Worker {
 /// What a job waits for.
 #[derive(Debug)]
 enum Order {
-    Begin { assignment: Box<Assignment>, recorded: UnboundedReceiver<FileIndex>, stop: CancellationToken },
+    Begin { assignment: Box<Assignment>, heard: Heard, stop: CancellationToken },
     Finalize { files: Vec<File>, environment: Environment },
     Discard { files: Vec<File> },
 }
@@ -167,6 +167,7 @@ struct Handle {
     attempt: Attempt,
     stop: CancellationToken,
     record: UnboundedSender<FileIndex>,
+    ask: UnboundedSender<(u32, Asked)>,
 }
 
 /// What a task was for, to be answered when it does not do so itself.
@@ -209,9 +210,10 @@ impl Desk {
             ToWorker::Begin(assignment) => {
                 let (job, attempt) = (assignment.job, assignment.attempt);
                 let (record, recorded) = unbounded_channel();
+                let (ask, asked) = unbounded_channel();
                 let stop = CancellationToken::new();
-                let order = Order::Begin { assignment, recorded, stop: stop.clone() };
-                self.jobs.entry(job).or_default().attempts.push(Handle { attempt, stop, record });
+                let order = Order::Begin { assignment, heard: Heard { recorded, asked }, stop: stop.clone() };
+                self.jobs.entry(job).or_default().attempts.push(Handle { attempt, stop, record, ask });
                 self.put(job, order);
             }
             ToWorker::Stop { job, attempt } => {
@@ -223,6 +225,12 @@ impl Desk {
                 if let Some(handle) = self.handle(job, attempt) {
                     // Nobody listens when the attempt is just ending.
                     let _ = handle.record.send(file);
+                }
+            }
+            ToWorker::Asked { job, attempt, demands, asked } => {
+                if let Some(handle) = self.handle(job, attempt) {
+                    // An attempt that is just ending says of how much it has heard.
+                    let _ = handle.ask.send((demands, asked));
                 }
             }
             ToWorker::Finalize { job, files, environment } => {
@@ -254,9 +262,9 @@ impl Desk {
         };
         let to_broker = self.to_broker.clone();
         let (purpose, task) = match order {
-            Order::Begin { assignment, recorded, stop } => {
+            Order::Begin { assignment, heard, stop } => {
                 let attempt = assignment.attempt;
-                let line = Line::new(job, attempt, to_broker, recorded, stop, system_time());
+                let line = Line::new(job, attempt, to_broker, heard, stop, system_time());
                 let work = carry_out(*assignment, self.around.clone(), self.certificates.clone(), line);
                 (Purpose::Attempt(job, attempt), self.tasks.spawn(work))
             }

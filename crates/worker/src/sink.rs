@@ -157,6 +157,12 @@ impl Sink {
         Ok(())
     }
 
+    /// Says where the next byte belongs.
+    pub(crate) fn seek(&mut self, to: Bytes) {
+        assert!(self.writing.is_none(), "what was to be written is");
+        self.place = to;
+    }
+
     /// What all bytes of the partial file sum up to.
     pub(crate) fn sum(&self) -> Checksum {
         let tally = self.tally.as_ref().expect("what is to be compared was summed up");

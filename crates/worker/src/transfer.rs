@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bits_core::file::FileIndex;
 use bits_core::time::Timestamp;
-use bits_core::transfer::{BodyEnd, DownloadPlan, Fetch, Next, Outcome, ResponseHead, TransportError};
+use bits_core::transfer::{BodyEnd, Fetch, Next, Outcome, Plan, ResponseHead, TransportError};
 use bits_core::units::Bytes;
 use bits_platform::files::FileError;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -23,7 +23,7 @@ use crate::tally::add;
 
 /// Carries out `plan` for the file number `file` to its end. A body may be coming already.
 pub(crate) async fn download(
-    mut plan: DownloadPlan,
+    mut plan: impl Plan,
     file: FileIndex,
     client: &mut Client,
     (sink, body): (Sink, Option<Body>),
@@ -44,7 +44,8 @@ pub(crate) async fn download(
             }
             Next::Done(outcome) => {
                 // After anything else no other file follows.
-                if let (Outcome::Transferred, Some(body)) = (&outcome, pipe.unwanted_body()) {
+                let goes_on = matches!(outcome, Outcome::Transferred | Outcome::Satisfied(_));
+                if let (true, Some(body)) = (goes_on, pipe.unwanted_body()) {
                     client.keep(body).await;
                 }
                 return outcome;
@@ -61,6 +62,10 @@ pub(crate) async fn download(
                     Ok(partial) => plan.cut(partial),
                     Err(error) => plan.refused(error),
                 }
+                continue;
+            }
+            Next::Seek { to } => {
+                pipe.sink.seek(to);
                 continue;
             }
             Next::Sum => {
@@ -81,6 +86,7 @@ pub(crate) async fn download(
                 tokio::select! {
                     biased;
                     () = stop.cancelled(), if !stopped => Moved::Stopped,
+                    () = line.asked() => Moved::Asked,
                     moved = pipe.receive(max, wake) => moved,
                 }
             }
@@ -100,12 +106,17 @@ pub(crate) async fn download(
 }
 
 /// Tells the plan what has happened.
-async fn tell(plan: &mut DownloadPlan, file: FileIndex, pipe: &mut Pipe, moved: Moved, now: Timestamp) {
+async fn tell(plan: &mut impl Plan, file: FileIndex, pipe: &mut Pipe, moved: Moved, now: Timestamp) {
     match moved {
         Moved::Nothing => {}
         Moved::Stopped => {
             plan.stop();
             end_pouring(plan, pipe).await;
+        }
+        Moved::Asked => {
+            if plan.interrupt() {
+                end_pouring(plan, pipe).await;
+            }
         }
         Moved::Recorded(index) => {
             if index == file {
@@ -147,6 +158,8 @@ enum Moved {
     /// Only time has passed, or a write has begun.
     Nothing,
     Stopped,
+    /// Something else is asked for of the job.
+    Asked,
     Recorded(FileIndex),
     Answered(Result<(ResponseHead, Source), FetchError>),
     Received(Result<Received, TransportError>),
@@ -158,14 +171,14 @@ enum Moved {
 type PourEnd = (Bytes, Poured<FileError>);
 
 /// Ends the pouring of a plan that has ended, which is not blamed on the connection.
-async fn end_pouring(plan: &mut DownloadPlan, pipe: &mut Pipe) {
+async fn end_pouring(plan: &mut impl Plan, pipe: &mut Pipe) {
     if let Some(poured) = pipe.interrupted().await {
         take_in(plan, pipe, poured);
     }
 }
 
 /// Tells the plan what was poured.
-fn take_in(plan: &mut DownloadPlan, pipe: &mut Pipe, (count, why): PourEnd) {
+fn take_in(plan: &mut impl Plan, pipe: &mut Pipe, (count, why): PourEnd) {
     pipe.sink.poured(count);
     plan.received(count);
     plan.written(count);

@@ -262,6 +262,23 @@ fn a_list_of_urls_is_one_job() {
 }
 
 #[test]
+fn a_list_is_added_to_a_job_that_is_there() {
+    let Some(peers) = peers() else { return };
+    let service = Service::new();
+    let list =
+        format!("{}\n{} other name\n", peers.nginx.url("/files/1k.bin"), peers.nginx.url("/files/hello.txt"));
+    let id = service.bits(["create", "listed"]).finish().expect_code(0).stdout.trim().to_owned();
+    let bad = service.bits(["add", &id, "-i", "-"]).stdin(format!("{list}not-a-url\n")).finish();
+    assert!(bad.code == Some(2) && bad.stderr.contains("line 3"), "{bad}");
+    service.bits(["add", &id, "-i", "-"]).stdin(&list).finish().expect_code(0);
+    service.bits(["resume", &id]).finish().expect_code(0);
+    service.bits(["watch", &id]).finish().expect_code(0);
+    service.bits(["complete", &id]).finish().expect_code(0);
+    assert_eq!(names_in(&service), ["1k.bin", "other name"]);
+    assert_eq!(sha256(service.file("1k.bin")), sha256(peers.nginx.file("1k.bin")));
+}
+
+#[test]
 fn a_full_disk_is_an_error_that_names_it_and_nothing_is_left_half() {
     let Some(peers) = peers() else { return };
     if !rustix::process::geteuid().is_root() {

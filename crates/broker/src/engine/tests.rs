@@ -25,6 +25,7 @@ enum Done {
     Began(Attempt, Vec<FileIndex>),
     Stopped(Attempt),
     Recorded(FileIndex),
+    Asked(Attempt, u32),
     Finalized,
     Discarded,
     Committed,
@@ -117,6 +118,9 @@ impl EffectRunner for Hands {
     }
     fn recorded(&mut self, _: JobId, _: Attempt, file: FileIndex) {
         self.did(Done::Recorded(file));
+    }
+    fn asked(&mut self, _: JobId, attempt: Attempt, demands: u32, _: Asked) {
+        self.did(Done::Asked(attempt, demands));
     }
     fn finalize(&mut self, _: JobId, _: Vec<File>, _: Environment) {
         self.did(Done::Finalized);
@@ -409,5 +413,24 @@ fn nobody_reads_the_job_of_somebody_else() {
         world.inputs.send(Input::Query { ticket, caller: ben, query }).expect("the engine listens");
         let (_, answer) = world.until_answered(ticket);
         assert_eq!(answer.expect_err("refused").code(), Code::ACCESS_DENIED);
+    }
+}
+
+#[test]
+fn a_worker_hears_what_more_is_asked_for_when_that_is_written() {
+    let mut world = World::new().with_a_job(vec![PropertyChange::OnDemand(true)]);
+    world.command(Command::Resume).expect("resumed");
+    let attempt = match world.until(|done| matches!(done, Done::Began(..))).pop() {
+        Some(Done::Began(attempt, _)) => attempt,
+        other => panic!("{other:?}"),
+    };
+    let ticket = world.send(Request::SetPosition { job: JOB, file: FileIndex(0), position: Bytes(7) });
+    let (before, answer) = world.until_answered(ticket);
+    answer.expect("asked for");
+    let order: Vec<_> =
+        before.into_iter().filter(|done| matches!(done, Done::Committed | Done::Asked(..))).collect();
+    match order.as_slice() {
+        [Done::Committed, Done::Asked(of, demands)] => assert_eq!((*of, *demands), (attempt, 1)),
+        other => panic!("{other:?}"),
     }
 }

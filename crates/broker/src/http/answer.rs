@@ -40,6 +40,9 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::ReadOnlyAfterAddFile { .. }
         | Refusal::ReadOnlyWhenActive { .. }
         | Refusal::FilePending { .. }
+        | Refusal::RandomAccessNotSupported { .. }
+        | Refusal::OnDemandAndDynamic
+        | Refusal::OnDemandWithMethod { .. }
         | Refusal::NotWithCustomMethod { .. } => StatusCode::CONFLICT,
         Refusal::RevisionMismatch { .. } => StatusCode::PRECONDITION_FAILED,
         Refusal::InvalidArgument { .. }

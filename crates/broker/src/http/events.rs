@@ -8,7 +8,8 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
-use bits_api::event::{self, EventQuery, Note};
+use bits_api::convert;
+use bits_api::event::{self, EventQuery, Note, RangesTransferred};
 use bits_core::access::Caller;
 use bits_core::job::{JobId, Owner};
 use bits_core::ports::Filter;
@@ -48,6 +49,10 @@ pub(super) async fn stream(
     .map(move |notification| match notification {
         Notification::Job(view) => frame(event::JOB, &api.wire(&view)),
         Notification::Note { job, text } => frame(event::NOTE, &Note { job: job.to_string(), text }),
+        Notification::Ranges { job, file, ranges } => {
+            let ranges = ranges.into_iter().map(convert::span).collect();
+            frame(event::RANGES, &RangesTransferred { job: job.to_string(), file: file.0, ranges })
+        }
     });
     let events = first.chain(ready).chain(changes).map(Ok::<Bytes, Infallible>);
     Ok(event_stream(events))

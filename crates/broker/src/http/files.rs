@@ -197,7 +197,7 @@ pub(super) async fn replace_remote_prefix(
 }
 
 impl Api {
-    async fn file(&self, caller: Caller, path: &FilePath) -> Result<FileView, Refusal> {
+    pub(super) async fn file(&self, caller: Caller, path: &FilePath) -> Result<FileView, Refusal> {
         let query = Query::Files { job: path.job, from: path.index, limit: 1 };
         let engine::Response::Files { files, .. } = self.engine.query(caller, query).await? else {
             unreachable!("files are answered with files")

@@ -60,6 +60,7 @@ impl Asked {
         changes.extend(body.keep_going.map(PropertyChange::KeepGoing));
         changes.extend(body.dynamic_content.map(PropertyChange::DynamicContent));
         changes.extend(body.high_performance.map(PropertyChange::HighPerformance));
+        changes.extend(body.on_demand.map(PropertyChange::OnDemand));
         changes.extend(body.max_download_size.map(|size| PropertyChange::MaxDownloadSize(Bytes(size))));
         if let Some(text) = body.http_method {
             let method = Method::parse(&text)

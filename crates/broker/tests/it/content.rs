@@ -103,3 +103,46 @@ async fn what_holds_for_all_transfers_of_a_job_is_set_and_shown() {
     let parts = add(&world, &job, json!({ "ranges": [{ "offset": 0, "length": 1 }] })).await;
     assert_eq!(parts.code(), "0x80070057", "what is made for each request has no parts");
 }
+
+#[tokio::test]
+async fn files_of_a_job_on_demand_are_asked_for_by_ranges_and_no_others_are() {
+    let world = World::new();
+    let job = world.create().await;
+    let (path, file) = (format!("/v1/jobs/{job}"), format!("/v1/jobs/{job}/files/0"));
+    let (ranges, position) = (format!("{file}/ranges"), format!("{file}/position"));
+    assert_eq!(add(&world, &job, json!({})).await.status, StatusCode::OK);
+    let some = || json!({ "ranges": [{ "offset": 5, "length": 10 }, { "offset": 0, "length": null }] });
+    for refused in [
+        world.post(&ranges, some()).await,
+        world.get(&ranges).await,
+        world.ask(Method::PUT, &position, Some(json!({ "offset": 1 }))).await,
+    ] {
+        assert_eq!((refused.status, refused.code().as_str()), (StatusCode::CONFLICT, "0x8020006D"));
+    }
+
+    let shown = world.ask(Method::PATCH, &path, Some(json!({ "on_demand": true }))).await.json();
+    assert_eq!(shown["on_demand"], true);
+    for (change, code) in [("dynamic_content", "0x80200072"), ("http_method", "0x80200071")] {
+        let value = if change == "http_method" { json!("REPORT") } else { json!(true) };
+        assert_eq!(world.ask(Method::PATCH, &path, Some(json!({ change: value }))).await.code(), code);
+    }
+    let parts = add(&world, &job, json!({ "ranges": [{ "offset": 0, "length": 1 }] })).await;
+    assert_eq!(parts.code(), "0x8020006D", "parts of parts");
+
+    assert_eq!(world.post(&ranges, some()).await.status, StatusCode::OK);
+    assert_eq!(world.ask(Method::PUT, &position, Some(json!({ "offset": 7 }))).await.status, StatusCode::OK);
+    let known = world.get(&ranges).await.json();
+    assert_eq!(known, json!({ "filled": [], "requested": some()["ranges"], "position": 7 }));
+    for (body, code) in [
+        (json!({ "ranges": [] }), "0x80070057"),
+        (json!({ "ranges": [{ "offset": 3, "length": 0 }] }), "0x8020002B"),
+        (json!({ "ranges": [{ "offset": u64::MAX, "length": 1 }] }), "0x8020002B"),
+        (json!({ "ranges": vec![json!({ "offset": 3, "length": 1 }); 499] }), "0x80200052"),
+    ] {
+        let refused = world.post(&ranges, body.clone()).await;
+        assert_eq!((refused.status, refused.code().as_str()), (StatusCode::BAD_REQUEST, code), "{body}");
+    }
+    let none = world.post(&format!("{path}/files/9/ranges"), some()).await;
+    assert_eq!(none.status, StatusCode::NOT_FOUND);
+    assert_eq!(world.get(&ranges).await.json(), known, "what was refused has changed nothing");
+}

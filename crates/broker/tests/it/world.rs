@@ -224,7 +224,7 @@ async fn play_the_worker(
                 let _ = verdicts.send(verdict);
                 continue;
             }
-            ToWorker::Stop { .. } | ToWorker::Recorded { .. } => continue,
+            ToWorker::Stop { .. } | ToWorker::Recorded { .. } | ToWorker::Asked { .. } => continue,
         };
         if end.to_broker.send(answer).is_err() {
             return;

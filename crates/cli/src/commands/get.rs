@@ -7,7 +7,6 @@ mod looking_on;
 mod making;
 mod signing_in;
 
-use std::io::Read;
 use std::path::Path;
 
 use bits_client::api::job::Job;
@@ -23,9 +22,10 @@ use crate::output::Output;
 use crate::output::units::{bytes, counted};
 use crate::session::{Session, id_of};
 use crate::standing::Standing;
-use crate::url_list::LIST_BYTES_MAX;
+use crate::url_list;
 use looking_on::{LookingOn, Outcome};
 use making::Making;
+pub(super) use making::parts;
 use signing_in::SigningIn;
 
 pub(super) async fn run(get: Get, context: &Context<'_>) -> Result<(), Failure> {
@@ -82,24 +82,7 @@ fn orders(get: &Get) -> Result<Vec<Order>, Failure> {
         let sentence = "the list and the password cannot both be read from standard input";
         return Err(Failure::Usage(sentence.to_owned()));
     }
-    Ok(destination::from_list(&read_list(list)?, &get.operands, &here)?)
-}
-
-fn read_list(path: &Path) -> Result<String, Failure> {
-    let wrong = |what: String| Failure::Usage(format!("the list {}: {what}", path.display()));
-    let mut text = String::new();
-    let read = if path.as_os_str() == "-" {
-        std::io::stdin().lock().take(LIST_BYTES_MAX + 1).read_to_string(&mut text)
-    } else {
-        std::fs::File::open(path).and_then(|file| file.take(LIST_BYTES_MAX + 1).read_to_string(&mut text))
-    };
-    match read {
-        Err(error) => Err(wrong(error.to_string())),
-        Ok(length) if length as u64 > LIST_BYTES_MAX => {
-            Err(wrong(format!("it is longer than {}", bytes(LIST_BYTES_MAX))))
-        }
-        Ok(_) => Ok(text),
-    }
+    Ok(destination::from_list(&url_list::read(list)?, &get.operands, &here)?)
 }
 
 /// Says how it ended, and hands the final job to programs.

@@ -43,7 +43,7 @@ fn look_at_certificate(change: &ChangeJob, output: &Output) -> Result<(), Failur
     Ok(())
 }
 
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 24] = [
     "priority",
     "description",
     "display-name",
@@ -53,6 +53,7 @@ const KEYS: [&str; 23] = [
     "keep-going",
     "dynamic-content",
     "high-performance",
+    "on-demand",
     "max-download-size",
     "http-method",
     "custom-header",
@@ -102,6 +103,7 @@ fn parse(texts: &[String], output: &Output) -> Result<ChangeJob, Failure> {
             "keep-going" => change.keep_going = Some(truth(key, value)?),
             "dynamic-content" => change.dynamic_content = Some(truth(key, value)?),
             "high-performance" => change.high_performance = Some(truth(key, value)?),
+            "on-demand" => change.on_demand = Some(truth(key, value)?),
             "max-download-size" => change.max_download_size = Some(amount(key, value)?),
             "http-method" => change.http_method = Some(value.to_owned()),
             // An empty one takes all of them away.
@@ -226,6 +228,7 @@ mod tests {
             "keep-going=on",
             "dynamic-content=on",
             "high-performance=on",
+            "on-demand=true",
             "max-download-size=7",
             "http-method=REPORT",
             "custom-header=X-A: 1",
@@ -265,6 +268,7 @@ mod tests {
                 keep_going: Some(true),
                 dynamic_content: Some(true),
                 high_performance: Some(true),
+                on_demand: Some(true),
                 max_download_size: Some(7),
                 http_method: Some("REPORT".to_owned()),
                 custom_headers: Some(vec![header("X-A", "1"), header("Cookie", "c")]),

@@ -7,7 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::Context;
 use crate::arguments::Show;
 use crate::exit::Failure;
-use crate::output::words::{FILES_SHOWN, describe};
+use crate::output::words::{FILES_SHOWN, demand_in_words, describe};
 
 pub(super) async fn run(show: Show, context: &Context<'_>) -> Result<(), Failure> {
     let output = context.output;
@@ -25,6 +25,11 @@ pub(super) async fn run(show: Show, context: &Context<'_>) -> Result<(), Failure
     };
     for line in describe(&job, &files, Timestamp::now(), &TimeZone::system()) {
         output.result(&line)?;
+    }
+    // Such jobs have few files, and what of them is there is why one looks.
+    for file in files.iter().filter(|file| job.on_demand && file.ranges.is_empty()) {
+        let ranges = session.client.filled_ranges(id, file.index).await?;
+        demand_in_words(file.index, &ranges).iter().try_for_each(|line| output.result(line))?;
     }
     Ok(())
 }

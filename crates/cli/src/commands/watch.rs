@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bits_client::EventStream;
-use bits_client::api::event::{Event, JOB, NOTE, READY};
+use bits_client::api::event::{Event, JOB, NOTE, RANGES, READY};
 use bits_client::api::job::Job;
 use bits_core::job::JobId;
 use serde_json::json;
@@ -13,7 +13,7 @@ use crate::arguments::Watch;
 use crate::exit::Failure;
 use crate::following::{Teller, interrupts};
 use crate::output::Output;
-use crate::output::words::short_id;
+use crate::output::words::{is_satisfied, short_id};
 use crate::session::id_of;
 use crate::standing::Standing;
 
@@ -66,7 +66,7 @@ async fn follow(
             }
             Event::Job(_) => {}
             Event::Note(note) if watched.is_meant(&note.job) => teller.note(&note),
-            Event::Note(_) => {}
+            Event::Note(_) | Event::Ranges(_) => {}
             Event::Ready => is_ready = true,
         }
     }
@@ -77,6 +77,7 @@ fn print(event: &Event, output: &Output) -> Result<(), Failure> {
     output.result_json(&match event {
         Event::Job(job) => json!({ "event": JOB, "data": job }),
         Event::Note(note) => json!({ "event": NOTE, "data": note }),
+        Event::Ranges(ranges) => json!({ "event": RANGES, "data": ranges }),
         Event::Ready => json!({ "event": READY, "data": {} }),
     })
 }
@@ -104,6 +105,7 @@ impl Watched {
         match event {
             Event::Job(job) => self.is_meant(&job.id),
             Event::Note(note) => self.is_meant(&note.job),
+            Event::Ranges(ranges) => self.is_meant(&ranges.job),
             Event::Ready => true,
         }
     }
@@ -151,6 +153,7 @@ impl Watched {
                 Standing::Failed => {
                     failures.push(Failure::JobFailed { job: Box::new(job), hint: None, cancelled: false });
                 }
+                Standing::Suspended if is_satisfied(&job) => {}
                 Standing::Suspended | Standing::Cancelled => failures.push(Failure::ByOthers(Box::new(job))),
                 Standing::Transferred | Standing::Acknowledged | Standing::Moving => {}
             }
@@ -172,6 +175,9 @@ fn resting(job: &Job, standing: Standing) -> Option<String> {
             job.display_name,
             short_id(job)
         )),
+        Standing::Suspended if is_satisfied(job) => {
+            Some(format!("{}: all that was asked for of its files is here", job.display_name))
+        }
         Standing::Moving | Standing::Failed | Standing::Suspended | Standing::Cancelled => None,
     }
 }

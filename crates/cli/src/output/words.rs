@@ -4,7 +4,7 @@
 
 mod requests;
 
-use bits_client::api::file::File;
+use bits_client::api::file::{File, FilledRanges, Range};
 use bits_client::api::job::{Challenge, Job, JobError, Progress};
 use bits_core::credentials::AuthScheme;
 use bits_core::error::Code;
@@ -75,6 +75,10 @@ pub(crate) fn what_now(job: &Job, now: Timestamp) -> Vec<String> {
         Standing::Suspended if job.progress.files_total == 0 => {
             vec!["It has no files yet.".to_owned(), format!("Add one: bits add {id} URL PATH")]
         }
+        Standing::Suspended if is_satisfied(job) => vec![
+            "All that was asked for of its files is here.".to_owned(),
+            format!("Ask for more: bits ranges request {id} OFFSET:LENGTH, then bits resume {id}"),
+        ],
         Standing::Suspended => vec!["It is suspended.".to_owned(), format!("Let it run: bits resume {id}")],
         Standing::Failed => {
             let mut lines = vec!["It has met an error that waiting does not cure.".to_owned()];
@@ -218,6 +222,7 @@ fn options(job: &Job) -> Vec<String> {
     words.extend(job.keep_going.then(|| "keeps going past failed files".to_owned()));
     words.extend(job.dynamic_content.then(|| "dynamic content".to_owned()));
     words.extend(job.high_performance.then(|| "high performance".to_owned()));
+    words.extend(job.on_demand.then(|| "on demand".to_owned()));
     words.extend(job.max_download_size.map(|size| format!("downloads {} at most", bytes(size))));
     words
 }
@@ -233,6 +238,45 @@ fn retries(job: &Job) -> String {
     }
 }
 
+/// Whether `job`, whose files come on demand, rests since nothing more is asked for.
+pub(crate) fn is_satisfied(job: &Job) -> bool {
+    job.wait.as_ref().is_some_and(|wait| wait.reason == "demand")
+}
+
+/// `OFFSET:LENGTH` or `OFFSET:eof`.
+pub(crate) fn range_in_words(range: &Range) -> String {
+    match range.length {
+        Some(length) => format!("{}:{length}", range.offset),
+        None => format!("{}:eof", range.offset),
+    }
+}
+
+fn ranges_in_words(ranges: &[Range]) -> String {
+    ranges.iter().map(range_in_words).collect::<Vec<_>>().join(", ")
+}
+
+/// What of a file of a job on demand is there, and what is asked for.
+pub(crate) fn demand_in_words(index: u32, ranges: &FilledRanges) -> Vec<String> {
+    let FilledRanges { filled, requested, position } = ranges;
+    let shown = |ranges: &[Range]| match ranges.len() {
+        0 => "nothing".to_owned(),
+        1..=RANGES_SHOWN => ranges_in_words(ranges),
+        all => {
+            let more = counted((all - RANGES_SHOWN) as u64, "more");
+            format!("{} and {more}", ranges_in_words(&ranges[..RANGES_SHOWN]))
+        }
+    };
+    let mut lines = vec![format!("  {index}  here: {}", shown(filled))];
+    if !requested.is_empty() {
+        lines.push(format!("     requested: {}", shown(requested)));
+    }
+    lines.extend(position.map(|position| format!("     all that is missing comes, from {position} on")));
+    lines
+}
+
+/// Ranges that `show` names.
+const RANGES_SHOWN: usize = 8;
+
 fn file_in_words(file: &File) -> Vec<String> {
     let size = match (file.completed, file.bytes_total) {
         (true, _) => format!("done, {}", bytes(file.bytes_transferred)),
@@ -245,11 +289,7 @@ fn file_in_words(file: &File) -> Vec<String> {
     ];
     let mut more = |text: String| lines.push(format!("     {text}"));
     if !file.ranges.is_empty() {
-        let ranges = file.ranges.iter().map(|range| match range.length {
-            Some(length) => format!("{}:{length}", range.offset),
-            None => format!("{}:eof", range.offset),
-        });
-        more(format!("ranges: {}", ranges.collect::<Vec<_>>().join(", ")));
+        more(format!("ranges: {}", ranges_in_words(&file.ranges)));
     }
     match (&file.checksum, &file.checksum_served) {
         (Some(given), _) => more(format!("checksum: {given}")),
@@ -268,7 +308,7 @@ fn file_in_words(file: &File) -> Vec<String> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use bits_client::api::file::{FileError, Range};
+    use bits_client::api::file::FileError;
     use bits_client::api::http_options::{ClientCertificate, Proxy};
     use bits_client::api::job::{CredentialPresent, Owner, Times, Wait};
 
@@ -303,6 +343,7 @@ pub(crate) mod tests {
             keep_going: false,
             dynamic_content: false,
             high_performance: false,
+            on_demand: false,
             max_download_size: None,
             http_method: "GET".to_owned(),
             custom_headers: Some(Vec::new()),

@@ -23,6 +23,75 @@ fn a_created_job_prints_its_id_and_nothing_else() {
 }
 
 #[test]
+fn a_list_is_added_in_one_request() {
+    let service = Service::with_courses([]);
+    let folder = service.place.path().canonicalize().expect("a folder");
+    std::fs::create_dir(folder.join("in")).expect("a folder");
+    std::fs::write(folder.join("list"), "# two\nhttp://h/a\n\nhttp://h/b c d\n").expect("a file");
+    let outcome = bits(&service, &["add", ID, "-i", "list", "in", "--no-clobber", "-v"]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), ""), "{outcome:?}");
+    assert!(outcome.stderr.contains("added 2 files to report.pdf"), "{outcome:?}");
+    let files = service.body("POST /v1/jobs/ID/files")["files"].clone();
+    let sent: Vec<_> = files.as_array().expect("files").iter().collect();
+    assert_eq!(sent.len(), 2);
+    for (file, (remote, local)) in sent.iter().zip([("http://h/a", "in/a"), ("http://h/b", "in/c d")]) {
+        assert_eq!(file["remote_name"], remote);
+        assert_eq!(file["local_name"].as_str(), folder.join(local).to_str());
+        assert_eq!(file["no_clobber"], true);
+    }
+    assert_eq!(service.asked().iter().filter(|line| line.ends_with("/files")).count(), 1);
+}
+
+#[test]
+fn one_checksum_is_not_for_a_list_of_several_files() {
+    let service = Service::with_courses([]);
+    let checksum = format!("sha256:{}", "0".repeat(64));
+    for (list, code) in [("http://h/a\nhttp://h/b\n", Some(2)), ("http://h/a\n", Some(0))] {
+        std::fs::write(service.place.path().join("list"), list).expect("a file");
+        let outcome = bits(&service, &["add", ID, "-i", "list", "--checksum", &checksum]);
+        assert_eq!(outcome.code, code, "{outcome:?}");
+    }
+    assert_eq!(service.body("POST /v1/jobs/ID/files")["files"][0]["checksum"], checksum.as_str());
+}
+
+#[test]
+fn of_a_list_that_is_refused_on_the_way_it_is_told_what_was_added() {
+    let service = Service::with_courses([]).refusing("/files");
+    let list: String = (0..1001).map(|n| format!("http://h/{n}\n")).collect();
+    std::fs::write(service.place.path().join("list"), list).expect("a file");
+    let outcome = bits(&service, &["add", ID, "-i", "list"]);
+    assert_eq!(
+        (outcome.code, outcome.stderr.as_str()),
+        (Some(4), "error: no (E_ACCESSDENIED, 0x80070005)\n")
+    );
+    let service = service.refusing_after("/files", 1);
+    let outcome = bits(&service, &["add", ID, "-i", "list"]);
+    assert_eq!(outcome.code, Some(4));
+    assert!(outcome.stderr.contains("warning: the first 1000 files of the list were added"), "{outcome:?}");
+}
+
+#[test]
+fn files_on_demand_are_asked_for_by_ranges() {
+    let service = Service::with_courses([]);
+    let listed = bits(&service, &["ranges", "list", ID]);
+    assert_eq!((listed.code, listed.stdout.as_str()), (Some(0), "0:5\n9:1\n"));
+    let asked = bits(&service, &["ranges", "request", ID, "--file", "2", "100:50", "0:eof"]);
+    assert_eq!(asked.code, Some(0), "{asked:?}");
+    assert_eq!(asked.stderr, "it comes when the job runs: bits resume 8e2d0a1b\n");
+    let body = service.body("POST /v1/jobs/ID/files/2/ranges");
+    let ranges = serde_json::json!([{ "offset": 100, "length": 50 }, { "offset": 0, "length": null }]);
+    assert_eq!(body["ranges"], ranges);
+    assert_eq!(bits(&service, &["ranges", "position", ID, "4096", "-q"]).code, Some(0));
+    let body = service.body("PUT /v1/jobs/ID/files/0/position");
+    assert_eq!(body, serde_json::json!({ "offset": 4096 }));
+    for words in
+        [&["ranges", "request", ID][..], &["ranges", "request", ID, "7"], &["ranges", "position", ID]]
+    {
+        assert_eq!(bits(&service, words).code, Some(2), "{words:?}");
+    }
+}
+
+#[test]
 fn jobs_are_listed_as_a_table_and_as_an_array() {
     let service = Service::with_courses([]);
     assert_eq!(

@@ -30,8 +30,8 @@ struct State {
     asked: Vec<(String, String)>,
     /// What an agent is asked, one after the other.
     challenges: VecDeque<Value>,
-    /// Refuses the operation whose path ends so.
-    refuses: Option<&'static str>,
+    /// Refuses the operation whose path ends so, after it was carried out so many times.
+    refuses: Option<(&'static str, usize)>,
 }
 
 impl Service {
@@ -81,7 +81,11 @@ impl Service {
     }
 
     pub(crate) fn refusing(self, path_end: &'static str) -> Self {
-        self.state.lock().expect("no thread panics").refuses = Some(path_end);
+        self.refusing_after(path_end, 0)
+    }
+
+    pub(crate) fn refusing_after(self, path_end: &'static str, times: usize) -> Self {
+        self.state.lock().expect("no thread panics").refuses = Some((path_end, times));
         self
     }
 
@@ -138,7 +142,15 @@ fn serve(stream: UnixStream, state: &Mutex<State>) {
     let mut stream = stream;
     let mut locked = state.lock().expect("no thread panics");
     locked.asked.push((line.clone(), body.clone()));
-    if locked.refuses.is_some_and(|end| line.ends_with(end)) {
+    let is_refused = match &mut locked.refuses {
+        Some((end, 0)) => line.ends_with(*end),
+        Some((end, times)) if line.ends_with(*end) => {
+            *times -= 1;
+            false
+        }
+        _ => false,
+    };
+    if is_refused {
         let problem =
             json!({ "code": "0x80070005", "name": "E_ACCESSDENIED", "message": "no", "request": "r" });
         return answer(&mut stream, 403, &problem);
@@ -184,6 +196,12 @@ fn serve(stream: UnixStream, state: &Mutex<State>) {
             }
             answer(&mut stream, 200, &locked.job);
         }
+        ("GET", "ranges") => {
+            let filled = json!([{ "offset": 0, "length": 5 }, { "offset": 9, "length": 1 }]);
+            answer(&mut stream, 200, &json!({ "filled": filled, "requested": [], "position": null }));
+        }
+        ("POST", "ranges") => answer(&mut stream, 200, &locked.job),
+        ("PUT", "position") => answer(&mut stream, 200, &locked.job),
         ("GET", "files") => answer(&mut stream, 200, &json!({ "files": locked.files, "next": null })),
         ("PUT", _) => answer(&mut stream, 204, &Value::Null),
         ("GET", "events") => {

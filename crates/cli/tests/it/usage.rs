@@ -48,6 +48,23 @@ fn what_cannot_be_meant_is_refused_with_the_reason() {
             "error: `gopher:` is not served; a remote name begins with http://, https:// or file:/// (E_INVALIDARG, 0x80070057)\n",
         ),
         (
+            &["add", "8e2d", "-i", "list"],
+            "error: line 2: `not-a-url` is not a URL (relative URL without a base); write http:// or https://, a host and a path (E_INVALIDARG, 0x80070057)\n",
+        ),
+        (&["add", "8e2d", "-i", "none"], "error: the list none: No such file or directory (os error 2)\n"),
+        (
+            &["add", "8e2d", "-i", "/dev/null"],
+            "error: there is no URL in the list (E_INVALIDARG, 0x80070057)\n",
+        ),
+        (
+            &["add", "-i", "list", "8e2d", "http://h/f"],
+            "error: with a list, the one other thing to give is a folder; put further URLs into the list (E_INVALIDARG, 0x80070057)\n",
+        ),
+        (
+            &["add", "-i", "list", "8e2d", "nowhere"],
+            "error: with a list, the one other thing to give is a folder; nowhere is none (ERROR_PATH_NOT_FOUND, 0x80070003)\n",
+        ),
+        (
             &["set", "8e2d", "priorty=low"],
             "error: there is no property `priorty`; `bits set --help` names them all (E_INVALIDARG, 0x80070057)\nhint: did you mean `priority`?\n",
         ),
@@ -81,6 +98,9 @@ fn flags_that_do_not_go_together_are_refused() {
         &["get", "http://h/f", "--password", "p"],
         &["create", "n", "--type", "upload"],
         &["create", "n", "--priority", "urgent"],
+        &["add", "8e2d"],
+        &["add", "8e2d", "http://h/f"],
+        &["add", "8e2d", "-i", "list", "--range", "0:1"],
         &["credentials", "set", "8e2d", "--target", "me"],
         &["resume"],
         &["list", "-q", "-v"],

@@ -10,6 +10,7 @@ fn name(event: &Event) -> String {
         Event::Job(job) => job.state.clone(),
         Event::Ready => "ready".to_owned(),
         Event::Note(note) => note.text.clone(),
+        Event::Ranges(ranges) => format!("{} ranges", ranges.ranges.len()),
     }
 }
 

@@ -87,6 +87,7 @@ pub enum PropertyChange {
     KeepGoing(bool),
     DynamicContent(bool),
     HighPerformance(bool),
+    OnDemand(bool),
     /// The largest number there is means none.
     MaxDownloadSize(Bytes),
     /// Another one than `GET` makes the job foreground for good and every error fatal (`bits.md`
@@ -170,11 +171,24 @@ impl Properties {
             PropertyChange::NoProgressTimeout(timeout) => self.no_progress_timeout = timeout,
             PropertyChange::CompleteWhenDone(yes) => self.complete_when_done = yes,
             PropertyChange::KeepGoing(yes) => self.transfer.keep_going = yes,
-            PropertyChange::DynamicContent(yes) => self.transfer.dynamic_content = yes,
             PropertyChange::HighPerformance(yes) => self.transfer.high_performance = yes,
+            PropertyChange::OnDemand(true) if !self.http.method.is_default() => {
+                return Err(Refusal::OnDemandWithMethod { method: self.http.method.as_str().into() });
+            }
+            PropertyChange::OnDemand(true) if self.transfer.dynamic_content => {
+                return Err(Refusal::OnDemandAndDynamic);
+            }
+            PropertyChange::DynamicContent(true) if self.transfer.on_demand => {
+                return Err(Refusal::OnDemandAndDynamic);
+            }
+            PropertyChange::DynamicContent(yes) => self.transfer.dynamic_content = yes,
+            PropertyChange::OnDemand(yes) => self.transfer.on_demand = yes,
             PropertyChange::MaxDownloadSize(Bytes::ZERO) => return Err(Refusal::MaxDownloadSizeZero),
             PropertyChange::MaxDownloadSize(size) => {
                 self.transfer.max_download_size = (size != Bytes(u64::MAX)).then_some(size);
+            }
+            PropertyChange::HttpMethod(method) if self.transfer.on_demand && !method.is_default() => {
+                return Err(Refusal::OnDemandWithMethod { method: method.as_str().into() });
             }
             PropertyChange::HttpMethod(method) => {
                 if !method.is_default() {
@@ -320,6 +334,7 @@ mod tests {
             (service("HTTP/h.test@REALM"), None),
             (service("HTTP/h test"), Some(Code::INVALID_ARGUMENT)),
             (service(""), Some(Code::INVALID_ARGUMENT)),
+            (PropertyChange::OnDemand(true), None),
             (PropertyChange::StoredCredentials(Some(AuthTarget::Proxy)), None),
             (
                 PropertyChange::StoredCredentials(Some(AuthTarget::Server)),
@@ -331,6 +346,24 @@ mod tests {
             let refused = properties.set(change.clone()).err().map(|refusal| refusal.code());
             assert_eq!(refused, expected, "{change:?}");
             assert!(refused.is_none() || properties == before, "a refused change changes nothing");
+        }
+    }
+
+    #[test]
+    fn a_job_on_demand_has_neither_a_method_of_its_own_nor_dynamic_content() {
+        let method = || PropertyChange::HttpMethod(Method::parse("REPORT").expect("a method"));
+        let (on_demand, dynamic) = (PropertyChange::OnDemand(true), PropertyChange::DynamicContent(true));
+        for (first, second, expected) in [
+            (on_demand.clone(), method(), Code::NOT_SUPPORTED_WITH_CUSTOM_HTTP_METHOD),
+            (method(), on_demand.clone(), Code::NOT_SUPPORTED_WITH_CUSTOM_HTTP_METHOD),
+            (on_demand.clone(), dynamic.clone(), Code::UNSUPPORTED_JOB_CONFIGURATION),
+            (dynamic, on_demand, Code::UNSUPPORTED_JOB_CONFIGURATION),
+        ] {
+            let mut properties = Properties::named("n".to_owned()).expect("a name");
+            properties.set(first).expect("alone it can be");
+            let before = properties.clone();
+            let refused = properties.set(second.clone()).expect_err("not together");
+            assert_eq!((refused.code(), &properties), (expected, &before), "{second:?}");
         }
     }
 }

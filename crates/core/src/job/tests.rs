@@ -59,6 +59,13 @@ fn perform(job: &mut Job, action: &str, now: &mut Timestamp) -> Result<Vec<Effec
             Event::Failed(attempt(n), JobError { code: Code::INVALID_ANSWER, ..error(true) })
         }
         ["worker", "done", n] => Event::FilesTransferred(attempt(n)),
+        ["worker", "satisfied", n, heard_of] => {
+            Event::Satisfied(attempt(n), heard_of.parse().expect("a number"))
+        }
+        ["owner", "asks", "for", "more"] => {
+            job.demands += 1;
+            return Ok(Vec::new());
+        }
         ["worker", "lost", n] => Event::Failed(attempt(n), error(true)),
         ["worker", "fails", n] => Event::Failed(attempt(n), error(false)),
         ["worker", "finalized"] => Event::FilesFinalized,
@@ -97,6 +104,37 @@ fn word(effect: Effect) -> String {
         Effect::DiscardFiles => "discard".to_string(),
         Effect::ForgetSecrets => "forget secrets".to_string(),
     }
+}
+
+#[test]
+fn a_job_on_demand_rests_when_all_is_here_that_was_asked_for_and_not_before() {
+    let mut job = a_job();
+    job.set(PropertyChange::OnDemand(true)).expect("before it is resumed");
+    let mut job = check_scenario(
+        job,
+        "
+        owner resumes            -> queued
+        queue grants             -> connecting; begin 1
+        worker satisfied 1 0     -> suspended
+        owner asks for more      -> .
+        owner resumes            -> queued
+        queue grants             -> connecting; begin 2
+        worker connected 2       -> transferring
+        owner asks for more      -> .
+        worker satisfied 1 2     -> .
+        worker satisfied 2 1     -> queued
+        queue grants             -> connecting; begin 3
+        worker satisfied 3 2     -> suspended
+        ",
+    );
+    assert!(job.is_satisfied());
+    job.demands += 1;
+    assert!(!job.is_satisfied(), "now it waits to be resumed");
+    let refused = job.set(PropertyChange::OnDemand(false)).expect_err("it was resumed");
+    assert_eq!(refused.code(), Code::READ_ONLY_PROPERTY_AFTER_RESUME);
+    assert_eq!(job.set(PropertyChange::OnDemand(true)), Ok(()), "no change");
+    let whole = "owner resumes -> queued\nqueue grants -> connecting; begin 4\nworker file 4 -> .\nworker done 4 -> transferred";
+    check_scenario(job, whole);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
 
+use crate::demand::Span;
 use crate::file::FileIndex;
 use crate::job::{self, Attempt, Job, JobId, Revision};
 use crate::ports::{Batch, FileChange, JobChange, SecretChange};
@@ -15,7 +16,7 @@ use crate::refusal::Refusal;
 
 use super::asking;
 use super::schedule::Before;
-use super::{Answer, Closing, Input, Ticket};
+use super::{Answer, Asked, Closing, Input, Ticket};
 
 /// What is to be done once the decision is committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,11 @@ pub enum Effect {
     Job { job: JobId, effect: job::Effect },
     /// Tell the worker that the version it reported is written.
     Recorded { job: JobId, attempt: Attempt, file: FileIndex },
+    /// Tell the worker of a job on demand what more is asked for; with it there are so many
+    /// [demands](Job::demands).
+    Asked { job: JobId, attempt: Attempt, demands: u32, asked: Asked },
+    /// Tell whoever watches which bytes have come (`FileRangesTransferred`, `bits.md` §8.1).
+    RangesTransferred { job: JobId, file: FileIndex, ranges: Vec<Span> },
     /// Tell whoever watches, and the log.
     Note { job: JobId, text: String },
 }

@@ -638,3 +638,61 @@ fn some_properties_are_fixed_once_the_job_has_begun() {
     assert_eq!(set(&mut world, PropertyChange::DynamicContent(false)), Err(0x8020_0062));
     assert_eq!(set(&mut world, PropertyChange::DynamicContent(true)), Ok(()));
 }
+
+#[test]
+fn what_is_asked_for_of_a_job_on_demand_is_written_before_its_worker_hears_of_it() {
+    let mut world = World::new(Limits::default());
+    let job = world.add_job(1, Priority::Normal);
+    let range = ByteRange { offset: Bytes(5), length: Some(Bytes(3)) };
+    let file = FileIndex(0);
+    let request = || Request::RequestRanges { job, file, ranges: vec![range] };
+    let refused = world.ask(ANNA, request()).expect_err("it is not on demand");
+    assert_eq!(refused.code(), Code::RANDOM_ACCESS_NOT_SUPPORTED);
+    let changes = vec![PropertyChange::OnDemand(true)];
+    world
+        .ask(ANNA, Request::SetProperties { job, expected: None, changes, secrets: Vec::new() })
+        .expect("set");
+    let parts = NewFile { ranges: Ranges::new(vec![range]).expect("ranges"), ..a_file() };
+    let refused = world.ask(ANNA, Request::AddFiles { job, files: vec![parts], credentials: Vec::new() });
+    assert_eq!(refused.expect_err("parts of parts").code(), Code::RANDOM_ACCESS_NOT_SUPPORTED);
+
+    // At rest it is only written.
+    let input = world.request(ANNA, request());
+    let mut decision = Decision::default();
+    world.take_in(input, &mut decision);
+    let batch = decision.take_batch();
+    let change = FileChange::Requested { index: file, ranges: vec![range] };
+    assert_eq!((batch.files, batch.jobs[0].job.demands), (vec![(job, change)], 1));
+    world.ask(BEN, request()).expect_err("it is Anna's");
+
+    // At work its worker is told, and how many demands there are with it.
+    world.ask(ANNA, request()).expect("asked for");
+    world.command(job, Command::Resume).expect("resumed");
+    world.grant();
+    let attempt = world.written[&job].attempt;
+    let input = world.request(ANNA, Request::SetPosition { job, file, position: Bytes(7) });
+    let told = world.turn(input).into_iter().find_map(|effect| match effect {
+        Effect::Asked { attempt, demands, asked, .. } => Some((attempt, demands, asked)),
+        _ => None,
+    });
+    let asked = Asked { file, ranges: Vec::new(), position: Some(Bytes(7)) };
+    assert_eq!(told, Some((attempt, 2, asked)));
+
+    // What has come is told to whoever watches; what an earlier attempt says is not taken in.
+    let span = Span { from: Bytes(5), end: Bytes(8) };
+    let filled = |attempt| Report::Filled { attempt, file, filled: Filled::of([span]), new: vec![span] };
+    let tells = |effects: Vec<Effect>| {
+        effects
+            .into_iter()
+            .any(|effect| matches!(effect, Effect::RangesTransferred { ranges, .. } if ranges == [span]))
+    };
+    assert!(!tells(world.report(job, filled(Attempt(attempt.0 - 1)))));
+    world.report(job, Report::Connected { attempt });
+    assert!(tells(world.report(job, filled(attempt))));
+    world.report(job, Report::Satisfied { attempt, demands: 1 });
+    assert_eq!(world.state(job), "queued", "more was asked for meanwhile");
+    world.grant();
+    world.report(job, Report::Satisfied { attempt: world.written[&job].attempt, demands: 2 });
+    let view = world.queue.view(world.written[&job].clone(), crate::job::Progress::default());
+    assert_eq!((world.state(job), view.wait), ("suspended", Some(WaitReason::Demand)));
+}

@@ -16,6 +16,8 @@ pub enum WaitReason {
     Retry { until: Timestamp },
     /// It cannot sign in.
     Credential(CredentialWait),
+    /// All is here that was asked for of its files, which come on demand.
+    Demand,
 }
 
 /// What a job waits for that cannot sign in.
@@ -61,6 +63,7 @@ impl Queue {
                 Some(WaitReason::Credential(CredentialWait::Key))
             }
             State::Queued => Some(WaitReason::Queued { ahead: self.schedule.ahead_of(job.id, AHEAD_MAX) }),
+            State::Suspended if job.is_satisfied() => Some(WaitReason::Demand),
             State::TransientError { retry_at } => Some(WaitReason::Retry { until: retry_at }),
             _ => None,
         };

@@ -1,6 +1,13 @@
 //! `Content-Range` (RFC 9110 §14.4): which part of a file an answer holds.
 
+use alloc::string::String;
+
+use super::download::RangeAsked;
+use super::head::{BodyLength, ResponseHead};
 use crate::units::Bytes;
+
+/// Characters of a foreign field that a sentence repeats.
+const SAID_CHARS_MAX: usize = 80;
 
 /// One part of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +20,23 @@ pub(super) struct ContentRange {
 }
 
 impl ContentRange {
+    /// The part that `head` announces.
+    ///
+    /// # Errors
+    /// What was said instead, when it is none or not of what was asked for.
+    pub(super) fn of_answer(asked: &RangeAsked, head: &ResponseHead) -> Result<Self, String> {
+        let said = head.field("content-range");
+        let announced = match head.body {
+            BodyLength::Exactly(length) => Some(length),
+            BodyLength::Chunked | BodyLength::UntilClose => None,
+        };
+        said.and_then(Self::parse)
+            .filter(|range| range.first == asked.from)
+            .filter(|range| asked.end.is_none_or(|end| range.end <= end))
+            .filter(|range| announced.is_none_or(|length| length == range.end.beyond(range.first)))
+            .ok_or_else(|| repeated(said.unwrap_or("none")))
+    }
+
     /// Reads `bytes 0-99/1234`; `None` for anything else, and for a range that contradicts itself.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (unit, rest) = text.trim().split_once(' ')?;
@@ -27,6 +51,11 @@ impl ContentRange {
         let sound = first < end && total.is_none_or(|total| end <= total);
         sound.then_some(Self { first: Bytes(first), end: Bytes(end), total: total.map(Bytes) })
     }
+}
+
+/// A foreign text, cut to what fits a sentence.
+pub(super) fn repeated(text: &str) -> String {
+    text.chars().take(SAID_CHARS_MAX).collect()
 }
 
 /// Digits and nothing else: the standard parser would take a sign.

@@ -18,6 +18,7 @@
 //! Retrying after an error is the job's affair: the plan ends with the error, and the next attempt
 //! makes a new plan from what is recorded and what is on the disk.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::String;
@@ -25,7 +26,7 @@ use core::time::Duration;
 
 mod answer;
 
-use super::error::{TransportError, TransportFault, shown};
+use super::error::{TransportError, cut_off, shown};
 use super::version::{Rest, Version};
 use crate::checksum::{Checksum, ChecksumAlgorithm};
 use crate::error::{Code, ErrorContext, JobError};
@@ -39,15 +40,15 @@ use crate::time::Timestamp;
 use crate::units::Bytes;
 
 /// Bytes after which they are synced: what a power cut costs at most on a fast line.
-const SYNC_BYTES: Bytes = Bytes(64 * 1024 * 1024);
+pub(super) const SYNC_BYTES: Bytes = Bytes(64 * 1024 * 1024);
 /// Time after which bytes that came are synced: what a power cut costs at most on a slow line.
 const SYNC_INTERVAL: Duration = Duration::from_secs(2);
 /// Counts are for a person's eye: five a second.
-const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
+pub(super) const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
 /// How often a file may turn out to be another one within one attempt; a server that gives it a new
 /// name with each answer would be asked for ever.
-const RESTARTS_MAX: u32 = 5;
+pub(super) const RESTARTS_MAX: u32 = 5;
 
 /// One download, decided step by step.
 #[derive(Debug)]
@@ -205,6 +206,10 @@ pub enum Next {
         size: Option<Bytes>,
         sum: Option<ChecksumAlgorithm>,
     },
+    /// What comes from now on belongs at `to`, behind all that is there or between.
+    Seek {
+        to: Bytes,
+    },
     /// Say what all that is in the partial file sums up to: [`DownloadPlan::summed`].
     Sum,
     /// Take up to `max` bytes of the body: [`DownloadPlan::received`], [`DownloadPlan::ended`] or
@@ -241,6 +246,9 @@ pub enum Outcome {
     /// All of the file has come and none of it is written, nor is anything of it recorded. It is to
     /// be written into an empty partial file and synced, and only then reported.
     Gathered(WholeFile),
+    /// All has come that was asked for of a file that comes by ranges, and it is not whole; or
+    /// something more urgent is asked for. This is what is known of it now.
+    Satisfied(Box<File>),
     Failed(JobError),
     Stopped,
 }
@@ -616,15 +624,7 @@ impl DownloadPlan {
 
     fn cut_off(&mut self) {
         let end = self.body_end.unwrap_or_default();
-        self.failed(TransportError {
-            fault: TransportFault::Aborted,
-            message: format!(
-                "{} stopped sending after {} of {}",
-                self.target.authority(),
-                self.received.0,
-                end
-            ),
-        });
+        self.failed(cut_off(&self.target, self.received, end));
     }
 
     fn goes_on_at(&mut self, place: Bytes, durable: Bytes) {

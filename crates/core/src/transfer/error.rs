@@ -7,11 +7,13 @@ use alloc::format;
 use alloc::string::String;
 use core::time::Duration;
 
+use super::content_range::repeated;
 use super::head::ResponseHead;
 use super::http_date;
 use crate::error::{Code, ErrorContext, JobError};
 use crate::file::FileIndex;
 use crate::remote_name::RemoteName;
+use crate::units::Bytes;
 
 /// The ways in which a server is not reached or not understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -143,6 +145,47 @@ pub(super) fn invalid_answer(message: String, file: FileIndex) -> JobError {
         file: Some(file),
         challenge: None,
         retry_after_seconds: None,
+    }
+}
+
+/// The error that the end of a body is which comes too early.
+pub(super) fn cut_off(from: &RemoteName, received: Bytes, end: Bytes) -> TransportError {
+    let message = format!("{} stopped sending after {} of {end}", from.authority(), received.0);
+    TransportError { fault: TransportFault::Aborted, message }
+}
+
+/// What is wrong with an answer that is packed.
+pub(super) fn packed(head: &ResponseHead) -> String {
+    let coding = repeated(head.content_coding().unwrap_or_default());
+    format!(
+        "sends the file packed (Content-Encoding: {coding}) although that was not asked for, so it would not be \
+         the file that is there"
+    )
+}
+
+/// The error that a redirect is which is not followed.
+pub(super) fn redirect_error(status: u16, message: String, file: FileIndex) -> JobError {
+    JobError { code: Code::http(status), ..invalid_answer(message, file) }
+}
+
+/// What 511 is for, said by a network that does not know it. Not a wrong answer of the server's: it is
+/// waited out.
+pub(super) fn captive_error(name: &RemoteName, file: FileIndex) -> JobError {
+    let message = format!(
+        "{} answers with a web page where a file was; if this network wants somebody to sign in, do that, and if \
+         the file has become a page, make a new job for it",
+        shown(name)
+    );
+    JobError { code: Code::http(511), transient: true, ..invalid_answer(message, file) }
+}
+
+/// The error that a file is which is larger than the `most` that may come.
+pub(super) fn too_large_error(name: &RemoteName, most: Bytes, file: FileIndex) -> JobError {
+    let message = format!("{} is larger than the {most} that the job may still download", shown(name));
+    JobError {
+        code: Code::MAX_DOWNLOAD_SIZE_LIMIT_REACHED,
+        context: ErrorContext::GeneralQueueManager,
+        ..invalid_answer(message, file)
     }
 }
 

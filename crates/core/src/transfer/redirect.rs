@@ -16,6 +16,11 @@ pub(super) fn is_redirect(status: u16) -> bool {
     matches!(status, 301 | 302 | 303 | 307 | 308)
 }
 
+/// What is wrong with a redirect where none is to be followed.
+pub(super) fn not_followed(from: &RemoteName, to: &RemoteName) -> String {
+    format!("{} redirects to {}, and this job follows no redirects", shown(from), shown(to))
+}
+
 /// Where `head`, the answer from `from`, leads.
 ///
 /// # Errors

@@ -2,11 +2,13 @@
 //! takes time. The left half of each line is performed, the right half expected.
 
 mod content;
+mod demand;
 mod kills;
 mod rules;
 
 use super::*;
 use crate::checksum::Checksum;
+use crate::demand::{Beyond, Span};
 use crate::error::JobError;
 use crate::file::{BootId, File, FileIndex, LocalName, PartialId, Validator};
 use crate::job::Attempt;
@@ -61,7 +63,7 @@ fn check_gathering(file: &File, script: &str) {
 const BEGINNING: Timestamp = Timestamp(1_000_000);
 
 #[track_caller]
-fn check_plan(mut plan: DownloadPlan, script: &str) {
+fn check_plan(mut plan: impl Plan, script: &str) {
     let mut now = BEGINNING;
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (action, expected) = line.split_once("->").expect("a line is `what happens -> what follows`");
@@ -69,7 +71,7 @@ fn check_plan(mut plan: DownloadPlan, script: &str) {
         let mut follows = Vec::new();
         loop {
             let next = plan.next(now);
-            let goes_on = matches!(next, Next::Report(_));
+            let goes_on = matches!(next, Next::Report(_) | Next::Seek { .. });
             follows.push(words(&next));
             if !goes_on {
                 break;
@@ -79,7 +81,7 @@ fn check_plan(mut plan: DownloadPlan, script: &str) {
     }
 }
 
-fn perform(plan: &mut DownloadPlan, action: &str, now: &mut Timestamp) {
+fn perform(plan: &mut impl Plan, action: &str, now: &mut Timestamp) {
     let (verb, rest) = action.split_once(' ').unwrap_or((action, ""));
     let number = || Bytes(rest.split(' ').next().and_then(|text| text.parse().ok()).expect("a number"));
     match verb {
@@ -103,6 +105,10 @@ fn perform(plan: &mut DownloadPlan, action: &str, now: &mut Timestamp) {
         "unsynced" => plan.not_synced(local_error()),
         "clock" => *now = *now + core::time::Duration::from_millis(number().0),
         "stop" => plan.stop(),
+        "asked" => {
+            let ends = plan.interrupt();
+            assert_eq!(ends, rest == "urgently", "whether it makes way");
+        }
         _ => panic!("`{action}` is no action"),
     }
 }
@@ -159,6 +165,7 @@ fn words(next: &Next) -> String {
         Next::Cut { to, sum: Some(algorithm), .. } => format!("cut to {} for {}", to.0, algorithm.name()),
         Next::ReadBack { upto, algorithm } => format!("read {} for {}", upto.0, algorithm.name()),
         Next::Sum => "sum".to_owned(),
+        Next::Seek { to } => format!("seek {}", to.0),
         Next::Receive { max: Some(max), .. } => format!("receive {}", max.0),
         Next::Receive { max: None, .. } => "receive".to_owned(),
         Next::Sync { upto } => format!("sync {}", upto.0),
@@ -168,6 +175,7 @@ fn words(next: &Next) -> String {
         Next::Done(Outcome::Gathered(whole)) => {
             format!("gathered {} {}", whole.size.0, whole.validator.etag.as_deref().unwrap_or("nothing"))
         }
+        Next::Done(Outcome::Satisfied(_)) => "satisfied".to_owned(),
         Next::Done(Outcome::Stopped) => "stopped".to_owned(),
         Next::Done(Outcome::Failed(error)) => {
             assert_eq!(error.file, Some(FileIndex(3)), "an error names its file");
@@ -190,9 +198,26 @@ fn report_words(report: &Report) -> String {
         Report::RemoteName { remote_name, .. } => format!("is at {remote_name}"),
         Report::Progress { transferred, .. } => format!("progress {}", transferred.0),
         Report::Durable { upto, .. } => format!("durable {}", upto.0),
+        Report::Filled { filled, new, .. } => {
+            let words = |spans: &[Span]| {
+                let words = spans.iter().map(|span| format!("{}-{}", span.from.0, span.end.0));
+                words.collect::<Vec<_>>().join("+")
+            };
+            format!("filled {} new {}", words(filled.spans()), words(new))
+        }
+        Report::Beyond { beyond: Beyond::Range(range), .. } => format!("beyond {range}"),
+        Report::Beyond { beyond: Beyond::Position(at), .. } => format!("beyond {}", at.0),
         Report::FileTransferred { size, .. } => format!("whole {}", size.0),
         Report::Note { text, .. } => {
-            let note = ["checksum", "changed", "in parts", "not served from", "from byte", "begins anew"];
+            let note = [
+                "counts no more",
+                "checksum",
+                "changed",
+                "in parts",
+                "not served from",
+                "from byte",
+                "begins anew",
+            ];
             let found = note.into_iter().find(|words| text.contains(words));
             format!("note: {}", found.unwrap_or(text))
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bits_core::checksum::Checksum;
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
+use bits_core::demand::{Demand, Filled, Span};
 use bits_core::error::{Challenge, Code, ErrorContext, JobError};
 use bits_core::file::{
     BootId, File, FileError, FileIndex, LocalName, PartialId, ResumeBy, Served, Stage, Validator,
@@ -66,6 +67,7 @@ pub(super) fn full_job(number: u8) -> Job {
                 keep_going: true,
                 dynamic_content: true,
                 high_performance: true,
+                on_demand: true,
                 max_download_size: Some(Bytes(7)),
             },
             environment: Environment {
@@ -89,6 +91,8 @@ pub(super) fn full_job(number: u8) -> Job {
         failures_in_a_row: 6,
         same_failures: 5,
         beginnings: 4,
+        demands: 9,
+        demands_met: 8,
         stalled_since: Some(Timestamp(1_700_000_000_000)),
         attempt: Attempt(u32::MAX),
         times: Times {
@@ -181,12 +185,21 @@ pub(super) fn full_file(index: u32) -> File {
         moved: true,
         served: Served { checksum: Some(checksum("md5:", 32)), headers: "A: b\nC: grüße\n".into() },
         durable: Bytes(i64::MAX.unsigned_abs() - 1),
+        demand: Demand {
+            requested: ["7:3", "0:eof", "7:3"].map(|text| ByteRange::parse(text).expect("a range")).to_vec(),
+            position: Some(Bytes(i64::MAX.unsigned_abs())),
+            filled: filled(&[(0, 5), (7, i64::MAX.unsigned_abs())]),
+        },
         boot: Some(BootId([255; 16])),
         partial: Some(PartialId { device: u64::MAX, inode: 1 << 63 }),
         stage: Stage::Completed,
         error: Some(FileError { code: Code(u32::MAX), message: "it failed".into() }),
         ..file(index)
     }
+}
+
+pub(super) fn filled(spans: &[(u64, u64)]) -> Filled {
+    Filled::of(spans.iter().map(|(from, end)| Span { from: Bytes(*from), end: Bytes(*end) }))
 }
 
 pub(super) fn ranges(text: &str) -> Ranges {

@@ -12,6 +12,8 @@ use bits_core::time::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Params, Transaction, TransactionBehavior, params, params_from_iter};
 
+use super::reading::query;
+use crate::rows::demand::{self, DEMAND_COLUMNS, SIZE_COLUMNS, Stored};
 use crate::rows::{
     self, FILE_COLUMNS, JOB_COLUMNS, VERSION_COLUMNS, bytes, failed, file_values, job_values, slot_word,
     stage_word, version_values,
@@ -79,7 +81,8 @@ static INSERT_FILE: LazyLock<String> = LazyLock::new(|| {
 static UPDATE_VERSION: LazyLock<String> = LazyLock::new(|| {
     let places = places(3, VERSION_COLUMNS);
     format!(
-        "UPDATE files SET ({VERSION_COLUMNS}) = ({places}), durable = 0, moved = 0 WHERE job = ?1 AND place = ?2"
+        "UPDATE files SET ({VERSION_COLUMNS}) = ({places}), durable = 0, filled = NULL, moved = 0 \
+         WHERE job = ?1 AND place = ?2"
     )
 });
 
@@ -159,6 +162,10 @@ fn change_file(transaction: &Transaction<'_>, job: JobId, change: &FileChange) -
             let sql = "UPDATE files SET durable = max(durable, ?3) WHERE job = ?1 AND place = ?2";
             (index, execute(transaction, sql, params![job.0, index.0, bytes(*upto)])?)
         }
+        FileChange::Requested { index, .. }
+        | FileChange::Position { index, .. }
+        | FileChange::Withdrawn { index, .. }
+        | FileChange::Filled { index, .. } => (index, change_demand(transaction, job, *index, change)?),
         FileChange::Transferred { index, size } => {
             let sql = "UPDATE files SET size = ?3, durable = ?3, stage = ?4 WHERE job = ?1 AND place = ?2";
             let stage = stage_word(Stage::Transferred);
@@ -176,6 +183,34 @@ fn change_file(transaction: &Transaction<'_>, job: JobId, change: &FileChange) -
         }
     };
     if changed == 0 { Err(no_such_file(job, *index)) } else { Ok(()) }
+}
+
+/// What is asked for of a file is read, changed and written. Says how many files that were.
+fn change_demand(
+    transaction: &Transaction<'_>,
+    job: JobId,
+    index: FileIndex,
+    change: &FileChange,
+) -> Result<usize, StoreError> {
+    let sql = format!("SELECT {SIZE_COLUMNS}, {DEMAND_COLUMNS} FROM files WHERE job = ?1 AND place = ?2");
+    let found = query(transaction, &sql, params![job.0, index.0], demand::stored)?.pop();
+    let Some(Stored { size, mut durable, mut demand }) = found else { return Ok(0) };
+    match change.clone() {
+        FileChange::Requested { ranges, .. } => demand.requested.extend(ranges),
+        FileChange::Position { position, .. } => demand.position = Some(position),
+        FileChange::Withdrawn { beyond, .. } => demand.withdraw(beyond),
+        FileChange::Filled { filled, .. } => {
+            durable = filled.total();
+            demand.has(filled, size);
+        }
+        _ => unreachable!("no other change is of a demand"),
+    }
+    let sql = format!(
+        "UPDATE files SET (durable, {DEMAND_COLUMNS}) = (?3, ?4, ?5, ?6) WHERE job = ?1 AND place = ?2"
+    );
+    let mut values = vec![Value::Blob(job.0.to_vec()), index.0.into(), bytes(durable).into()];
+    values.extend(demand::values(&demand));
+    execute(transaction, &sql, params_from_iter(values))
 }
 
 /// Whether both say of neighbours in one job that they have their names, so that one statement does.

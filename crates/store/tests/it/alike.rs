@@ -3,11 +3,13 @@
 //! The batches come from a seed, which is named when something differs.
 
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
+use bits_core::demand::{Beyond, Filled, Span};
 use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{BootId, File, FileError, FileIndex, PartialId, Served, Stage, Validator};
 use bits_core::http_options::HeaderName;
 use bits_core::job::{Job, JobId, Owner, Priority, Revision, State};
 use bits_core::ports::{Batch, FileChange, Filter, JobChange, SealedSecret, SecretChange, Store, StoreError};
+use bits_core::ranges::ByteRange;
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
 use bits_store::{MemoryStore, SqliteStore};
@@ -175,7 +177,7 @@ fn some_file_change(chance: &mut Chance, there: u32, next: u32) -> FileChange {
         etag: chance.one_in(2).then(|| "\"e\"".into()),
         last_modified: chance.one_in(2).then(|| "today".into()),
     };
-    match chance.index(12) {
+    match chance.index(16) {
         0 | 1 => FileChange::Add(File {
             size: chance.one_in(2).then_some(size),
             validator: chance.one_in(2).then_some(validator),
@@ -206,8 +208,22 @@ fn some_file_change(chance: &mut Chance, there: u32, next: u32) -> FileChange {
             served: Served::default(),
             boot: BootId([there as u8; 16]),
         },
+        11 => FileChange::Requested { index, ranges: vec![some_range(chance); chance.index(3)] },
+        12 => FileChange::Position { index, position: size },
+        13 if chance.one_in(2) => FileChange::Withdrawn { index, beyond: Beyond::Range(some_range(chance)) },
+        13 => FileChange::Withdrawn { index, beyond: Beyond::Position(size) },
+        14 => {
+            let from = Bytes(chance.up_to(3));
+            let spans = [0, 10].map(|at| Span { from: Bytes(at), end: from.saturating_add(Bytes(at + 1)) });
+            FileChange::Filled { index, filled: Filled::of(spans.into_iter().take(chance.index(3))) }
+        }
         _ => FileChange::Completed { index },
     }
+}
+
+fn some_range(chance: &mut Chance) -> ByteRange {
+    let length = chance.one_in(2).then_some(Bytes(2));
+    ByteRange { offset: Bytes(chance.up_to(3)), length }
 }
 
 fn some_secret_change(chance: &mut Chance) -> SecretChange {

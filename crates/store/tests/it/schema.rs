@@ -132,6 +132,8 @@ fn waiting_to_be_tried_again(version: u32) -> Job {
         failures_in_a_row: 2,
         same_failures: if version < 4 { 0 } else { 2 },
         beginnings: if version < 4 { 0 } else { 3 },
+        demands: 0,
+        demands_met: 0,
         stalled_since: Some(Timestamp(1_760_000_050_000)),
         attempt: Attempt(4),
         times: Times {
@@ -191,6 +193,7 @@ fn suspended() -> Job {
 fn transfer_options() -> TransferOptions {
     TransferOptions {
         keep_going: true,
+        on_demand: false,
         dynamic_content: true,
         high_performance: true,
         max_download_size: Some(Bytes(7)),

@@ -17,6 +17,7 @@ use super::chunked::{Ahead, Chunks};
 use super::connection::{Connection, Stream};
 use super::direct::{Direct, Source};
 use super::head::ParsedHead;
+use super::settings::silent;
 
 /// A chunk at least this large is read past the buffer of the connection.
 const DIRECT_BYTES: u64 = 16 * 1024;
@@ -85,7 +86,7 @@ impl Body {
             Err(_) => {
                 return Err(TransportError {
                     fault: TransportFault::TimedOut,
-                    message: format!("{} has stopped sending", self.connection.authority),
+                    message: silent(&self.connection.authority, self.read_idle),
                 });
             }
         };

@@ -274,7 +274,10 @@ impl Connection {
             },
             Err(_) => TransportError {
                 fault: TransportFault::TimedOut,
-                message: format!("{} took the request and did not answer in time", self.authority),
+                message: format!(
+                    "{} took the request and did not answer within {:?} (response_timeout)",
+                    self.authority, timeouts.response_head
+                ),
             },
         };
         Err(ExchangeError { error, nothing_came, is_about_our_certificate })

@@ -50,7 +50,10 @@ async fn attempt(
             let message = format!("{place} does not take a connection ({address}: {error})");
             Err(failed(TransportFault::CannotConnect, message))
         }
-        Err(_) => Err(failed(TransportFault::TimedOut, format!("{place} does not answer ({address})"))),
+        Err(_) => {
+            let message = format!("{place} does not answer within {patience:?} ({address}; connect_timeout)");
+            Err(failed(TransportFault::TimedOut, message))
+        }
     }
 }
 
@@ -115,7 +118,8 @@ async fn addresses(place: Place<'_>, timeouts: &Timeouts) -> Result<Vec<SocketAd
             Err(failed(TransportFault::NameNotResolved, message))
         }
         Err(_) => {
-            let message = format!("nobody says in time where {what} {host} is");
+            let patience = timeouts.connect;
+            let message = format!("nobody says within {patience:?} where {what} {host} is (connect_timeout)");
             Err(failed(TransportFault::NameNotResolved, message))
         }
     }

@@ -13,6 +13,7 @@ use bits_platform::files::{BLOCK_BYTES, Block};
 
 use super::body::Body;
 use super::connection::Connection;
+use super::settings::silent;
 
 mod source;
 
@@ -143,7 +144,7 @@ impl Direct {
                 }
                 Some(Poured::Broken(TransportError {
                     fault: TransportFault::TimedOut,
-                    message: format!("{} has stopped sending", self.connection.authority),
+                    message: silent(&self.connection.authority, self.read_idle),
                 }))
             }
             Err(error) => Some(Poured::Broken(self.connection.broken(&error))),

@@ -13,6 +13,11 @@ pub(crate) struct Timeouts {
     pub(crate) read_idle: Duration,
 }
 
+/// What is said of a server that sends nothing any more; with the setting that says for how long.
+pub(super) fn silent(authority: &str, read_idle: Duration) -> String {
+    format!("{authority} has stopped sending: nothing came for {read_idle:?} (idle_timeout)")
+}
+
 /// How requests are made.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpSettings {

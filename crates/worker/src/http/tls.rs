@@ -207,7 +207,10 @@ async fn handshake(
         Ok(Err(error)) => Err(error),
         Err(_) => Err(TlsError::Handshake(io::Error::new(
             io::ErrorKind::TimedOut,
-            format!("{shown} took the connection and did not agree on TLS in time"),
+            format!(
+                "{shown} took the connection and did not agree on TLS within {:?} (connect_timeout)",
+                timeouts.connect
+            ),
         ))),
     };
     (secured, ASKED.try_with(Cell::get).unwrap_or(false))

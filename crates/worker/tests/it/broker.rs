@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use bits_core::certificates::Verdict;
 use bits_core::credentials::{Credential, SecretHeader};
+use bits_core::demand::Filled;
 use bits_core::error::JobError;
 use bits_core::file::{BootId, File, FileIndex, LocalName, Stage};
 use bits_core::http_options::{HeaderName, HttpOptions};
 use bits_core::job::{Attempt, Environment, JobId, Priority};
-use bits_core::queue::Report;
+use bits_core::queue::{Asked, Report};
 use bits_core::remote_name::RemoteName;
 use bits_core::secret::Secret;
 use bits_core::transfer_options::TransferOptions;
@@ -29,6 +30,8 @@ pub(crate) const BOOT: BootId = BootId([7; 16]);
 #[derive(Debug)]
 pub(crate) enum Ended {
     Transferred,
+    /// All that was asked for of files on demand is here; the attempt has heard of so many demands.
+    Satisfied(u32),
     Failed(JobError),
 }
 
@@ -37,7 +40,7 @@ impl Ended {
     pub(crate) fn error(self) -> JobError {
         match self {
             Self::Failed(error) => error,
-            Self::Transferred => panic!("all files came"),
+            Self::Transferred | Self::Satisfied(_) => panic!("it went well: {self:?}"),
         }
     }
 
@@ -61,6 +64,8 @@ pub(crate) struct Broker {
     pub(crate) files: Vec<File>,
     pub(crate) attempt: Attempt,
     pub(crate) transfer: TransferOptions,
+    /// How often something was asked for.
+    pub(crate) demands: u32,
     pub(crate) notes: Vec<String>,
     /// How the owner has the requests made.
     pub(crate) http: HttpOptions,
@@ -111,6 +116,7 @@ impl Broker {
             files,
             attempt: Attempt(0),
             transfer: TransferOptions::default(),
+            demands: 0,
             notes: Vec::new(),
             http: HttpOptions::default(),
             environment: Environment::default(),
@@ -142,6 +148,7 @@ impl Broker {
             secret_headers: self.secret_headers.iter().map(secret_header).collect(),
             certificate_passphrase: self.certificate_passphrase.map(|text| Secret::new(text.to_owned())),
             transfer: self.transfer,
+            demands: self.demands,
             downloaded: Bytes::ZERO,
             asks_about_certificates: self.program.is_some(),
             environment: self.environment.clone(),
@@ -166,6 +173,7 @@ impl Broker {
             self.record(&report);
             match report {
                 Report::FilesTransferred { .. } => return Ended::Transferred,
+                Report::Satisfied { demands, .. } => return Ended::Satisfied(demands),
                 Report::Failed { error, .. } => {
                     self.failed_file = error.file;
                     return Ended::Failed(error);
@@ -202,8 +210,16 @@ impl Broker {
                 record.size = *size;
                 record.validator = Some(validator.clone());
                 record.durable = Bytes::ZERO;
+                record.demand.filled = Filled::NOTHING;
                 record.boot = Some(*boot);
                 self.tell(ToWorker::Recorded { job: self.job, attempt: self.attempt, file: *file });
+            }
+            Report::Filled { file, filled, .. } => {
+                let record = &mut self.files[file.0 as usize];
+                record.demand.has(filled.clone(), record.size);
+            }
+            Report::Beyond { file, beyond, .. } => {
+                self.files[file.0 as usize].demand.withdraw(*beyond);
             }
             Report::Durable { file, upto, .. } => self.files[file.0 as usize].durable = *upto,
             Report::FileTransferred { file, size, .. } => {
@@ -236,6 +252,16 @@ impl Broker {
 
     pub(crate) fn tell(&self, message: ToWorker) {
         self.link.to_worker.send(message).unwrap();
+    }
+
+    /// Asks for more of a file, while an attempt goes on or before.
+    pub(crate) fn ask_for(&mut self, asked: Asked) {
+        self.demands += 1;
+        let demand = &mut self.files[asked.file.0 as usize].demand;
+        demand.requested.extend(&asked.ranges);
+        demand.position = asked.position.or(demand.position);
+        let (job, attempt, demands) = (self.job, self.attempt, self.demands);
+        self.tell(ToWorker::Asked { job, attempt, demands, asked });
     }
 
     /// Has the worker finalize; records what it did.

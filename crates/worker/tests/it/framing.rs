@@ -118,9 +118,14 @@ async fn a_silent_server_is_not_waited_for_for_ever() {
         idle_timeout: Duration::from_millis(50),
         ..Settings::default()
     };
-    for bytes in ["", "HTTP/1.1 200 OK\r\nContent-", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhell"] {
+    for (bytes, over) in [
+        ("", "50ms (response_timeout)"),
+        ("HTTP/1.1 200 OK\r\nContent-", "50ms (response_timeout)"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhell", "50ms (idle_timeout)"),
+    ] {
         let origin = Origin::start(vec![vec![raw(bytes), Step::Hold]]).await;
         let error = Broker::with(&[origin.url("/a")], impatient.clone()).run().await.error();
         assert_eq!((error.code, error.transient), (Code::TIMEOUT, true), "{bytes:?}: {}", error.message);
+        assert!(error.message.contains(over), "{bytes:?}: {}", error.message);
     }
 }

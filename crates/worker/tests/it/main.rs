@@ -8,6 +8,7 @@ mod certificate_callback;
 mod client_certificates;
 mod closing;
 mod content;
+mod demand;
 mod downloads;
 mod exceptions;
 mod files;

@@ -215,7 +215,7 @@ async fn what_a_proxy_says_to_a_tunnel_has_limits() {
         (vec![raw("HTTP/1.1 200 OK\r\n\r\nand more")], 0x8007_2F78, "spoke into"),
         (vec![raw("SSH-2.0\r\n\r\n")], 0x8007_2F78, "not HTTP"),
         (vec![raw("")], 0x8007_2EFE, "too early"),
-        (vec![Step::Hold], 0x8007_2EE2, "in time"),
+        (vec![Step::Hold], 0x8007_2EE2, "response_timeout"),
         (vec![raw("HTTP/1.1 103 Early Hints\r\n\r\n".repeat(9))], 0x8007_2F78, "interim"),
     ] {
         let proxy = Origin::start(vec![steps]).await;

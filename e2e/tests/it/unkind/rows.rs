@@ -3,6 +3,8 @@
 use bits_testkit::Certificate;
 use serde_json::Value;
 
+use crate::outcome::Expected;
+
 /// One fault, one job.
 #[derive(Debug)]
 pub(super) struct Row {
@@ -17,19 +19,6 @@ pub(super) struct Row {
     errors: u64,
 }
 
-/// What must become of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Expected {
-    /// All of the newest version that was served, under its name.
-    Right,
-    /// Nothing under the name, and the job is tried again: time may cure it.
-    Transient(u32),
-    /// Nothing under the name, and the job waits for its owner.
-    Fatal(u32),
-    /// The server says that all is well, and nothing in what it says tells otherwise. No client
-    /// could know; with a digest one could, and that is another row.
-    Unknowable,
-}
 use Expected::{Fatal, Right, Transient, Unknowable};
 
 const ABORTED: u32 = 0x8007_2EFE;

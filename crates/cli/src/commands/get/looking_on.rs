@@ -133,7 +133,7 @@ async fn until_rest(
                 }
             }
             Event::Note(note) if note.job == id => teller.note(&note),
-            Event::Job(_) | Event::Note(_) | Event::Ready => {}
+            Event::Job(_) | Event::Note(_) | Event::Ranges(_) | Event::Ready => {}
         }
     }
 }

@@ -6,13 +6,15 @@ use alloc::format;
 use alloc::string::String;
 
 use super::{After, DownloadPlan, Fetch, RESTARTS_MAX, RangeAsked, Step};
-use crate::error::{Code, ErrorContext, JobError};
+use crate::error::{Code, JobError};
 use crate::file::ResumeBy;
 use crate::http_options::SecurityFlags;
 use crate::queue::Report;
 use crate::time::Timestamp;
 use crate::transfer::content_range::ContentRange;
-use crate::transfer::error::{invalid_answer, shown, status_error};
+use crate::transfer::error::{
+    captive_error, invalid_answer, packed, redirect_error, shown, status_error, too_large_error,
+};
 use crate::transfer::head::{BodyLength, ResponseHead};
 use crate::transfer::redirect;
 use crate::transfer::version::{self, Rest, Version};
@@ -20,8 +22,6 @@ use crate::units::Bytes;
 
 /// The least size of a file for which it is worth saying that it cannot be resumed.
 const NOTED_BYTES: Bytes = Bytes(16 * 1024 * 1024);
-/// Characters of a foreign field that a sentence repeats.
-const SAID_CHARS_MAX: usize = 80;
 
 impl DownloadPlan {
     /// The final answer to [`Next::Fetch`](super::Next::Fetch) has come.
@@ -30,11 +30,7 @@ impl DownloadPlan {
         let asked = self.fetch().range;
         match (head.status, asked) {
             (200 | 206, _) if head.content_coding().is_some() => {
-                let coding = repeated(head.content_coding().unwrap_or_default());
-                self.fail_as_invalid(format!(
-                    "sends the file packed (Content-Encoding: {coding}) although that was not asked for, so it \
-                     would not be the file that is there"
-                ));
+                self.fail_as_invalid(packed(head));
             }
             (200, _) if !self.ranges.is_all() => self.fail_as(
                 Code::INSUFFICIENT_RANGE_SUPPORT,
@@ -101,7 +97,7 @@ impl DownloadPlan {
 
     /// The first part of several is coming, or the only one.
     fn begin_part(&mut self, asked: &RangeAsked, head: &ResponseHead, now: Timestamp) {
-        let range = match self.part(asked, head) {
+        let range = match ContentRange::of_answer(asked, head) {
             Ok(range) => range,
             Err(said) => {
                 let wrong =
@@ -158,7 +154,7 @@ impl DownloadPlan {
         if version.differs(self.resume_by, head, range) {
             return self.start_over("has changed");
         }
-        match self.part(asked, head) {
+        match ContentRange::of_answer(asked, head) {
             Ok(range) => {
                 self.body_end = Some(self.received.saturating_add(range.end.beyond(range.first)));
                 self.connected(now);
@@ -179,20 +175,6 @@ impl DownloadPlan {
                 self.start_over(&why);
             }
         }
-    }
-
-    /// The part that `head` announces, when it is of what was asked for; else what was said.
-    fn part(&self, asked: &RangeAsked, head: &ResponseHead) -> Result<ContentRange, String> {
-        let said = head.field("content-range");
-        let announced = match head.body {
-            BodyLength::Exactly(length) => Some(length),
-            BodyLength::Chunked | BodyLength::UntilClose => None,
-        };
-        said.and_then(ContentRange::parse)
-            .filter(|range| range.first == asked.from)
-            .filter(|range| asked.end.is_none_or(|end| range.end <= end))
-            .filter(|range| announced.is_none_or(|length| length == range.end.beyond(range.first)))
-            .ok_or_else(|| repeated(said.unwrap_or("none")))
     }
 
     /// Asks for all of the file, without a range. What is in the partial file stays until the
@@ -216,11 +198,7 @@ impl DownloadPlan {
         let to = redirect::target(&self.target, head, self.redirects, self.rules.redirects);
         match to {
             Ok(target) if self.rules.redirects.has(SecurityFlags::REDIRECT_DISALLOW) => {
-                let message = format!(
-                    "{} redirects to {}, and this job follows no redirects",
-                    shown(&self.target),
-                    shown(&target)
-                );
+                let message = redirect::not_followed(&self.target, &target);
                 self.report_remote_name(&target);
                 self.fail_redirect(head.status, message);
             }
@@ -235,15 +213,7 @@ impl DownloadPlan {
     }
 
     fn fail_redirect(&mut self, status: u16, message: String) {
-        self.fail(JobError {
-            code: Code::http(status),
-            context: ErrorContext::RemoteFile,
-            transient: false,
-            message,
-            file: Some(self.file),
-            challenge: None,
-            retry_after_seconds: None,
-        });
+        self.fail(redirect_error(status, message, self.file));
     }
 
     fn connected(&mut self, now: Timestamp) {
@@ -279,16 +249,8 @@ impl DownloadPlan {
         self.version.as_ref().is_some_and(|version| version.is_page_in_its_place(head))
     }
 
-    /// What 511 is for, said by a network that does not know it. Not a wrong answer of the server's:
-    /// it is waited out.
     fn fail_as_captive(&mut self) {
-        let message = format!(
-            "{} answers with a web page where a file was; if this network wants somebody to sign in, do that, \
-             and if the file has become a page, make a new job for it",
-            shown(&self.target)
-        );
-        let invalid = invalid_answer(message, self.file);
-        self.fail(JobError { code: Code::http(511), transient: true, ..invalid });
+        self.fail(captive_error(&self.target, self.file));
     }
 
     fn fail_as_invalid(&mut self, wrong: String) {
@@ -302,13 +264,7 @@ impl DownloadPlan {
 
     pub(super) fn fail_as_too_large(&mut self) {
         let most = self.rules.bytes_max.unwrap_or_default();
-        let message =
-            format!("{} is larger than the {most} that the job may still download", shown(&self.target));
-        self.fail(JobError {
-            code: Code::MAX_DOWNLOAD_SIZE_LIMIT_REACHED,
-            context: ErrorContext::GeneralQueueManager,
-            ..invalid_answer(message, self.file)
-        });
+        self.fail(too_large_error(&self.target, most, self.file));
     }
 
     fn why_not_resumable(&self, head: &ResponseHead, version: &Version) -> &'static str {
@@ -324,9 +280,4 @@ impl DownloadPlan {
             }
         }
     }
-}
-
-/// A foreign text, cut to what fits a sentence.
-fn repeated(text: &str) -> String {
-    text.chars().take(SAID_CHARS_MAX).collect()
 }

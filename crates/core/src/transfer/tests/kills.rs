@@ -218,6 +218,7 @@ fn attempt(remains: &mut Remains, server: Server, version: usize, gathers: bool,
                 remains.check();
                 plan.recorded();
             }
+            Next::Seek { .. } => unreachable!("only a file that comes by ranges has gaps"),
             Next::ReadBack { upto, .. } => {
                 let (content, _) = remains.partial.as_ref().expect("there is a partial file");
                 summed_from = content[..upto.0 as usize].to_vec();

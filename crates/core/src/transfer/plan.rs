@@ -1,0 +1,97 @@
+//! What every plan of one file's transfer answers, so that whoever carries plans out needs to know one
+//! kind of them.
+//!
+//! What each call means is said at [`Next`], which asks for it.
+
+use super::{BodyEnd, DownloadPlan, Next, ResponseHead, TransportError};
+use crate::checksum::Checksum;
+use crate::error::JobError;
+use crate::file::PartialId;
+use crate::time::Timestamp;
+use crate::units::Bytes;
+
+/// One file's transfer, decided step by step.
+pub trait Plan {
+    fn next(&mut self, now: Timestamp) -> Next;
+    fn answered(&mut self, head: &ResponseHead, now: Timestamp);
+    fn read_back(&mut self);
+    fn cut(&mut self, partial: PartialId);
+    fn recorded(&mut self);
+    fn summed(&mut self, sum: &Checksum);
+    fn received(&mut self, count: Bytes);
+    fn written(&mut self, count: Bytes);
+    fn ended(&mut self, end: BodyEnd);
+    fn synced(&mut self, upto: Bytes, now: Timestamp);
+    fn failed(&mut self, error: TransportError);
+    fn refused(&mut self, error: JobError);
+    fn not_written(&mut self, error: JobError);
+    fn not_synced(&mut self, error: JobError);
+    fn stop(&mut self);
+
+    /// Something else is asked for, which may be more urgent. Says whether the plan ends for it.
+    fn interrupt(&mut self) -> bool {
+        false
+    }
+}
+
+impl Plan for DownloadPlan {
+    fn next(&mut self, now: Timestamp) -> Next {
+        Self::next(self, now)
+    }
+
+    fn answered(&mut self, head: &ResponseHead, now: Timestamp) {
+        Self::answered(self, head, now);
+    }
+
+    fn read_back(&mut self) {
+        Self::read_back(self);
+    }
+
+    fn cut(&mut self, partial: PartialId) {
+        Self::cut(self, partial);
+    }
+
+    fn recorded(&mut self) {
+        Self::recorded(self);
+    }
+
+    fn summed(&mut self, sum: &Checksum) {
+        Self::summed(self, sum);
+    }
+
+    fn received(&mut self, count: Bytes) {
+        Self::received(self, count);
+    }
+
+    fn written(&mut self, count: Bytes) {
+        Self::written(self, count);
+    }
+
+    fn ended(&mut self, end: BodyEnd) {
+        Self::ended(self, end);
+    }
+
+    fn synced(&mut self, upto: Bytes, now: Timestamp) {
+        Self::synced(self, upto, now);
+    }
+
+    fn failed(&mut self, error: TransportError) {
+        Self::failed(self, error);
+    }
+
+    fn refused(&mut self, error: JobError) {
+        Self::refused(self, error);
+    }
+
+    fn not_written(&mut self, error: JobError) {
+        Self::not_written(self, error);
+    }
+
+    fn not_synced(&mut self, error: JobError) {
+        Self::not_synced(self, error);
+    }
+
+    fn stop(&mut self) {
+        Self::stop(self);
+    }
+}
