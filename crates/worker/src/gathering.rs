@@ -39,6 +39,8 @@ use crate::transfer::at;
 /// Connections of one job to its servers at a time; what browsers allow themselves to one host is
 /// six, and several jobs may run.
 const CONNECTIONS_MAX: usize = 4;
+/// Requests at a time where a server takes several over one connection.
+const REQUESTS_MAX: usize = 16;
 /// Small files that must have come in a row before more than one connection is used.
 const SMALL_FILES_BEFORE_MORE: usize = 8;
 /// Files that one connection is given at a time at most, and small files that must have come for each of
@@ -248,6 +250,7 @@ impl<'a> Gathering<'a> {
         let proven = self.clients.take_proven();
         let is_proven = proven.is_some();
         let mut client = proven.unwrap_or_else(|| self.clients.take());
+        client.among_many(self.came >= SMALL_FILES_BEFORE_MORE);
         let on_a_thread = is_proven && client.may_block();
         let count_max = match on_a_thread {
             true => (self.came / SMALL_FILES_PER_LANE_FILE).clamp(1, FILES_PER_LANE_MAX),
@@ -312,6 +315,9 @@ impl<'a> Gathering<'a> {
                 self.came += 1;
                 self.last_came = Instant::now();
                 if let Some(client) = client {
+                    if client.is_shared() && self.lanes_max == CONNECTIONS_MAX {
+                        self.lanes_max = REQUESTS_MAX;
+                    }
                     self.clients.give_back(client);
                 }
                 self.gathered.push(Gathered { file, whole, content });

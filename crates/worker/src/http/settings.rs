@@ -13,11 +13,23 @@ pub(crate) struct Timeouts {
     pub(crate) read_idle: Duration,
 }
 
+/// Whether HTTP/2 is spoken with servers that speak it over TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Http2 {
+    /// Where many small files come at a time, and with servers that speak nothing else: one large
+    /// body costs less over HTTP/1.1.
+    #[default]
+    Auto,
+    On,
+    Off,
+}
+
 /// How requests are made.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpSettings {
     pub(crate) timeouts: Timeouts,
     pub(crate) user_agent: UserAgent,
+    pub(crate) http2: Http2,
 }
 
 /// What we call ourselves.
