@@ -59,11 +59,9 @@ fn built_in(key: &Key) -> String {
         | Kind::Level
         | Kind::Switch
         | Kind::SwitchOrAuto
-        | Kind::NumberOrAuto { .. } => {
-            match key.built_in_text() {
-                "" => "(empty)".to_owned(),
-                text => format!("`{text}`"),
-            }
-        }
+        | Kind::NumberOrAuto { .. } => match key.built_in_text() {
+            "" => "(empty)".to_owned(),
+            text => format!("`{text}`"),
+        },
     }
 }

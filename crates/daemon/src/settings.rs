@@ -226,11 +226,7 @@ impl Settings {
         let layers = KEYS.iter().map(|key| {
             let value = match key.kind {
                 Kind::Number { built_in, .. } => Value::Number(built_in),
-                Kind::Path
-                | Kind::Level
-                | Kind::Switch
-                | Kind::SwitchOrAuto
-                | Kind::NumberOrAuto { .. } => {
+                Kind::Path | Kind::Level | Kind::Switch | Kind::SwitchOrAuto | Kind::NumberOrAuto { .. } => {
                     Value::Text(key.built_in_text().to_owned())
                 }
                 Kind::Text | Kind::AnyText => Value::Text(key.built_in_text().to_owned()),
@@ -327,12 +323,7 @@ impl Key {
                 known.then(|| Value::Text(text.clone()))
             }
             (
-                Kind::Path
-                | Kind::Text
-                | Kind::AnyText
-                | Kind::Level
-                | Kind::Switch
-                | Kind::SwitchOrAuto,
+                Kind::Path | Kind::Text | Kind::AnyText | Kind::Level | Kind::Switch | Kind::SwitchOrAuto,
                 _,
             ) => None,
         }

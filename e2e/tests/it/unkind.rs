@@ -9,6 +9,7 @@ mod rows;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bits_e2e::Service;
@@ -16,7 +17,7 @@ use bits_testkit::{Certificate, UnkindOrigin};
 use serde_json::Value;
 
 use outcome::{Outcome, matches, table};
-use rows::Row;
+use rows::{Row, Way};
 
 /// Time-outs so short that silence is noticed soon, and so long that a busy machine is not taken for
 /// a silent one; and room for all rows at once.
@@ -33,12 +34,50 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Jobs made at a time.
 const HANDS: usize = 4;
 
+/// Two tables at once would be more than a machine answers in time.
+static ONE_TABLE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 #[test]
 fn every_fault_ends_in_right_bytes_or_an_honest_error() {
-    let outcomes = run(rows::ROWS);
-    println!("{}", table(&outcomes));
+    judge(&run(rows::ROWS.to_vec(), ""));
+}
+
+#[test]
+fn the_same_holds_over_http_2_and_every_fault_in_its_frames_ends_as_honestly() {
+    let rows: Vec<_> = rows::ROWS.iter().filter_map(Row::over_http2).chain(rows::FRAMES.to_vec()).collect();
+    let outcomes = run(rows, "http2 = \"on\"\n");
+    judge(&outcomes);
+}
+
+#[test]
+fn a_server_that_wants_http_1_is_asked_by_it() {
+    let origin = UnkindOrigin::start();
+    let service = Service::new();
+    let ca = service.file("ca.pem");
+    fs::write(&ca, origin.ca_pem()).expect("a world can be written to");
+    service.configure(&format!("http2 = \"on\"\nextra_ca = \"{}\"\n", ca.display()));
+    let _bitsd = service.start();
+    let target = "/h2-http-1.1-required/file";
+    let get = |name: &str| service.bits(["get", &origin.http2_url(target), name]).finish().expect_code(0);
+    get("one");
+    get("two");
+    for name in ["one", "two"] {
+        assert!(origin.first(target).is(&fs::read(service.file(name)).expect("it has arrived")));
+    }
+    let versions: Vec<_> = origin.requests(target).into_iter().map(|request| request.version).collect();
+    assert_eq!(versions, ["HTTP/2", "HTTP/1.1", "HTTP/1.1"], "it is asked once in vain");
+
+    // Where nothing but HTTP/2 is spoken, there is no way.
+    let get = service.bits(["get", &origin.http2_only_url(target), "three", "--max-time=3"]).finish();
+    assert_ne!(get.code, Some(0), "{get:?}");
+    assert!(!service.file("three").exists());
+}
+
+/// Prints the table, and fails where an outcome is not the expected one.
+fn judge(outcomes: &[(Row, Outcome)]) {
+    println!("{}", table(outcomes));
     let wrong: Vec<_> = outcomes.iter().filter(|(row, outcome)| !matches(row, outcome)).collect();
-    let told = |(row, outcome): &&(&Row, Outcome)| {
+    let told = |(row, outcome): &&(Row, Outcome)| {
         format!("{}: {:?} was expected: {outcome}", row.target, row.expected)
     };
     assert!(wrong.is_empty(), "{}", wrong.iter().map(told).collect::<Vec<_>>().join("\n"));
@@ -68,25 +107,26 @@ fn what_a_server_does_between_two_files_of_a_job_spoils_neither() {
     }
 }
 
-/// Runs all `rows` at once.
-fn run(rows: &'static [Row]) -> Vec<(&'static Row, Outcome)> {
+/// Runs all `rows` at once, in a service with these settings.
+fn run(rows: Vec<Row>, settings: &str) -> Vec<(Row, Outcome)> {
+    let _turn = ONE_TABLE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let origin = UnkindOrigin::start();
     let service = Service::new();
     let ca = service.file("ca.pem");
     fs::write(&ca, origin.ca_pem()).expect("a world can be written to");
-    service.configure(&format!("{SETTINGS}extra_ca = \"{}\"\n", ca.display()));
+    service.configure(&format!("{SETTINGS}{settings}extra_ca = \"{}\"\n", ca.display()));
     let _bitsd = service.start();
     fs::create_dir(service.file("got")).expect("a world can be written to");
 
-    let ids = make_jobs(&service, &origin, rows);
-    let jobs = watch(&service, &ids, rows);
+    let ids = make_jobs(&service, &origin, &rows);
+    let jobs = watch(&service, &ids, &rows);
     let outcomes: Vec<_> = rows
-        .iter()
+        .into_iter()
         .enumerate()
         .zip(jobs)
         .map(|((number, row), job)| {
             let outcome =
-                Outcome::of(&job, &service.file(format!("got/{number}")), &origin, &target(number, row));
+                Outcome::of(&job, &service.file(format!("got/{number}")), &origin, &target(number, &row));
             (row, outcome)
         })
         .collect();
@@ -125,13 +165,18 @@ fn make_jobs(service: &Service, origin: &UnkindOrigin, rows: &[Row]) -> Vec<Stri
 
 fn make_job(service: &Service, origin: &UnkindOrigin, number: usize, row: &Row) -> String {
     let target = target(number, row);
-    let url = match row.certificate {
-        None => origin.url(&target),
-        Some(certificate) => origin.tls_url(certificate, &target),
+    let url = match row.way {
+        Way::Plain => origin.url(&target),
+        Way::Tls(certificate) => origin.tls_url(certificate, &target),
+        Way::Http2 => origin.http2_url(&target),
+        Way::Http2Only => origin.http2_only_url(&target),
     };
     let get = service.bits(["get", &url, &format!("got/{number}"), "--detach"]);
     let checksum = format!("--checksum=sha256:{}", origin.first(&target).sha256_hex());
     let get = if row.is_given { get.arg(checksum) } else { get };
+    // What carries a secret shares its connection with no other row.
+    let get =
+        if matches!(row.way, Way::Http2 | Way::Http2Only) { get.arg("--header=Cookie: a=b") } else { get };
     get.finish().expect_code(0).stdout.trim().to_owned()
 }
 

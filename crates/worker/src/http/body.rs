@@ -43,7 +43,9 @@ pub(crate) struct Body {
 
 #[derive(Debug)]
 enum Framing {
-    Exactly { left: u64 },
+    Exactly {
+        left: u64,
+    },
     Chunked(Chunks),
     UntilClose,
     /// It comes in frames, between those of other answers.

@@ -6,6 +6,8 @@
 
 mod content;
 mod fault;
+#[cfg(test)]
+mod tests;
 mod watched;
 
 use std::future::poll_fn;
@@ -202,8 +204,8 @@ impl Shared {
         let allowed = self.0.requests.current_max_send_streams().clamp(1, STREAMS_MAX);
         let under_way = &self.0.under_way;
         let one_more = |now: usize| (now < allowed).then_some(now + 1);
-        let taken = !self.is_left()
-            && under_way.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok();
+        let taken =
+            !self.is_left() && under_way.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok();
         taken.then(|| Room(under_way.clone()))
     }
 
@@ -251,9 +253,7 @@ impl std::fmt::Debug for Inner {
 }
 
 /// Reads over interim answers (1xx), of which a server sends one, or two.
-async fn final_answer(
-    mut response: ResponseFuture,
-) -> Result<http::Response<h2::RecvStream>, Unanswered> {
+async fn final_answer(mut response: ResponseFuture) -> Result<http::Response<h2::RecvStream>, Unanswered> {
     let mut interim = 0;
     poll_fn(|cx| {
         while let Poll::Ready(Some(came)) = response.poll_informational(cx) {

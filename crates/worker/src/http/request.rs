@@ -92,7 +92,8 @@ impl Request<'_> {
 
     /// As it goes over HTTP/2, always over TLS; none where that has no words for it.
     pub(super) fn message(&self) -> Option<http::Request<()>> {
-        let uri = http::Uri::builder().scheme("https").authority(&*self.authority).path_and_query(self.target);
+        let uri =
+            http::Uri::builder().scheme("https").authority(&*self.authority).path_and_query(self.target);
         let uri = uri.build().ok().filter(|uri| uri.path_and_query().is_some_and(|it| *it == self.target))?;
         let method = http::Method::from_bytes(self.method.as_bytes()).ok()?;
         if method == http::Method::CONNECT {

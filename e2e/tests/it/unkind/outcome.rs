@@ -7,7 +7,7 @@ use std::path::Path;
 use bits_testkit::UnkindOrigin;
 use serde_json::Value;
 
-use super::rows::{Expected, Row};
+use super::rows::{Expected, Row, Way};
 
 /// What is under the name of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,10 +78,15 @@ pub(super) fn matches(row: &Row, outcome: &Outcome) -> bool {
 }
 
 /// The outcomes, for a person.
-pub(super) fn table(outcomes: &[(&Row, Outcome)]) -> String {
+pub(super) fn table(outcomes: &[(Row, Outcome)]) -> String {
     let mut lines = vec![line(["fault", "state", "code", "errors", "requests", "bytes", ""])];
     for (row, outcome) in outcomes {
-        let tls = row.certificate.map(|certificate| format!(" (TLS, certificate {})", certificate.name()));
+        let way = match row.way {
+            Way::Plain => String::new(),
+            Way::Tls(certificate) => format!(" (TLS, certificate {})", certificate.name()),
+            Way::Http2 => " (HTTP/2)".to_owned(),
+            Way::Http2Only => " (HTTP/2 alone)".to_owned(),
+        };
         let given = if row.is_given { " (with a checksum)" } else { "" };
         let bytes = match outcome.arrived {
             Arrived::Nothing => "none",
@@ -95,7 +100,7 @@ pub(super) fn table(outcomes: &[(&Row, Outcome)]) -> String {
             (true, _) => "",
         };
         lines.push(line([
-            &format!("{}{given}{}", row.target, tls.unwrap_or_default()),
+            &format!("{}{given}{way}", row.target),
             &outcome.state,
             outcome.code.as_deref().unwrap_or("-"),
             &outcome.errors.to_string(),

@@ -34,9 +34,8 @@ impl Client {
     ) -> Result<Connection, FetchError> {
         let name = &fetch.remote_name;
         let offer = self.offer(name);
-        let is_wanted = |kept: &Connection| {
-            kept.leads_to(name) && (offer != Offer::Http1 || kept.shared().is_none())
-        };
+        let is_wanted =
+            |kept: &Connection| kept.leads_to(name) && (offer != Offer::Http1 || kept.shared().is_none());
         if !self.kept.as_ref().is_some_and(is_wanted) {
             self.put_by();
         }

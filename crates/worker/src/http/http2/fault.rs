@@ -42,7 +42,8 @@ pub(super) fn exchange_error(unanswered: &Unanswered, authority: &str) -> Exchan
     ExchangeError {
         // Where the server goes away, the library says so for those requests alone that it has not
         // looked at; the others go on (RFC 9113 §6.8).
-        was_not_processed: !was_sent || (error.is_go_away() && error.is_remote())
+        was_not_processed: !was_sent
+            || (error.is_go_away() && error.is_remote())
             || (error.is_reset() && by_server(Reason::REFUSED_STREAM)),
         wants_http_1: by_server(Reason::HTTP_1_1_REQUIRED),
         nothing_came: error.is_io(),
