@@ -133,6 +133,7 @@ mod tests {
             Request {
                 method: "GET".into(),
                 target: "/a/b?n=1".into(),
+                version: "HTTP/1.1".into(),
                 status: 206,
                 sent: 10,
                 range: Some("bytes=0-9".into()),

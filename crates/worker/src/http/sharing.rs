@@ -31,7 +31,10 @@ struct Place {
 }
 
 /// The connections to one place, while nobody else looks at them.
-pub(super) struct AtPlace(OwnedMutexGuard<Vec<WeakShared>>);
+pub(super) struct AtPlace {
+    connections: OwnedMutexGuard<Vec<WeakShared>>,
+    has_waited: bool,
+}
 
 impl Sharing {
     pub(super) fn is(&self, other: &Self) -> bool {
@@ -58,7 +61,10 @@ impl Sharing {
                 }
             }
         };
-        AtPlace(connections.lock_owned().await)
+        match connections.clone().try_lock_owned() {
+            Ok(connections) => AtPlace { connections, has_waited: false },
+            Err(_) => AtPlace { connections: connections.lock_owned().await, has_waited: true },
+        }
     }
 }
 
@@ -67,10 +73,16 @@ fn is_open(place: &Place) -> bool {
 }
 
 impl AtPlace {
+    /// Whether somebody was just opening a connection. Where it did not come to be, one need not wait
+    /// one after the other for the same failure.
+    pub(super) fn has_waited(&self) -> bool {
+        self.has_waited
+    }
+
     /// A share in one with room for a request.
     pub(super) fn share(&mut self, name: &RemoteName, route: &Route) -> Option<Connection> {
-        self.0.retain(|known| known.upgrade().is_some_and(|shared| !shared.is_left()));
-        self.0.iter().filter_map(WeakShared::upgrade).find_map(|shared| {
+        self.connections.retain(|known| known.upgrade().is_some_and(|shared| !shared.is_left()));
+        self.connections.iter().filter_map(WeakShared::upgrade).find_map(|shared| {
             let room = shared.room()?;
             Some(Connection::sharing(shared, room, name, route.clone()))
         })
@@ -78,6 +90,6 @@ impl AtPlace {
 
     /// Lets others share `connection`, if that can be.
     pub(super) fn put(&mut self, connection: &Connection) {
-        self.0.extend(connection.shared().map(|shared| shared.downgrade()));
+        self.connections.extend(connection.shared().map(|shared| shared.downgrade()));
     }
 }

@@ -96,7 +96,15 @@ impl Client {
                 None => self.open(name).await,
             };
         }
-        let connection = self.open(name).await?;
+        let connection = match others.has_waited() {
+            true => {
+                drop(others);
+                let connection = self.open(name).await?;
+                others = self.sharing.at(name, &route, self.pacing.priority()).await;
+                connection
+            }
+            false => self.open(name).await?,
+        };
         match connection.shared() {
             Some(_) => others.put(&connection),
             None => self.pool.protocols().remember(name, Known::Http1),

@@ -39,12 +39,12 @@ pub(super) fn exchange_error(unanswered: &Unanswered, authority: &str) -> Exchan
         }
     };
     let by_server = |reason| error.is_remote() && error.reason() == Some(reason);
+    // Where the server goes away, the library says so for those requests alone that it has not looked
+    // at; the others go on (RFC 9113 §6.8). One that has had too much is not asked again at once.
+    let was_left_out = error.is_go_away() && error.is_remote() && !by_server(Reason::ENHANCE_YOUR_CALM);
+    let was_refused = error.is_reset() && by_server(Reason::REFUSED_STREAM);
     ExchangeError {
-        // Where the server goes away, the library says so for those requests alone that it has not
-        // looked at; the others go on (RFC 9113 §6.8).
-        was_not_processed: !was_sent
-            || (error.is_go_away() && error.is_remote())
-            || (error.is_reset() && by_server(Reason::REFUSED_STREAM)),
+        was_not_processed: !was_sent || was_left_out || was_refused,
         wants_http_1: by_server(Reason::HTTP_1_1_REQUIRED),
         nothing_came: error.is_io(),
         is_about_our_certificate: false,
