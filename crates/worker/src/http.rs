@@ -3,7 +3,7 @@
 //!
 //! A connection is kept while requests go to one origin, since NTLM and Negotiate authenticate the
 //! connection, and many small files need many answers. Where a server speaks HTTP/2 and many files
-//! come at a time, one connection is shared instead; HTTP/1.1 costs less for one large body, and is all
+//! come from far away, one connection is shared instead; HTTP/1.1 costs less for all else, and is all
 //! that is spoken with proxies and without TLS. Whether to retry, follow or resume is not decided
 //! here; only a kept connection that turns out to be closed is replaced, as nobody could have known,
 //! and what a server says it has not looked at is asked again.

@@ -40,9 +40,13 @@ fn versions(requests: &[Request]) -> Vec<&str> {
 }
 
 #[test]
-fn many_small_files_share_one_connection_and_one_large_file_goes_over_http_1() {
+fn many_small_files_from_far_away_share_one_connection_and_one_large_file_goes_over_http_1() {
     let Some(peers) = peers() else { return };
-    let base = peers.line("NGINX_H2_URL");
+    let port = peers.line("NGINX_H2_URL").rsplit(':').next().expect("a port");
+    let far_away =
+        peers.faulty_address(&format!("127.0.0.1:{port}"), &["--latency", "0.03", "--side", "both"]);
+    let port = far_away.address().rsplit(':').next().expect("a port");
+    let base = &format!("https://localhost:{port}");
     let nginx = &peers.nginx;
     let service = world(peers, "");
     let _bitsd = service.start();

@@ -23,8 +23,8 @@ use rows::{Row, Way};
 /// a silent one; and room for all rows at once.
 const SETTINGS: &str = "\
 connect_timeout = 5
-response_timeout = 5
-idle_timeout = 5
+response_timeout = 8
+idle_timeout = 8
 foreground_jobs_max = 200
 ";
 /// How long all rows may take together.

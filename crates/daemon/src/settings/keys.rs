@@ -93,7 +93,7 @@ pub(crate) const KEYS: &[Key] = &[
         name: "http2",
         kind: Kind::SwitchOrAuto,
         expected: "auto, on or off",
-        meaning: "Whether HTTP/2 is spoken with servers; auto: where many small files come, or nothing else is spoken there.",
+        meaning: "Whether HTTP/2 is spoken with servers; auto: where many small files come from far away, or nothing else is spoken there.",
         text: "auto",
     },
     jobs("foreground_jobs_max", 16, "Jobs of foreground priority that run at a time."),

@@ -16,8 +16,8 @@ pub(crate) struct Timeouts {
 /// Whether HTTP/2 is spoken with servers that speak it over TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Http2 {
-    /// Where many small files come at a time, and with servers that speak nothing else: one large
-    /// body costs less over HTTP/1.1.
+    /// Where many small files come from far away, and with servers that speak nothing else: all else
+    /// costs less over HTTP/1.1.
     #[default]
     Auto,
     On,
