@@ -19,6 +19,7 @@ use bits_core::http_options::ProxyEnvironment;
 use bits_core::pacing::{MinimumShare, Politeness, TargetDelay};
 use bits_core::queue::Limits;
 use bits_platform::paths::Paths;
+use bits_worker::Http2;
 
 pub(crate) use keys::{KEYS, Key, Kind};
 
@@ -192,6 +193,14 @@ impl Settings {
         })
     }
 
+    pub(crate) fn http2(&self) -> Http2 {
+        match self.text("http2") {
+            ON => Http2::On,
+            OFF => Http2::Off,
+            _ => Http2::Auto,
+        }
+    }
+
     fn is_on(&self, key: &'static str) -> bool {
         self.text(key) == ON
     }
@@ -218,7 +227,7 @@ impl Settings {
         let layers = KEYS.iter().map(|key| {
             let value = match key.kind {
                 Kind::Number { built_in, .. } => Value::Number(built_in),
-                Kind::Path | Kind::Level | Kind::Switch | Kind::NumberOrAuto { .. } => {
+                Kind::Path | Kind::Level | Kind::Switch | Kind::SwitchOrAuto | Kind::NumberOrAuto { .. } => {
                     Value::Text(key.built_in_text().to_owned())
                 }
                 Kind::Text | Kind::AnyText => Value::Text(key.built_in_text().to_owned()),
@@ -297,6 +306,9 @@ impl Key {
             (Kind::Switch, Written::Text(text)) => {
                 [ON, OFF].contains(&text.as_str()).then(|| Value::Text(text.clone()))
             }
+            (Kind::SwitchOrAuto, Written::Text(text)) => {
+                [ON, OFF, AUTO].contains(&text.as_str()).then(|| Value::Text(text.clone()))
+            }
             (Kind::Path, Written::Text(text)) => {
                 (text.is_empty() || text.starts_with('/')).then(|| Value::Text(text.clone()))
             }
@@ -311,7 +323,10 @@ impl Key {
                 let known = ["error", "warn", "info", "debug"].contains(&text.as_str());
                 known.then(|| Value::Text(text.clone()))
             }
-            (Kind::Path | Kind::Text | Kind::AnyText | Kind::Level | Kind::Switch, _) => None,
+            (
+                Kind::Path | Kind::Text | Kind::AnyText | Kind::Level | Kind::Switch | Kind::SwitchOrAuto,
+                _,
+            ) => None,
         }
     }
 }

@@ -341,6 +341,7 @@ fn worker_settings(settings: &Settings) -> bits_worker::run::Settings {
         user_agent: settings.user_agent(),
         politeness: settings.politeness(),
         proxies: settings.proxies(),
+        http2: settings.http2(),
         ..bits_worker::run::Settings::default()
     }
 }

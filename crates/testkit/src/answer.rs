@@ -11,6 +11,7 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 
 use crate::asked::{Asked, OutOfRange};
 use crate::content::Content;
+use crate::http2::Frames;
 
 /// When the first version was changed last; each later one an hour after the one before.
 const FIRST_MODIFIED: i64 = 1_767_225_600;
@@ -99,6 +100,8 @@ pub(crate) struct Answer {
     pub(crate) pace: Duration,
     /// The content it claims to be of, whole or in part.
     pub(crate) content: Option<Content>,
+    /// What is wrong with its frames where HTTP/2 is spoken; elsewhere nothing is.
+    pub(crate) frames: Option<Frames>,
 }
 
 /// What the origin has under a target at one time.
@@ -207,7 +210,14 @@ impl Answer {
             then: Then::Keep,
             pace: Duration::ZERO,
             content: None,
+            frames: None,
         }
+    }
+
+    /// With something wrong where HTTP/2 is spoken.
+    pub(crate) fn frames(mut self, frames: Frames) -> Self {
+        self.frames = Some(frames);
+        self
     }
 
     /// With a field, in the place of one that has its name.

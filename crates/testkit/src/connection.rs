@@ -15,6 +15,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use crate::answer::{Answer, Piece, Then};
 use crate::asked::Request;
 use crate::content::pieces;
+use crate::http2::{self, ALPN, is_offered};
 
 /// How often something that lasts looks whether it should end.
 const LOOK: Duration = Duration::from_millis(50);
@@ -48,6 +49,11 @@ pub(crate) fn serve(
     socket.set_read_timeout(Some(LOOK))?;
     socket.set_write_timeout(Some(LOOK))?;
     socket.set_nodelay(true)?;
+    if let Some(config) = tls.as_ref().filter(|config| config.alpn_protocols.iter().any(|name| name == ALPN))
+        && is_offered(&socket, stopping)?
+    {
+        return http2::serve(socket, Arc::clone(config), stopping, answer);
+    }
     let is_tls = tls.is_some();
     let stream = match tls {
         None => Stream::Plain(socket),

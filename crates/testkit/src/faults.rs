@@ -7,6 +7,7 @@ mod bodies;
 mod challenges;
 mod connections;
 mod heads;
+mod http2;
 mod ranges;
 mod redirects;
 mod statuses;
@@ -43,7 +44,7 @@ pub struct Fault {
     answer: fn(&Asked) -> Answer,
 }
 
-const ROOMS: [(&str, &[Fault]); 8] = [
+const ROOMS: [(&str, &[Fault]); 9] = [
     ("Bodies", bodies::FAULTS),
     ("Ranges", ranges::FAULTS),
     ("Versions", versions::FAULTS),
@@ -52,6 +53,7 @@ const ROOMS: [(&str, &[Fault]); 8] = [
     ("Statuses", statuses::FAULTS),
     ("Signing in", challenges::FAULTS),
     ("Connections", connections::FAULTS),
+    ("Frames of HTTP/2, all else honest", http2::FAULTS),
 ];
 
 /// All faults there are.

@@ -14,6 +14,7 @@ mod certificates;
 mod connection;
 mod content;
 mod faults;
+mod http2;
 mod index_page;
 mod ntlm;
 mod origin;

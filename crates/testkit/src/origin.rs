@@ -14,6 +14,7 @@ use crate::asked::{Asked, Request};
 use crate::certificates::{Authority, Certificate};
 use crate::connection::serve;
 use crate::content::Content;
+use crate::http2::ALPN;
 use crate::{faults, index_page};
 
 /// An origin that misbehaves, on ports of this machine. Dropped, it is gone.
@@ -21,6 +22,8 @@ use crate::{faults, index_page};
 pub struct UnkindOrigin {
     shared: Arc<Shared>,
     tls_ports: BTreeMap<Certificate, u16>,
+    http2_port: u16,
+    http2_only_port: u16,
     listening: Vec<JoinHandle<()>>,
 }
 
@@ -51,8 +54,8 @@ impl UnkindOrigin {
         Self::start_at(0).expect("this machine has a free port")
     }
 
-    /// Starts one on `port` and the ports behind it, one for plain HTTP and one for each kind of
-    /// [`Certificate`]; 0 lets the system choose.
+    /// Starts one on `port` and the ports behind it, one for plain HTTP, one for each kind of
+    /// [`Certificate`], and two where HTTP/2 is spoken; 0 lets the system choose.
     ///
     /// # Errors
     /// When one of them is not free.
@@ -68,13 +71,26 @@ impl UnkindOrigin {
             connections: AtomicU64::new(0),
             records: Mutex::default(),
         });
-        let mut origin = Self { shared, tls_ports: BTreeMap::new(), listening: Vec::new() };
+        let tls_ports = BTreeMap::new();
+        let mut origin = Self { shared, tls_ports, http2_port: 0, http2_only_port: 0, listening: Vec::new() };
         origin.serve(plain, None);
         for (certificate, place) in Certificate::ALL.into_iter().zip(1..) {
             let listener = listen(port(place))?;
             origin.tls_ports.insert(certificate, listener.local_addr()?.port());
             origin.serve(listener, Some(authority.server(certificate)));
         }
+        let good = authority.server(Certificate::Good);
+        let behind = 1 + Certificate::ALL.len() as u16;
+        let listen_for = |origin: &mut Self, place: u16, protocols: &[&[u8]]| {
+            let listener = listen(port(behind + place))?;
+            let mut config = ServerConfig::clone(&good);
+            config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+            let port = listener.local_addr()?.port();
+            origin.serve(listener, Some(Arc::new(config)));
+            io::Result::Ok(port)
+        };
+        origin.http2_port = listen_for(&mut origin, 0, &[ALPN, b"http/1.1"])?;
+        origin.http2_only_port = listen_for(&mut origin, 1, &[ALPN])?;
         Ok(origin)
     }
 
@@ -86,6 +102,16 @@ impl UnkindOrigin {
     /// The URL of `target` over TLS, where the server shows `certificate`.
     pub fn tls_url(&self, certificate: Certificate, target: &str) -> String {
         format!("https://localhost:{}{target}", self.tls_ports[&certificate])
+    }
+
+    /// The URL of `target` over TLS with a good certificate, where HTTP/2 is spoken, and HTTP/1.1.
+    pub fn http2_url(&self, target: &str) -> String {
+        format!("https://localhost:{}{target}", self.http2_port)
+    }
+
+    /// The same where nothing but HTTP/2 is spoken.
+    pub fn http2_only_url(&self, target: &str) -> String {
+        format!("https://localhost:{}{target}", self.http2_only_port)
     }
 
     /// The certificate of the authority to trust, in PEM.
@@ -136,7 +162,8 @@ impl UnkindOrigin {
     }
 
     fn ports(&self) -> impl Iterator<Item = u16> {
-        std::iter::once(self.shared.plain_port).chain(self.tls_ports.values().copied())
+        let others = [self.shared.plain_port, self.http2_port, self.http2_only_port];
+        others.into_iter().chain(self.tls_ports.values().copied())
     }
 }
 

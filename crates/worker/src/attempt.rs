@@ -175,6 +175,7 @@ fn rules(assignment: &Assignment) -> Rules {
 /// Brings one file to its end.
 async fn carry_on(begun: Begun, rules: Rules, around: &Surroundings, line: &mut Line) -> (Client, Outcome) {
     let Begun { mut client, file, plan, body } = begun;
+    client.among_many(false);
     let outcome = match Sink::open(line.job, &file, around.boot).await {
         Ok((sink, found)) => {
             let new = || DownloadPlan::new(line.attempt, &file, rules, found, around.boot, line.now());

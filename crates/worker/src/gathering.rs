@@ -39,6 +39,10 @@ use crate::transfer::at;
 /// Connections of one job to its servers at a time; what browsers allow themselves to one host is
 /// six, and several jobs may run.
 const CONNECTIONS_MAX: usize = 4;
+/// Requests at a time where a server takes several over one connection.
+const REQUESTS_MAX: usize = 16;
+/// How long a small file takes, asked for by itself, where the way is long enough for that to pay.
+const LONG_ANSWER: Duration = Duration::from_millis(5);
 /// Small files that must have come in a row before more than one connection is used.
 const SMALL_FILES_BEFORE_MORE: usize = 8;
 /// Files that one connection is given at a time at most, and small files that must have come for each of
@@ -161,8 +165,11 @@ struct Gathering<'a> {
     lanes_max: usize,
     /// Small files that came so far.
     came: usize,
+    began: Instant,
     /// When the last of them came.
     last_came: Instant,
+    /// Whether the first of them came so slowly that it pays to ask for many at a time.
+    waits_for_answers: bool,
     gathered: Vec<Gathered>,
     /// At rest, or with the thread that stores.
     batch: Option<Batch>,
@@ -227,7 +234,9 @@ impl<'a> Gathering<'a> {
             coming: BTreeMap::new(),
             lanes_max: CONNECTIONS_MAX,
             came: 0,
+            began: Instant::now(),
             last_came: Instant::now(),
+            waits_for_answers: false,
             gathered: Vec::new(),
             batch: Some(Batch::new(of.job)),
             storing: Storing(None),
@@ -248,6 +257,7 @@ impl<'a> Gathering<'a> {
         let proven = self.clients.take_proven();
         let is_proven = proven.is_some();
         let mut client = proven.unwrap_or_else(|| self.clients.take());
+        client.among_many(self.waits_for_answers);
         let on_a_thread = is_proven && client.may_block();
         let count_max = match on_a_thread {
             true => (self.came / SMALL_FILES_PER_LANE_FILE).clamp(1, FILES_PER_LANE_MAX),
@@ -311,7 +321,14 @@ impl<'a> Gathering<'a> {
             What::Small(whole, content) => {
                 self.came += 1;
                 self.last_came = Instant::now();
+                if self.came == SMALL_FILES_BEFORE_MORE {
+                    let each = self.began.elapsed() / SMALL_FILES_BEFORE_MORE as u32;
+                    self.waits_for_answers = each >= LONG_ANSWER;
+                }
                 if let Some(client) = client {
+                    if client.is_shared() && self.lanes_max == CONNECTIONS_MAX {
+                        self.lanes_max = REQUESTS_MAX;
+                    }
                     self.clients.give_back(client);
                 }
                 self.gathered.push(Gathered { file, whole, content });

@@ -1,10 +1,12 @@
-//! HTTP/1.1 over connections of our own, by proxies where there are to be some: one request after the
+//! HTTP over connections of our own, by proxies where there are to be some: one request after the
 //! other, for one attempt.
 //!
 //! A connection is kept while requests go to one origin, since NTLM and Negotiate authenticate the
-//! connection, and many small files need many answers. Whether to retry, follow or resume is not
-//! decided here; only a kept connection that turns out to be closed is replaced, as nobody could
-//! have known. HTTP/2 and ranges in parallel have their place here later.
+//! connection, and many small files need many answers. Where a server speaks HTTP/2 and many files
+//! come from far away, one connection is shared instead; HTTP/1.1 costs less for all else, and is all
+//! that is spoken with proxies and without TLS. Whether to retry, follow or resume is not decided
+//! here; only a kept connection that turns out to be closed is replaced, as nobody could have known,
+//! and what a server says it has not looked at is asked again.
 
 mod blocking;
 mod body;
@@ -14,11 +16,14 @@ mod connection;
 mod dial;
 mod direct;
 mod head;
+mod http2;
 mod pool;
 mod proofs;
+mod protocols;
 mod request;
 mod route;
 mod settings;
+mod sharing;
 mod tls;
 
 pub(crate) use body::{Body, Received};
@@ -27,6 +32,6 @@ pub(crate) use direct::{Direct, Interrupt, Poured};
 pub(crate) use pool::Pool;
 pub(crate) use proofs::AttemptIdentity;
 pub(crate) use request::OwnersWords;
-pub use settings::UserAgentError;
+pub use settings::{Http2, UserAgentError};
 pub(crate) use settings::{HttpSettings, Timeouts, UserAgent};
 pub(crate) use tls::{TlsOptions, TlsTrust};

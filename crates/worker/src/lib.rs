@@ -21,4 +21,4 @@ mod sink;
 mod tally;
 mod transfer;
 
-pub use http::UserAgentError;
+pub use http::{Http2, UserAgentError};

@@ -48,6 +48,10 @@ pub(crate) struct JobPacing {
 }
 
 impl JobPacing {
+    pub(crate) fn priority(&self) -> Priority {
+        self.priority
+    }
+
     /// Lets a connection take part that receives, as [`Pacing::join`] does.
     pub(crate) fn join(&self, socket: impl AsFd) -> Option<Paced> {
         self.pacing.join(socket, Direction::Download, self.priority)

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::attempt::{Heard, Line, Surroundings, carry_out};
 use crate::certificates::Certificates;
 use crate::closing;
-use crate::http::{HttpSettings, Pool, Timeouts, TlsTrust, UserAgent, UserAgentError};
+use crate::http::{Http2, HttpSettings, Pool, Timeouts, TlsTrust, UserAgent, UserAgentError};
 use crate::link::{
     Assignment, CheckOptions, CheckTicket, DestinationRefusal, FromWorker, ToWorker, WorkerEnd,
 };
@@ -52,6 +52,8 @@ pub struct Settings {
     /// The largest file that comes into memory as a whole, to be stored together with others; none
     /// when each is to be written as it comes.
     pub gathered_bytes_max: Option<Bytes>,
+    /// Whether HTTP/2 is spoken with servers.
+    pub http2: Http2,
 }
 
 /// What the system reads at once; larger files gain nothing by being gathered.
@@ -69,6 +71,7 @@ impl Default for Settings {
             politeness: Some(Politeness::default()),
             proxies: ProxyEnvironment::default(),
             gathered_bytes_max: Some(GATHERED_BYTES_MAX),
+            http2: Http2::default(),
         }
     }
 }
@@ -114,7 +117,7 @@ impl Worker {
         };
         let around = Surroundings {
             boot,
-            http: Arc::new(HttpSettings { timeouts, user_agent }),
+            http: Arc::new(HttpSettings { timeouts, user_agent, http2: settings.http2 }),
             trust: Arc::new(TlsTrust::new(settings.extra_ca, settings.crl)),
             foreground_pool: Pool::default(),
             background_pool: Pool::default(),

@@ -22,6 +22,8 @@ pub struct Request {
     pub method: String,
     /// Path and query, as asked for.
     pub target: String,
+    /// `HTTP/1.1` or `HTTP/2.0`.
+    pub version: String,
     /// The status it was answered with.
     pub status: u16,
     /// Bytes of the body that were sent, and with a tunnel all that went through to the client.
@@ -79,6 +81,7 @@ impl Request {
         Some(Self {
             method: first.next()?.to_owned(),
             target: first.next()?.to_owned(),
+            version: first.next().unwrap_or_default().to_owned(),
             status: field("status")?.parse().ok()?,
             sent: u64::saturating_sub(bytes("sent"), bytes("headers")),
             range: given("range"),
@@ -130,6 +133,7 @@ mod tests {
             Request {
                 method: "GET".into(),
                 target: "/a/b?n=1".into(),
+                version: "HTTP/1.1".into(),
                 status: 206,
                 sent: 10,
                 range: Some("bytes=0-9".into()),

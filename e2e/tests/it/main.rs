@@ -9,6 +9,7 @@ mod by_proxy;
 mod certificate_callback;
 mod endless_questions;
 mod harness;
+mod http2;
 mod kills;
 mod life_of_get;
 mod lives;

@@ -8,6 +8,7 @@ mod rows;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bits_e2e::Service;
@@ -15,14 +16,14 @@ use bits_testkit::{Certificate, UnkindOrigin};
 use serde_json::Value;
 
 use crate::outcome::{Arrived, Expected, Outcome, check};
-use rows::Row;
+use rows::{Row, Way};
 
 /// Time-outs so short that silence is noticed soon, and so long that a busy machine is not taken for
 /// a silent one; and room for all rows at once.
 const SETTINGS: &str = "\
 connect_timeout = 5
-response_timeout = 5
-idle_timeout = 5
+response_timeout = 8
+idle_timeout = 8
 foreground_jobs_max = 200
 ";
 /// How long all rows may take together.
@@ -32,9 +33,42 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Jobs made at a time.
 const HANDS: usize = 4;
 
+/// Two tables at once would be more than a machine answers in time.
+static ONE_TABLE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 #[test]
 fn every_fault_ends_in_right_bytes_or_an_honest_error() {
-    check(&run(rows::ROWS));
+    check(&run(rows::ROWS.to_vec(), ""));
+}
+
+#[test]
+fn the_same_holds_over_http_2_and_every_fault_in_its_frames_ends_as_honestly() {
+    let rows: Vec<_> = rows::ROWS.iter().filter_map(Row::over_http2).chain(rows::FRAMES.to_vec()).collect();
+    check(&run(rows, "http2 = \"on\"\n"));
+}
+
+#[test]
+fn a_server_that_wants_http_1_is_asked_by_it() {
+    let origin = UnkindOrigin::start();
+    let service = Service::new();
+    let ca = service.file("ca.pem");
+    fs::write(&ca, origin.ca_pem()).expect("a world can be written to");
+    service.configure(&format!("http2 = \"on\"\nextra_ca = \"{}\"\n", ca.display()));
+    let _bitsd = service.start();
+    let target = "/h2-http-1.1-required/file";
+    let get = |name: &str| service.bits(["get", &origin.http2_url(target), name]).finish().expect_code(0);
+    get("one");
+    get("two");
+    for name in ["one", "two"] {
+        assert!(origin.first(target).is(&fs::read(service.file(name)).expect("it has arrived")));
+    }
+    let versions: Vec<_> = origin.requests(target).into_iter().map(|request| request.version).collect();
+    assert_eq!(versions, ["HTTP/2", "HTTP/1.1", "HTTP/1.1"], "it is asked once in vain");
+
+    // Where nothing but HTTP/2 is spoken, there is no way.
+    let get = service.bits(["get", &origin.http2_only_url(target), "three", "--max-time=3"]).finish();
+    assert_ne!(get.code, Some(0), "{get:?}");
+    assert!(!service.file("three").exists());
 }
 
 #[test]
@@ -61,29 +95,30 @@ fn what_a_server_does_between_two_files_of_a_job_spoils_neither() {
     }
 }
 
-/// Runs all `rows` at once.
-fn run(rows: &'static [Row]) -> Vec<(String, Expected, Outcome)> {
+/// Runs all `rows` at once, in a service with these settings.
+fn run(rows: Vec<Row>, settings: &str) -> Vec<(String, Expected, Outcome)> {
+    let _turn = ONE_TABLE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let origin = UnkindOrigin::start();
     let service = Service::new();
     let ca = service.file("ca.pem");
     fs::write(&ca, origin.ca_pem()).expect("a world can be written to");
-    service.configure(&format!("{SETTINGS}extra_ca = \"{}\"\n", ca.display()));
+    service.configure(&format!("{SETTINGS}{settings}extra_ca = \"{}\"\n", ca.display()));
     let _bitsd = service.start();
     fs::create_dir(service.file("got")).expect("a world can be written to");
 
-    let ids = make_jobs(&service, &origin, rows);
-    let jobs = watch(&service, &ids, rows);
+    let ids = make_jobs(&service, &origin, &rows);
+    let jobs = watch(&service, &ids, &rows);
     let outcomes: Vec<_> = rows
-        .iter()
+        .into_iter()
         .enumerate()
         .zip(jobs)
         .map(|((number, row), job)| {
-            let target = target(number, row);
+            let target = target(number, &row);
             let (file, served) = (service.file(format!("got/{number}")), origin.served(&target));
             let is_newest = |bytes: &[u8]| served.last().is_some_and(|content| content.is(bytes));
             let is_earlier = |bytes: &[u8]| served.iter().any(|content| content.is(bytes));
             let arrived = Arrived::of(&file, is_newest, is_earlier);
-            (told(row), row.expected, Outcome::of(&job, arrived, Some(origin.requests(&target).len())))
+            (told(&row), row.expected, Outcome::of(&job, arrived, Some(origin.requests(&target).len())))
         })
         .collect();
 
@@ -102,9 +137,14 @@ fn run(rows: &'static [Row]) -> Vec<(String, Expected, Outcome)> {
 
 /// The row, for a person.
 fn told(row: &Row) -> String {
-    let tls = row.certificate.map(|certificate| format!(" (TLS, certificate {})", certificate.name()));
+    let way = match row.way {
+        Way::Plain => String::new(),
+        Way::Tls(certificate) => format!(" (TLS, certificate {})", certificate.name()),
+        Way::Http2 => " (HTTP/2)".to_owned(),
+        Way::Http2Only => " (HTTP/2 alone)".to_owned(),
+    };
     let given = if row.is_given { " (with a checksum)" } else { "" };
-    format!("{}{given}{}", row.target, tls.unwrap_or_default())
+    format!("{}{given}{way}", row.target)
 }
 
 /// Makes a job for each row; their ids.
@@ -128,13 +168,18 @@ fn make_jobs(service: &Service, origin: &UnkindOrigin, rows: &[Row]) -> Vec<Stri
 
 fn make_job(service: &Service, origin: &UnkindOrigin, number: usize, row: &Row) -> String {
     let target = target(number, row);
-    let url = match row.certificate {
-        None => origin.url(&target),
-        Some(certificate) => origin.tls_url(certificate, &target),
+    let url = match row.way {
+        Way::Plain => origin.url(&target),
+        Way::Tls(certificate) => origin.tls_url(certificate, &target),
+        Way::Http2 => origin.http2_url(&target),
+        Way::Http2Only => origin.http2_only_url(&target),
     };
     let get = service.bits(["get", &url, &format!("got/{number}"), "--detach"]);
     let checksum = format!("--checksum=sha256:{}", origin.first(&target).sha256_hex());
     let get = if row.is_given { get.arg(checksum) } else { get };
+    // What carries a secret shares its connection with no other row.
+    let get =
+        if matches!(row.way, Way::Http2 | Way::Http2Only) { get.arg("--header=Cookie: a=b") } else { get };
     get.finish().expect_code(0).stdout.trim().to_owned()
 }
 

@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     Level,
     /// On or off.
     Switch,
+    /// The same, or as the service thinks best, which is what is built in.
+    SwitchOrAuto,
     /// So many, or as the service thinks best, which is what is built in.
     NumberOrAuto {
         least: u64,
@@ -86,6 +88,13 @@ pub(crate) const KEYS: &[Key] = &[
         expected: "an absolute path of a PEM file, or empty",
         meaning: "Certificates to be trusted beside the system's.",
         text: "",
+    },
+    Key {
+        name: "http2",
+        kind: Kind::SwitchOrAuto,
+        expected: "auto, on or off",
+        meaning: "Whether HTTP/2 is spoken with servers; auto: where many small files come from far away, or nothing else is spoken there.",
+        text: "auto",
     },
     jobs("foreground_jobs_max", 16, "Jobs of foreground priority that run at a time."),
     seconds(

@@ -11,7 +11,7 @@ usage: unkind-origin [--port N]
 
 Serves files and breaks a rule of HTTP at every path; its first page lists them. It listens on the
 loopback interface: plain HTTP on port N, and TLS with one kind of certificate on each of the ports
-behind it. Without --port the system chooses.
+behind it, and HTTP/2 on the last two. Without --port the system chooses.
 ";
 
 fn main() -> ExitCode {
@@ -42,6 +42,8 @@ fn main() -> ExitCode {
     for certificate in Certificate::ALL {
         println!("{}  certificate: {}", origin.tls_url(certificate, "/"), certificate.name());
     }
+    println!("{}  HTTP/2, or HTTP/1.1", origin.http2_url("/"));
+    println!("{}  HTTP/2 alone", origin.http2_only_url("/"));
     loop {
         thread::park();
     }

@@ -17,6 +17,7 @@ use super::chunked::{Ahead, Chunks};
 use super::connection::{Connection, Stream};
 use super::direct::{Direct, Source};
 use super::head::ParsedHead;
+use super::http2::{Content, Shared};
 use super::settings::silent;
 
 /// A chunk at least this large is read past the buffer of the connection.
@@ -43,9 +44,13 @@ pub(crate) struct Body {
 
 #[derive(Debug)]
 enum Framing {
-    Exactly { left: u64 },
+    Exactly {
+        left: u64,
+    },
     Chunked(Chunks),
     UntilClose,
+    /// It comes in frames, between those of other answers.
+    Frames(Box<Content>),
     Over(BodyEnd),
 }
 
@@ -57,11 +62,12 @@ pub(crate) enum Received {
 }
 
 impl Body {
-    pub(super) fn new(connection: Connection, parsed: &ParsedHead, read_idle: Duration) -> Self {
-        let framing = match parsed.head.body {
-            BodyLength::Exactly(length) => Framing::Exactly { left: length.0 },
-            BodyLength::Chunked => Framing::Chunked(Chunks::new()),
-            BodyLength::UntilClose => Framing::UntilClose,
+    pub(super) fn new(mut connection: Connection, parsed: &ParsedHead, read_idle: Duration) -> Self {
+        let framing = match (connection.content(), parsed.head.body) {
+            (Some(content), _) => Framing::Frames(content),
+            (None, BodyLength::Exactly(length)) => Framing::Exactly { left: length.0 },
+            (None, BodyLength::Chunked) => Framing::Chunked(Chunks::new()),
+            (None, BodyLength::UntilClose) => Framing::UntilClose,
         };
         Self {
             connection,
@@ -84,6 +90,10 @@ impl Body {
         let received = match timeout_at(since + self.read_idle, self.fill_at_last(out)).await {
             Ok(received) => received?,
             Err(_) => {
+                // Nobody can tell whether the server is slow or the connection is dead.
+                if let Some(shared) = self.connection.shared() {
+                    shared.leave();
+                }
                 return Err(TransportError {
                     fault: TransportFault::TimedOut,
                     message: silent(&self.connection.authority, self.read_idle),
@@ -135,6 +145,11 @@ impl Body {
         }
     }
 
+    /// Whether it comes between other answers.
+    pub(super) fn is_shared(&self) -> bool {
+        self.connection.shared().is_some()
+    }
+
     /// For a while nobody wants a byte, and the server is not to blame.
     pub(crate) fn pause(&mut self) {
         self.waiting_since = None;
@@ -160,16 +175,21 @@ impl Body {
         if !self.keeps_connection {
             return None;
         }
-        if matches!(self.framing, Framing::Exactly { left } if left > DRAIN_BYTES_MAX) {
-            return None;
+        match &self.framing {
+            // Given up, a body in frames does not spoil the connection.
+            Framing::Frames(content) if content.left().is_some_and(|left| left > DRAIN_BYTES_MAX) => {
+                return Some(self.connection);
+            }
+            Framing::Frames(content) if content.is_over() => return Some(self.connection),
+            Framing::Exactly { left } if *left > DRAIN_BYTES_MAX => return None,
+            _ => {}
         }
         if matches!(self.framing, Framing::Exactly { left: 0 } | Framing::Over(BodyEnd::Complete)) {
             return Some(self.connection);
         }
-        match timeout(DRAIN_TIME, self.drain()).await {
-            Ok(true) => Some(self.connection),
-            Ok(false) | Err(_) => None,
-        }
+        let is_drained = matches!(timeout(DRAIN_TIME, self.drain()).await, Ok(true));
+        let is_good = is_drained || matches!(self.framing, Framing::Frames(_));
+        is_good.then_some(self.connection)
     }
 
     async fn drain(&mut self) -> bool {
@@ -201,6 +221,11 @@ impl Body {
                     }
                 }
             }
+            Framing::Frames(content) => match poll_fn(|cx| content.poll_fill(cx, out)).await {
+                Ok(Some(count)) => Ok(Received::Bytes(count)),
+                Ok(None) => Ok(self.end(BodyEnd::Complete)),
+                Err(error) => Err(Shared::broken(&error, &self.connection.authority)),
+            },
             Framing::Chunked(_) => self.fill_from_chunks(out).await,
             Framing::UntilClose => match self.read(out).await? {
                 0 => Ok(self.end(BodyEnd::Closed)),

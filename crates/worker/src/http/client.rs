@@ -11,7 +11,6 @@ use bits_core::error::JobError;
 use bits_core::file::FileIndex;
 use bits_core::proxy::{ProxyAddress, ProxyRules};
 use bits_core::transfer::{Fetch, ResponseHead, TransportError};
-use zeroize::Zeroizing;
 
 use crate::certificates::CertificateCheck;
 
@@ -19,8 +18,10 @@ use super::body::Body;
 use super::connection::Connection;
 use super::pool::Pool;
 use super::proofs::{AttemptIdentity, Party, Proofs, endless_questions, question_without_answer};
+use super::protocols::Known;
 use super::request::{self, OwnersWords, Proved};
 use super::settings::HttpSettings;
+use super::sharing::Sharing;
 use super::tls::{AttemptTls, CertificateAsked, Revocations, TlsOptions, TlsTrust};
 use super::tls::{certificate_not_taken, certificate_refused};
 use crate::pacing::JobPacing;
@@ -28,6 +29,9 @@ use crate::pacing::JobPacing;
 /// Requests sent for one answer at most: the legs of each scheme to server and proxy, and one lost
 /// connection each.
 const ROUNDS_MAX: u32 = 40;
+
+/// How often a request is made again at once that the server says it has not looked at.
+const UNPROCESSED_MAX: u32 = 2;
 
 /// The HTTP of one attempt.
 pub(crate) struct Client {
@@ -41,6 +45,11 @@ pub(crate) struct Client {
     certificate_check: Option<CertificateCheck>,
     kept: Option<Connection>,
     pool: Pool,
+    sharing: Sharing,
+    /// Whether other files come at the same time as those asked for here.
+    among_many: bool,
+    /// Whether the server that was spoken to last wanted another version of HTTP than was offered.
+    other_protocol: bool,
     /// Proxies that could not be reached in this attempt; they are asked last.
     unreached: Vec<ProxyAddress>,
     notes: Vec<String>,
@@ -77,9 +86,15 @@ impl Client {
         words: OwnersWords,
         identity: AttemptIdentity,
     ) -> Self {
+        let tls = AttemptTls::new(trust, tls);
+        // What goes over a shared connection is mixed: a job that may have to show who asks shares with
+        // itself.
+        let is_anonymous =
+            tls.is_ordinary() && identity.credentials.is_empty() && words.secret_headers.is_empty();
+        let sharing = if is_anonymous { pool.sharing().clone() } else { Sharing::default() };
         Self {
             settings,
-            tls: AttemptTls::new(trust, tls),
+            tls,
             revocations: Revocations::default(),
             pacing,
             proxies,
@@ -88,6 +103,9 @@ impl Client {
             certificate_check: None,
             kept: None,
             pool,
+            sharing,
+            among_many: false,
+            other_protocol: false,
             unreached: Vec::new(),
             notes: Vec::new(),
         }
@@ -111,31 +129,55 @@ impl Client {
             certificate_check: self.certificate_check.clone(),
             kept: None,
             pool: self.pool.clone(),
+            sharing: self.sharing.clone(),
+            among_many: self.among_many,
+            other_protocol: false,
             pacing: self.pacing.clone(),
             unreached: self.unreached.clone(),
             notes: Vec::new(),
         }
     }
 
+    /// Says whether other files come at the same time as the next ones that are asked for here.
+    pub(crate) fn among_many(&mut self, among_many: bool) {
+        self.among_many = among_many;
+    }
+
+    /// Whether many may ask at the same time as this one, at no cost of a connection for each.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.kept.as_ref().is_some_and(|kept| kept.shared().is_some())
+    }
+
     /// Asks for `fetch`, which is of `file`, and proves who asks where that is wanted.
     pub(crate) async fn fetch(&mut self, fetch: &Fetch, file: FileIndex) -> Result<Response, FetchError> {
         let server = self.server(fetch);
         let mut asking = None;
+        let mut unprocessed = 0;
         for _ in 0..ROUNDS_MAX {
             let mut connection = self.connection(fetch, file, server.as_ref()).await?;
             let proxy = connection.route().reader().cloned().map(Party::Proxy);
             let parties = || server.iter().chain(&proxy);
-            let (request, is_anonymous) = self.request(fetch, server.as_ref(), proxy.as_ref()).await?;
+            let (target, proved) = self.proved(fetch, server.as_ref(), proxy.as_ref()).await?;
+            let is_anonymous = proved.is_nothing() && !self.words.tell_secrets(fetch);
             connection.is_anonymous &= is_anonymous && self.tls.is_ordinary();
-            let was_used = connection.is_used;
+            let was_used = connection.is_used();
             let asked = connection.certificate_asked;
             let authority = connection.authority.clone();
+            let request = request::for_file(fetch, target, &self.words, &proved, &self.settings.user_agent);
             let parsed = match connection.exchange(&request, &self.settings.timeouts).await {
                 Ok(parsed) => parsed,
                 Err(failed) => {
                     let was_bound = parties().any(|party| self.proofs.is_connection_bound(party));
                     for party in parties() {
                         self.proofs.connection_lost(party)?;
+                    }
+                    if failed.wants_http_1 && connection.shared().is_some() {
+                        self.pool.protocols().remember(&fetch.remote_name, Known::Http1);
+                        continue;
+                    }
+                    if failed.was_not_processed && unprocessed < UNPROCESSED_MAX {
+                        unprocessed += 1;
+                        continue;
                     }
                     if failed.nothing_came && (was_used || was_bound) {
                         continue;
@@ -219,9 +261,18 @@ impl Client {
     /// `party` wants to know who asks. The connection is kept meanwhile, as the next message may have
     /// to go over it.
     async fn challenged(&mut self, party: &Party, head: &ResponseHead, body: Body) -> Result<(), FetchError> {
+        let is_shared = body.is_shared();
         self.keep(body).await;
         if !self.proofs.challenged(party, head).await? {
             self.kept = None;
+        }
+        if let Party::Server(name) = party
+            && is_shared
+            && self.proofs.is_connection_bound(party)
+        {
+            // What proves who one is to a connection would prove it for all that share this one.
+            self.kept = None;
+            self.pool.protocols().remember(name, Known::Http1);
         }
         Ok(())
     }
@@ -232,29 +283,22 @@ impl Client {
         may.then(|| Party::Server(fetch.remote_name.clone()))
     }
 
-    /// The request for `fetch`, and whether nothing in it says who asks.
-    async fn request(
+    /// What is asked for where `fetch` is, and the proofs that go along.
+    async fn proved<'a>(
         &mut self,
-        fetch: &Fetch,
+        fetch: &'a Fetch,
         server: Option<&Party>,
         proxy: Option<&Party>,
-    ) -> Result<(Zeroizing<String>, bool), FetchError> {
+    ) -> Result<(&'a str, Proved), FetchError> {
         let method = self.words.method_of(fetch);
         let name = &fetch.remote_name;
         let mut proved = Proved::default();
         if let Some(server) = server {
             proved.to_server = self.proofs.authorization(server, method, name.request_target()).await?;
         }
-        let target = match proxy {
-            None => name.request_target(),
-            Some(proxy) => {
-                proved.to_proxy = self.proofs.authorization(proxy, method, name.as_str()).await?;
-                name.as_str()
-            }
-        };
-        let is_anonymous = proved.is_nothing() && !self.words.tell_secrets(fetch);
-        let request = request::for_file(fetch, target, &self.words, &proved, &self.settings.user_agent);
-        Ok((request, is_anonymous))
+        let Some(proxy) = proxy else { return Ok((name.request_target(), proved)) };
+        proved.to_proxy = self.proofs.authorization(proxy, method, name.as_str()).await?;
+        Ok((name.as_str(), proved))
     }
 
     /// A server asks who it is speaking to and is not to learn it from us.

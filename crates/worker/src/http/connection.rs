@@ -1,4 +1,5 @@
-//! One connection: a request goes out, a head comes in. What is a body is read elsewhere.
+//! One connection, or a share in one: a request goes out, a head comes in. What is a body is read
+//! elsewhere.
 
 use std::io;
 use std::os::fd::AsFd as _;
@@ -18,13 +19,15 @@ use tokio_rustls::client::TlsStream;
 
 use super::blocking::Blocking;
 use super::head::{self, HEAD_BYTES_MAX, ParsedHead};
+use super::http2::{self, Content, Room, Shared};
+use super::request::Request;
 use super::route::{Place, Route};
 use super::settings::Timeouts;
 use super::tls::{self, CertificateAsked};
 use crate::pacing::Paced;
 
 /// Interim answers (1xx) taken before the final one; a server sends one, or two.
-const INTERIM_MAX: u32 = 8;
+pub(super) const INTERIM_MAX: u32 = 8;
 /// What is read at once while it is not known how much will come.
 const PIECE_BYTES: usize = 16 * 1024;
 
@@ -47,7 +50,7 @@ impl Stream {
     }
 
     /// All that it has shown, its own first.
-    fn certificates(&self) -> &[CertificateDer<'static>] {
+    pub(super) fn certificates(&self) -> &[CertificateDer<'static>] {
         match self {
             Self::Plain(..) | Self::Blocking(..) => &[],
             Self::Tls(tls) => tls.get_ref().1.peer_certificates().unwrap_or_default(),
@@ -55,11 +58,16 @@ impl Stream {
     }
 
     /// Whether it is kept polite for the job that made it.
-    fn is_paced(&self) -> bool {
+    pub(super) fn is_paced(&self) -> bool {
         match self {
             Self::Plain(_, paced) | Self::Blocking(_, paced) => paced.is_some(),
             Self::Tls(tls) => tls.get_ref().0.is_paced(),
         }
+    }
+
+    /// Whether the two sides have agreed to speak HTTP/2.
+    pub(super) fn speaks_http_2(&self) -> bool {
+        matches!(self, Self::Tls(tls) if tls.get_ref().1.alpn_protocol() == Some(http2::ALPN))
     }
 
     pub(super) fn tcp(&self) -> &TcpStream {
@@ -71,10 +79,21 @@ impl Stream {
     }
 }
 
+/// What carries requests and answers.
+#[derive(Debug)]
+enum Carrier {
+    /// One answer after the other.
+    Own(Stream),
+    /// It is with a thread, or whoever wanted it has failed.
+    Away,
+    /// Others ask over it, too. The body of the answer that has just begun is taken from here.
+    Shared(Shared, Option<Box<Content>>),
+}
+
 /// A connection to one origin.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: Option<Stream>,
+    carrier: Carrier,
     /// Came and not yet used: what follows a head.
     pub(super) ahead: Ahead,
     /// Who is at the other end, for messages.
@@ -86,7 +105,9 @@ pub(super) struct Connection {
     /// Whether nobody has proved or shown over it who asks, so that it may be lent.
     pub(super) is_anonymous: bool,
     /// Whether it has carried an answer before.
-    pub(super) is_used: bool,
+    is_used: bool,
+    /// For the next request, where others ask too.
+    room: Option<Room>,
 }
 
 /// Bytes that came and were not yet used.
@@ -123,12 +144,29 @@ pub(super) struct ExchangeError {
     pub(super) nothing_came: bool,
     /// Whether the other side said that it does not go on with the certificate it was shown.
     pub(super) is_about_our_certificate: bool,
+    /// Whether the server has said that it did not begin with this request, so that it may be made
+    /// again at once.
+    pub(super) was_not_processed: bool,
+    /// Whether the server wants to be asked over HTTP/1.1.
+    pub(super) wants_http_1: bool,
+}
+
+impl ExchangeError {
+    pub(super) fn new(error: TransportError) -> Self {
+        Self {
+            error,
+            nothing_came: false,
+            is_about_our_certificate: false,
+            was_not_processed: false,
+            wants_http_1: false,
+        }
+    }
 }
 
 impl Connection {
     pub(super) fn new(stream: Stream, name: &RemoteName, route: Route) -> Self {
         Self {
-            stream: Some(stream),
+            carrier: Carrier::Own(stream),
             ahead: Ahead::default(),
             authority: route.shown(name),
             origin: name.clone(),
@@ -136,6 +174,22 @@ impl Connection {
             certificate_asked: CertificateAsked::No,
             is_anonymous: true,
             is_used: false,
+            room: None,
+        }
+    }
+
+    /// A share in a connection, with room for a request.
+    pub(super) fn sharing(shared: Shared, room: Room, name: &RemoteName, route: Route) -> Self {
+        Self {
+            ahead: Ahead::default(),
+            authority: route.shown(name),
+            origin: name.clone(),
+            route,
+            certificate_asked: shared.certificate_asked(),
+            is_anonymous: false,
+            is_used: false,
+            room: Some(room),
+            carrier: Carrier::Shared(shared, None),
         }
     }
 
@@ -146,7 +200,30 @@ impl Connection {
     }
 
     pub(super) fn into_stream(self) -> Stream {
-        self.stream.expect("the socket is here")
+        match self.carrier {
+            Carrier::Own(stream) => stream,
+            Carrier::Away | Carrier::Shared(..) => panic!("{NOT_HERE}"),
+        }
+    }
+
+    /// What is shared with others, if anything is.
+    pub(super) fn shared(&self) -> Option<&Shared> {
+        match &self.carrier {
+            Carrier::Shared(shared, _) => Some(shared),
+            Carrier::Own(_) | Carrier::Away => None,
+        }
+    }
+
+    /// The body of the answer that has just begun, where it does not come from a socket.
+    pub(super) fn content(&mut self) -> Option<Box<Content>> {
+        match &mut self.carrier {
+            Carrier::Shared(_, content) => content.take(),
+            Carrier::Own(_) | Carrier::Away => None,
+        }
+    }
+
+    pub(super) fn is_used(&self) -> bool {
+        self.shared().map_or(self.is_used, Shared::is_used)
     }
 
     pub(super) fn route(&self) -> &Route {
@@ -155,60 +232,75 @@ impl Connection {
 
     /// What the other side has shown as its own certificate, in DER.
     pub(super) fn certificate(&self) -> Option<&[u8]> {
-        self.stream.as_ref().and_then(Stream::certificate)
+        self.certificates().first().map(|shown| shown.as_ref())
     }
 
     /// All certificates that the other side has shown, its own first.
     pub(super) fn certificates(&self) -> &[CertificateDer<'static>] {
-        self.stream.as_ref().map_or(&[], Stream::certificates)
+        match &self.carrier {
+            Carrier::Own(stream) => stream.certificates(),
+            Carrier::Shared(shared, _) => shared.certificates(),
+            Carrier::Away => &[],
+        }
     }
 
     pub(super) fn stream(&mut self) -> &mut Stream {
-        self.stream.as_mut().expect("the socket is here")
+        match &mut self.carrier {
+            Carrier::Own(stream) => stream,
+            Carrier::Away | Carrier::Shared(..) => panic!("{NOT_HERE}"),
+        }
     }
 
     /// Whether a thread can wait for its bytes: not where they are within TLS to a proxy.
     pub(super) fn may_be_direct(&self) -> bool {
-        match &self.stream {
-            Some(Stream::Plain(..)) => true,
-            Some(Stream::Tls(tls)) => matches!(tls.get_ref().0, Stream::Plain(..)),
-            Some(Stream::Blocking(..)) | None => false,
+        match &self.carrier {
+            Carrier::Own(Stream::Plain(..)) => true,
+            Carrier::Own(Stream::Tls(tls)) => matches!(tls.get_ref().0, Stream::Plain(..)),
+            Carrier::Own(Stream::Blocking(..)) | Carrier::Away | Carrier::Shared(..) => false,
         }
     }
 
     /// Whether [`Connection::for_thread`] makes a difference.
     pub(super) fn may_block(&self) -> bool {
-        matches!(self.stream, Some(Stream::Plain(..)))
+        matches!(self.carrier, Carrier::Own(Stream::Plain(..)))
     }
 
     /// The connection, for a thread that may block: where it is not secure, whoever waits for its bytes
     /// does so without the runtime. None when the system does not let the socket go.
     pub(super) fn for_thread(mut self) -> Option<Self> {
-        self.stream = Some(match self.stream.take()? {
-            Stream::Plain(tcp, paced) => Stream::Blocking(Blocking::of(tcp).ok()?, paced),
-            stream => stream,
-        });
+        self.carrier = match self.carrier {
+            Carrier::Own(Stream::Plain(tcp, paced)) => {
+                Carrier::Own(Stream::Blocking(Blocking::of(tcp).ok()?, paced))
+            }
+            Carrier::Away => return None,
+            carrier => carrier,
+        };
         Some(self)
     }
 
     /// Takes back what [`Connection::for_thread`] gave.
     pub(super) fn for_runtime(mut self) -> Option<Self> {
-        self.stream = Some(match self.stream.take()? {
-            Stream::Blocking(socket, paced) => Stream::Plain(socket.into_tcp().ok()?, paced),
-            stream => stream,
-        });
+        self.carrier = match self.carrier {
+            Carrier::Own(Stream::Blocking(socket, paced)) => {
+                Carrier::Own(Stream::Plain(socket.into_tcp().ok()?, paced))
+            }
+            Carrier::Away => return None,
+            carrier => carrier,
+        };
         Some(self)
     }
 
     /// The bytes, for a thread that may block, and what else is known of the connection.
     pub(super) fn without_stream(mut self) -> (Self, Stream) {
-        let stream = self.stream.take().expect("the socket is here");
-        (self, stream)
+        match std::mem::replace(&mut self.carrier, Carrier::Away) {
+            Carrier::Own(stream) => (self, stream),
+            Carrier::Away | Carrier::Shared(..) => panic!("{NOT_HERE}"),
+        }
     }
 
     /// Takes back what [`Connection::without_stream`] gave.
     pub(super) fn with_stream(self, stream: Stream) -> Self {
-        Self { stream: Some(stream), ..self }
+        Self { carrier: Carrier::Own(stream), ..self }
     }
 
     /// Whether requests for `name` go to where this connection leads.
@@ -218,7 +310,11 @@ impl Connection {
 
     /// Whether it is kept polite for the job that made it.
     pub(super) fn is_paced(&self) -> bool {
-        self.stream.as_ref().is_some_and(Stream::is_paced)
+        match &self.carrier {
+            Carrier::Own(stream) => stream.is_paced(),
+            Carrier::Shared(shared, _) => shared.is_paced(),
+            Carrier::Away => false,
+        }
     }
 
     /// The same, and by which way.
@@ -226,11 +322,21 @@ impl Connection {
         self.leads_to(name) && self.route == *route
     }
 
-    /// The connection, if the server has neither closed it nor said anything since its answer.
+    /// The connection, if the server has neither closed it nor said anything since its answer; a share,
+    /// if there is room for one more request.
     pub(super) fn if_quiet(mut self) -> Option<Self> {
+        let stream = match &mut self.carrier {
+            Carrier::Own(stream) => stream,
+            Carrier::Away => return None,
+            Carrier::Shared(shared, content) => {
+                *content = None;
+                self.room = Some(shared.room()?);
+                return Some(self);
+            }
+        };
         // What lies decrypted in the session does not show at the socket, and would be taken for
         // the next answer.
-        if let Some(Stream::Tls(tls)) = &mut self.stream {
+        if let Stream::Tls(tls) = stream {
             let state = tls.get_mut().1.process_new_packets().ok()?;
             if state.plaintext_bytes_to_read() > 0 {
                 return None;
@@ -238,7 +344,7 @@ impl Connection {
         }
         // Over TLS it may be a ticket for later that lies there; a new connection is its price. The
         // system is asked: what the runtime knows of a socket is older.
-        let socket = match self.stream.as_ref()? {
+        let socket = match &*stream {
             Stream::Blocking(socket, _) => socket.as_fd(),
             stream => stream.tcp().as_fd(),
         };
@@ -249,13 +355,19 @@ impl Connection {
     /// Sends the request and takes the head of the final answer.
     pub(super) async fn exchange(
         &mut self,
-        request: &str,
+        request: &Request<'_>,
         timeouts: &Timeouts,
     ) -> Result<ParsedHead, ExchangeError> {
+        if let Carrier::Shared(shared, content) = &mut self.carrier {
+            let room = self.room.take().expect("a share is taken with room for a request");
+            let (head, coming) = shared.exchange(request, room, timeouts, &self.authority).await?;
+            *content = Some(Box::new(coming));
+            return Ok(head);
+        }
         let mut nothing_came = true;
         let mut is_about_our_certificate = false;
         let exchange = async {
-            self.stream().write_all(request.as_bytes()).await?;
+            self.stream().write_all(request.text().as_bytes()).await?;
             self.stream().flush().await?;
             self.final_head(&mut nothing_came).await
         };
@@ -280,32 +392,12 @@ impl Connection {
                 ),
             },
         };
-        Err(ExchangeError { error, nothing_came, is_about_our_certificate })
+        Err(ExchangeError { nothing_came, is_about_our_certificate, ..ExchangeError::new(error) })
     }
 
     /// What a connection error means.
     pub(super) fn broken(&self, error: &io::Error) -> TransportError {
-        let authority = &self.authority;
-        if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            return TransportError {
-                fault: TransportFault::Aborted,
-                message: format!("the secure connection to {authority} broke: {tls}"),
-            };
-        }
-        match error.kind() {
-            io::ErrorKind::UnexpectedEof => TransportError {
-                fault: TransportFault::Aborted,
-                message: format!("{authority} closed the connection too early"),
-            },
-            io::ErrorKind::TimedOut => TransportError {
-                fault: TransportFault::TimedOut,
-                message: format!("{authority} does not answer any more"),
-            },
-            _ => TransportError {
-                fault: TransportFault::Aborted,
-                message: format!("the connection to {authority} broke: {error}"),
-            },
-        }
+        broken(&self.authority, error)
     }
 
     async fn final_head(&mut self, nothing_came: &mut bool) -> Result<ParsedHead, HeadError> {
@@ -350,10 +442,36 @@ impl Connection {
             self.ahead.start = 0;
         }
         self.ahead.bytes.reserve(PIECE_BYTES);
-        let stream = self.stream.as_mut().expect("the socket is here");
+        let Carrier::Own(stream) = &mut self.carrier else { panic!("{NOT_HERE}") };
         stream.read_buf(&mut self.ahead.bytes).await
     }
 }
+
+/// What an error of the connection to `authority` means.
+pub(super) fn broken(authority: &str, error: &io::Error) -> TransportError {
+    if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        return TransportError {
+            fault: TransportFault::Aborted,
+            message: format!("the secure connection to {authority} broke: {tls}"),
+        };
+    }
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => TransportError {
+            fault: TransportFault::Aborted,
+            message: format!("{authority} closed the connection too early"),
+        },
+        io::ErrorKind::TimedOut => TransportError {
+            fault: TransportFault::TimedOut,
+            message: format!("{authority} does not answer any more"),
+        },
+        _ => TransportError {
+            fault: TransportFault::Aborted,
+            message: format!("the connection to {authority} broke: {error}"),
+        },
+    }
+}
+
+const NOT_HERE: &str = "a socket is asked for where there is one";
 
 enum HeadError {
     Io(io::Error),

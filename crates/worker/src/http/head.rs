@@ -61,6 +61,27 @@ pub(super) fn parse(bytes: &[u8]) -> Result<ParsedHead, &'static str> {
     Ok(ParsedHead { head, keeps_connection })
 }
 
+/// What an answer of HTTP/2 says. Its body ends with its stream where it has no length.
+///
+/// # Errors
+/// What is wrong with it, as the end of a sentence.
+pub(super) fn of_message(status: u16, fields: &http::HeaderMap) -> Result<ParsedHead, &'static str> {
+    if fields.len() > FIELDS_MAX {
+        return Err("sent too many header fields");
+    }
+    if !(200..600).contains(&status) {
+        return Err("sent a status that is none");
+    }
+    let fields = fields.iter().map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes())));
+    let mut head = ResponseHead { status, body: BodyLength::UntilClose, fields: fields.collect() };
+    head.body = match body_length(&head, true)? {
+        // As with the last chunk, the end is said.
+        BodyLength::UntilClose => BodyLength::Chunked,
+        known => known,
+    };
+    Ok(ParsedHead { head, keeps_connection: true })
+}
+
 /// How the end of the body is known (RFC 9112 §6.3).
 fn body_length(head: &ResponseHead, is_http_1_1: bool) -> Result<BodyLength, &'static str> {
     if matches!(head.status, 100..=199 | 204 | 304) {
@@ -148,6 +169,32 @@ mod tests {
             let found = found.map(|parsed| (parsed.head.body, parsed.keeps_connection));
             assert_eq!(found, expected, "{head:?}");
         }
+    }
+
+    #[test]
+    fn a_body_of_http_2_ends_with_its_stream_or_where_it_is_said_to() {
+        let of = |status, fields: &[(&'static str, &'static str)]| {
+            let fields = fields.iter().map(|(name, value)| {
+                (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
+            });
+            of_message(status, &fields.collect()).map(|parsed| parsed.head.body)
+        };
+        let exactly = |length| Ok(BodyLength::Exactly(Bytes(length)));
+        for (status, fields, expected) in [
+            (200, &[("content-length", "5")][..], exactly(5)),
+            (200, &[("content-length", "+5")], Err("sent a length that is none")),
+            (200, &[], Ok(BodyLength::Chunked)),
+            (304, &[("content-length", "5")], exactly(0)),
+            (101, &[], Err("sent a status that is none")),
+            (999, &[], Err("sent a status that is none")),
+        ] {
+            assert_eq!(of(status, fields), expected, "{status} {fields:?}");
+        }
+        let many = (0..=FIELDS_MAX).map(|number| {
+            let name = http::HeaderName::from_bytes(format!("x-{number}").as_bytes()).expect("a name");
+            (name, http::HeaderValue::from_static("1"))
+        });
+        assert_eq!(of_message(200, &many.collect()).err(), Some("sent too many header fields"));
     }
 
     #[test]

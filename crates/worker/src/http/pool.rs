@@ -2,7 +2,8 @@
 //!
 //! Only those are lent over which nobody has proved or shown who asks, neither to the server nor to a
 //! proxy, and which were made as every job makes them: a connection that carries one job's identity
-//! ends with that job. A worker serves one owner, so the pool does.
+//! ends with that job. A worker serves one owner, so the pool does. What is shared is found by
+//! `sharing`, and waits here only to stay open for a while.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,7 +12,9 @@ use bits_core::remote_name::RemoteName;
 use tokio::time::{Instant, sleep_until};
 
 use super::connection::Connection;
+use super::protocols::Protocols;
 use super::route::Route;
+use super::sharing::Sharing;
 
 /// Connections that wait at a time; each is a file of the system's, here and at a server.
 const WAITING_MAX: usize = 32;
@@ -23,7 +26,11 @@ const IDLE_TIME: Duration = Duration::from_secs(30);
 
 /// Connections that wait.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Pool(Arc<Mutex<Waiting>>);
+pub(crate) struct Pool {
+    waiting: Arc<Mutex<Waiting>>,
+    sharing: Sharing,
+    protocols: Arc<Protocols>,
+}
 
 #[derive(Debug, Default)]
 struct Waiting {
@@ -34,6 +41,16 @@ struct Waiting {
 }
 
 impl Pool {
+    /// The connections that are in use and may be shared.
+    pub(super) fn sharing(&self) -> &Sharing {
+        &self.sharing
+    }
+
+    /// What is known of servers.
+    pub(super) fn protocols(&self) -> &Protocols {
+        &self.protocols
+    }
+
     /// Lets `connection` wait, if it may be lent.
     pub(super) fn put(&self, connection: Connection) {
         // What is kept polite has the weight of its job, and is looked at every few milliseconds.
@@ -43,6 +60,11 @@ impl Pool {
             return;
         };
         let mut waiting = self.lock();
+        if let Some(shared) = connection.shared() {
+            // It waits once, from the last time it was put by.
+            let is_it = |other: &Connection| other.shared().is_some_and(|other| other.is(shared));
+            waiting.connections.retain(|(other, _)| !is_it(other));
+        }
         let is_like = |other: &Connection| other.leads_as(&connection.origin, connection.route());
         let alike = waiting.connections.iter().filter(|(other, _)| is_like(other)).count();
         let oldest = match alike >= WAITING_AT_ONE_MAX {
@@ -60,13 +82,14 @@ impl Pool {
         }
     }
 
-    /// A connection to the server of `name` by `route` over which nothing has come meanwhile; the
-    /// youngest, which is the likeliest to be open.
+    /// A connection to the server of `name` by `route` over which nothing has come meanwhile, and which
+    /// nobody shares; the youngest, which is the likeliest to be open.
     pub(super) fn take(&self, name: &RemoteName, route: &Route) -> Option<Connection> {
         loop {
             let taken = {
                 let mut waiting = self.lock();
-                let at = waiting.connections.iter().rposition(|(other, _)| other.leads_as(name, route))?;
+                let is_it = |other: &Connection| other.leads_as(name, route) && other.shared().is_none();
+                let at = waiting.connections.iter().rposition(|(other, _)| is_it(other))?;
                 waiting.connections.remove(at).0
             };
             if let Some(quiet) = taken.if_quiet() {
@@ -95,6 +118,6 @@ impl Pool {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

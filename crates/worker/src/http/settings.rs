@@ -18,11 +18,23 @@ pub(super) fn silent(authority: &str, read_idle: Duration) -> String {
     format!("{authority} has stopped sending: nothing came for {read_idle:?} (idle_timeout)")
 }
 
+/// Whether HTTP/2 is spoken with servers that speak it over TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Http2 {
+    /// Where many small files come from far away, and with servers that speak nothing else: all else
+    /// costs less over HTTP/1.1.
+    #[default]
+    Auto,
+    On,
+    Off,
+}
+
 /// How requests are made.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpSettings {
     pub(crate) timeouts: Timeouts,
     pub(crate) user_agent: UserAgent,
+    pub(crate) http2: Http2,
 }
 
 /// What we call ourselves.

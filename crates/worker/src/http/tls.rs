@@ -34,6 +34,7 @@ use self::client_certificate::CertificateError;
 use self::exceptions::ForgivingVerifier;
 use super::client::FetchError;
 use super::connection::Stream;
+use super::protocols::Offer;
 use super::settings::Timeouts;
 
 pub(super) use self::fault::{certificate_not_taken, certificate_refused, is_about_our_certificate};
@@ -145,9 +146,11 @@ impl AttemptTls {
         host: &str,
         shown: &str,
         stream: Stream,
+        offer: Offer,
         timeouts: &Timeouts,
-    ) -> Result<(Stream, CertificateAsked), FetchError> {
+    ) -> Result<(Stream, CertificateAsked), NotSecured> {
         let config = self.config().map_err(|error| fault::fault_of(&error, shown))?;
+        let config = offering(config, offer);
         let (secured, asked) =
             ASKED.scope(Cell::new(false), handshake(config, host, shown, stream, timeouts)).await;
         let asked = match (asked || self.trust.is_asking(host), self.has_certificate()) {
@@ -163,9 +166,13 @@ impl AttemptTls {
             Err(TlsError::Handshake(io))
                 if asked != CertificateAsked::No && is_about_our_certificate(&io) =>
             {
-                Err(certificate_refused(shown, asked == CertificateAsked::Given, &io.to_string()))
+                let given = asked == CertificateAsked::Given;
+                Err(NotSecured::Failed(certificate_refused(shown, given, &io.to_string())))
             }
-            Err(error) => Err(fault::fault_of(&error, shown)),
+            Err(TlsError::Handshake(io)) if fault::is_about_protocol(&io) => {
+                Err(NotSecured::OtherProtocol(fault::fault_of(&TlsError::Handshake(io), shown)))
+            }
+            Err(error) => Err(NotSecured::Failed(fault::fault_of(&error, shown))),
         }
     }
 
@@ -190,6 +197,30 @@ impl AttemptTls {
         };
         Ok(known.insert(config).clone())
     }
+}
+
+/// Why there is no TLS.
+#[derive(Debug)]
+pub(super) enum NotSecured {
+    /// The server speaks nothing of what was offered.
+    OtherProtocol(FetchError),
+    Failed(FetchError),
+}
+
+impl From<FetchError> for NotSecured {
+    fn from(error: FetchError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// `config` with this to be chosen from by the server; as it is made, it offers HTTP/1.1.
+fn offering(config: Arc<ClientConfig>, offer: Offer) -> Arc<ClientConfig> {
+    if offer == Offer::Http1 {
+        return config;
+    }
+    let mut config = ClientConfig::clone(&config);
+    config.alpn_protocols = offer.protocols();
+    Arc::new(config)
 }
 
 /// Flags by which a connection is another one than without them.
@@ -319,7 +350,7 @@ fn config(
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_client_cert_resolver(Arc::new(OurCertificate(certificate)));
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = Offer::Http1.protocols();
     Ok(config)
 }
 

@@ -5,13 +5,24 @@ use serde_json::Value;
 
 use crate::outcome::Expected;
 
+/// How the origin is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Plain,
+    /// The server shows this.
+    Tls(Certificate),
+    /// HTTP/2, and HTTP/1.1 where that is wanted.
+    Http2,
+    /// Nothing but HTTP/2.
+    Http2Only,
+}
+
 /// One fault, one job.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Row {
     /// Path and query at the unkind origin.
     pub(super) target: &'static str,
-    /// What the server shows, where TLS is spoken.
-    pub(super) certificate: Option<Certificate>,
+    pub(super) way: Way,
     pub(super) expected: Expected,
     /// Whether the owner gives the checksum that the file has at first.
     pub(super) is_given: bool,
@@ -57,7 +68,24 @@ impl Row {
 
     /// The same over TLS, with a server that shows `certificate`.
     const fn over_tls(mut self, certificate: Certificate) -> Self {
-        self.certificate = Some(certificate);
+        self.way = Way::Tls(certificate);
+        self
+    }
+
+    /// The same over HTTP/2, where what is wrong can be wrong there.
+    pub(super) fn over_http2(&self) -> Option<Self> {
+        let fault = self.target.split('?').next().unwrap_or_default();
+        let is_of_http_1 = OF_HTTP_1.iter().any(|of_http_1| fault.starts_with(of_http_1));
+        if self.way != Way::Plain || is_of_http_1 {
+            return None;
+        }
+        let differs = DIFFERS_OVER_HTTP_2.iter().find(|(target, ..)| *target == self.target);
+        let expected = differs.map_or(self.expected, |(_, expected)| *expected);
+        Some(Self { way: Way::Http2, expected, ..self.clone() })
+    }
+
+    const fn by(mut self, way: Way) -> Self {
+        self.way = way;
         self
     }
 
@@ -75,7 +103,7 @@ impl Row {
 }
 
 const fn row(target: &'static str, expected: Expected) -> Row {
-    Row { target, certificate: None, expected, is_given: false, errors: 2 }
+    Row { target, way: Way::Plain, expected, is_given: false, errors: 2 }
 }
 
 pub(super) const ROWS: &[Row] = &[
@@ -280,4 +308,68 @@ pub(super) const ROWS: &[Row] = &[
     row("kind", Fatal(CERTIFICATE_NAME)).over_tls(Certificate::WrongName),
     row("kind", Fatal(UNKNOWN_AUTHORITY)).over_tls(Certificate::SelfSigned),
     row("kind", Fatal(TLS)).over_tls(Certificate::OtherAuthority),
+];
+
+/// Faults, by how their names begin, that are wrong in the text of HTTP/1.1, or with a connection that
+/// carries one answer at a time.
+const OF_HTTP_1: &[&str] = &[
+    "chunked",
+    "garbage-after",
+    "interim",
+    "switch-protocols",
+    "endless-head",
+    "folded",
+    "nul-in-head",
+    "bare",
+    "space-before-colon",
+    "length-and-chunks",
+    "bad-status",
+    "no-reason",
+    "not-http",
+    "http-",
+    "half-head",
+    "slow-head",
+    "hang-up",
+];
+
+/// What HTTP/2 tells that HTTP/1.1 cannot (a body that goes on behind its length is malformed), and what
+/// TLS makes another case of.
+const DIFFERS_OVER_HTTP_2: &[(&str, Expected)] = &[
+    // From TLS to plain http.
+    ("redirect-cross-host", Fatal(http(302))),
+    ("short-length", Transient(ABORTED)),
+    ("short-length?digest=repr-digest", Transient(ABORTED)),
+];
+
+/// What is wrong with the frames of HTTP/2 alone.
+pub(super) const FRAMES: &[Row] = &[
+    row("kind", Right).by(Way::Http2Only),
+    row("kind?size=3000000&cut=1500000", Right).by(Way::Http2Only),
+    row("h2-reset?at=100000&first=1", Right).by(Way::Http2),
+    row("h2-reset?at=1500000&size=4000000&first=1", Right).by(Way::Http2),
+    row("h2-reset?at=0", Transient(ABORTED)).by(Way::Http2),
+    row("h2-refused?first=2", Right).by(Way::Http2),
+    row("h2-refused", Transient(ABORTED)).by(Way::Http2),
+    row("h2-gone-away?first=2", Right).by(Way::Http2),
+    row("h2-gone-away", Transient(ABORTED)).by(Way::Http2),
+    row("h2-leaving", Right).by(Way::Http2),
+    row("h2-leaving?cut=100000", Right).by(Way::Http2),
+    row("h2-short", Right).by(Way::Http2),
+    row("h2-short?at=0", Transient(ABORTED)).by(Way::Http2),
+    row("h2-long", Transient(ABORTED)).by(Way::Http2),
+    row("h2-long?first=1", Right).by(Way::Http2),
+    row("h2-trailer", Right).by(Way::Http2),
+    row("h2-trailer?bytes=20000", Right).by(Way::Http2),
+    row("h2-interim", Right).by(Way::Http2),
+    row("h2-interim?count=10000", Transient(NO_HTTP)).by(Way::Http2),
+    row("h2-continuations", Transient(NO_HTTP)).by(Way::Http2),
+    row("h2-pings", Transient(TIMEOUT)).by(Way::Http2),
+    row("h2-settings", Transient(TIMEOUT)).by(Way::Http2),
+    row("h2-empty-frames", Transient(NO_HTTP)).by(Way::Http2),
+    row("h2-push", Transient(NO_HTTP)).by(Way::Http2),
+    row("h2-large-frame", Transient(NO_HTTP)).by(Way::Http2),
+    row("h2-upper-case", Transient(NO_HTTP)).by(Way::Http2),
+    row("h2-connection-field", Transient(NO_HTTP)).by(Way::Http2),
+    row("h2-two-lengths", Transient(NO_HTTP)).by(Way::Http2),
+    row("h2-garbage", Transient(NO_HTTP)).by(Way::Http2),
 ];

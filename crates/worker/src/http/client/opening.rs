@@ -13,9 +13,13 @@ use super::{Client, FetchError, certificate};
 use crate::http::body::Body;
 use crate::http::connection::{Connection, Stream};
 use crate::http::dial::dial;
+use crate::http::http2::Shared;
 use crate::http::proofs::{Party, endless_questions};
+use crate::http::protocols::{Known, Offer};
 use crate::http::request;
 use crate::http::route::{Place, Route};
+use crate::http::settings::Http2;
+use crate::http::tls::NotSecured;
 
 /// Requests sent for one tunnel at most: the legs of each scheme, and one lost connection each.
 const TUNNEL_ROUNDS_MAX: u32 = 20;
@@ -29,15 +33,21 @@ impl Client {
         server: Option<&Party>,
     ) -> Result<Connection, FetchError> {
         let name = &fetch.remote_name;
-        if self.kept.as_ref().is_some_and(|kept| !kept.leads_to(name)) {
+        let offer = self.offer(name);
+        let is_wanted =
+            |kept: &Connection| kept.leads_to(name) && (offer != Offer::Http1 || kept.shared().is_none());
+        if !self.kept.as_ref().is_some_and(is_wanted) {
             self.put_by();
         }
         if let Some(connection) = self.kept.take().and_then(Connection::if_quiet) {
             return Ok(connection);
         }
-        let connection = match self.lent(name) {
-            Some(connection) => connection,
-            None => self.open(name).await?,
+        let connection = match offer {
+            Offer::Http1 => match self.lent(name) {
+                Some(connection) => connection,
+                None => self.open(name).await?,
+            },
+            Offer::Both | Offer::Http2 => self.share(name).await?,
         };
         if name.is_tls() && self.tls.checks_revocation() {
             self.check_revocation(&connection).await?;
@@ -62,12 +72,64 @@ impl Client {
         if name.is_tls() && !self.tls.is_ordinary() {
             return None;
         }
-        let route = match (self.proxies_in_order(name).into_iter().next(), name.is_tls()) {
+        self.pool.take(name, &self.first_route(name))
+    }
+
+    /// A share in a connection, or one that is nobody else's where the server does not share any.
+    async fn share(&mut self, name: &RemoteName) -> Result<Connection, FetchError> {
+        let route = self.first_route(name);
+        let mut others = self.sharing.at(name, &route, self.pacing.priority()).await;
+        // Whoever was first may have learnt that there is nothing to be shared.
+        let offer = self.offer(name);
+        let found = match offer {
+            Offer::Http1 => None,
+            Offer::Both | Offer::Http2 => others.share(name, &route),
+        };
+        if let Some(mut share) = found {
+            share.is_anonymous = self.is_of_the_pool();
+            return Ok(share);
+        }
+        if offer == Offer::Http1 {
+            drop(others);
+            return match self.lent(name) {
+                Some(connection) => Ok(connection),
+                None => self.open(name).await,
+            };
+        }
+        let connection = match others.has_waited() {
+            true => {
+                drop(others);
+                let connection = self.open(name).await?;
+                others = self.sharing.at(name, &route, self.pacing.priority()).await;
+                connection
+            }
+            false => self.open(name).await?,
+        };
+        match connection.shared() {
+            Some(_) => others.put(&connection),
+            None => self.pool.protocols().remember(name, Known::Http1),
+        }
+        Ok(connection)
+    }
+
+    /// Whether what is shared here is shared with other jobs.
+    fn is_of_the_pool(&self) -> bool {
+        self.sharing.is(self.pool.sharing())
+    }
+
+    /// What the server of `name` may choose from.
+    fn offer(&self, name: &RemoteName) -> Offer {
+        let known = self.pool.protocols().of(name);
+        Offer::to(name, self.settings.http2, known, self.among_many)
+    }
+
+    /// The way to the server of `name` that is tried first.
+    fn first_route(&self, name: &RemoteName) -> Route {
+        match (self.proxies_in_order(name).into_iter().next(), name.is_tls()) {
             (None, _) => Route::Direct,
             (Some(proxy), true) => Route::Tunnelled(proxy),
             (Some(proxy), false) => Route::Forwarded(proxy),
-        };
-        self.pool.take(name, &route)
+        }
     }
 
     fn proxies_in_order(&self, name: &RemoteName) -> Vec<ProxyAddress> {
@@ -78,6 +140,21 @@ impl Client {
 
     /// A new connection to where the server of `name` is reached.
     pub(super) async fn open(&mut self, name: &RemoteName) -> Result<Connection, FetchError> {
+        self.other_protocol = false;
+        let opened = self.open_once(name).await;
+        let offered = self.offer(name);
+        if opened.is_ok() || !self.other_protocol || offered != Offer::Http1 {
+            return opened;
+        }
+        // What HTTP/1.1 is required for cannot be had over HTTP/2, which may also be switched off.
+        if self.pool.protocols().of(name).is_some() || self.settings.http2 == Http2::Off {
+            return opened;
+        }
+        self.pool.protocols().remember(name, Known::Http2);
+        self.open_once(name).await
+    }
+
+    async fn open_once(&mut self, name: &RemoteName) -> Result<Connection, FetchError> {
         let proxies = self.proxies_in_order(name);
         if proxies.is_empty() {
             let stream = dial(Place::Server(name), &self.settings.timeouts, &self.pacing).await?;
@@ -111,7 +188,22 @@ impl Client {
             return Ok(Connection::new(stream, name, route));
         }
         let (shown, timeouts) = (route.shown(name), self.settings.timeouts);
-        let (stream, asked) = self.tls.secure(name.host(), &shown, stream, &timeouts).await?;
+        let offer = self.offer(name);
+        let (stream, asked) = match self.tls.secure(name.host(), &shown, stream, offer, &timeouts).await {
+            Ok(secured) => secured,
+            Err(NotSecured::Failed(error)) => return Err(error),
+            Err(NotSecured::OtherProtocol(error)) => {
+                self.other_protocol = true;
+                return Err(error);
+            }
+        };
+        if stream.speaks_http_2() {
+            let opened = Shared::open(stream, asked, &timeouts, &shown).await?;
+            let room = opened.room().expect("nothing was asked yet");
+            let mut connection = Connection::sharing(opened, room, name, route);
+            connection.is_anonymous = self.is_of_the_pool();
+            return Ok(connection);
+        }
         let mut connection = Connection::new(stream, name, route);
         connection.certificate_asked = asked;
         connection.is_anonymous = self.tls.is_ordinary();
@@ -143,7 +235,7 @@ impl Client {
             let authorization = self.proofs.authorization(&party, "CONNECT", &place).await?;
             connection.is_anonymous &= authorization.is_none();
             let request = request::for_tunnel(&place, authorization.as_ref(), &self.settings.user_agent);
-            let was_used = connection.is_used;
+            let was_used = connection.is_used();
             let parsed = match connection.exchange(&request, &timeouts).await {
                 Ok(parsed) => parsed,
                 Err(failed) => {

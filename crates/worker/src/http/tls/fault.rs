@@ -42,6 +42,12 @@ pub(super) fn fault_of(error: &TlsError, authority: &str) -> FetchError {
     }
 }
 
+/// Whether the server speaks nothing of what was offered (RFC 7301 §3.2).
+pub(super) fn is_about_protocol(io: &std::io::Error) -> bool {
+    let error = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(error, Some(rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)))
+}
+
 fn certificate_fault(why: &CertificateError, authority: &str) -> (TransportFault, String) {
     use CertificateError as E;
     match why {
