@@ -14,7 +14,9 @@ mod error;
 pub mod fuzzing;
 mod head;
 mod http_date;
+mod links;
 mod redirect;
+mod sources;
 #[cfg(test)]
 mod tests;
 mod validators;

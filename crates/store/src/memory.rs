@@ -268,6 +268,7 @@ impl Entry {
             }
             FileChange::Version { index, .. }
             | FileChange::Headers { index, .. }
+            | FileChange::Sources { index, .. }
             | FileChange::RemoteName { index, .. }
             | FileChange::PassedOver { index, .. }
             | FileChange::Lost { index }
@@ -289,6 +290,7 @@ impl Entry {
                 file.durable = Bytes::ZERO;
             }
             FileChange::Headers { headers, .. } => file.served.headers = headers,
+            FileChange::Sources { sources, .. } => file.sources = sources,
             FileChange::RemoteName { remote_name, moved, .. } => {
                 file.remote_name = remote_name;
                 file.moved |= moved;

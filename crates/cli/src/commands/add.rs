@@ -31,6 +31,7 @@ pub(super) async fn run(add: Add, context: &Context<'_>) -> Result<(), Failure> 
         ranges: add.range.iter().map(wire_range).collect(),
         checksum: add.content.checksum.map(|checksum| checksum.to_string()),
         resume_by: add.content.resume_by.map(|by| by.name().to_owned()),
+        mirrors: add.content.mirror.iter().map(|mirror| mirror.as_str().to_owned()).collect(),
         ..AddFile::new(add.url, local_name)
     };
     let files = AddFiles { files: vec![file], create_folders: add.create_dirs };

@@ -8,6 +8,7 @@ use bits_core::file::{BootId, File, FileError, FileIndex, PartialId, Served, Sta
 use bits_core::http_options::HeaderName;
 use bits_core::job::{Job, JobId, Owner, Priority, Revision, State};
 use bits_core::ports::{Batch, FileChange, Filter, JobChange, SealedSecret, SecretChange, Store, StoreError};
+use bits_core::sources::{SourceIndex, Sources};
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
 use bits_store::{MemoryStore, SqliteStore};
@@ -174,7 +175,7 @@ fn some_file_change(chance: &mut Chance, there: u32, next: u32) -> FileChange {
         etag: chance.one_in(2).then(|| "\"e\"".into()),
         last_modified: chance.one_in(2).then(|| "today".into()),
     };
-    match chance.index(12) {
+    match chance.index(13) {
         0 | 1 => FileChange::Add(File {
             size: chance.one_in(2).then_some(size),
             validator: chance.one_in(2).then_some(validator),
@@ -184,7 +185,8 @@ fn some_file_change(chance: &mut Chance, there: u32, next: u32) -> FileChange {
         }),
         2 => {
             let size = chance.one_in(2).then_some(size);
-            let served = Served { checksum: None, headers: "A: b\n".repeat(chance.index(2)) };
+            let headers = "A: b\n".repeat(chance.index(2));
+            let served = Served { source: SourceIndex(chance.index(3) as u8), checksum: None, headers };
             let boot = BootId([there as u8; 16]);
             let partial = PartialId { device: u64::MAX, inode: there.into() };
             FileChange::Version { index, size, validator, served, boot, partial }
@@ -198,6 +200,11 @@ fn some_file_change(chance: &mut Chance, there: u32, next: u32) -> FileChange {
         }
         8 => FileChange::TryAgain,
         9 => FileChange::Lost { index },
+        11 => {
+            let mirrors = vec![a_file(next).remote_name; chance.index(2)];
+            let sources = Sources::given(&a_file(there).remote_name, None, mirrors, None).expect("sources");
+            FileChange::Sources { index, sources }
+        }
         10 => FileChange::Whole {
             index,
             size,

@@ -45,11 +45,11 @@ fn a_newer_database_is_refused_and_not_touched() {
         }
         // The version is the big-endian number at byte 60 of the file.
         let in_the_file = fs::read(&path).expect("a file")[63];
-        assert_eq!(in_the_file, if newest_is_in_the_log { 5 } else { 99 });
+        assert_eq!(in_the_file, if newest_is_in_the_log { 6 } else { 99 });
 
         let before = (files(&path), times(&path));
         let error = SqliteStore::open(&path).expect_err("it is newer");
-        assert!(matches!(error, OpenError::Newer { found: 99, known: 5, .. }), "{error:?}");
+        assert!(matches!(error, OpenError::Newer { found: 99, known: 6, .. }), "{error:?}");
         assert!(error.to_string().contains("nothing was changed"), "{error}");
         assert!((files(&path), times(&path)) == before, "something was touched");
     }

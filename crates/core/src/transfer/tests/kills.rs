@@ -140,6 +140,7 @@ fn attempt(remains: &mut Remains, server: Server, version: usize, gathers: bool,
             continue;
         }
         match plan.next(now) {
+            Next::Leave => unreachable!("there is no other source"),
             Next::Done(Outcome::Gathered(whole)) => storing = Some((Storing::Empty, whole)),
             Next::Fetch(fetch) => {
                 sent = 0;
