@@ -208,12 +208,17 @@ impl Choice {
                 return Then::GoOn(place);
             }
         }
-        if here.any && here.worth_waiting_for {
+        // While the liar is looked for, each has its turn; what comes later would be mixed again.
+        if here.any && here.worth_waiting_for && !self.alone {
             return Then::GiveUp;
         }
         let may_begin = |place| here.tie == Some(Tie::Checksum) || self.is_given(place);
         let ready = self.first(|place| self.is_ready(place) && may_begin(place));
-        let others = || self.first(|place| self.is_dropped_as(place, DropReason::Other) && may_begin(place));
+        // The current one too: it has another version, of which all can be had there.
+        let is_other = |place: &SourceIndex| {
+            self.may_be_asked(*place) && self.is_dropped_as(*place, DropReason::Other) && may_begin(*place)
+        };
+        let others = || self.sources.places().find(is_other);
         let slow = || self.fastest_of_the_slow().filter(|place| may_begin(*place));
         ready.or_else(others).or_else(slow).map_or(Then::GiveUp, Then::Anew)
     }

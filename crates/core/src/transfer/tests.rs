@@ -3,6 +3,7 @@
 
 mod content;
 mod kills;
+mod many_sources;
 mod mirrors;
 mod rules;
 

@@ -184,7 +184,8 @@ impl DownloadPlan {
 
     fn here(&self, transient: bool) -> Here {
         let any = self.received > Bytes::ZERO && self.size().is_some();
-        let resumes = self.is_home() && self.rest().is_some();
+        // What had to be begun anew once would have to be so again.
+        let resumes = self.is_home() && self.rest().is_some() && self.restarts == 0;
         Here { any, tie: self.tie(), worth_waiting_for: transient && self.delivered && resumes }
     }
 }

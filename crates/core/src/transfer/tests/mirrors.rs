@@ -14,7 +14,7 @@ pub(super) fn sources_words(sources: &Sources) -> String {
     format!("sources {}", sources.places().map(word).collect::<Vec<_>>().join(" "))
 }
 
-fn mirrors(count: usize) -> Sources {
+pub(super) fn mirrors(count: usize) -> Sources {
     let mirror = |number: usize| Mirror {
         remote_name: RemoteName::stored(&format!("https://m{number}.test/f")).expect("a URL"),
         origin: MirrorOrigin::Given,
