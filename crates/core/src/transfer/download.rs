@@ -75,6 +75,9 @@ pub struct DownloadPlan {
     promised: Option<Checksum>,
     /// Whether bytes have come in this attempt.
     delivered: bool,
+    /// Whether the source of what is here has failed in a way that it may go on after, when it is asked
+    /// later.
+    home_may_go_on: bool,
     /// Whether the file was fetched anew since its checksum was wrong.
     fetched_anew: bool,
     /// How often it was begun anew.
@@ -292,6 +295,7 @@ impl DownloadPlan {
             given: file.checksum.clone(),
             promised: version.as_ref().and(promise).filter(ties),
             delivered: false,
+            home_may_go_on: false,
             fetched_anew: false,
             restarts: 0,
             step: Step::Ask,

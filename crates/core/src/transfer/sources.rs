@@ -44,8 +44,8 @@ pub(super) struct Here {
     pub(super) any: bool,
     /// By what others may go on with them, or may be begun with.
     pub(super) tie: Option<Tie>,
-    /// Whether the source that failed has brought bytes in this attempt, and may do so again when it
-    /// is asked later.
+    /// Whether the source they are of has brought some in this attempt, and may go on when it is asked
+    /// later.
     pub(super) worth_waiting_for: bool,
 }
 

@@ -182,10 +182,13 @@ impl DownloadPlan {
         }
     }
 
-    fn here(&self, transient: bool) -> Here {
+    fn here(&mut self, transient: bool) -> Here {
         let any = self.received > Bytes::ZERO && self.size().is_some();
-        // What had to be begun anew once would have to be so again.
-        let resumes = self.is_home() && self.rest().is_some() && self.restarts == 0;
-        Here { any, tie: self.tie(), worth_waiting_for: transient && self.delivered && resumes }
+        if self.is_home() {
+            // What had to be begun anew once would have to be so again.
+            let resumes = self.rest().is_some() && self.restarts == 0;
+            self.home_may_go_on = transient && self.delivered && resumes;
+        }
+        Here { any, tie: self.tie(), worth_waiting_for: self.home_may_go_on }
     }
 }

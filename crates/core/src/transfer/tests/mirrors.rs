@@ -165,6 +165,40 @@ fn without_a_tie_a_source_that_has_just_delivered_is_waited_for() {
 }
 
 #[test]
+fn what_mirrors_with_another_version_say_does_not_make_it_forgotten() {
+    let script = |event: &str, end: &str| {
+        format!(
+            "
+            begin -> get from 4 if \"a\"
+            answer 206 length 6; content-range: bytes 4-9/10; etag: \"a\" -> connected; headers; cut to 4
+            cut     -> receive 6
+            bytes 2 -> receive 4
+            {event}
+            answer 200 length 10; etag: \"b\" -> note: goes on; sources broken* other ready; get https://m2.test/f without credentials from 6 if \"a\"
+            {end}
+            "
+        )
+    };
+    let lost = "lost -> note: goes on; sources broken* ready ready; get https://m1.test/f without credentials from 6 if \"a\"";
+    // It has just sent something, and may do so again.
+    let end = "answer 200 length 10; etag: \"b\" -> sources broken* other other; sync 6
+               synced 6 -> durable 6; transient 0x80072EFE";
+    check_scenario(&begun_at(0), Some(4), &script(lost, end));
+    // It is gone.
+    check_scenario(
+        &begun_at(0),
+        Some(4),
+        "
+        begin -> get from 4 if \"a\"
+        answer 404 length 0 -> note: goes on; sources refused* ready ready; get https://m1.test/f without credentials from 4 if \"a\"
+        answer 200 length 10; etag: \"b\" -> note: goes on; sources refused* other ready; get https://m2.test/f without credentials from 4 if \"a\"
+        answer 200 length 10; etag: \"b\" -> note: is asked from the beginning; sources refused* ready other; get https://m1.test/f without credentials
+        answer 200 length 10; etag: \"b\" -> sources refused ready* other; connected; cut to 0
+        ",
+    );
+}
+
+#[test]
 fn the_next_attempt_begins_where_the_last_bytes_belong() {
     check_scenario(
         &begun_at(2),
