@@ -102,7 +102,9 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
-#[command(override_usage = "bits get [OPTIONS] URL… [DEST]\n       bits get [OPTIONS] --input FILE [DEST]\n       bits get [OPTIONS] --metalink FILE [DEST]")]
+#[command(
+    override_usage = "bits get [OPTIONS] URL… [DEST]\n       bits get [OPTIONS] --input FILE [DEST]\n       bits get [OPTIONS] --metalink FILE [DEST]"
+)]
 pub(crate) struct Get {
     /// What to download, and at the end where to: a file or an existing folder; without DEST, here.
     /// Several URLs need a folder

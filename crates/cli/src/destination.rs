@@ -92,7 +92,9 @@ pub(crate) enum DestinationError {
     EmptyList,
     #[error("with a Metalink file, the one other thing to give is a folder; {} is none", .0.display())]
     MetalinkNeedsFolder(PathBuf),
-    #[error("with a Metalink file, the one other thing to give is a folder; fetch further URLs by themselves")]
+    #[error(
+        "with a Metalink file, the one other thing to give is a folder; fetch further URLs by themselves"
+    )]
     MetalinkAndUrls,
 }
 
@@ -104,9 +106,7 @@ impl DestinationError {
             | Self::NotAFolder(_)
             | Self::ListNeedsFolder(_)
             | Self::MetalinkNeedsFolder(_)
-            | Self::NoHere => {
-                Code::PATH_NOT_FOUND
-            }
+            | Self::NoHere => Code::PATH_NOT_FOUND,
             Self::Line { error, .. } => error.code(),
             Self::NoUrl
             | Self::RemoteName(_)

@@ -29,7 +29,10 @@ pub const COMMON_PARAMETERS: &[(&str, &str)] = &[
     ("pace=N", "N milliseconds pass between any two pieces of 64 KiB of the file"),
     ("digest=FIELD", "a digest goes along: repr-digest, sha-512, content-digest, digest or content-md5"),
     ("wrong=1", "that digest is of something else"),
-    ("link=PATH", "a Link says that the file is under that path of this origin too; several with commas between"),
+    (
+        "link=PATH",
+        "a Link says that the file is under that path of this origin too; several with commas between",
+    ),
 ];
 
 /// One way to misbehave.

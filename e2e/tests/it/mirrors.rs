@@ -143,16 +143,16 @@ fn whatever_the_sources_do_the_right_bytes_come_or_an_honest_error() {
             job["error"]["code"] == format!("0x{code:08X}") && job["state"] != "acknowledged" && file.is_err()
         };
         let is_as_expected = match row.expected {
-            Right => {
-                job["state"] == "acknowledged" && file.as_ref().is_ok_and(|bytes| right.is(bytes))
-            }
+            Right => job["state"] == "acknowledged" && file.as_ref().is_ok_and(|bytes| right.is(bytes)),
             Transient(code) => job["error"]["transient"] == true && fits(code),
             Fatal(code) => job["error"]["transient"] == false && fits(code),
         };
         let state = job["state"].as_str().unwrap_or_default();
-        let line = format!("{:<52} {:<34} {state:<16} {}", row.original, row.mirrors.join(", "), states.join(" "));
+        let line =
+            format!("{:<52} {:<34} {state:<16} {}", row.original, row.mirrors.join(", "), states.join(" "));
         println!("{line}");
-        let same = row.states.iter().zip(&states).all(|(expected, state)| *expected == "?" || expected == state);
+        let same =
+            row.states.iter().zip(&states).all(|(expected, state)| *expected == "?" || expected == state);
         if !is_as_expected || !same || states.len() != row.states.len() {
             wrong.push(format!("{line}\n  expected {:?} {:?}: {}", row.expected, row.states, job["error"]));
         }
@@ -190,6 +190,32 @@ fn a_service_killed_while_a_mirror_sends_goes_on_with_what_is_here() {
         .collect();
     assert_eq!(began.first(), Some(&100_000), "what the original has sent is kept: {began:?}");
     assert!(began.len() > 1 && began[1] > 100_000, "and what the mirror has sent: {began:?}");
+}
+
+/// Large enough to go from the socket past the cache.
+#[test]
+fn a_large_file_goes_on_at_a_mirror_when_its_server_stalls_and_then_breaks_off() {
+    let origin = UnkindOrigin::start();
+    let service = Service::new();
+    let original = "/stall?at=9000000&size=40000000&id=original";
+    let mirrors = ["/cut?at=7000000&how=rst&size=40000000&id=first", "/kind?size=40000000&id=second"];
+    let checksum = format!("--checksum=sha256:{}", origin.first(original).sha256_hex());
+    for (name, more) in [("by-tag", None), ("by-checksum", Some(checksum.as_str()))] {
+        let mut get = service.bits(["get", &origin.url(original), name]).args(more);
+        for mirror in mirrors {
+            get = get.args(["--mirror", &origin.url(mirror)]);
+        }
+        get.within(PATIENCE).finish().expect_code(0);
+        let bytes = fs::read(service.file(name)).expect("it has arrived");
+        assert!(origin.first(original).is(&bytes), "the right bytes, {name}");
+    }
+    let from = |target: &str| -> Vec<_> {
+        let requests = origin.requests(target);
+        requests.iter().map(|request| request.field("range").unwrap_or("all").to_owned()).collect()
+    };
+    assert_eq!(from(original), ["all", "all"]);
+    assert_eq!(from(mirrors[0]), ["bytes=9000000-", "bytes=9000000-"]);
+    assert_eq!(from(mirrors[1]), ["bytes=16000000-", "bytes=16000000-"]);
 }
 
 #[test]
@@ -233,7 +259,8 @@ fn the_files_of_a_metalink_file_come_with_their_checksums_from_where_they_are() 
     );
     fs::write(service.file("list.meta4"), &metalink).expect("a world can be written to");
     fs::create_dir(service.file("to")).expect("a world can be written to");
-    let job = service.bits(["get", "list.meta4", "to", "--create-dirs", "--json"]).finish().expect_code(0).json();
+    let job =
+        service.bits(["get", "list.meta4", "to", "--create-dirs", "--json"]).finish().expect_code(0).json();
     assert!(first.is(&fs::read(service.file("to/one.bin")).expect("it has arrived")));
     assert!(second.is(&fs::read(service.file("to/sub/two.bin")).expect("it has arrived")));
     assert_eq!(job["files"][0]["expected_size"], first.size);

@@ -63,10 +63,26 @@ fn a_file_comes_with_its_size_its_best_checksum_and_its_places_in_their_order() 
 fn a_name_never_leads_out_of_the_folder() {
     let url = "<url>http://h.test/f</url>";
     for name in [
-        "..", "../f", "a/../f", "a/..", "/f", "a//f", "a/", ".", "./f", "", "a/./f", "a&#10;f", "a&#0;f", "&#x2e;&#46;/f",
+        "..",
+        "../f",
+        "a/../f",
+        "a/..",
+        "/f",
+        "a//f",
+        "a/",
+        ".",
+        "./f",
+        "",
+        "a/./f",
+        "a&#10;f",
+        "a&#0;f",
+        "&#x2e;&#46;/f",
     ] {
         let outcome = parse(file(name, url).as_bytes());
-        assert!(matches!(outcome, Err(MetalinkFault::Name(_) | MetalinkFault::Xml(_))), "{name:?} {outcome:?}");
+        assert!(
+            matches!(outcome, Err(MetalinkFault::Name(_) | MetalinkFault::Xml(_))),
+            "{name:?} {outcome:?}"
+        );
     }
     let long = "x".repeat(NAME_BYTES_MAX + 1);
     assert!(matches!(parse(file(&long, url).as_bytes()), Err(MetalinkFault::Name(_))));
@@ -78,8 +94,7 @@ fn a_name_never_leads_out_of_the_folder() {
 #[test]
 fn what_is_no_metalink_file_is_refused_with_its_reason() {
     let url = "<url>http://h.test/f</url>";
-    let many: String =
-        (0..=METALINK_FILES_MAX).map(|n| format!("<file name=\"{n}\">{url}</file>")).collect();
+    let many: String = (0..=METALINK_FILES_MAX).map(|n| format!("<file name=\"{n}\">{url}</file>")).collect();
     for (text, expected) in [
         (String::new(), MetalinkFault::NoMetalink),
         ("<html/>".to_owned(), MetalinkFault::NoMetalink),
@@ -112,7 +127,9 @@ fn what_is_no_metalink_file_is_refused_with_its_reason() {
     ] {
         assert_eq!(parse(text.as_bytes()), Err(expected), "{}", &text[..text.len().min(200)]);
     }
-    for text in ["<metalink", "<a></b>", &document("<file name=\"f\">")[..100], &format!("{}<a/>", document(""))] {
+    for text in
+        ["<metalink", "<a></b>", &document("<file name=\"f\">")[..100], &format!("{}<a/>", document(""))]
+    {
         let outcome = parse(text.as_bytes());
         let is_told = matches!(outcome, Err(MetalinkFault::Xml(_) | MetalinkFault::NoMetalink));
         assert!(is_told, "{text} {outcome:?}");
@@ -122,6 +139,7 @@ fn what_is_no_metalink_file_is_refused_with_its_reason() {
 
 #[test]
 fn no_more_places_are_taken_than_a_file_can_have() {
-    let many: String = (0..500).map(|n| format!("<url priority=\"{}\">http://m{n}.test/f</url>", 500 - n)).collect();
+    let many: String =
+        (0..500).map(|n| format!("<url priority=\"{}\">http://m{n}.test/f</url>", 500 - n)).collect();
     assert_eq!(one(&file("f", &many)).urls.len(), MIRRORS_MAX + 1);
 }

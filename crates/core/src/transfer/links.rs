@@ -27,7 +27,8 @@ pub(super) fn duplicates(from: &RemoteName, head: &ResponseHead) -> Vec<RemoteNa
             named.next().map(|(_, value)| value.as_ref())
         };
         let relations = value("rel").unwrap_or_default();
-        let is_duplicate = relations.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case("duplicate"));
+        let is_duplicate =
+            relations.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case("duplicate"));
         // With an anchor it is said of another file.
         if !is_duplicate || value("anchor").is_some() {
             continue;

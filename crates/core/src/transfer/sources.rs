@@ -108,8 +108,10 @@ impl Choice {
             sources: Sources::default(),
         };
         let places: Vec<_> = sources.places().collect();
+        // Under another remote name the original is another one.
         let has_lied = |place: &SourceIndex| {
-            sources.dropped(*place).is_some_and(|dropped| dropped.reason == DropReason::Lied)
+            let is_new = file.moved && *place == SourceIndex::ORIGINAL;
+            !is_new && sources.dropped(*place).is_some_and(|dropped| dropped.reason == DropReason::Lied)
         };
         // Time does not make a liar honest, but when all lied something else may be wrong.
         let all_lied = places.iter().all(has_lied);
@@ -239,9 +241,8 @@ impl Choice {
             }
         }
         let may_begin = |place| here.tie == Some(Tie::Checksum) || self.is_given(place);
-        let fits = |place: &SourceIndex| {
-            self.may_be_asked(*place) && self.is_ready(*place) && may_begin(*place)
-        };
+        let fits =
+            |place: &SourceIndex| self.may_be_asked(*place) && self.is_ready(*place) && may_begin(*place);
         let Some(place) = self.sources.places().find(fits) else {
             return Then::GiveUp;
         };
@@ -279,8 +280,7 @@ impl Choice {
         }
         let another_is_there = self.first(|place| self.is_ready(place)).is_some();
         let faster = self.fastest_of_the_slow().and_then(|place| self.pace[usize::from(place.0)].rate);
-        another_is_there && rate < SLOW_RATE
-            || faster.is_some_and(|faster| faster.0 / MUCH_FASTER > rate.0)
+        another_is_there && rate < SLOW_RATE || faster.is_some_and(|faster| faster.0 / MUCH_FASTER > rate.0)
     }
 
     fn may_leave(&self, tie: Option<Tie>) -> bool {
@@ -295,7 +295,9 @@ impl Choice {
     }
 
     fn first(&self, fits: impl Fn(SourceIndex) -> bool) -> Option<SourceIndex> {
-        self.sources.places().find(|place| *place != self.current && self.may_be_asked(*place) && fits(*place))
+        self.sources
+            .places()
+            .find(|place| *place != self.current && self.may_be_asked(*place) && fits(*place))
     }
 
     /// A file that comes over TLS is not taken from a place where anybody on the way can change it,
@@ -318,7 +320,8 @@ impl Choice {
     }
 
     fn fastest_of_the_slow(&self) -> Option<SourceIndex> {
-        let slow = |place: &SourceIndex| *place != self.current && self.is_dropped_as(*place, DropReason::Slow);
+        let slow =
+            |place: &SourceIndex| *place != self.current && self.is_dropped_as(*place, DropReason::Slow);
         let rate = |place: &SourceIndex| self.pace[usize::from(place.0)].rate;
         self.sources.places().filter(slow).max_by_key(|place| (rate(place), Reverse(*place)))
     }

@@ -179,7 +179,11 @@ pub(super) fn full_file(index: u32) -> File {
         checksum: Some(checksum("sha512:", 128)),
         resume_by: ResumeBy::Checksum,
         moved: true,
-        served: Served { checksum: Some(checksum("md5:", 32)), headers: "A: b\nC: grüße\n".into(), source: SourceIndex(2) },
+        served: Served {
+            checksum: Some(checksum("md5:", 32)),
+            headers: "A: b\nC: grüße\n".into(),
+            source: SourceIndex(2),
+        },
         sources: sources(),
         durable: Bytes(i64::MAX.unsigned_abs() - 1),
         boot: Some(BootId([255; 16])),

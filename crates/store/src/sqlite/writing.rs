@@ -13,8 +13,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Params, Transaction, TransactionBehavior, params, params_from_iter};
 
 use crate::rows::{
-    self, FILE_COLUMNS, JOB_COLUMNS, SOURCE_COLUMNS, VERSION_COLUMNS, bytes, failed, file_values, job_values, slot_word,
-    source_values, stage_word, version_values,
+    self, FILE_COLUMNS, JOB_COLUMNS, SOURCE_COLUMNS, VERSION_COLUMNS, bytes, failed, file_values, job_values,
+    slot_word, source_values, stage_word, version_values,
 };
 
 /// Final jobs that are dropped in one transaction, so that none grows without bound.

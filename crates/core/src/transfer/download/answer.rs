@@ -304,7 +304,9 @@ impl DownloadPlan {
         self.report_sources();
         self.reports.push_back(Report::Connected { attempt: self.attempt });
         if self.choice.is_original()
-            && self.rules.redirects.has(SecurityFlags::REDIRECT_REPORT) && self.target != self.remote_name {
+            && self.rules.redirects.has(SecurityFlags::REDIRECT_REPORT)
+            && self.target != self.remote_name
+        {
             let target = self.target.clone();
             self.report_remote_name(&target);
         }

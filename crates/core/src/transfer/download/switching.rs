@@ -11,12 +11,12 @@ use crate::checksum::Checksum;
 use crate::error::{Code, ErrorContext, JobError};
 use crate::queue::Report;
 use crate::sources::{DropReason, ties};
+use crate::time::Timestamp;
 use crate::transfer::error::{TransportError, TransportFault, shown};
 use crate::transfer::head::ResponseHead;
 use crate::transfer::sources::{Here, Then, Tie};
 use crate::transfer::version::Rest;
 use crate::transfer::{links, validators};
-use crate::time::Timestamp;
 use crate::units::Bytes;
 
 impl DownloadPlan {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::file::ResumeBy;
-use crate::sources::{Mirror, MirrorOrigin, SourceIndex, Sources};
+use crate::sources::{DropReason, Dropped, Mirror, MirrorOrigin, SourceIndex, Sources};
 
 /// The sources, a word for each: `ready`, or why it was dropped; the one in use with a star.
 pub(super) fn sources_words(sources: &Sources) -> String {
@@ -146,10 +146,7 @@ fn without_a_tie_a_source_that_has_just_delivered_is_waited_for() {
         ",
     );
     let date = Some("Wed, 25 Nov 2026 12:00:00 GMT".to_owned());
-    let file = File {
-        validator: Some(Validator { etag: None, last_modified: date }),
-        ..begun_at(0)
-    };
+    let file = File { validator: Some(Validator { etag: None, last_modified: date }), ..begun_at(0) };
     check_scenario(
         &file,
         Some(4),
@@ -290,7 +287,10 @@ fn who_asks_the_owner_for_credentials_is_not_passed_by() {
     for (asks, follows) in [
         ("server", "fatal 0x80190191"),
         ("proxy", "fatal 0x80190191"),
-        ("nobody", "note: is asked from the beginning; sources refused* ready ready; get https://m1.test/f without credentials"),
+        (
+            "nobody",
+            "note: is asked from the beginning; sources refused* ready ready; get https://m1.test/f without credentials",
+        ),
     ] {
         check_scenario(&with_mirrors(), None, &format!("begin -> get\nrefused {asks} -> {follows}"));
     }
@@ -410,7 +410,9 @@ fn mirrors_that_the_server_tells_of_are_taken_where_a_tag_or_a_checksum_tells() 
     let date = "last-modified: Wed, 25 Nov 2026 12:00:00 GMT; date: Thu, 26 Nov 2026 12:00:00 GMT";
     let sha = "repr-digest: sha-256=:qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqo=:";
     let md5 = "content-md5: qqqqqqqqqqqqqqqqqqqqqg==";
-    for (fields, taken) in [("etag: \"a\"", true), (sha, true), ("etag: W/\"a\"", false), (date, false), (md5, false)] {
+    for (fields, taken) in
+        [("etag: \"a\"", true), (sha, true), ("etag: W/\"a\"", false), (date, false), (md5, false)]
+    {
         let sum = match fields {
             _ if fields == sha => " for sha256",
             _ if fields == md5 => " for md5",
@@ -418,7 +420,8 @@ fn mirrors_that_the_server_tells_of_are_taken_where_a_tag_or_a_checksum_tells() 
         };
         let known = if taken { "; sources ready* ready ready" } else { "" };
         let (before, after) = ("connected", format!("; cut to 0{sum}"));
-        let script = format!("begin -> get\nanswer 200 length 10; {fields}; {LINKS} -> {before}{known}{after}");
+        let script =
+            format!("begin -> get\nanswer 200 length 10; {fields}; {LINKS} -> {before}{known}{after}");
         check_scenario(&new_file(), None, &script);
     }
     let dynamic = Rules { from_the_beginning: true, ..Rules::default() };
@@ -481,4 +484,24 @@ fn a_mirror_of_the_same_server_may_learn_who_asks() {
         answer 404 length 0 -> note: is asked from the beginning; sources refused* ready; get https://h.test/g
         ",
     );
+}
+
+#[test]
+fn a_liar_is_not_asked_again_in_the_next_attempt_unless_all_have_lied_or_it_has_another_name() {
+    let lied = |places: &[u8], moved: bool| {
+        let mut sources = mirrors(1);
+        for place in places {
+            let dropped = Dropped { reason: DropReason::Lied, why: "it lied".to_owned() };
+            sources.set_dropped(SourceIndex(*place), Some(dropped));
+        }
+        File { sources, moved, ..new_file() }
+    };
+    check_scenario(&lied(&[0], false), None, "begin -> get https://m1.test/f without credentials");
+    check_scenario(&lied(&[0], true), None, "begin -> sources ready* ready; get");
+    check_scenario(
+        &lied(&[1], false),
+        None,
+        "begin -> get\nanswer 404 length 0 -> sources refused* lied; fatal 0x80190194",
+    );
+    check_scenario(&lied(&[0, 1], false), None, "begin -> sources ready* ready; get");
 }
