@@ -1,3 +1,5 @@
+//! What is read of Metalink files, and what is refused.
+
 use super::*;
 
 const SHA256: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";

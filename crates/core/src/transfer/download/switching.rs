@@ -4,7 +4,7 @@
 //! partial file is brought home first, so that nothing of one is written behind the start of another.
 
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::String;
 
 use super::{DownloadPlan, Next, Step};
 use crate::checksum::Checksum;
@@ -172,11 +172,11 @@ impl DownloadPlan {
     }
 
     /// What the original has promised the file to sum up to, before a mirror's own word.
-    pub(super) fn promise(&self, said: Option<&Checksum>) -> Result<Option<Checksum>, alloc::string::String> {
+    pub(super) fn promise(&self, said: Option<&Checksum>) -> Result<Option<Checksum>, String> {
         let Some(promised) = &self.promised else { return Ok(said.cloned()) };
         match said {
             Some(said) if said.algorithm() == promised.algorithm() && said != promised => {
-                Err(format!("has the checksum {said}, not {}", promised.to_string()))
+                Err(format!("has the checksum {said}, not {promised}"))
             }
             _ => Ok(Some(promised.clone())),
         }
