@@ -10,12 +10,13 @@ use bits_core::ports::{KeyStanding, SealedSecret};
 use bits_core::queue::{CredentialWait, FileView, JobView, Question, WaitReason};
 use bits_core::ranges::ByteRange;
 use bits_core::refusal::Refusal;
+use bits_core::sources::MirrorOrigin;
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
 
 use crate::about::Key;
 use crate::challenge::PendingChallenge;
-use crate::file::{File, FileError, FilledRanges, Range};
+use crate::file::{File, FileError, FilledRanges, Range, Source};
 use crate::http_options::{AUTODETECT, ClientCertificate, Header, NO_PROXY, OVERRIDE, PRECONFIG, Proxy};
 use crate::job::{
     Challenge, CredentialPresent, Environment, Job, JobError, Outcome, Owner, Progress, Times, Wait,
@@ -87,6 +88,8 @@ pub fn file(view: &FileView) -> File {
         checksum: view.file.checksum.as_ref().map(ToString::to_string),
         checksum_served: view.file.served.checksum.as_ref().map(ToString::to_string),
         resume_by: view.file.resume_by.name().to_owned(),
+        expected_size: view.file.sources.size.map(|size| size.0),
+        sources: sources(&view.file),
         temporary_name: None,
         http_response_headers: None,
         error: view.file.error.as_ref().map(|error| FileError {
@@ -95,6 +98,28 @@ pub fn file(view: &FileView) -> File {
             message: error.message.clone(),
         }),
     }
+}
+
+fn sources(file: &file::File) -> Vec<Source> {
+    let known = &file.sources;
+    let source = |place| {
+        let (remote_name, origin) = match known.mirror(place) {
+            None => (&file.remote_name, "original"),
+            Some(mirror) => match mirror.origin {
+                MirrorOrigin::Given => (&mirror.remote_name, "given"),
+                MirrorOrigin::Link => (&mirror.remote_name, "link"),
+            },
+        };
+        let dropped = known.dropped(place);
+        Source {
+            remote_name: remote_name.as_str().to_owned(),
+            origin: origin.to_owned(),
+            in_use: known.in_use == place,
+            state: dropped.map_or("ready", |dropped| dropped.reason.name()).to_owned(),
+            why: dropped.map(|dropped| dropped.why.clone()),
+        }
+    };
+    if known.is_single() { Vec::new() } else { known.places().map(source).collect() }
 }
 
 fn range(range: &ByteRange) -> Range {

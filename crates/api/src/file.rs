@@ -30,6 +30,12 @@ pub struct File {
     /// `checksum`.
     #[serde(default = "default_resume_by")]
     pub resume_by: String,
+    /// The size that was given with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_size: Option<u64>,
+    /// From where it may come, the remote name first; not there when there are no mirrors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
     /// Where it is until it is under its local name. Only when one file is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temporary_name: Option<String>,
@@ -44,6 +50,25 @@ pub struct File {
 
 fn default_resume_by() -> String {
     "validator".to_owned()
+}
+
+/// A place from where a file may come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Source {
+    /// The URL, without user info.
+    pub remote_name: String,
+    /// Who says that it has the file: `original` is the remote name itself, `given` is a mirror given
+    /// with it, `link` one that the server told of.
+    pub origin: String,
+    /// Whether the last bytes came from here, or are to come.
+    pub in_use: bool,
+    /// `ready`, or why it is not asked any more: `refused`, `broken`, `slow`, `other` (it has another
+    /// version) or `lied` (what it sent has the wrong checksum or size).
+    pub state: String,
+    /// One sentence for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// A part of a remote file.
@@ -185,6 +210,13 @@ pub struct AddFile {
     /// not given, `size_and_time`, or `checksum`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume_by: Option<String>,
+    /// `http` or `https` URLs from where the same file may come, in the order in which they are to be
+    /// asked; without user info, as credentials are for the server of the remote name alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mirrors: Vec<String>,
+    /// The size that the local file must have, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_size: Option<u64>,
 }
 
 impl AddFile {
@@ -197,6 +229,8 @@ impl AddFile {
             ranges: Vec::new(),
             checksum: None,
             resume_by: None,
+            mirrors: Vec::new(),
+            expected_size: None,
         }
     }
 }

@@ -11,6 +11,7 @@ use bits_core::file::ResumeBy;
 use bits_core::job::Priority;
 use bits_core::ranges::ByteRange;
 use bits_core::refusal::Refusal;
+use bits_core::remote_name::RemoteName;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -104,15 +105,21 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
-#[command(override_usage = "bits get [OPTIONS] URL… [DEST]\n       bits get [OPTIONS] --input FILE [DEST]")]
+#[command(
+    override_usage = "bits get [OPTIONS] URL… [DEST]\n       bits get [OPTIONS] --input FILE [DEST]\n       bits get [OPTIONS] --metalink FILE [DEST]"
+)]
 pub(crate) struct Get {
     /// What to download, and at the end where to: a file or an existing folder; without DEST, here.
     /// Several URLs need a folder
-    #[arg(value_name = "URL", required_unless_present = "input")]
+    #[arg(value_name = "URL", required_unless_present_any = ["input", "metalink"])]
     pub(crate) operands: Vec<OsString>,
     /// Read lines `URL [PATH]` from FILE, or from standard input with `-`
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
+    /// Fetch the files of a Metalink file (version 4), with its checksums and mirrors; `-` is standard
+    /// input. A first operand that ends in .meta4 is one too
+    #[arg(long, value_name = "FILE", conflicts_with = "input")]
+    pub(crate) metalink: Option<PathBuf>,
     /// What to call the job
     #[arg(long)]
     pub(crate) name: Option<String>,
@@ -270,6 +277,10 @@ pub(crate) struct Content {
     /// size-and-time or checksum
     #[arg(long, value_name = "WAY", value_parser = resume_by)]
     pub(crate) resume_by: Option<ResumeBy>,
+    /// Where the same file is too, by http or https; may be given again. It is asked when the server
+    /// of URL fails, and sees no credentials
+    #[arg(long, value_name = "URL", value_parser = mirror)]
+    pub(crate) mirror: Vec<RemoteName>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -497,6 +508,14 @@ fn range(text: &str) -> Result<ByteRange, String> {
 
 fn checksum(text: &str) -> Result<Checksum, String> {
     Checksum::parse(text).map_err(|error| format!("it {error}"))
+}
+
+fn mirror(text: &str) -> Result<RemoteName, String> {
+    match RemoteName::parse(text) {
+        Ok((name, None)) => Ok(name),
+        Ok((_, Some(_))) => Err("it has a user name in it, and mirrors see no credentials".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn resume_by(text: &str) -> Result<ResumeBy, String> {

@@ -8,8 +8,11 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use bits_client::metalink::MetalinkFile;
+use bits_core::checksum::Checksum;
 use bits_core::error::Code;
 use bits_core::remote_name::{RemoteName, RemoteNameError};
+use bits_core::sources::ties;
 
 use crate::url_list::{self, ListLine};
 
@@ -24,6 +27,16 @@ pub(crate) struct Order {
     pub(crate) has_user_info: bool,
     /// Absolute.
     pub(crate) path: String,
+    /// What a Metalink file, or the person, says of the file beyond that.
+    pub(crate) told: Told,
+}
+
+/// What is known of a file before anything was asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) checksum: Option<Checksum>,
+    pub(crate) size: Option<u64>,
+    pub(crate) mirrors: Vec<RemoteName>,
 }
 
 impl fmt::Debug for Order {
@@ -77,15 +90,23 @@ pub(crate) enum DestinationError {
     ListAndUrls,
     #[error("there is no URL in the list")]
     EmptyList,
+    #[error("with a Metalink file, the one other thing to give is a folder; {} is none", .0.display())]
+    MetalinkNeedsFolder(PathBuf),
+    #[error(
+        "with a Metalink file, the one other thing to give is a folder; fetch further URLs by themselves"
+    )]
+    MetalinkAndUrls,
 }
 
 impl DestinationError {
     /// The number by which programs know it.
     pub(crate) fn code(&self) -> Code {
         match self {
-            Self::NoSuchFolder(_) | Self::NotAFolder(_) | Self::ListNeedsFolder(_) | Self::NoHere => {
-                Code::PATH_NOT_FOUND
-            }
+            Self::NoSuchFolder(_)
+            | Self::NotAFolder(_)
+            | Self::ListNeedsFolder(_)
+            | Self::MetalinkNeedsFolder(_)
+            | Self::NoHere => Code::PATH_NOT_FOUND,
             Self::Line { error, .. } => error.code(),
             Self::NoUrl
             | Self::RemoteName(_)
@@ -96,7 +117,8 @@ impl DestinationError {
             | Self::NoName(_)
             | Self::Twice { .. }
             | Self::ListAndUrls
-            | Self::EmptyList => Code::INVALID_ARGUMENT,
+            | Self::EmptyList
+            | Self::MetalinkAndUrls => Code::INVALID_ARGUMENT,
         }
     }
 }
@@ -144,6 +166,31 @@ pub(crate) fn from_list(
             .map_err(|error| DestinationError::Line { number, error: Box::new(error) })
     }))?;
     if orders.is_empty() { Err(DestinationError::EmptyList) } else { Ok(orders) }
+}
+
+/// The orders of `get --metalink FILE [DEST]`. Mirrors that are not as safe as the place that is asked
+/// first are left out where no checksum makes up for that.
+pub(crate) fn from_metalink(
+    files: Vec<MetalinkFile>,
+    operands: &[impl AsRef<OsStr>],
+    here: &Here<'_>,
+) -> Result<Vec<Order>, DestinationError> {
+    let destination = match operands {
+        [] => None,
+        [one] if !looks_like_url(one.as_ref()) => Some(Path::new(one.as_ref())),
+        _ => return Err(DestinationError::MetalinkAndUrls),
+    };
+    let folder = folder(destination, here)
+        .map_err(|folder| DestinationError::MetalinkNeedsFolder(folder.to_path_buf()))?;
+    unique(files.into_iter().map(|MetalinkFile { name, size, checksum, urls }| {
+        let mut urls = urls.into_iter();
+        let remote = urls.next().expect("a file has a place");
+        let is_checked = checksum.as_ref().is_some_and(ties);
+        let mirrors = urls.filter(|url| url.is_tls() || !remote.is_tls() || is_checked).collect();
+        let told = Told { checksum, size, mirrors };
+        let order = in_folder(remote.as_str(), Some(&name), folder, here)?;
+        Ok(Order { told, ..order })
+    }))
 }
 
 /// The absolute form of `path`, as text.
@@ -214,7 +261,8 @@ fn order(
 ) -> Result<Order, DestinationError> {
     let (remote, user_info) = RemoteName::parse(url)?;
     let path = path(&remote)?;
-    Ok(Order { url: url.to_owned(), remote, has_user_info: user_info.is_some(), path })
+    let told = Told::default();
+    Ok(Order { url: url.to_owned(), remote, has_user_info: user_info.is_some(), path, told })
 }
 
 /// Whether the text says that it is a folder, be there one or not.

@@ -1,8 +1,12 @@
 //! Doors for the fuzz targets: bytes as a file or another program has them, and what must hold
 //! whatever they are. Nobody else uses this; the corpora are replayed by the crate's tests.
 
+use std::path::{Component, Path};
+
+use bits_core::sources::MIRRORS_MAX;
 use zeroize::Zeroizing;
 
+use crate::metalink;
 use crate::netrc::Netrc;
 use crate::prompt::assuan;
 
@@ -10,7 +14,8 @@ use crate::prompt::assuan;
 pub type Target = fn(&[u8]);
 
 /// Every target by the name of its corpus.
-pub const TARGETS: [(&str, Target); 2] = [("netrc", netrc), ("assuan", assuan_lines)];
+pub const TARGETS: [(&str, Target); 3] =
+    [("netrc", netrc), ("assuan", assuan_lines), ("metalink", metalink_file)];
 
 /// A netrc file.
 pub fn netrc(bytes: &[u8]) {
@@ -21,6 +26,21 @@ pub fn netrc(bytes: &[u8]) {
             // Nothing is made up: what is found was there, but for the escapes of quoted words.
             assert!(login.len() <= bytes.len() && password.expose().len() <= bytes.len());
         }
+    }
+}
+
+/// A Metalink file.
+pub fn metalink_file(bytes: &[u8]) {
+    let Ok(files) = metalink::parse(bytes) else { return };
+    assert!(!files.is_empty() && files.len() <= metalink::METALINK_FILES_MAX);
+    let folder = Path::new("/folder");
+    for metalink::MetalinkFile { name, urls, .. } in &files {
+        let path = folder.join(name);
+        let stays = path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
+        assert!(stays && path.starts_with(folder) && path != folder, "{name:?} stays below its folder");
+        assert!(!name.contains(char::is_control));
+        assert!(!urls.is_empty() && urls.len() <= MIRRORS_MAX + 1);
+        assert!(urls.iter().all(|url| url.local_path().is_none()), "nobody chooses among our files");
     }
 }
 
@@ -47,7 +67,6 @@ pub fn assuan_lines(bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::Path;
 
     use super::*;
 

@@ -20,6 +20,7 @@ mod find;
 #[doc(hidden)]
 pub mod fuzzing;
 mod handle;
+pub mod metalink;
 pub mod netrc;
 pub mod prompt;
 pub mod saved;

@@ -9,6 +9,7 @@ use crate::demand::{Demand, Filled};
 use crate::error::Code;
 use crate::ranges::Ranges;
 use crate::remote_name::RemoteName;
+use crate::sources::{SourceIndex, Sources};
 use crate::units::Bytes;
 
 /// The place of a file in its job, from 0, in the order added (`bits.md` §0).
@@ -84,6 +85,8 @@ pub struct PartialId {
 /// What a server has said with a version of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Served {
+    /// Which source it was.
+    pub source: SourceIndex,
     /// The checksum of the whole file, of what is wanted of it.
     pub checksum: Option<Checksum>,
     /// The fields of the answer, a line `name: value` each (`HTTP_RESPONSE_HEADERS`,
@@ -163,6 +166,8 @@ pub struct File {
     /// The checksum that the owner gave of what will be the local file.
     pub checksum: Option<Checksum>,
     pub resume_by: ResumeBy,
+    /// Its mirrors, and what is known of each source.
+    pub sources: Sources,
     /// Whether the remote name is another one since the version was recorded (`SetRemoteName`).
     pub moved: bool,
     /// The size that the local file will have by what the server promised.
@@ -195,6 +200,7 @@ impl File {
             ranges: Ranges::ALL,
             checksum: None,
             resume_by: ResumeBy::default(),
+            sources: Sources::default(),
             moved: false,
             size: None,
             validator: None,

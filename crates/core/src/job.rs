@@ -444,8 +444,8 @@ impl Job {
                 _,
                 Granted | Yielded | Connected(_) | Advanced(_) | FileBegun(_) | FileTransferred(_)
                 | FilePassedOver(..) | FilesLost(_) | FileRejected(_) | Failed(..) | Challenged(..)
-                | Unanswered | FilesTransferred(_) | Satisfied(..) | FilesFinalized | NotFinalized(_) | FilesDiscarded
-                | TimePassed,
+                | Unanswered | FilesTransferred(_) | Satisfied(..) | FilesFinalized | NotFinalized(_)
+                | FilesDiscarded | TimePassed,
             ) => return effects,
         }
         self.times.modified = now;

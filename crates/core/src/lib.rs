@@ -25,6 +25,7 @@ pub mod ranges;
 pub mod refusal;
 pub mod remote_name;
 pub mod secret;
+pub mod sources;
 pub mod time;
 pub mod transfer;
 pub mod transfer_options;

@@ -18,6 +18,7 @@ use crate::file::{BootId, File, FileError, FileIndex, PartialId, Served, Validat
 use crate::job::{Job, JobId, Owner, Progress, Revision};
 use crate::ranges::ByteRange;
 use crate::remote_name::RemoteName;
+use crate::sources::Sources;
 use crate::time::Timestamp;
 use crate::units::Bytes;
 
@@ -151,6 +152,11 @@ pub enum FileChange {
     Headers {
         index: FileIndex,
         headers: String,
+    },
+    /// What is known of its sources.
+    Sources {
+        index: FileIndex,
+        sources: Sources,
     },
     /// Where it is fetched from now on; `moved` when the version that is known is of another place.
     RemoteName {

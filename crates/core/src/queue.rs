@@ -32,6 +32,7 @@ use crate::ports::{FileChange, SealedSecret, SecretChange};
 use crate::ranges::{ByteRange, Ranges};
 use crate::refusal::Refusal;
 use crate::remote_name::RemoteName;
+use crate::sources::Sources;
 use crate::time::Timestamp;
 use crate::units::Bytes;
 
@@ -193,6 +194,7 @@ pub struct NewFile {
     pub ranges: Ranges,
     pub checksum: Option<Checksum>,
     pub resume_by: ResumeBy,
+    pub sources: Sources,
 }
 
 impl NewFile {
@@ -205,6 +207,7 @@ impl NewFile {
             ranges: Ranges::ALL,
             checksum: None,
             resume_by: ResumeBy::default(),
+            sources: Sources::default(),
         }
     }
 }
@@ -233,6 +236,12 @@ pub enum Report {
         attempt: Attempt,
         file: FileIndex,
         headers: String,
+    },
+    /// What has become known of the sources of the file.
+    Sources {
+        attempt: Attempt,
+        file: FileIndex,
+        sources: Sources,
     },
     /// Where a redirect has led, for a job that wants to know.
     RemoteName {
@@ -592,6 +601,7 @@ impl Queue {
                     added.ranges = file.ranges;
                     added.checksum = file.checksum;
                     added.resume_by = file.resume_by;
+                    added.sources = file.sources;
                     job.files_total += 1;
                     decision.file(id, FileChange::Add(added));
                 }
@@ -730,6 +740,12 @@ impl Queue {
             Report::Headers { attempt, file, headers } => {
                 if attempt == job.attempt && !job.state.is_final() {
                     decision.file(id, FileChange::Headers { index: file, headers });
+                    self.put(job, now, decision);
+                }
+            }
+            Report::Sources { attempt, file, sources } => {
+                if attempt == job.attempt && !job.state.is_final() {
+                    decision.file(id, FileChange::Sources { index: file, sources });
                     self.put(job, now, decision);
                 }
             }

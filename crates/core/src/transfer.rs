@@ -15,8 +15,10 @@ mod error;
 pub mod fuzzing;
 mod head;
 mod http_date;
+mod links;
 mod plan;
 mod redirect;
+mod sources;
 #[cfg(test)]
 mod tests;
 mod validators;
@@ -26,8 +28,8 @@ pub use demand::DemandPlan;
 pub use download::{BodyEnd, DownloadPlan, Fetch, Found, Next, Outcome, RangeAsked, Rules};
 pub use error::{TransportError, TransportFault, status_error, status_is_transient};
 pub use head::{BodyLength, ResponseHead};
-pub(crate) use validators::is_resumable;
 pub use plan::Plan;
+pub(crate) use validators::is_resumable;
 
 use crate::file::Served;
 use crate::time::Timestamp;

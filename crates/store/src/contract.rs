@@ -21,6 +21,7 @@ use bits_core::ports::{
     Batch, Cursor, FileChange, Filter, JobChange, Page, SealedSecret, SecretChange, Store, StoreError,
 };
 use bits_core::ranges::ByteRange;
+use bits_core::sources::{SourceIndex, Sources};
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
 
@@ -205,7 +206,11 @@ fn a_file_changes_as_it_comes(store: &mut dyn Store) {
     let date = Validator { etag: None, last_modified: Some("today".into()) };
     let (boot, other_boot) = (BootId([1; 16]), BootId([2; 16]));
     let partial = PartialId { device: 1, inode: u64::MAX };
-    let served = Served { checksum: Some(samples::checksum("sha256:", 64)), headers: "A: b\n".into() };
+    let served = Served {
+        source: SourceIndex(1),
+        checksum: Some(samples::checksum("sha256:", 64)),
+        headers: "A: b\n".into(),
+    };
     let version = |size: Option<u64>, validator: &Validator, boot| FileChange::Version {
         index,
         size: size.map(Bytes),
@@ -279,6 +284,14 @@ fn a_file_changes_as_it_comes(store: &mut dyn Store) {
             },
         ),
         (FileChange::Lost { index }, File { remote_name: file(7).remote_name, ..file(1) }),
+        (
+            FileChange::Sources { index, sources: samples::sources() },
+            File { remote_name: file(7).remote_name, sources: samples::sources(), ..file(1) },
+        ),
+        (
+            FileChange::Sources { index, sources: Sources::default() },
+            File { remote_name: file(7).remote_name, ..file(1) },
+        ),
     ] {
         change_file(store, id(1), change.clone());
         assert_eq!(store.files(id(1), FileIndex(0), 9), Ok(vec![file(0), expected]), "after {change:?}");

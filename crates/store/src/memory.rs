@@ -270,6 +270,7 @@ impl Entry {
             }
             FileChange::Version { index, .. }
             | FileChange::Headers { index, .. }
+            | FileChange::Sources { index, .. }
             | FileChange::RemoteName { index, .. }
             | FileChange::PassedOver { index, .. }
             | FileChange::Lost { index }
@@ -296,6 +297,7 @@ impl Entry {
                 file.demand.filled = Filled::NOTHING;
             }
             FileChange::Headers { headers, .. } => file.served.headers = headers,
+            FileChange::Sources { sources, .. } => file.sources = sources,
             FileChange::RemoteName { remote_name, moved, .. } => {
                 file.remote_name = remote_name;
                 file.moved |= moved;

@@ -10,6 +10,7 @@
 
 pub(crate) mod demand;
 mod http_options;
+mod sources;
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -25,11 +26,14 @@ use bits_core::job::{Attempt, Job, JobId, Owner, Priority, Progress, Properties,
 use bits_core::ports::{KeySource, SealedSecret, StateName, StoreError};
 use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::remote_name::{HostTag, RemoteName};
+use bits_core::sources::SourceIndex;
 use bits_core::time::Timestamp;
 use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
 use rusqlite::Row;
 use rusqlite::types::{FromSql, Value};
+
+pub(crate) use sources::{SOURCE_COLUMNS, values as source_values};
 
 /// The columns of a job, in the order [`job_values`] writes and [`job`] reads them.
 pub(crate) const JOB_COLUMNS: &str = "id, revision, owner, state, retry_at, \
@@ -52,13 +56,14 @@ pub(crate) const PROGRESS_COLUMNS: &str = "sum_files, sum_whole, sum_unsized, \
 
 /// The columns of a file after its job, in the order [`file_values`] writes and [`file`] reads.
 pub(crate) const FILE_COLUMNS: &str = "place, remote_name, local_name, no_clobber, \
-     ranges, checksum, resume_by, moved, size, etag, last_modified, served_checksum, headers, boot, \
-     partial_device, partial_inode, durable, stage, error_code, error_message, \
+     ranges, checksum, resume_by, moved, size, etag, last_modified, served_checksum, headers, served_source, \
+     boot, partial_device, partial_inode, durable, stage, error_code, error_message, \
+     sources, source_in_use, expected_size, \
      requested, download_position, filled";
 
 /// Those of them that [`version_values`] writes.
-pub(crate) const VERSION_COLUMNS: &str = "size, etag, last_modified, served_checksum, headers, boot, \
-     partial_device, partial_inode";
+pub(crate) const VERSION_COLUMNS: &str = "size, etag, last_modified, served_checksum, headers, served_source, \
+     boot, partial_device, partial_inode";
 
 /// The columns [`secret`] reads.
 pub(crate) const SECRET_COLUMNS: &str = "slot, record";
@@ -252,6 +257,7 @@ pub(crate) fn file(row: &Row<'_>) -> Result<File, StoreError> {
         served: Served {
             checksum: checksum(columns.next()?)?,
             headers: columns.next::<Option<String>>()?.unwrap_or_default(),
+            source: SourceIndex(columns.next()?),
         },
         boot: columns.next::<Option<[u8; 16]>>()?.map(BootId),
         partial: {
@@ -272,6 +278,7 @@ pub(crate) fn file(row: &Row<'_>) -> Result<File, StoreError> {
             let message: Option<String> = columns.next()?;
             code.map(|code| FileError { code: Code(code), message: message.unwrap_or_default() })
         },
+        sources: sources::sources(&mut columns)?,
         demand: demand::read(&mut columns)?,
     })
 }
@@ -286,6 +293,7 @@ pub(crate) fn file_values(file: &File) -> Vec<Value> {
         ranges,
         checksum,
         resume_by,
+        sources,
         moved,
         size,
         validator,
@@ -315,6 +323,7 @@ pub(crate) fn file_values(file: &File) -> Vec<Value> {
         error.as_ref().map(|error| error.code.0).into(),
         error.as_ref().map(|error| error.message.clone()).into(),
     ]);
+    values.extend(source_values(sources));
     values.extend(demand::values(demand));
     values
 }
@@ -326,14 +335,15 @@ pub(crate) fn version_values(
     served: &Served,
     boot: Option<BootId>,
     partial: Option<PartialId>,
-) -> [Value; 8] {
-    let Served { checksum, headers } = served;
+) -> [Value; 9] {
+    let Served { source, checksum, headers } = served;
     [
         size.map(bytes).into(),
         validator.etag.clone().into(),
         validator.last_modified.clone().into(),
         checksum.as_ref().map(ToString::to_string).into(),
         (!headers.is_empty()).then(|| headers.clone()).into(),
+        source.0.into(),
         boot.map(|boot| boot.0.to_vec()).into(),
         // All 64 bits of both are used by somebody.
         partial.map(|partial| partial.device.cast_signed()).into(),

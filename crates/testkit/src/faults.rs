@@ -30,6 +30,10 @@ pub const COMMON_PARAMETERS: &[(&str, &str)] = &[
     ("pace=N", "N milliseconds pass between any two pieces of 64 KiB of the file"),
     ("digest=FIELD", "a digest goes along: repr-digest, sha-512, content-digest, digest or content-md5"),
     ("wrong=1", "that digest is of something else"),
+    (
+        "link=PATH",
+        "a Link says that the file is under that path of this origin too; several with commas between",
+    ),
 ];
 
 /// One way to misbehave.
@@ -77,6 +81,10 @@ pub(crate) fn answer(asked: &Asked) -> Answer {
     answer.pace = asked.time("pace", 0);
     if let (Some(field), Some(content)) = (asked.text("digest"), answer.content) {
         answer = with_digest(answer, field, content, asked.text("wrong").is_some());
+    }
+    if let Some(paths) = asked.text("link") {
+        let links = paths.split(',').map(|path| format!("<{path}>; rel=duplicate"));
+        answer = answer.with("Link", links.collect::<Vec<_>>().join(", "));
     }
     match asked.number("cut", u64::MAX) {
         u64::MAX => answer,

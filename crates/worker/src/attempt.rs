@@ -13,6 +13,7 @@ use bits_core::job::{Attempt, JobId, Priority};
 use bits_core::proxy::ProxyRules;
 use bits_core::queue::{Asked, Report};
 use bits_core::remote_name::RemoteName;
+use bits_core::sources::Sources;
 use bits_core::time::Timestamp;
 use bits_core::transfer::{DownloadPlan, Outcome, Rules};
 use bits_core::units::Bytes;
@@ -83,6 +84,7 @@ pub(crate) async fn carry_out(
             && Some(file.index) != failed_file
             && file.ranges.is_all()
             && file.checksum.is_none()
+            && file.sources == Sources::default()
             && file.remote_name.local_path().is_none()
     };
     let is_to_come = |file: &File| file.stage == Stage::Waiting && file.error.is_none();
@@ -210,7 +212,8 @@ pub(crate) enum Passing {
 
 impl PassingOver {
     pub(crate) fn skips(&self, file: &File) -> bool {
-        self.unreachable.iter().any(|name| name.same_origin(&file.remote_name))
+        // What has mirrors may come from one of them.
+        file.sources.is_single() && self.unreachable.iter().any(|name| name.same_origin(&file.remote_name))
     }
 
     pub(crate) fn over(&mut self, file: &File, error: JobError) -> Passing {
@@ -223,7 +226,9 @@ impl PassingOver {
             }
             ErrorContext::RemoteFile | ErrorContext::LocalFile => Passing::Over(error),
             ErrorContext::GeneralTransport => {
-                self.unreachable.push(file.remote_name.clone());
+                if file.sources.is_single() {
+                    self.unreachable.push(file.remote_name.clone());
+                }
                 if error.transient {
                     self.postponed.get_or_insert(error);
                     return Passing::Later;

@@ -515,6 +515,7 @@ async fn fetch(client: &mut Client, file: FileIndex, mut plan: DownloadPlan, clo
             | Next::Sum
             | Next::Receive { .. }
             | Next::Sync { .. }
+            | Next::Leave
             | Next::Wait => break What::Large(Box::new(plan), body.take().map(Box::new)),
         }
     };

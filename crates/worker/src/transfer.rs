@@ -72,6 +72,12 @@ pub(crate) async fn download(
                 plan.summed(&pipe.sink.sum());
                 continue;
             }
+            Next::Leave => {
+                end_pouring(&mut plan, &mut pipe).await;
+                pipe.source = Source::None;
+                plan.left();
+                continue;
+            }
             Next::Sync { upto } => {
                 pipe.sink.start_sync(upto);
                 continue;

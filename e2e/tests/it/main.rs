@@ -14,6 +14,7 @@ mod kills;
 mod life_of_get;
 mod lives;
 mod main_job;
+mod mirrors;
 mod on_demand;
 mod outcome;
 mod real_servers;

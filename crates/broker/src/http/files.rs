@@ -19,6 +19,7 @@ use bits_core::queue::{FileView, NewFile, Request};
 use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::refusal::Refusal;
 use bits_core::remote_name::{RemoteName, UserInfo};
+use bits_core::sources::Sources;
 use bits_core::units::Bytes;
 use bits_worker::link::{CheckOptions, temporary_name};
 
@@ -245,8 +246,24 @@ fn parse(file: &AddFile) -> Result<(NewFile, Option<UserInfo>), Refusal> {
         let wrong = "needs a checksum, and none is given";
         return Err(Refusal::invalid("resuming by checksum", wrong));
     }
+    let mirrors: Result<Vec<_>, _> = file.mirrors.iter().map(|text| mirror(text)).collect();
+    let size = file.expected_size.map(Bytes);
+    let sources = Sources::given(&remote_name, size, mirrors?, checksum.as_ref())
+        .map_err(|(name, error)| Refusal::invalid(format!("the mirror {name}"), error.to_string()))?;
     let no_clobber = file.no_clobber;
-    Ok((NewFile { remote_name, local_name, no_clobber, ranges, checksum, resume_by }, user_info))
+    Ok((NewFile { remote_name, local_name, no_clobber, ranges, checksum, resume_by, sources }, user_info))
+}
+
+/// A mirror; it is shown no credentials but those of the file's own server.
+fn mirror(text: &str) -> Result<RemoteName, Refusal> {
+    match RemoteName::parse(text) {
+        Ok((name, None)) => Ok(name),
+        Ok((name, Some(_))) => Err(Refusal::invalid(
+            format!("the mirror {name}"),
+            "has a user name in it; credentials are for the server of the file's own URL alone",
+        )),
+        Err(error) => Err(Refusal::invalid("a mirror", format!("is wrong: {error}"))),
+    }
 }
 
 /// A credential belongs to a job, not to a server: two servers would both be shown it.

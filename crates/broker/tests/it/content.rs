@@ -33,6 +33,27 @@ async fn what_is_said_of_a_file_is_kept_and_shown() {
 }
 
 #[tokio::test]
+async fn the_mirrors_of_a_file_are_kept_and_shown() {
+    let world = World::new();
+    let job = world.create().await;
+    let mirrors = ["http://m.test/f", "https://n.test/f", "http://m.test/f", "http://h.test/a/f"];
+    let file = json!({ "mirrors": mirrors, "expected_size": 9 });
+    assert_eq!(add(&world, &job, file).await.status, StatusCode::OK);
+    let shown = world.get(&format!("/v1/jobs/{job}/files/0")).await.json();
+    let source = |name: &str, origin: &str, in_use: bool| json!({ "remote_name": name, "origin": origin, "in_use": in_use, "state": "ready" });
+    let expected = json!([
+        source("http://h.test/a/f", "original", true),
+        source("http://m.test/f", "given", false),
+        source("https://n.test/f", "given", false)
+    ]);
+    assert_eq!((&shown["sources"], &shown["expected_size"]), (&expected, &json!(9)));
+
+    assert_eq!(add(&world, &job, json!({})).await.status, StatusCode::OK);
+    let without = world.get(&format!("/v1/jobs/{job}/files/1")).await.json();
+    assert!(without.get("sources").is_none() && without.get("expected_size").is_none(), "{without}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_meant_of_a_file_is_refused_at_the_door() {
     let world = World::new();
     let job = world.create().await;
@@ -42,6 +63,19 @@ async fn what_cannot_be_meant_of_a_file_is_refused_at_the_door() {
         (json!({ "checksum": "sha256:5d41402abc4b2a76b9719d911017c592" }), "0x80070057"),
         (json!({ "resume_by": "luck" }), "0x80070057"),
         (json!({ "resume_by": "checksum" }), "0x80070057"),
+        (json!({ "mirrors": ["ftp://m.test/f"] }), "0x80070057"),
+        (json!({ "mirrors": ["file:///etc/passwd"] }), "0x80070057"),
+        (json!({ "mirrors": ["/etc/passwd"] }), "0x80070057"),
+        (json!({ "mirrors": ["http://u:p@m.test/f"] }), "0x80070057"),
+        (
+            json!({ "mirrors": (0..33).map(|n| format!("http://m{n}.test/f")).collect::<Vec<_>>() }),
+            "0x80070057",
+        ),
+        (json!({ "remote_name": "https://h.test/f", "mirrors": ["http://m.test/f"] }), "0x80070057"),
+        (
+            json!({ "remote_name": "https://h.test/f", "mirrors": ["http://m.test/f"], "checksum": MD5 }),
+            "0x80070057",
+        ),
         (json!({ "ranges": [range(0, Some(0))] }), "0x8020002B"),
         (json!({ "ranges": [range(u64::MAX, None)] }), "0x8020002B"),
         (json!({ "ranges": [range(0, None), range(9, Some(1))] }), "0x8020002C"),

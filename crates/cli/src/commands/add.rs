@@ -34,6 +34,7 @@ pub(super) async fn run(add: Add, context: &Context<'_>) -> Result<(), Failure> 
             no_clobber: add.no_clobber,
             ranges: add.range.iter().map(wire_range).collect(),
             checksum: add.content.checksum.as_ref().map(ToString::to_string),
+            mirrors: add.content.mirror.iter().map(|mirror| mirror.as_str().to_owned()).collect(),
             resume_by: add.content.resume_by.map(|by| by.name().to_owned()),
             ..AddFile::new(order.url.clone(), order.path.clone())
         });

@@ -7,9 +7,12 @@ mod looking_on;
 mod making;
 mod signing_in;
 
+use std::ffi::OsString;
+use std::io::Read;
 use std::path::Path;
 
 use bits_client::api::job::Job;
+use bits_client::metalink::{self, MetalinkFile};
 use bits_core::error::Code;
 use bits_core::job::JobId;
 
@@ -31,10 +34,7 @@ use signing_in::SigningIn;
 pub(super) async fn run(get: Get, context: &Context<'_>) -> Result<(), Failure> {
     let output = context.output;
     let mut orders = orders(&get)?;
-    if get.content.checksum.is_some() && orders.len() > 1 {
-        let sentence = "one checksum is not that of several files; add them to a job with `bits add`";
-        return Err(Failure::Usage(sentence.to_owned()));
-    }
+    put_content_into(&mut orders, &get)?;
     let from_urls = signing_in::take_user_info(&get, &mut orders, output)?;
     let mut order = making::order(&get, &orders, output)?;
     let proxy = &mut order.properties.proxy;
@@ -77,12 +77,68 @@ pub(super) async fn run(get: Get, context: &Context<'_>) -> Result<(), Failure> 
 fn orders(get: &Get) -> Result<Vec<Order>, Failure> {
     let folder = std::env::current_dir().ok();
     let here = Here { folder: folder.as_deref(), is_folder: &Path::is_dir, creates_folders: get.create_dirs };
+    if let Some((file, operands)) = metalink_of(get) {
+        let files = read_metalink(file)?;
+        return Ok(destination::from_metalink(files, operands, &here)?);
+    }
     let Some(list) = &get.input else { return Ok(destination::from_operands(&get.operands, &here)?) };
     if list.as_os_str() == "-" && get.secret.password_stdin {
         let sentence = "the list and the password cannot both be read from standard input";
         return Err(Failure::Usage(sentence.to_owned()));
     }
     Ok(destination::from_list(&url_list::read(list)?, &get.operands, &here)?)
+}
+
+/// The Metalink file that is meant, and what else was given.
+fn metalink_of(get: &Get) -> Option<(&Path, &[OsString])> {
+    if let Some(file) = &get.metalink {
+        return Some((file, &get.operands));
+    }
+    let (first, others) = get.operands.split_first()?;
+    let path = Path::new(first);
+    let is_file = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("meta4"))
+        && !first.to_string_lossy().contains("://");
+    (is_file && get.input.is_none()).then_some((path, others))
+}
+
+fn read_metalink(path: &Path) -> Result<Vec<MetalinkFile>, Failure> {
+    let wrong = |what: String| Failure::Usage(format!("the Metalink file {}: {what}", path.display()));
+    let mut text = Vec::new();
+    let most = metalink::METALINK_BYTES_MAX as u64 + 1;
+    let read = if path.as_os_str() == "-" {
+        std::io::stdin().lock().take(most).read_to_end(&mut text)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(most).read_to_end(&mut text))
+    };
+    read.map_err(|error| wrong(error.to_string()))?;
+    metalink::parse(&text).map_err(|fault| wrong(fault.to_string()))
+}
+
+/// Takes what the flags say of one file, which is of no use for several.
+fn put_content_into(orders: &mut [Order], get: &Get) -> Result<(), Failure> {
+    let usage = |sentence: &str| Err(Failure::Usage(sentence.to_owned()));
+    let is_metalink = metalink_of(get).is_some();
+    if is_metalink && (get.secret.user.is_some() || get.secret.prompt || get.saved.credential.is_some()) {
+        return usage(
+            "a Metalink file chooses the servers, so no credentials go along with it; add its files to a job \
+             with `bits add` to sign in",
+        );
+    }
+    let given = get.content.checksum.is_some() || !get.content.mirror.is_empty();
+    match orders {
+        _ if !given => Ok(()),
+        [order] => {
+            if let Some(checksum) = &get.content.checksum {
+                order.told.checksum = Some(checksum.clone());
+            }
+            order.told.mirrors.extend(get.content.mirror.iter().cloned());
+            Ok(())
+        }
+        _ if get.content.mirror.is_empty() => {
+            usage("one checksum is not that of several files; add them to a job with `bits add`")
+        }
+        _ => usage("one mirror is not that of several files; add them to a job with `bits add`"),
+    }
 }
 
 /// Says how it ended, and hands the final job to programs.

@@ -4,7 +4,7 @@
 
 mod requests;
 
-use bits_client::api::file::{File, FilledRanges, Range};
+use bits_client::api::file::{File, FilledRanges, Range, Source};
 use bits_client::api::job::{Challenge, Job, JobError, Progress};
 use bits_core::credentials::AuthScheme;
 use bits_core::error::Code;
@@ -299,10 +299,43 @@ fn file_in_words(file: &File) -> Vec<String> {
     if file.resume_by != ResumeBy::default().name() {
         more(format!("resumes by {}", file.resume_by.replace('_', " ")));
     }
+    if let Some(size) = file.expected_size {
+        more(format!("must have {size} bytes"));
+    }
+    for source in &file.sources {
+        more(source_in_words(source));
+    }
     if let Some(error) = &file.error {
         more(format!("failed: {} ({}, {})", error.message, error.name, error.code));
     }
     lines
+}
+
+fn source_in_words(source: &Source) -> String {
+    let kind = match source.origin.as_str() {
+        "original" => "original",
+        "link" => "mirror, named by the server",
+        _ => "mirror",
+    };
+    let state = match (source.state.as_str(), source.in_use) {
+        ("ready", true) => "in use".to_owned(),
+        ("ready", false) => "not in use".to_owned(),
+        (reason, _) => {
+            let reason = match reason {
+                "refused" => "does not serve it",
+                "broken" => "not reached, or broke off",
+                "slow" => "too slow",
+                "other" => "has another version",
+                "lied" => "sent something else",
+                other => other,
+            };
+            match &source.why {
+                Some(why) => format!("dropped, {reason}: {why}"),
+                None => format!("dropped, {reason}"),
+            }
+        }
+    };
+    format!("{kind}: {} ({state})", source.remote_name)
 }
 
 #[cfg(test)]
@@ -406,6 +439,20 @@ pub(crate) mod tests {
             checksum: Some("md5:00".to_owned()),
             checksum_served: None,
             resume_by: "size_and_time".to_owned(),
+            expected_size: Some(9),
+            sources: [
+                ("original", "https://files.example.test/report.pdf", "refused", false),
+                ("given", "https://mirror.example.test/report.pdf", "ready", true),
+                ("link", "https://other.example.test/report.pdf", "ready", false),
+            ]
+            .map(|(origin, name, state, in_use)| Source {
+                remote_name: name.to_owned(),
+                origin: origin.to_owned(),
+                in_use,
+                state: state.to_owned(),
+                why: (state != "ready").then(|| "it answered 404".to_owned()),
+            })
+            .to_vec(),
             temporary_name: None,
             http_response_headers: None,
             error: Some(FileError {
@@ -440,6 +487,10 @@ EncodeSample
      ranges: 0:5, 9:eof
      checksum: md5:00
      resumes by size and time
+     must have 9 bytes
+     original: https://files.example.test/report.pdf (dropped, does not serve it: it answered 404)
+     mirror: https://mirror.example.test/report.pdf (in use)
+     mirror, named by the server: https://other.example.test/report.pdf (not in use)
      failed: it is not there (BG_E_HTTP_ERROR_404, 0x80190194)
   … and 2 more files (all of them: --verbose)"
         );

@@ -9,6 +9,8 @@ use crate::bits::Place;
 fn what_cannot_be_meant_is_refused_with_the_reason() {
     let place = Place::new();
     std::fs::write(place.path().join("list"), "http://h/a\nnot-a-url\n").expect("a file");
+    let metalink = "<metalink xmlns='urn:ietf:params:xml:ns:metalink'><file name='f'><url>http://h/f</url></file></metalink>";
+    std::fs::write(place.path().join("ok.meta4"), metalink).expect("a file");
     for (words, expected) in [
         (
             &["get", "no url"][..],
@@ -34,6 +36,26 @@ fn what_cannot_be_meant_is_refused_with_the_reason() {
         (
             &["get", "-i", "-", "--user", "anna", "--password-stdin"],
             "error: the list and the password cannot both be read from standard input\n",
+        ),
+        (
+            &["get", "http://h/f", "http://h/g", "--mirror", "http://m/f"],
+            "error: one mirror is not that of several files; add them to a job with `bits add`\n",
+        ),
+        (
+            &["get", "none.meta4"],
+            "error: the Metalink file none.meta4: No such file or directory (os error 2)\n",
+        ),
+        (
+            &["get", "--metalink", "list"],
+            "error: the Metalink file list: it is no Metalink file of version 4: its first element is not `metalink` of urn:ietf:params:xml:ns:metalink\n",
+        ),
+        (
+            &["get", "ok.meta4", "http://h/f"],
+            "error: with a Metalink file, the one other thing to give is a folder; fetch further URLs by themselves (E_INVALIDARG, 0x80070057)\n",
+        ),
+        (
+            &["get", "ok.meta4", "--user", "anna", "--prompt"],
+            "error: a Metalink file chooses the servers, so no credentials go along with it; add its files to a job with `bits add` to sign in\n",
         ),
         (
             &["get", "http://h/f", "--user", "anna", "--password-file", "none"],

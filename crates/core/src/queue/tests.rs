@@ -581,6 +581,23 @@ fn files_that_were_passed_over_are_tried_again_when_the_owner_resumes() {
 }
 
 #[test]
+fn what_becomes_known_of_sources_is_written_unless_it_comes_too_late() {
+    let mut world = World::new(Limits::default());
+    let job = world.add_job(1, Priority::Normal);
+    world.command(job, Command::Resume).expect("resumed");
+    world.grant();
+    let attempt = world.written[&job].attempt;
+    let sources = Sources { size: Some(Bytes(3)), ..Sources::default() };
+    for (of, expected) in [(attempt, 1), (Attempt(attempt.0 + 1), 0)] {
+        let report = Report::Sources { attempt: of, file: FileIndex(0), sources: sources.clone() };
+        let mut decision = Decision::default();
+        world.take_in(Input::Report { job, report }, &mut decision);
+        let change = FileChange::Sources { index: FileIndex(0), sources: sources.clone() };
+        assert_eq!(decision.take_batch().files, vec![(job, change); expected]);
+    }
+}
+
+#[test]
 fn another_remote_name_stops_what_goes_on_and_begins_it_again() {
     let mut world = World::new(Limits::default());
     let job = world.add_job(1, Priority::Normal);

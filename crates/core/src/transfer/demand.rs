@@ -213,6 +213,7 @@ impl DemandPlan {
             remote_name: self.target.clone(),
             range: Some(RangeAsked { from: wanted.from, end: wanted.end, if_range }),
             with_credentials: self.target.same_origin(&self.file.remote_name),
+            as_get: false,
         }
     }
 

@@ -25,10 +25,13 @@ use alloc::string::String;
 use core::time::Duration;
 
 mod answer;
+mod switching;
 
 use super::error::{TransportError, cut_off, shown};
-use super::version::{Rest, Version};
+use super::sources::Choice;
+use super::version::Version;
 use crate::checksum::{Checksum, ChecksumAlgorithm};
+use crate::credentials::AuthTarget;
 use crate::error::{Code, ErrorContext, JobError};
 use crate::file::{BootId, File, FileIndex, PartialId, ResumeBy};
 use crate::http_options::SecurityFlags;
@@ -36,6 +39,7 @@ use crate::job::Attempt;
 use crate::queue::{Report, WholeFile};
 use crate::ranges::Ranges;
 use crate::remote_name::RemoteName;
+use crate::sources::{DropReason, SourceIndex, ties};
 use crate::time::Timestamp;
 use crate::units::Bytes;
 
@@ -58,6 +62,8 @@ pub struct DownloadPlan {
     boot: BootId,
     /// The name the owner gave; credentials are for its origin alone.
     remote_name: RemoteName,
+    /// Which source is asked, and which could be.
+    choice: Choice,
     /// Where redirects have led.
     target: RemoteName,
     redirects: u32,
@@ -68,6 +74,13 @@ pub struct DownloadPlan {
     resume_by: ResumeBy,
     /// The checksum the owner gave.
     given: Option<Checksum>,
+    /// The checksum that the original has promised.
+    promised: Option<Checksum>,
+    /// Whether bytes have come in this attempt.
+    delivered: bool,
+    /// Whether the source of what is here has failed in a way that it may go on after, when it is asked
+    /// later.
+    home_may_go_on: bool,
     /// Whether the file was fetched anew since its checksum was wrong.
     fetched_anew: bool,
     /// How often it was begun anew.
@@ -134,6 +147,12 @@ enum Step {
     /// A request is to be made, or has been made.
     Ask,
     Asked,
+    /// Another source is to be asked, once nothing is under way.
+    Switch {
+        anew: bool,
+    },
+    /// The body that is coming is to be given up, since its source is too slow.
+    Leaving,
     /// The partial file must first be exactly as long as what counts of it.
     Cut(After),
     /// The version is reported and not yet recorded.
@@ -218,6 +237,8 @@ pub enum Next {
         max: Option<Bytes>,
         wake: Option<Timestamp>,
     },
+    /// Give up the body that is coming; what had come of it is told before [`DownloadPlan::left`].
+    Leave,
     /// Begin to sync; [`DownloadPlan::synced`] when done. Bytes may come meanwhile.
     Sync {
         upto: Bytes,
@@ -265,12 +286,16 @@ impl DownloadPlan {
     ) -> Self {
         let version = Version::of_file(file).filter(|_| !rules.from_the_beginning);
         let usable = usable_length(file, found, boot);
+        let recorded = version.as_ref().and(usable).map(|_| file.served.source);
+        let choice = Choice::new(file, recorded, !rules.from_the_beginning);
+        let promise = file.served.checksum.clone().filter(|_| file.served.source == SourceIndex::ORIGINAL);
         let mut plan = Self {
             attempt,
             file: file.index,
             boot,
             remote_name: file.remote_name.clone(),
-            target: file.remote_name.clone(),
+            target: choice.name().clone(),
+            choice,
             redirects: 0,
             sees_other: false,
             rules,
@@ -282,6 +307,9 @@ impl DownloadPlan {
                 file.resume_by
             },
             given: file.checksum.clone(),
+            promised: version.as_ref().and(promise).filter(ties),
+            delivered: false,
+            home_may_go_on: false,
             fetched_anew: false,
             restarts: 0,
             step: Step::Ask,
@@ -302,6 +330,7 @@ impl DownloadPlan {
             reports: VecDeque::new(),
             ending: None,
         };
+        plan.report_sources();
         let Some((version, usable)) = plan.version.as_ref().zip(usable) else { return plan };
         if version.size == Some(usable) && !file.moved {
             plan.goes_on_at(usable, file.durable);
@@ -348,6 +377,9 @@ impl DownloadPlan {
                 Next::ReadBack { upto: self.received, algorithm }
             }
             Step::Asked | Step::Recording => Next::Wait,
+            Step::Switch { .. } if self.is_busy() => Next::Wait,
+            Step::Switch { anew } => self.ask_another(anew),
+            Step::Leaving => Next::Leave,
             Step::Cut(after) => {
                 let sum = self.checksum().filter(|_| after == After::ReportVersion);
                 let sum = sum.map(Checksum::algorithm);
@@ -424,6 +456,8 @@ impl DownloadPlan {
         let expected = self.checksum().expect("there is something to compare with").clone();
         if *sum == expected {
             self.step = Step::Right;
+        } else if !self.choice.is_single() {
+            self.is_wrong(&format!("has the checksum {sum}, not {expected}"));
         } else if !self.fetched_anew {
             self.fetched_anew = true;
             self.start_over(&format!("has the checksum {sum}, not {expected}"));
@@ -446,7 +480,9 @@ impl DownloadPlan {
 
     /// `count` bytes of the body were taken; they are on their way into the partial file.
     pub fn received(&mut self, count: Bytes) {
-        assert!(matches!(self.step, Step::Receiving | Step::Gathering), "bytes come when they may");
+        let may = matches!(self.step, Step::Receiving | Step::Gathering | Step::Leaving);
+        assert!(may, "bytes come when they may");
+        self.delivered |= count > Bytes::ZERO;
         self.received = self.received.saturating_add(count);
         assert!(self.body_end.is_none_or(|end| self.received <= end), "no more is taken than was asked for");
         if self.rules.bytes_max.is_some_and(|most| self.received > most) {
@@ -468,7 +504,7 @@ impl DownloadPlan {
             return;
         }
         match (self.body_end, end) {
-            (None, _) => self.step = Step::Whole,
+            (None, _) => self.ends_here(),
             (Some(_), BodyEnd::Closed | BodyEnd::Complete) => self.cut_off(),
         }
     }
@@ -489,12 +525,21 @@ impl DownloadPlan {
 
     /// Asking or receiving failed.
     pub fn failed(&mut self, error: TransportError) {
-        self.fail(error.into());
+        self.source_failed(DropReason::Broken, error.into());
     }
 
     /// Authentication failed, or something with the partial file that left no write behind.
     pub fn refused(&mut self, error: JobError) {
-        self.fail(error);
+        // Who may know the owner's secret has to be dealt with by the owner; another source would
+        // hide that it was refused, and it would be tried again.
+        let asks_owner = error.challenge.as_ref().is_some_and(|challenge| {
+            challenge.target == AuthTarget::Proxy || self.target.same_origin(&self.remote_name)
+        });
+        if self.step == Step::Asked && !asks_owner {
+            self.source_failed(DropReason::Refused, error);
+        } else {
+            self.fail(error);
+        }
     }
 
     /// A write failed: what came after the last good one is lost.
@@ -514,11 +559,6 @@ impl DownloadPlan {
     /// The attempt is to end.
     pub fn stop(&mut self) {
         self.ending.get_or_insert(Outcome::Stopped);
-    }
-
-    /// How the rest of the version that is coming may be asked for.
-    fn rest(&self) -> Option<Rest> {
-        self.version.as_ref()?.rest(self.resume_by, self.given.as_ref())
     }
 
     /// What the file must sum up to. What the owner says counts before what the server says.
@@ -545,6 +585,10 @@ impl DownloadPlan {
     }
 
     fn receive(&mut self, now: Timestamp) -> Next {
+        if self.is_to_be_left(now) {
+            self.step = Step::Leaving;
+            return Next::Leave;
+        }
         let unsynced = self.written.beyond(self.synced);
         let sync_at = self.last_sync + SYNC_INTERVAL;
         let may_sync = !self.syncing && !self.rules.syncs_at_the_end && unsynced > Bytes::ZERO;
@@ -568,7 +612,7 @@ impl DownloadPlan {
         let end = self.body_end.into_iter().chain(most).min();
         Next::Receive {
             max: end.map(|end| end.beyond(self.received)),
-            wake: show_at.into_iter().chain(sync_at).min(),
+            wake: show_at.into_iter().chain(sync_at).chain(self.look_at()).min(),
         }
     }
 
@@ -620,6 +664,15 @@ impl DownloadPlan {
         self.syncing = true;
         self.unsynced = false;
         Next::Sync { upto: self.written }
+    }
+
+    /// A body of which nobody knew the length has come to its end.
+    fn ends_here(&mut self) {
+        self.step = Step::Whole;
+        if let Some(size) = self.choice.size().filter(|size| *size != self.received) {
+            let wrong = format!("has {} bytes, not {}", self.received.0, size.0);
+            self.is_wrong(&wrong);
+        }
     }
 
     fn cut_off(&mut self) {

@@ -10,14 +10,16 @@ use super::content_range::ContentRange;
 use super::digest_fields::{self, Extent};
 use super::head::{BodyLength, ResponseHead};
 use super::http_date;
+use super::links;
 use crate::checksum::Checksum;
 use crate::ranges::{ByteRange, Ranges};
+use crate::remote_name::RemoteName;
 
 /// A fuzz target: what must hold of these bytes is asserted.
 pub type Target = fn(&[u8]);
 
 /// Every target by the name of its corpus.
-pub const TARGETS: [(&str, Target); 2] = [("digests", digests), ("ranges", ranges)];
+pub const TARGETS: [(&str, Target); 3] = [("digests", digests), ("ranges", ranges), ("links", links)];
 
 /// The value of a field that gives a checksum, or what a person writes for one.
 pub fn digests(bytes: &[u8]) {
@@ -47,6 +49,26 @@ pub fn ranges(bytes: &[u8]) {
     let Ok(size) = wanted.size_of(total) else { return };
     let (from, end) = wanted.locate(crate::units::Bytes(size.0 - 1), Some(total));
     assert!(end.is_some_and(|end| from < end), "the last byte is within a part");
+}
+
+/// The value of a `Link` field.
+pub fn links(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let head = ResponseHead {
+        status: 200,
+        body: BodyLength::Chunked,
+        fields: vec![("link".to_owned(), text.clone().into_owned()), ("Link".to_owned(), text.into_owned())],
+    };
+    for from in ["https://h.test/a/f?x", "http://h.test/a/f?x"] {
+        let from = RemoteName::stored(from).expect("a URL");
+        let found = links::duplicates(&from, &head);
+        for (place, name) in found.iter().enumerate() {
+            assert!(name.local_path().is_none(), "nobody chooses among our files");
+            assert!(name.is_tls() || !from.is_tls(), "no link leads from https to http");
+            assert_eq!(RemoteName::stored(name.as_str()).as_ref(), Ok(name), "it can be said again");
+            assert!(*name != from && !found[..place].contains(name), "each is new");
+        }
+    }
 }
 
 #[cfg(test)]

@@ -28,6 +28,9 @@ pub trait Plan {
     fn not_synced(&mut self, error: JobError);
     fn stop(&mut self);
 
+    /// The body that was to be left is left. A plan that never says [`Next::Leave`] never hears it.
+    fn left(&mut self) {}
+
     /// Something else is asked for, which may be more urgent. Says whether the plan ends for it.
     fn interrupt(&mut self) -> bool {
         false
@@ -93,5 +96,9 @@ impl Plan for DownloadPlan {
 
     fn stop(&mut self) {
         Self::stop(self);
+    }
+
+    fn left(&mut self) {
+        Self::left(self);
     }
 }

@@ -4,6 +4,8 @@
 mod content;
 mod demand;
 mod kills;
+mod many_sources;
+mod mirrors;
 mod rules;
 
 use super::*;
@@ -100,6 +102,8 @@ fn perform(plan: &mut impl Plan, action: &str, now: &mut Timestamp) {
         "complete" => plan.ended(BodyEnd::Complete),
         "closed" => plan.ended(BodyEnd::Closed),
         "lost" => plan.failed(TransportError { fault: TransportFault::Aborted, message: "lost".to_owned() }),
+        "left" => plan.left(),
+        "refused" => plan.refused(refusal(rest)),
         "disk" => plan.not_written(local_error()),
         "synced" => plan.synced(number(), *now),
         "unsynced" => plan.not_synced(local_error()),
@@ -141,6 +145,29 @@ fn local_error() -> JobError {
     }
 }
 
+/// An answer that asks who asks: `server`, `proxy`, or none of them.
+fn refusal(by: &str) -> JobError {
+    let target = match by {
+        "server" => Some(crate::credentials::AuthTarget::Server),
+        "proxy" => Some(crate::credentials::AuthTarget::Proxy),
+        _ => None,
+    };
+    let challenge = target.map(|target| crate::error::Challenge {
+        target,
+        host: "h.test".to_owned(),
+        realm: None,
+        schemes: Vec::new(),
+        refused: false,
+    });
+    JobError {
+        code: crate::error::Code::HTTP_UNAUTHORIZED,
+        context: crate::error::ErrorContext::RemoteFile,
+        transient: false,
+        challenge,
+        ..local_error()
+    }
+}
+
 fn words(next: &Next) -> String {
     match next {
         Next::Fetch(fetch) => {
@@ -171,6 +198,7 @@ fn words(next: &Next) -> String {
         Next::Sync { upto } => format!("sync {}", upto.0),
         Next::Report(report) => report_words(report),
         Next::Wait => "wait".to_owned(),
+        Next::Leave => "leave".to_owned(),
         Next::Done(Outcome::Transferred) => "done".to_owned(),
         Next::Done(Outcome::Gathered(whole)) => {
             format!("gathered {} {}", whole.size.0, whole.validator.etag.as_deref().unwrap_or("nothing"))
@@ -195,6 +223,7 @@ fn report_words(report: &Report) -> String {
             format!("version {size} {by}")
         }
         Report::Headers { .. } => "headers".to_owned(),
+        Report::Sources { sources, .. } => mirrors::sources_words(sources),
         Report::RemoteName { remote_name, .. } => format!("is at {remote_name}"),
         Report::Progress { transferred, .. } => format!("progress {}", transferred.0),
         Report::Durable { upto, .. } => format!("durable {}", upto.0),
@@ -211,6 +240,8 @@ fn report_words(report: &Report) -> String {
         Report::Note { text, .. } => {
             let note = [
                 "counts no more",
+                "goes on",
+                "is asked from the beginning",
                 "checksum",
                 "changed",
                 "in parts",

@@ -62,7 +62,11 @@ impl Version {
             size: None,
             total: None,
             validator: validators::of_answer(head),
-            served: Served { checksum: digest_fields::of_answer(head, extent), headers: headers(head) },
+            served: Served {
+                checksum: digest_fields::of_answer(head, extent),
+                headers: headers(head),
+                ..Served::default()
+            },
         }
     }
 

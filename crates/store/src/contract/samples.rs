@@ -16,6 +16,7 @@ use bits_core::job::{Attempt, Environment, Job, JobId, Owner, Priority, Properti
 use bits_core::ports::SealedSecret;
 use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::remote_name::{HostTag, RemoteName};
+use bits_core::sources::{DropReason, Dropped, Mirror, MirrorOrigin, SourceIndex, Sources};
 use bits_core::time::Timestamp;
 use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
@@ -183,7 +184,12 @@ pub(super) fn full_file(index: u32) -> File {
         checksum: Some(checksum("sha512:", 128)),
         resume_by: ResumeBy::Checksum,
         moved: true,
-        served: Served { checksum: Some(checksum("md5:", 32)), headers: "A: b\nC: grüße\n".into() },
+        served: Served {
+            checksum: Some(checksum("md5:", 32)),
+            headers: "A: b\nC: grüße\n".into(),
+            source: SourceIndex(2),
+        },
+        sources: sources(),
         durable: Bytes(i64::MAX.unsigned_abs() - 1),
         demand: Demand {
             requested: ["7:3", "0:eof", "7:3"].map(|text| ByteRange::parse(text).expect("a range")).to_vec(),
@@ -200,6 +206,27 @@ pub(super) fn full_file(index: u32) -> File {
 
 pub(super) fn filled(spans: &[(u64, u64)]) -> Filled {
     Filled::of(spans.iter().map(|(from, end)| Span { from: Bytes(*from), end: Bytes(*end) }))
+}
+
+/// Sources of which all is known.
+pub(super) fn sources() -> Sources {
+    let dropped = |reason| Some(Dropped { reason, why: "h.test is of no use".into() });
+    let mirror = |url: &str, origin, dropped| Mirror {
+        remote_name: RemoteName::stored(url).expect("a remote name"),
+        origin,
+        dropped,
+    };
+    let reasons = DropReason::ALL.into_iter().zip(0..);
+    let mut mirrors: Vec<_> = reasons
+        .map(|(reason, at)| mirror(&format!("http://m{at}.test/f"), MirrorOrigin::Given, dropped(reason)))
+        .collect();
+    mirrors.push(mirror("https://l.test/f?a=b", MirrorOrigin::Link, None));
+    Sources {
+        size: Some(Bytes(i64::MAX.unsigned_abs())),
+        mirrors,
+        dropped: dropped(DropReason::Lied),
+        in_use: SourceIndex(6),
+    }
 }
 
 pub(super) fn ranges(text: &str) -> Ranges {

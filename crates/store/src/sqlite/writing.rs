@@ -15,8 +15,8 @@ use rusqlite::{Connection, Params, Transaction, TransactionBehavior, params, par
 use super::reading::query;
 use crate::rows::demand::{self, DEMAND_COLUMNS, SIZE_COLUMNS, Stored};
 use crate::rows::{
-    self, FILE_COLUMNS, JOB_COLUMNS, VERSION_COLUMNS, bytes, failed, file_values, job_values, slot_word,
-    stage_word, version_values,
+    self, FILE_COLUMNS, JOB_COLUMNS, SOURCE_COLUMNS, VERSION_COLUMNS, bytes, failed, file_values, job_values,
+    slot_word, source_values, stage_word, version_values,
 };
 
 /// Final jobs that are dropped in one transaction, so that none grows without bound.
@@ -86,6 +86,11 @@ static UPDATE_VERSION: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
+static UPDATE_SOURCES: LazyLock<String> = LazyLock::new(|| {
+    let places = places(3, SOURCE_COLUMNS);
+    format!("UPDATE files SET ({SOURCE_COLUMNS}) = ({places}) WHERE job = ?1 AND place = ?2")
+});
+
 static UPDATE_WHOLE: LazyLock<String> = LazyLock::new(|| {
     let columns = format!("{VERSION_COLUMNS}, durable, stage");
     let places = places(3, &columns);
@@ -129,6 +134,11 @@ fn change_file(transaction: &Transaction<'_>, job: JobId, change: &FileChange) -
         FileChange::Headers { index, headers } => {
             let sql = "UPDATE files SET headers = ?3 WHERE job = ?1 AND place = ?2";
             (index, execute(transaction, sql, params![job.0, index.0, headers])?)
+        }
+        FileChange::Sources { index, sources } => {
+            let mut values = vec![Value::Blob(job.0.to_vec()), index.0.into()];
+            values.extend(source_values(sources));
+            (index, execute(transaction, &UPDATE_SOURCES, params_from_iter(values))?)
         }
         FileChange::RemoteName { index, remote_name, moved } => {
             let sql =

@@ -10,6 +10,7 @@ use bits_core::http_options::HeaderName;
 use bits_core::job::{Job, JobId, Owner, Priority, Revision, State};
 use bits_core::ports::{Batch, FileChange, Filter, JobChange, SealedSecret, SecretChange, Store, StoreError};
 use bits_core::ranges::ByteRange;
+use bits_core::sources::{SourceIndex, Sources};
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
 use bits_store::{MemoryStore, SqliteStore};
@@ -177,7 +178,7 @@ fn some_file_change(chance: &mut Chance, there: u32, next: u32) -> FileChange {
         etag: chance.one_in(2).then(|| "\"e\"".into()),
         last_modified: chance.one_in(2).then(|| "today".into()),
     };
-    match chance.index(16) {
+    match chance.index(17) {
         0 | 1 => FileChange::Add(File {
             size: chance.one_in(2).then_some(size),
             validator: chance.one_in(2).then_some(validator),
@@ -187,7 +188,8 @@ fn some_file_change(chance: &mut Chance, there: u32, next: u32) -> FileChange {
         }),
         2 => {
             let size = chance.one_in(2).then_some(size);
-            let served = Served { checksum: None, headers: "A: b\n".repeat(chance.index(2)) };
+            let headers = "A: b\n".repeat(chance.index(2));
+            let served = Served { source: SourceIndex(chance.index(3) as u8), checksum: None, headers };
             let boot = BootId([there as u8; 16]);
             let partial = PartialId { device: u64::MAX, inode: there.into() };
             FileChange::Version { index, size, validator, served, boot, partial }
@@ -201,6 +203,11 @@ fn some_file_change(chance: &mut Chance, there: u32, next: u32) -> FileChange {
         }
         8 => FileChange::TryAgain,
         9 => FileChange::Lost { index },
+        15 => {
+            let mirrors = vec![a_file(next).remote_name; chance.index(2)];
+            let sources = Sources::given(&a_file(there).remote_name, None, mirrors, None).expect("sources");
+            FileChange::Sources { index, sources }
+        }
         10 => FileChange::Whole {
             index,
             size,

@@ -20,6 +20,7 @@ use bits_core::job::{
 use bits_core::ports::{KeyId, KeySource, SealedSecret, SealingKey, Store};
 use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::remote_name::{HostTag, RemoteName};
+use bits_core::sources::{DropReason, Dropped, Mirror, MirrorOrigin, SourceIndex, Sources};
 use bits_core::time::Timestamp;
 use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
@@ -215,10 +216,30 @@ fn half_of_a_file(version: u32) -> File {
         served: Served {
             checksum: checksum("md5:cccccccccccccccccccccccccccccccc"),
             headers: "A: b\n".into(),
+            source: SourceIndex(u8::from(version >= 6)),
         },
+        sources: if version < 6 { Sources::default() } else { sources() },
         partial: Some(PartialId { device: u64::MAX, inode: 7 }),
         error: Some(FileError { code: Code::http(404), message: "it is not there".into() }),
         ..file
+    }
+}
+
+fn sources() -> Sources {
+    let mirror = |url, origin, dropped| Mirror {
+        remote_name: RemoteName::stored(url).expect("a remote name"),
+        origin,
+        dropped,
+    };
+    let dropped = |reason, why: &str| Some(Dropped { reason, why: why.into() });
+    Sources {
+        size: Some(Bytes(8)),
+        mirrors: vec![
+            mirror("https://m.test/half", MirrorOrigin::Given, None),
+            mirror("https://l.test/half?a=b", MirrorOrigin::Link, dropped(DropReason::Lied, "it lied")),
+        ],
+        dropped: dropped(DropReason::Refused, "h.test answered 404"),
+        in_use: SourceIndex(1),
     }
 }
 

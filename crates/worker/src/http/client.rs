@@ -308,8 +308,8 @@ impl Client {
             format!("{authority} does not accept the Authorization header of the job")
         } else {
             format!(
-                "a redirect led to {authority}, which asks for credentials; the job's are for the server of \
-                 its URL alone"
+                "{authority}, to which a redirect or a mirror has led, asks for credentials; the job's are for the \
+                 server of its URL alone"
             )
         })
     }

@@ -205,7 +205,8 @@ mod tests {
     use super::*;
 
     fn fetch(url: &str) -> Fetch {
-        Fetch { remote_name: RemoteName::stored(url).expect("a URL"), range: None, with_credentials: true }
+        let remote_name = RemoteName::stored(url).expect("a URL");
+        Fetch { remote_name, range: None, with_credentials: true, as_get: false }
     }
 
     fn words(headers: &[(&str, &str)]) -> OwnersWords {

@@ -78,7 +78,9 @@ impl<'a> Making<'a> {
         for part in parts(orders) {
             let files = part.iter().map(|order| AddFile {
                 no_clobber: get.no_clobber,
-                checksum: get.content.checksum.as_ref().map(ToString::to_string),
+                checksum: order.told.checksum.as_ref().map(ToString::to_string),
+                expected_size: order.told.size,
+                mirrors: order.told.mirrors.iter().map(|mirror| mirror.as_str().to_owned()).collect(),
                 resume_by: get.content.resume_by.map(|by| by.name().to_owned()),
                 ..AddFile::new(order.url.clone(), order.path.clone())
             });
@@ -98,7 +100,8 @@ pub(in crate::commands) fn parts(orders: &[Order]) -> Vec<&[Order]> {
     let mut parts = Vec::new();
     let (mut start, mut bytes) = (0, 0);
     for (index, order) in orders.iter().enumerate() {
-        let size = order.url.len() + order.path.len();
+        let mirrors = order.told.mirrors.iter().map(|mirror| mirror.as_str().len());
+        let size = order.url.len() + order.path.len() + mirrors.sum::<usize>();
         if index > start && (index - start == FILES_AT_ONCE || bytes + size > BYTES_AT_ONCE) {
             parts.push(&orders[start..index]);
             (start, bytes) = (index, 0);

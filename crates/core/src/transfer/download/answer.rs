@@ -10,6 +10,7 @@ use crate::error::{Code, JobError};
 use crate::file::ResumeBy;
 use crate::http_options::SecurityFlags;
 use crate::queue::Report;
+use crate::sources::{DropReason, ties};
 use crate::time::Timestamp;
 use crate::transfer::content_range::ContentRange;
 use crate::transfer::error::{
@@ -17,6 +18,7 @@ use crate::transfer::error::{
 };
 use crate::transfer::head::{BodyLength, ResponseHead};
 use crate::transfer::redirect;
+use crate::transfer::sources::Tie;
 use crate::transfer::version::{self, Rest, Version};
 use crate::units::Bytes;
 
@@ -38,6 +40,9 @@ impl DownloadPlan {
             ),
             (200, _) if self.is_page_in_its_place(head) => self.fail_as_captive(),
             (200, None) => self.begin_whole(head, now),
+            (200, Some(_)) if !self.is_home() && self.received > Bytes::ZERO => self.fail_as_another(
+                "does not serve the rest of the file of which a part is here: it has another version, or serves no parts",
+            ),
             (200, Some(_)) => {
                 self.note_restart(head);
                 self.begin_whole(head, now);
@@ -52,12 +57,21 @@ impl DownloadPlan {
             (416, Some(asked)) if self.received == Bytes::ZERO => {
                 self.fail_as(Code::INVALID_RANGE, &format!("has nothing from byte {} on", asked.from.0))
             }
+            (416, Some(asked)) if !self.is_home() => {
+                self.fail_as_another(&format!("has nothing from byte {} on", asked.from.0));
+            }
             (416, Some(asked)) => {
                 let why = format!("has nothing from byte {} on any more", asked.from.0);
                 self.start_over(&why);
             }
             (status, _) if redirect::is_redirect(status) => self.follow(head),
-            _ => self.fail(status_error(&self.target, head, Some(self.file))),
+            _ => {
+                let error = status_error(&self.target, head, Some(self.file));
+                self.source_failed(DropReason::Refused, error);
+            }
+        }
+        if matches!(head.status, 200 | 206) {
+            self.take_links(head);
         }
     }
 
@@ -90,7 +104,8 @@ impl DownloadPlan {
         self.begin(Version::of_whole(head), head, now);
         self.body_end = self.size();
         let may_gather = self.size().zip(self.gather_max).is_some_and(|(size, max)| size <= max);
-        if may_gather && self.ending.is_none() && self.checksum().is_none() {
+        let begins = matches!(self.step, Step::Cut(_)) && self.ending.is_none();
+        if may_gather && begins && self.checksum().is_none() {
             self.step = Step::Gathering;
         }
     }
@@ -127,11 +142,28 @@ impl DownloadPlan {
         self.body_end = Some(range.end.beyond(range.first));
     }
 
-    fn begin(&mut self, version: Version, head: &ResponseHead, now: Timestamp) {
+    fn begin(&mut self, mut version: Version, head: &ResponseHead, now: Timestamp) {
         if let Some((size, most)) = version.size.zip(self.rules.bytes_max)
             && size > most
         {
             return self.fail_as_too_large();
+        }
+        if let Some((size, expected)) = version.size.zip(self.choice.size())
+            && size != expected
+        {
+            let wrong = format!("has {} bytes, not {}", size.0, expected.0);
+            return self.fail_as_other(DropReason::Lied, Code::VALIDATION_FAILED, &wrong);
+        }
+        version.served.source = self.choice.current();
+        if self.choice.is_original() {
+            self.promised = version.served.checksum.clone().filter(ties);
+        } else {
+            match self.promise(version.served.checksum.as_ref()) {
+                Ok(checksum) => version.served.checksum = checksum,
+                Err(wrong) => {
+                    return self.fail_as_other(DropReason::Lied, Code::VALIDATION_FAILED, &wrong);
+                }
+            }
         }
         let worth_saying = version.size.is_none_or(|size| size >= NOTED_BYTES);
         if version.rest(self.resume_by, self.given.as_ref()).is_none() && worth_saying {
@@ -143,6 +175,7 @@ impl DownloadPlan {
         }
         self.version = Some(version);
         self.goes_on_at(Bytes::ZERO, Bytes::ZERO);
+        self.choice.begins();
         self.connected(now);
         self.step = Step::Cut(After::ReportVersion);
     }
@@ -151,17 +184,30 @@ impl DownloadPlan {
     fn go_on(&mut self, asked: &RangeAsked, head: &ResponseHead, now: Timestamp) {
         let version = self.version.as_ref().expect("a range is asked of a known version");
         let range = head.field("content-range").and_then(ContentRange::parse);
-        if version.differs(self.resume_by, head, range) {
-            return self.start_over("has changed");
+        let by = match self.tie() {
+            _ if self.is_home() => self.resume_by,
+            Some(Tie::EntityTag) => ResumeBy::Validator,
+            Some(Tie::Checksum) | None => ResumeBy::Checksum,
+        };
+        // Of a mirror it must be known that it has the same length.
+        let is_unsure = !self.is_home() && range.is_none_or(|range| range.total.is_none());
+        if is_unsure || version.differs(by, head, range) {
+            return match self.is_home() {
+                true => self.start_over("has changed"),
+                false => self.fail_as_another("has another version of the file"),
+            };
         }
         match ContentRange::of_answer(asked, head) {
             Ok(range) => {
                 self.body_end = Some(self.received.saturating_add(range.end.beyond(range.first)));
                 self.connected(now);
-                if self.trimmed {
+                let was_trimmed = self.trimmed;
+                if was_trimmed {
                     self.step = Step::Receiving;
                 } else {
                     self.step = Step::Cut(After::Receive);
+                }
+                if !was_trimmed && self.is_home() {
                     self.reports.push_back(Report::Headers {
                         attempt: self.attempt,
                         file: self.file,
@@ -172,7 +218,10 @@ impl DownloadPlan {
             Err(said) => {
                 let why =
                     format!("was not served from byte {} on as asked (Content-Range: {said})", asked.from.0);
-                self.start_over(&why);
+                match self.is_home() {
+                    true => self.start_over(&why),
+                    false => self.fail_as_another(&why),
+                }
             }
         }
     }
@@ -188,7 +237,7 @@ impl DownloadPlan {
         self.note(format!("{} {why}; it is fetched from the beginning", shown(&self.target)));
         self.goes_on_at(Bytes::ZERO, Bytes::ZERO);
         self.body_end = None;
-        self.target = self.remote_name.clone();
+        self.target = self.choice.name().clone();
         self.redirects = 0;
         self.sees_other = false;
         self.step = Step::Ask;
@@ -199,7 +248,9 @@ impl DownloadPlan {
         match to {
             Ok(target) if self.rules.redirects.has(SecurityFlags::REDIRECT_DISALLOW) => {
                 let message = redirect::not_followed(&self.target, &target);
-                self.report_remote_name(&target);
+                if self.choice.is_original() {
+                    self.report_remote_name(&target);
+                }
                 self.fail_redirect(head.status, message);
             }
             Ok(target) => {
@@ -213,7 +264,7 @@ impl DownloadPlan {
     }
 
     fn fail_redirect(&mut self, status: u16, message: String) {
-        self.fail(redirect_error(status, message, self.file));
+        self.source_failed(DropReason::Refused, redirect_error(status, message, self.file));
     }
 
     fn connected(&mut self, now: Timestamp) {
@@ -221,8 +272,13 @@ impl DownloadPlan {
             self.last_sync = now;
         }
         self.last_shown = now;
+        self.choice.delivers(self.received, now);
+        self.report_sources();
         self.reports.push_back(Report::Connected { attempt: self.attempt });
-        if self.rules.redirects.has(SecurityFlags::REDIRECT_REPORT) && self.target != self.remote_name {
+        if self.choice.is_original()
+            && self.rules.redirects.has(SecurityFlags::REDIRECT_REPORT)
+            && self.target != self.remote_name
+        {
             let target = self.target.clone();
             self.report_remote_name(&target);
         }
@@ -250,16 +306,26 @@ impl DownloadPlan {
     }
 
     fn fail_as_captive(&mut self) {
-        self.fail(captive_error(&self.target, self.file));
+        self.source_failed(DropReason::Refused, captive_error(&self.target, self.file));
     }
 
     fn fail_as_invalid(&mut self, wrong: String) {
-        self.fail(invalid_answer(format!("{} {wrong}", shown(&self.target)), self.file));
+        let error = invalid_answer(format!("{} {wrong}", shown(&self.target)), self.file);
+        self.source_failed(DropReason::Refused, error);
     }
 
     pub(super) fn fail_as(&mut self, code: Code, wrong: &str) {
+        self.fail_as_other(DropReason::Refused, code, wrong);
+    }
+
+    /// What a mirror has is not what is here a part of.
+    fn fail_as_another(&mut self, wrong: &str) {
+        self.fail_as_other(DropReason::Other, Code::INVALID_SERVER_RESPONSE, wrong);
+    }
+
+    fn fail_as_other(&mut self, reason: DropReason, code: Code, wrong: &str) {
         let invalid = invalid_answer(format!("{} {wrong}", shown(&self.target)), self.file);
-        self.fail(JobError { code, ..invalid });
+        self.source_failed(reason, JobError { code, ..invalid });
     }
 
     pub(super) fn fail_as_too_large(&mut self) {

@@ -409,6 +409,7 @@ fn attempt(
                 plan.recorded();
             }
             Next::ReadBack { .. } | Next::Sum => unreachable!("no checksum is given"),
+            Next::Leave => unreachable!("there is one source"),
             Next::Done(outcome) => return Some(outcome),
         }
     }

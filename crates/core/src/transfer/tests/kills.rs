@@ -5,7 +5,7 @@ use super::*;
 use crate::file::{ResumeBy, Stage};
 
 /// The versions of the file on the server, told apart by size, content and tag.
-const VERSIONS: [(u64, u8); 3] = [(10, b'a'), (10, b'b'), (7, b'c')];
+pub(super) const VERSIONS: [(u64, u8); 3] = [(10, b'a'), (10, b'b'), (7, b'c')];
 
 /// How the server behaves beyond changing the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,30 +28,31 @@ enum Server {
 
 /// What a kill leaves: the store, and the disk.
 #[derive(Debug, Clone)]
-struct Remains {
-    file: File,
+pub(super) struct Remains {
+    pub(super) file: File,
     /// The partial file, and how long it surely is after a power cut.
-    partial: Option<(Vec<u8>, usize)>,
-    boot: BootId,
+    pub(super) partial: Option<(Vec<u8>, usize)>,
+    pub(super) boot: BootId,
     /// Whether the last attempt failed. What broke off while it was gathered has left nothing to go
     /// on from, so it is not gathered again.
-    failed: bool,
+    pub(super) failed: bool,
     /// Whether somebody has changed the partial file, or what was sent; only a checksum tells.
-    is_spoilt: bool,
+    pub(super) is_spoilt: bool,
 }
 
 impl Remains {
-    fn record(&mut self, report: &Report) {
+    pub(super) fn record(&mut self, report: &Report) {
         match report {
             Report::Version { size, validator, boot, served, partial, .. } => {
                 self.file.served = served.clone();
                 self.file.partial = Some(*partial);
                 self.file.moved = false;
                 self.file.size = *size;
-                self.file.validator = Some(validator.clone());
+                self.file.validator = Some(validator.clone()).filter(|validator| !validator.is_empty());
                 self.file.durable = Bytes::ZERO;
                 self.file.boot = Some(*boot);
             }
+            Report::Sources { sources, .. } => self.file.sources = sources.clone(),
             Report::Durable { upto, .. } => {
                 let surely = self.partial.as_ref().map_or(0, |(_, surely)| *surely as u64);
                 assert!(upto.0 <= surely, "P2: durable {upto} where {surely} bytes are");
@@ -75,7 +76,7 @@ impl Remains {
     }
 
     /// Whether all that would be counted on belongs to the recorded version.
-    fn check(&self) {
+    pub(super) fn check(&self) {
         if self.is_spoilt || self.file.resume_by == ResumeBy::Checksum {
             // Here it is the checksum that tells, and not before the end.
             return;
@@ -91,7 +92,7 @@ impl Remains {
         );
     }
 
-    fn lose_power(&mut self) {
+    pub(super) fn lose_power(&mut self) {
         self.boot.0[0] += 1;
         if let Some((content, surely)) = &mut self.partial {
             // What was not synced may be there or not; bytes that were never written read as zero.
@@ -140,6 +141,7 @@ fn attempt(remains: &mut Remains, server: Server, version: usize, gathers: bool,
             continue;
         }
         match plan.next(now) {
+            Next::Leave => unreachable!("there is no other source"),
             Next::Done(Outcome::Gathered(whole)) => storing = Some((Storing::Empty, whole)),
             Next::Fetch(fetch) => {
                 sent = 0;
@@ -285,16 +287,16 @@ fn store(
 }
 
 /// The checksum of a content of one letter; all others have another one, which is the same.
-fn sum_of(content: &[u8]) -> Checksum {
+pub(super) fn sum_of(content: &[u8]) -> Checksum {
     let version = VERSIONS.iter().find(|(size, letter)| *content == vec![*letter; *size as usize]);
     sum(version.map_or('0', |(_, letter)| *letter as char))
 }
 
 /// Numbers that look like chance and are the same for the same seed (SplitMix64).
-struct Chance(u64);
+pub(super) struct Chance(pub(super) u64);
 
 impl Chance {
-    fn below(&mut self, most: u64) -> u64 {
+    pub(super) fn below(&mut self, most: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

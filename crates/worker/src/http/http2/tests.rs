@@ -47,7 +47,7 @@ where
 
 async fn ask(shared: &Shared, path: &str) -> Result<(ParsedHead, Content), ExchangeError> {
     let remote_name = RemoteName::stored(&format!("https://h.example{path}")).expect("a URL");
-    let fetch = Fetch { remote_name, range: None, with_credentials: false };
+    let fetch = Fetch { remote_name, range: None, with_credentials: false, as_get: false };
     let (words, proved, user_agent) = (OwnersWords::default(), Proved::default(), UserAgent::default());
     let request = request::for_file(&fetch, fetch.remote_name.request_target(), &words, &proved, &user_agent);
     let room = shared.room().expect("there is room");
