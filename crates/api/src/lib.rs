@@ -10,6 +10,7 @@ pub mod challenge;
 pub mod convert;
 pub mod credentials;
 pub mod event;
+pub mod export;
 pub mod file;
 pub mod http_options;
 pub mod job;

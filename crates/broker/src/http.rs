@@ -8,6 +8,7 @@ mod body;
 mod certificates;
 mod challenges;
 mod events;
+mod export;
 mod files;
 mod jobs;
 mod listener;
@@ -76,6 +77,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/settings", get(settings))
         .route("/v1/jobs", get(jobs::list))
         .route("/v1/jobs/{job}", get(jobs::one))
+        .route("/v1/jobs/{job}/export", get(export::export))
         .route("/v1/jobs/{job}/resume", post(jobs::resume))
         .route("/v1/jobs/{job}/suspend", post(jobs::suspend))
         .route("/v1/jobs/{job}/complete", post(jobs::complete))
@@ -86,6 +88,7 @@ pub fn router(api: Arc<Api>) -> Router {
                 .route("/v1/jobs/{job}", patch(jobs::change))
                 .route("/v1/jobs/{job}/files", get(files::list).post(files::add))
                 .route("/v1/jobs/{job}/files/{index}", get(files::one).patch(files::change))
+                .route("/v1/jobs/{job}/export", put(export::import))
                 .route("/v1/jobs/{job}/replace_remote_prefix", post(files::replace_remote_prefix))
                 .route(
                     "/v1/jobs/{job}/credentials/{target}/{scheme}",

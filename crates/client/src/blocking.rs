@@ -4,6 +4,7 @@
 use bits_api::about::{About, Key};
 use bits_api::credentials::SetCredentials;
 use bits_api::event::Event;
+use bits_api::export::{ExportedJob, ImportQuery, Imported};
 use bits_api::file::{AddFiles, ChangeFile, File, FileList, FileQuery, ReplaceRemotePrefix};
 use bits_api::job::{ChangeJob, CommandAnswer, CreateJob, Job, JobList, ListQuery};
 use bits_api::settings::SettingList;
@@ -55,6 +56,12 @@ operations! {
     settings() -> SettingList;
     /// Creates a job, suspended and without files.
     create_job(job: CreateJob) -> Job;
+    /// The job and its files as another service can take them over.
+    export_job(id: JobId) -> ExportedJob;
+    /// Makes a job that was exported.
+    import_job(job: &ExportedJob, how: ImportQuery) -> Imported;
+    /// The service in numbers, as OpenMetrics text.
+    metrics() -> String;
     /// A part of the caller's jobs, oldest first.
     list_jobs(query: &ListQuery) -> JobList;
     /// One job.

@@ -92,6 +92,14 @@ pub enum Request {
         properties: Box<Properties>,
         secrets: Vec<SecretChange>,
     },
+    /// A new job together with its files, as another service, or this one earlier, had it. There is
+    /// all of it or nothing; asking twice with one id makes one job.
+    Import {
+        id: JobId,
+        properties: Box<Properties>,
+        files: Vec<NewFile>,
+        secrets: Vec<SecretChange>,
+    },
     /// All of them, or none (`bits.md` §1.3, `AddFileSet`).
     AddFiles {
         job: JobId,
@@ -141,7 +149,7 @@ pub enum Request {
 impl Request {
     fn job(&self) -> JobId {
         match self {
-            Self::Create { id, .. } => *id,
+            Self::Create { id, .. } | Self::Import { id, .. } => *id,
             Self::AddFiles { job, .. }
             | Self::SetProperties { job, .. }
             | Self::Command { job, .. }
@@ -442,7 +450,17 @@ impl Queue {
                 self.put(Job::new(id, Owner(caller.uid), *properties, now), now, decision);
                 Ok(Answer::Job(id))
             }
-            (Request::Create { id, .. }, Some(job)) => {
+            (Request::Import { id, properties, files, secrets }, None) => {
+                let mut job = Job::new(id, Owner(caller.uid), *properties, now);
+                add_files(&mut job, files, decision).map(|()| {
+                    for secret in secrets {
+                        decision.secret(id, secret);
+                    }
+                    self.put(job, now, decision);
+                    Answer::Job(id)
+                })
+            }
+            (Request::Create { id, .. } | Request::Import { id, .. }, Some(job)) => {
                 access::check(caller, &job).map(|_| Answer::Job(id)).map_err(|_| Refusal::IdTaken { id })
             }
             (_, None) => Err(Refusal::NotFound { what: id.to_string() }),
@@ -480,6 +498,7 @@ impl Queue {
             Request::SetRemoteNames { .. } => true,
             // An answer is looked after where it is given.
             Request::Create { .. }
+            | Request::Import { .. }
             | Request::AddFiles { .. }
             | Request::SetValidation { .. }
             | Request::Answer { .. } => false,
@@ -489,7 +508,9 @@ impl Queue {
             self.no_longer_asked(id, decision);
         }
         match request {
-            Request::Create { .. } => unreachable!("a job that exists is not created"),
+            Request::Create { .. } | Request::Import { .. } => {
+                unreachable!("a job that exists is not created")
+            }
             Request::Command { command, .. } => {
                 let is_at_rest = !job.state.is_final() && !job.state.is_running();
                 if command == Command::Resume && is_at_rest && job.files_passed_over > 0 {
@@ -514,23 +535,7 @@ impl Queue {
             }
             Request::AddFiles { files, credentials, .. } => {
                 changeable(&job)?;
-                if job.properties.transfer.dynamic_content
-                    && let Some(file) = files.iter().find(|file| !file.ranges.is_all())
-                {
-                    let wrong = "can be fetched only as a whole: the job is for dynamic content";
-                    return Err(Refusal::invalid(file.remote_name.to_string(), wrong));
-                }
-                for file in files {
-                    let index = FileIndex(job.files_total);
-                    let mut added = File::new(index, file.remote_name, file.local_name);
-                    added.no_clobber = file.no_clobber;
-                    added.size = file.ranges.size();
-                    added.ranges = file.ranges;
-                    added.checksum = file.checksum;
-                    added.resume_by = file.resume_by;
-                    job.files_total += 1;
-                    decision.file(id, FileChange::Add(added));
-                }
+                add_files(&mut job, files, decision)?;
                 for credential in credentials {
                     decision.secret(id, SecretChange::Set(credential));
                 }
@@ -833,6 +838,28 @@ impl Queue {
             request => closing.deferred.push((ticket, caller, request)),
         }
     }
+}
+
+/// Puts `files` behind those that `job` has: all of them, or none.
+fn add_files(job: &mut Job, files: Vec<NewFile>, decision: &mut Decision) -> Result<(), Refusal> {
+    if job.properties.transfer.dynamic_content
+        && let Some(file) = files.iter().find(|file| !file.ranges.is_all())
+    {
+        let wrong = "can be fetched only as a whole: the job is for dynamic content";
+        return Err(Refusal::invalid(file.remote_name.to_string(), wrong));
+    }
+    for file in files {
+        let index = FileIndex(job.files_total);
+        let mut added = File::new(index, file.remote_name, file.local_name);
+        added.no_clobber = file.no_clobber;
+        added.size = file.ranges.size();
+        added.ranges = file.ranges;
+        added.checksum = file.checksum;
+        added.resume_by = file.resume_by;
+        job.files_total += 1;
+        decision.file(job.id, FileChange::Add(added));
+    }
+    Ok(())
 }
 
 fn changeable(job: &Job) -> Result<(), Refusal> {

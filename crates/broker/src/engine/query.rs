@@ -6,7 +6,7 @@
 use bits_core::access::{self, Caller};
 use bits_core::certificates;
 use bits_core::error::Code;
-use bits_core::file::FileIndex;
+use bits_core::file::{File, FileIndex};
 use bits_core::job::{JobId, Owner};
 use bits_core::ports::{Cursor, Filter, SealedSecret, StateName};
 use bits_core::queue::{FileView, JobView, Presence, Question, QuestionId, Ticket};
@@ -19,6 +19,8 @@ use super::{Engine, Input, Watcher, not_written};
 pub enum Query {
     /// One job, and which secrets it has.
     Job(JobId),
+    /// One job with its secrets and all its files, as they are at one moment.
+    WholeJob(JobId),
     Files {
         job: JobId,
         from: FileIndex,
@@ -49,6 +51,11 @@ pub enum Response {
     JobWithSecrets {
         view: Box<JobView>,
         secrets: Vec<SealedSecret>,
+    },
+    WholeJob {
+        view: Box<JobView>,
+        secrets: Vec<SealedSecret>,
+        files: Vec<File>,
     },
     Files {
         files: Vec<FileView>,
@@ -104,6 +111,12 @@ impl Engine<'_> {
                 let view = self.view_for(caller, id)?;
                 let secrets = self.store.secrets(id).map_err(|error| not_written(&error))?;
                 Ok(Response::JobWithSecrets { view: Box::new(view), secrets })
+            }
+            Query::WholeJob(id) => {
+                let view = Box::new(self.view_for(caller, id)?);
+                let secrets = self.store.secrets(id).map_err(|error| not_written(&error))?;
+                let files = self.all_files(id).map_err(|error| not_written(&error))?;
+                Ok(Response::WholeJob { view, secrets, files })
             }
             Query::Files { job, from, limit } => {
                 let view = self.view_for(caller, job)?;

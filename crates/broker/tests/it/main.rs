@@ -5,6 +5,7 @@ mod api;
 mod certificates;
 mod challenges;
 mod content;
+mod export;
 mod http_options;
 mod stream;
 mod world;

@@ -1,5 +1,9 @@
 //! `bits service`: the service itself.
 
+mod export;
+mod import;
+mod queue_document;
+
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
@@ -30,6 +34,9 @@ pub(super) async fn run(service: Service, context: &Context<'_>) -> Result<(), F
         }
         Service::Status => status(context).await,
         Service::RotateKey => rotate_key(context).await,
+        Service::Export { file } => export::run(&file, context).await,
+        Service::Import(import) => import::run(import, context).await,
+        Service::Metrics => metrics(context).await,
         Service::Install => install(context.output),
         Service::Uninstall => uninstall(context.output),
     }
@@ -118,6 +125,12 @@ async fn rotate_key(context: &Context<'_>) -> Result<(), Failure> {
     let id = key.id.as_deref().unwrap_or("without a name");
     context.output.say(&format!("a new key seals stored credentials from now on: {id}"));
     Ok(())
+}
+
+/// The numbers are those of a run: no service is started for them.
+async fn metrics(context: &Context<'_>) -> Result<(), Failure> {
+    let text = context.running_session().await?.client.metrics().await?;
+    context.output.result_bytes(text.as_bytes())
 }
 
 /// The service, when it runs. It is not started.
