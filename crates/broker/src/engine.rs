@@ -12,7 +12,7 @@ mod tests;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bits_core::access::Caller;
 use bits_core::error::{Code, ErrorContext, JobError};
@@ -145,6 +145,9 @@ pub trait EffectRunner {
     fn finalize(&mut self, job: JobId, files: Vec<File>, environment: Environment);
     fn discard(&mut self, job: JobId, files: Vec<File>);
 
+    /// Takes note of how long a commit took, and whether it succeeded.
+    fn committed(&mut self, _took: Duration, _is_written: bool) {}
+
     /// Changes who is asked about the certificates of the job's servers.
     fn change_certificates(&mut self, job: JobId, change: Change);
 
@@ -183,7 +186,13 @@ pub fn run(
 
         // Commit, then act. A commit that fails undoes its own changes in memory; whoever waits is
         // told so, and what a worker reported is kept to be taken in again.
-        match engine.store.commit(&turn.decision.take_batch()) {
+        let batch = turn.decision.take_batch();
+        let began = Instant::now();
+        let committed = engine.store.commit(&batch);
+        if !batch.is_empty() {
+            engine.effects.committed(began.elapsed(), committed.is_ok());
+        }
+        match committed {
             Ok(()) => engine.act(turn),
             Err(error) => engine.give_up(turn, &error),
         }

@@ -12,6 +12,7 @@ mod export;
 mod files;
 mod jobs;
 mod listener;
+mod metrics;
 mod properties;
 
 use std::sync::Arc;
@@ -55,6 +56,7 @@ pub struct Identity {
 #[derive(Debug)]
 pub struct Api {
     pub engine: EngineHandle,
+    pub connections: Arc<Connections>,
     pub workers: Workers,
     pub vault: Vault,
     pub audience: Audience,
@@ -103,11 +105,13 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/jobs/{job}/certificates/{question}", post(certificates::answer))
         .route("/v1/challenges", get(challenges::list))
         .route("/v1/challenges/events", get(challenges::stream))
+        .route("/v1/metrics", get(metrics::metrics))
         .route("/v1/rotate_key", post(rotate_key))
         .route("/v1/stop", post(stop))
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_so)
         .layer(middleware::from_fn_with_state(Arc::clone(&api), admit))
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), metrics::count))
         .with_state(api)
 }
 

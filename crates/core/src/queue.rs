@@ -38,7 +38,7 @@ pub use asking::{
     Reply,
 };
 pub use decision::{Decision, Effect};
-pub use schedule::Limits;
+pub use schedule::{Limits, Turns};
 pub use view::{CredentialWait, FileView, JobView, WaitReason};
 
 use asking::{Asking, Present};
@@ -393,6 +393,11 @@ impl Queue {
     /// The next job whose waiting is over at `now`, if any.
     pub fn next_due(&self, now: Timestamp) -> Option<JobId> {
         self.schedule.next_due(now)
+    }
+
+    /// How many jobs of each priority have their turn, and how many wait for it.
+    pub fn turns(&self) -> [Turns; 4] {
+        self.schedule.turns()
     }
 
     /// When [`Queue::next_due`] will have something, if ever.

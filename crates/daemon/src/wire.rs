@@ -149,9 +149,12 @@ impl Service {
         let (inputs, received) = mpsc::channel();
         let (broker_end, worker_end) = link::local();
         let worker = bits_worker::run::Worker::new(worker_settings(&settings))?;
+        let pacing = worker.pacing();
         runtime.spawn(worker.run(worker_end));
         let handle = EngineHandle::new(inputs.clone());
         let workers = Workers::new(broker_end, inputs);
+        workers.metrics().watch_pacing(pacing);
+        workers.metrics().watch_store(paths.database_files());
         let mut effects = Effects::new(&handle, workers.clone(), vault.clone());
         let limits = settings.limits();
         let stop = Arc::new(Notify::new());
@@ -179,6 +182,7 @@ impl Service {
         drop(entered);
         let api = Arc::new(Api {
             engine: handle,
+            connections: Arc::new(Connections::new(CONNECTIONS_MAX)),
             workers,
             vault,
             audience: Audience::User(owner),
@@ -242,7 +246,7 @@ async fn serve(
     owner: Owner,
     lock: &ServiceLock,
 ) -> ExitCode {
-    let connections = Arc::new(Connections::new(CONNECTIONS_MAX));
+    let connections = Arc::clone(&api.connections);
     let (stop, stopping) = watch::channel(false);
     let open = |door: Door| {
         let socket = Socket(door.file.path().display().to_string());

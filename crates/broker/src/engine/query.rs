@@ -9,7 +9,7 @@ use bits_core::error::Code;
 use bits_core::file::{File, FileIndex};
 use bits_core::job::{JobId, Owner};
 use bits_core::ports::{Cursor, Filter, SealedSecret, StateName};
-use bits_core::queue::{FileView, JobView, Presence, Question, QuestionId, Ticket};
+use bits_core::queue::{FileView, JobView, Presence, Question, QuestionId, Ticket, Turns};
 use bits_core::refusal::Refusal;
 
 use super::{Engine, Input, Watcher, not_written};
@@ -33,6 +33,8 @@ pub enum Query {
     },
     /// How many jobs of the caller are in each state.
     Counts,
+    /// How many jobs of each priority have their turn, and wait for it; of all callers.
+    Turns,
     /// What the caller is asked.
     Questions,
     /// One of these questions.
@@ -66,6 +68,7 @@ pub enum Response {
         next: Option<Cursor>,
     },
     Counts(Vec<(StateName, u64)>),
+    Turns(Vec<Turns>),
     Questions(Vec<Question>),
 }
 
@@ -138,6 +141,7 @@ impl Engine<'_> {
                 let counts = self.store.counts(Owner(caller.uid)).map_err(|error| not_written(&error))?;
                 Ok(Response::Counts(counts))
             }
+            Query::Turns => Ok(Response::Turns(self.queue.turns().to_vec())),
             Query::Questions => {
                 Ok(Response::Questions(self.queue.questions(Owner(caller.uid)).cloned().collect()))
             }

@@ -96,8 +96,14 @@ impl Given {
 pub(super) fn parse_all(given: &[AddFile]) -> Result<Given, Refusal> {
     let mut files = Vec::with_capacity(given.len());
     let mut signed_in: Option<(RemoteName, UserInfo)> = None;
-    for file in given {
-        let (file, user_info) = parse(file)?;
+    for (file, number) in given.iter().zip(1..) {
+        let (file, user_info) = parse(file).map_err(|refusal| match refusal {
+            // With more than one it matters which.
+            Refusal::InvalidArgument { what, wrong } if given.len() > 1 => {
+                Refusal::invalid(format!("file {number}: {what}"), wrong)
+            }
+            refusal => refusal,
+        })?;
         match (user_info, &signed_in) {
             (None, _) => {}
             (Some(user_info), None) => signed_in = Some((file.remote_name.clone(), user_info)),

@@ -7,5 +7,6 @@ mod challenges;
 mod content;
 mod export;
 mod http_options;
+mod metrics;
 mod stream;
 mod world;

@@ -23,6 +23,14 @@ impl Default for Limits {
     }
 }
 
+/// How many jobs of a priority have their turn, and how many wait for it and for nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turns {
+    pub priority: Priority,
+    pub running: usize,
+    pub runnable: usize,
+}
+
 /// Where an active job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Slot {
@@ -160,6 +168,19 @@ impl Schedule {
     pub(super) fn ahead_of(&self, job: JobId, most: usize) -> usize {
         let Some(Slot::Runnable { priority, since }) = self.get(job) else { return 0 };
         self.runnable.range(..(priority, since, job)).take(most).count()
+    }
+
+    /// Looks at every active job.
+    pub(super) fn turns(&self) -> [Turns; 4] {
+        let mut turns = Priority::ALL.map(|priority| Turns { priority, running: 0, runnable: 0 });
+        for slot in self.slots.values() {
+            match slot {
+                Slot::Runnable { priority, .. } => turns[*priority as usize].runnable += 1,
+                Slot::Running { priority, .. } => turns[*priority as usize].running += 1,
+                Slot::Waiting { .. } | Slot::Held => {}
+            }
+        }
+        turns
     }
 
     fn running_mut(&mut self, priority: Priority) -> &mut usize {

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use bits_client::api::export::{ALREADY_THERE, ExportedJob, ImportQuery, Imported, LeftOut};
-use bits_client::new_job;
+use bits_client::{Error, new_job};
 use bits_core::job::JobId;
 use serde_json::{Value, json};
 
@@ -115,10 +115,14 @@ impl Tally {
         ));
         let code = failure.tell(context.output);
         self.first_failure.get_or_insert(code);
-        self.rows.push(json!({
+        let mut row = json!({
             "line": line, "id": job.id, "display_name": job.display_name, "outcome": "refused",
             "resumed": false, "needs": needs(job),
-        }));
+        });
+        if let Failure::Client(Error::Refused(problem)) = failure {
+            row["error"] = json!(problem);
+        }
+        self.rows.push(row);
     }
 
     fn end(self, import: &Import, context: &Context<'_>) -> Result<(), Failure> {
