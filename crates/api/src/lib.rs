@@ -12,6 +12,7 @@ pub mod credentials;
 pub mod event;
 pub mod export;
 pub mod file;
+pub mod finding;
 pub mod http_options;
 pub mod job;
 #[cfg(feature = "schema")]
