@@ -429,6 +429,12 @@ pub(crate) enum Service {
     },
     /// Take over the jobs of such a document, suspended
     Import(Import),
+    /// Look for what is wrong with the service, also when it does not run, and say what to do
+    Doctor {
+        /// Read every page of the queue, while no service has it
+        #[arg(long)]
+        deep: bool,
+    },
     /// Print the service in numbers, as OpenMetrics text
     Metrics,
     /// Have the service started after a reboot

@@ -1,5 +1,6 @@
 //! `bits service`: the service itself.
 
+mod doctor;
 mod export;
 mod import;
 mod queue_document;
@@ -36,6 +37,7 @@ pub(super) async fn run(service: Service, context: &Context<'_>) -> Result<(), F
         Service::RotateKey => rotate_key(context).await,
         Service::Export { file } => export::run(&file, context).await,
         Service::Import(import) => import::run(import, context).await,
+        Service::Doctor { deep } => doctor::run(deep, context).await,
         Service::Metrics => metrics(context).await,
         Service::Install => install(context.output),
         Service::Uninstall => uninstall(context.output),

@@ -75,7 +75,9 @@ fn a_service_that_is_well_has_no_troubles_and_is_left_as_it_was() {
     };
     let before = list(&world);
     assert_eq!(world.troubles(true), []);
-    let names = |list: &[(PathBuf, Vec<u8>)]| -> Vec<_> { list.iter().map(|(path, bytes)| (path.clone(), bytes.len())).collect() };
+    let names = |list: &[(PathBuf, Vec<u8>)]| -> Vec<_> {
+        list.iter().map(|(path, bytes)| (path.clone(), bytes.len())).collect()
+    };
     assert_eq!(names(&list(&world)), names(&before));
     assert!(list(&world) == before, "something was touched");
     let checks: Vec<String> = world.examine(false).into_iter().map(|finding| finding.check).collect();

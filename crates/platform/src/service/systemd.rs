@@ -6,7 +6,7 @@ use super::{EXIT_ALREADY_RUNNING, MARK, ServiceEntry, ServiceError, writable};
 use crate::process::CALLER_VARIABLES;
 use crate::seal::CREDENTIAL_NAME;
 
-const UNIT_NAME: &str = "bitsd.service";
+pub(super) const UNIT_NAME: &str = "bitsd.service";
 
 pub(super) fn unit_path(config_home: &Path) -> PathBuf {
     config_home.join("systemd/user").join(UNIT_NAME)
