@@ -53,11 +53,15 @@ pub fn page() -> String {
 fn built_in(key: &Key) -> String {
     match key.kind {
         Kind::Number { built_in, .. } => built_in.to_string(),
-        Kind::Path | Kind::Text | Kind::AnyText | Kind::Level | Kind::Switch | Kind::NumberOrAuto { .. } => {
-            match key.built_in_text() {
-                "" => "(empty)".to_owned(),
-                text => format!("`{text}`"),
-            }
-        }
+        Kind::Path
+        | Kind::Text
+        | Kind::AnyText
+        | Kind::Level
+        | Kind::Form
+        | Kind::Switch
+        | Kind::NumberOrAuto { .. } => match key.built_in_text() {
+            "" => "(empty)".to_owned(),
+            text => format!("`{text}`"),
+        },
     }
 }

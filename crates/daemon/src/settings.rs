@@ -20,6 +20,8 @@ use bits_core::pacing::{MinimumShare, Politeness, TargetDelay};
 use bits_core::queue::Limits;
 use bits_platform::paths::Paths;
 
+use crate::log::Form;
+
 pub(crate) use keys::{KEYS, Key, Kind};
 
 /// Bytes of one settings file; a longer one is a mistake.
@@ -177,6 +179,10 @@ impl Settings {
         self.text("log_level").parse().expect("the level was checked when it was set")
     }
 
+    pub(crate) fn log_format(&self) -> Form {
+        Form::named(self.text("log_format")).expect("the form was checked when it was set")
+    }
+
     /// How background jobs behave towards others; `None`: like everybody else.
     pub(crate) fn politeness(&self) -> Option<Politeness> {
         let target = match &self.0["polite_target_delay"].value {
@@ -217,7 +223,7 @@ impl Settings {
         let layers = KEYS.iter().map(|key| {
             let value = match key.kind {
                 Kind::Number { built_in, .. } => Value::Number(built_in),
-                Kind::Path | Kind::Level | Kind::Switch | Kind::NumberOrAuto { .. } => {
+                Kind::Path | Kind::Level | Kind::Form | Kind::Switch | Kind::NumberOrAuto { .. } => {
                     Value::Text(key.built_in_text().to_owned())
                 }
                 Kind::Text | Kind::AnyText => Value::Text(key.built_in_text().to_owned()),
@@ -306,11 +312,12 @@ impl Key {
             (Kind::AnyText, Written::Text(text)) => {
                 text.chars().all(|c| c == ' ' || c.is_ascii_graphic()).then(|| Value::Text(text.clone()))
             }
+            (Kind::Form, Written::Text(text)) => Form::named(text).map(|_| Value::Text(text.clone())),
             (Kind::Level, Written::Text(text)) => {
                 let known = ["error", "warn", "info", "debug"].contains(&text.as_str());
                 known.then(|| Value::Text(text.clone()))
             }
-            (Kind::Path | Kind::Text | Kind::AnyText | Kind::Level | Kind::Switch, _) => None,
+            (Kind::Path | Kind::Text | Kind::AnyText | Kind::Level | Kind::Form | Kind::Switch, _) => None,
         }
     }
 }

@@ -124,7 +124,9 @@ impl Service {
         let settings = Settings::load(&paths, environment, command_line)?;
         ensure_private_folder(&paths.state_folder)?;
         let lock = ServiceLock::take(&paths.state_folder)?;
-        log::begin(&paths.log_file(), settings.log_level(), in_terminal)?;
+        let journal = environment("JOURNAL_STREAM");
+        let (level, form) = (settings.log_level(), settings.log_format());
+        log::begin(&paths.log_file(), level, form, journal.as_deref(), in_terminal)?;
         let mut notices = Vec::new();
         let mut store = open_store(&paths, &mut notices)?;
         let places = KeyPlaces {

@@ -35,6 +35,19 @@ fn judge(standing: &RealmStanding) -> Vec<Finding> {
             "name the KDC in krb5.conf, or use the domain's DNS",
         )];
     }
+    if standing.kdcs.iter().all(|way| way.answer.is_err()) {
+        let mut reasons: Vec<String> = standing
+            .kdcs
+            .iter()
+            .filter_map(|way| way.answer.as_ref().err().map(|why| format!("{}: {why}", way.kdc)))
+            .collect();
+        reasons.dedup();
+        let finding =
+            format!("no KDC of {realm} answers ({}); signing in by Kerberos fails", reasons.join("; "));
+        let advice = "let this machine reach TCP and UDP port 88 of one, or correct krb5.conf; \
+                      where nobody signs in by Kerberos it does not matter";
+        return vec![Finding::warning("kerberos", finding, advice)];
+    }
     let mut findings = Vec::new();
     for kdc in standing.kdcs.chunk_by(|a, b| a.kdc == b.kdc) {
         findings.push(reached(realm, kdc));
