@@ -13,6 +13,7 @@ mod kills;
 mod life_of_get;
 mod lives;
 mod main_job;
+mod operations;
 mod secrets;
 mod sign_in_matrix;
 mod signing_in;
