@@ -187,7 +187,8 @@ mod tests {
         let newer = document(&[]).replace("\"version\":1", "\"version\":2,\"more\":{}");
         for (text, said) in [
             (String::new(), "is not JSON, or not all of it: line 1"),
-            ("[]".to_owned(), "is wrong at line 1"),
+            ("7".to_owned(), "is wrong at line 1"),
+            ("[]".to_owned(), "its `format` is not `openbits-queue`"),
             ("{}".to_owned(), "its `format` is not `openbits-queue`"),
             ("{\"format\":7}".to_owned(), "its `format` is not `openbits-queue`"),
             (newer, "is of version 2 of the format and this `bits` reads 1"),
