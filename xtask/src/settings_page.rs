@@ -57,6 +57,7 @@ fn built_in(key: &Key) -> String {
         | Kind::Text
         | Kind::AnyText
         | Kind::Level
+        | Kind::Form
         | Kind::Switch
         | Kind::SwitchOrAuto
         | Kind::NumberOrAuto { .. } => match key.built_in_text() {

@@ -3,23 +3,30 @@
 use bits_core::credentials::{AuthTarget, SecretSlot};
 use bits_core::demand::{Filled, Span};
 use bits_core::error::{self, Code};
-use bits_core::file::{self, Stage};
+use bits_core::file::{self, ResumeBy, Stage};
 use bits_core::http_options::{self, ProxyUse};
 use bits_core::job;
 use bits_core::ports::{KeyStanding, SealedSecret};
 use bits_core::queue::{CredentialWait, FileView, JobView, Question, WaitReason};
 use bits_core::ranges::ByteRange;
 use bits_core::refusal::Refusal;
+use bits_core::secret::Secret;
 use bits_core::sources::MirrorOrigin;
 use bits_core::time::Timestamp;
+use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
 
 use crate::about::Key;
 use crate::challenge::PendingChallenge;
-use crate::file::{File, FileError, FilledRanges, Range, Source};
-use crate::http_options::{AUTODETECT, ClientCertificate, Header, NO_PROXY, OVERRIDE, PRECONFIG, Proxy};
+use crate::credentials::Password;
+use crate::export::{ExportedJob, LeftOut};
+use crate::file::{AddFile, File, FileError, FilledRanges, Range, Source};
+use crate::http_options::{
+    AUTODETECT, ClientCertificate, Header, NO_PROXY, OVERRIDE, PRECONFIG, Proxy, SetHeader,
+};
 use crate::job::{
-    Challenge, CredentialPresent, Environment, Job, JobError, Outcome, Owner, Progress, Times, Wait,
+    Challenge, ChangeJob, CredentialPresent, Environment, Job, JobError, Outcome, Owner, Progress, Times,
+    Wait,
 };
 use crate::problem::Problem;
 
@@ -165,6 +172,131 @@ pub fn whole_job(view: &JobView, owner_name: Option<String>, secrets: &[SealedSe
         secret_headers: Some(secret_headers),
         credentials: Some(credentials),
         ..job(view, owner_name)
+    }
+}
+
+/// The job as another service can take it over: all that its owner has said, and no secret.
+///
+/// Everything the domain has is taken apart here by name, so that nothing new is forgotten.
+pub fn exported_job(
+    view: &JobView,
+    secrets: &[SealedSecret],
+    files: &[bits_core::file::File],
+) -> ExportedJob {
+    let job::Properties {
+        display_name,
+        description,
+        priority,
+        minimum_retry_delay,
+        no_progress_timeout,
+        complete_when_done,
+        http,
+        transfer,
+        environment: owners,
+    } = &view.job.properties;
+    let http_options::HttpOptions {
+        method,
+        headers,
+        headers_write_only,
+        security,
+        client_certificate,
+        proxy: proxy_use,
+        stored_proxy_credentials,
+        no_ntlm,
+        service_name,
+    } = http;
+    let TransferOptions { keep_going, dynamic_content, high_performance, on_demand, max_download_size } =
+        *transfer;
+    let mut left_out: Vec<LeftOut> = secrets.iter().map(|secret| left_out(&secret.slot)).collect();
+    if *headers_write_only && !headers.is_empty() {
+        left_out.push(LeftOut::WriteOnlyHeaders);
+    }
+    let headers = (!headers_write_only && !headers.is_empty()).then(|| headers.iter().map(set_header));
+    let properties = ChangeJob {
+        display_name: None,
+        description: (!description.is_empty()).then(|| description.clone()),
+        priority: Some(priority.name().to_owned()),
+        minimum_retry_delay: minimum_retry_delay.map(|delay| delay.as_secs()),
+        no_progress_timeout: Some(no_progress_timeout.as_secs()),
+        complete_when_done: Some(*complete_when_done),
+        keep_going: keep_going.then_some(true),
+        dynamic_content: dynamic_content.then_some(true),
+        high_performance: high_performance.then_some(true),
+        on_demand: on_demand.then_some(true),
+        max_download_size: max_download_size.map(|size| size.0),
+        http_method: (!method.is_default()).then(|| method.as_str().to_owned()),
+        custom_headers: headers.map(Iterator::collect),
+        make_custom_headers_write_only: headers_write_only.then_some(true),
+        security_flags: (security.mask() != 0).then(|| security.mask()),
+        client_certificate: client_certificate.as_ref().map(certificate),
+        client_certificate_passphrase: None,
+        proxy: (*proxy_use != ProxyUse::Preconfigured).then(|| proxy(proxy_use)),
+        use_stored_credentials: stored_proxy_credentials.then(|| AuthTarget::Proxy.name().to_owned()),
+        no_ntlm: no_ntlm.then_some(true),
+        service_name: service_name.clone(),
+    };
+    let (in_place, wanted): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.stage == Stage::Completed);
+    ExportedJob {
+        id: view.job.id.to_string(),
+        display_name: display_name.clone(),
+        kind: "download".to_owned(),
+        state: view.job.state.name().to_owned(),
+        properties,
+        environment: environment(owners),
+        files: wanted.into_iter().map(exported_file).collect(),
+        files_in_place: u32::try_from(in_place.len()).unwrap_or(u32::MAX),
+        left_out,
+    }
+}
+
+fn exported_file(file: &bits_core::file::File) -> AddFile {
+    // What comes after `resume_by` is how far it has come.
+    let bits_core::file::File {
+        index: _,
+        remote_name,
+        local_name,
+        no_clobber,
+        ranges,
+        checksum,
+        resume_by,
+        sources,
+        moved: _,
+        size: _,
+        validator: _,
+        served: _,
+        durable: _,
+        boot: _,
+        partial: _,
+        stage: _,
+        error: _,
+        demand: _,
+    } = file;
+    // Those that a server has named can be had from it again.
+    let given = sources.mirrors.iter().filter(|mirror| mirror.origin == MirrorOrigin::Given);
+    AddFile {
+        remote_name: remote_name.as_str().to_owned(),
+        local_name: local_name.as_str().to_owned(),
+        no_clobber: *no_clobber,
+        ranges: ranges.as_slice().iter().map(range).collect(),
+        checksum: checksum.as_ref().map(ToString::to_string),
+        resume_by: (*resume_by != ResumeBy::default()).then(|| resume_by.name().to_owned()),
+        mirrors: given.map(|mirror| mirror.remote_name.as_str().to_owned()).collect(),
+        expected_size: sources.size.map(|size| size.0),
+    }
+}
+
+fn set_header(header: &http_options::Header) -> SetHeader {
+    let value = Password(Secret::new(header.value().to_owned()));
+    SetHeader { name: header.name().as_str().to_owned(), value }
+}
+
+fn left_out(slot: &SecretSlot) -> LeftOut {
+    match slot {
+        SecretSlot::Credential { target, scheme } => {
+            LeftOut::Credential { target: target.name().to_owned(), scheme: scheme.name().to_owned() }
+        }
+        SecretSlot::Header(name) => LeftOut::Header { name: name.as_str().to_owned() },
+        SecretSlot::CertificatePassphrase => LeftOut::CertificatePassphrase,
     }
 }
 

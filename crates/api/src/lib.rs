@@ -10,7 +10,9 @@ pub mod challenge;
 pub mod convert;
 pub mod credentials;
 pub mod event;
+pub mod export;
 pub mod file;
+pub mod finding;
 pub mod http_options;
 pub mod job;
 #[cfg(feature = "schema")]

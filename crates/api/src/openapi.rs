@@ -4,8 +4,8 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::operations::{OPERATIONS, Operation};
-use crate::{about, certificate, challenge, credentials, event, file, job, problem, settings};
+use crate::operations::{OPENMETRICS, OPENMETRICS_TYPE, OPERATIONS, Operation};
+use crate::{about, certificate, challenge, credentials, event, export, file, job, problem, settings};
 
 /// The whole document.
 pub fn document() -> Value {
@@ -43,6 +43,8 @@ fn describe_types(generator: &mut SchemaGenerator) -> Map<String, Value> {
     generator.subschema_for::<job::Job>();
     generator.subschema_for::<job::JobList>();
     generator.subschema_for::<job::CommandAnswer>();
+    generator.subschema_for::<export::ExportedJob>();
+    generator.subschema_for::<export::Imported>();
     generator.subschema_for::<file::AddFiles>();
     generator.subschema_for::<file::FileList>();
     generator.subschema_for::<file::ChangeFile>();
@@ -66,6 +68,7 @@ fn describe_types(generator: &mut SchemaGenerator) -> Map<String, Value> {
     let mut queries = Map::new();
     for (name, schema) in [
         ("ListQuery", generator.root_schema_for::<job::ListQuery>()),
+        ("ImportQuery", generator.root_schema_for::<export::ImportQuery>()),
         ("FileQuery", generator.root_schema_for::<file::FileQuery>()),
         ("RemoveRegistration", generator.root_schema_for::<certificate::RemoveRegistration>()),
         ("EventQuery", generator.root_schema_for::<event::EventQuery>()),
@@ -131,6 +134,10 @@ fn describe_answer(operation: &str, answer: Option<&str>) -> Value {
             },
             "content": { "text/event-stream": { "schema": { "type": "string" } } }
         }),
+        Some(OPENMETRICS) => json!({
+            "description": "Done.",
+            "content": { OPENMETRICS_TYPE: { "schema": { "type": "string" } } }
+        }),
         Some(name) => json!({
             "description": "Done.",
             "content": { "application/json": { "schema": reference(name) } }
@@ -158,6 +165,9 @@ fn reference(name: &str) -> Value {
 mod tests {
     use super::*;
 
+    /// Answers that are no JSON.
+    const NO_JSON: [&str; 2] = ["event stream", OPENMETRICS];
+
     #[test]
     fn the_checked_in_document_is_current() {
         let checked_in: Value =
@@ -169,7 +179,7 @@ mod tests {
     fn every_type_the_table_names_is_described() {
         let document = document();
         for operation in OPERATIONS {
-            for name in [operation.body, operation.answer.1.filter(|name| *name != "event stream")] {
+            for name in [operation.body, operation.answer.1.filter(|name| !NO_JSON.contains(name))] {
                 let Some(name) = name else { continue };
                 assert!(document["components"]["schemas"][name].is_object(), "{name}");
             }

@@ -40,6 +40,10 @@ const fn command(name: &'static str, path: &'static str, summary: &'static str) 
     }
 }
 
+/// What stands in the table for an answer in the text format of OpenMetrics, and its media type.
+pub const OPENMETRICS: &str = "OpenMetrics text";
+pub const OPENMETRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
 /// The table.
 pub const OPERATIONS: &[Operation] = &[
     Operation {
@@ -106,6 +110,26 @@ pub const OPERATIONS: &[Operation] = &[
     command("suspend_job", "/v1/jobs/{job}/suspend", "Stops the job; what has come is kept."),
     command("complete_job", "/v1/jobs/{job}/complete", "Puts whole files in place and ends the job."),
     command("cancel_job", "/v1/jobs/{job}/cancel", "Ends the job and deletes what has come."),
+    Operation {
+        name: "export_job",
+        method: GET,
+        path: "/v1/jobs/{job}/export",
+        summary: "The job and its files as another service can take them over; no secret is in it.",
+        query: None,
+        body: None,
+        answer: (200, Some("ExportedJob")),
+        problems: ONE_JOB,
+    },
+    Operation {
+        name: "import_job",
+        method: "PUT",
+        path: "/v1/jobs/{job}/export",
+        summary: "Makes the job that was exported so, suspended and with its files, unless it is there.",
+        query: Some("ImportQuery"),
+        body: Some("ExportedJob"),
+        answer: (200, Some("Imported")),
+        problems: CHANGE,
+    },
     Operation {
         name: "add_files",
         method: POST,
@@ -275,6 +299,16 @@ pub const OPERATIONS: &[Operation] = &[
         body: None,
         answer: (204, None),
         problems: CHANGE,
+    },
+    Operation {
+        name: "metrics",
+        method: GET,
+        path: "/v1/metrics",
+        summary: "Numbers, as OpenMetrics text; without names, addresses and owners.",
+        query: None,
+        body: None,
+        answer: (200, Some(OPENMETRICS)),
+        problems: ANY,
     },
     Operation {
         name: "rotate_key",

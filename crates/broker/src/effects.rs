@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bits_core::access::Caller;
 use bits_core::error::JobError;
@@ -148,6 +149,11 @@ impl EngineHandle {
         self.ask(|ticket| Input::Rotate { ticket, rotation }).await
     }
 
+    /// How many wait for an answer.
+    pub(crate) fn waiting(&self) -> usize {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Lets the engine end after what it has received.
     pub fn shut_down(&self) {
         // An engine that is gone already has shut down.
@@ -213,7 +219,9 @@ impl EffectRunner for Effects {
             downloaded,
             environment,
         } = assignment;
-        let opened = self.vault.open(job, owner, &secrets)?;
+        let metrics = self.workers.metrics();
+        metrics.begun(job, &files);
+        let opened = self.vault.open(job, owner, &secrets).inspect_err(|error| metrics.failed(error))?;
         let assignment = Assignment {
             job,
             attempt,
@@ -240,6 +248,7 @@ impl EffectRunner for Effects {
     }
 
     fn stop(&mut self, job: JobId, attempt: Attempt) {
+        self.workers.metrics().stopped(job);
         self.workers.tell(ToWorker::Stop { job, attempt });
     }
 
@@ -249,6 +258,10 @@ impl EffectRunner for Effects {
 
     fn asked(&mut self, job: JobId, attempt: Attempt, demands: u32, asked: Asked) {
         self.workers.tell(ToWorker::Asked { job, attempt, demands, asked });
+    }
+
+    fn committed(&mut self, took: Duration, is_written: bool) {
+        self.workers.metrics().committed(took, is_written);
     }
 
     fn finalize(&mut self, job: JobId, files: Vec<File>, environment: Environment) {

@@ -6,20 +6,21 @@
 //! in. What the decisions are is the queue's business, how effects are run is not known here.
 
 mod agents;
+mod changes;
 mod query;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bits_core::access::Caller;
 use bits_core::demand::Span;
 use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{File, FileIndex};
 use bits_core::http_options::HttpOptions;
-use bits_core::job::{self, Attempt, Environment, Job, JobId, Owner, Priority, State};
+use bits_core::job::{self, Attempt, Environment, Job, JobId, Owner, Priority};
 use bits_core::ports::{RekeyError, SealedSecret, Store, StoreError};
 use bits_core::queue::{
     self, Answer, Asked, Decision, Effect, JobView, Limits, PresenceId, Queue, Report, Ticket,
@@ -161,6 +162,9 @@ pub trait EffectRunner {
     fn finalize(&mut self, job: JobId, files: Vec<File>, environment: Environment);
     fn discard(&mut self, job: JobId, files: Vec<File>);
 
+    /// Takes note of how long a commit took, and whether it succeeded.
+    fn committed(&mut self, _took: Duration, _is_written: bool) {}
+
     /// Changes who is asked about the certificates of the job's servers.
     fn change_certificates(&mut self, job: JobId, change: Change);
 
@@ -199,7 +203,13 @@ pub fn run(
 
         // Commit, then act. A commit that fails undoes its own changes in memory; whoever waits is
         // told so, and what a worker reported is kept to be taken in again.
-        match engine.store.commit(&turn.decision.take_batch()) {
+        let batch = turn.decision.take_batch();
+        let began = Instant::now();
+        let committed = engine.store.commit(&batch);
+        if !batch.is_empty() {
+            engine.effects.committed(began.elapsed(), committed.is_ok());
+        }
+        match committed {
             Ok(()) => engine.act(turn),
             Err(error) => engine.give_up(turn, &error),
         }
@@ -236,6 +246,8 @@ struct Turn {
     /// Jobs that are shown otherwise than before though nothing is written: more bytes have come, or
     /// they wait for something else.
     shown: BTreeSet<JobId>,
+    /// What the log is told once it is committed.
+    changes: Vec<changes::Change>,
 }
 
 impl<'a> Engine<'a> {
@@ -248,8 +260,16 @@ impl<'a> Engine<'a> {
         let now = clock.now();
         let mut queue = Queue::new(limits);
         let mut decision = Decision::default();
-        store.unfinished(&mut |job| queue.adopt(job, now, &mut decision))?;
+        let mut told = Vec::new();
+        store.unfinished(&mut |job| {
+            let (id, before) = (job.id, changes::Before::of(&job));
+            queue.adopt(job, now, &mut decision);
+            if let Some(after) = decision.job(id) {
+                told.extend(changes::Change::between(Some(before), after, changes::START));
+            }
+        })?;
         store.commit(&decision.take_batch())?;
+        told.iter().for_each(changes::Change::tell);
         let mut engine = Self {
             queue,
             store,
@@ -302,6 +322,7 @@ impl<'a> Engine<'a> {
             reports: Vec::new(),
             queries: Vec::new(),
             shown: BTreeSet::new(),
+            changes: Vec::new(),
         };
         let paused = self.paused_until.is_some_and(|until| until > now);
         if !paused {
@@ -396,7 +417,11 @@ impl<'a> Engine<'a> {
                     | queue::Input::Attend { .. }
                     | queue::Input::Offer { .. } => {}
                 }
+                let (before, cause) = (job.as_ref().map(changes::Before::of), changes::cause(&input));
                 self.queue.handle(input, job, now, &mut turn.decision);
+                if let Some(after) = turn.decision.job(id) {
+                    turn.changes.extend(changes::Change::between(before, after, cause));
+                }
             }
             (Err(error), queue::Input::Request { ticket, .. }) => {
                 self.effects.answer(ticket, Err(not_written(&error)));
@@ -413,7 +438,7 @@ impl<'a> Engine<'a> {
 
     fn act(&mut self, turn: Turn) {
         let changed: Vec<Job> = turn.decision.changed().cloned().collect();
-        changed.iter().for_each(log_change);
+        turn.changes.iter().for_each(changes::Change::tell);
         let (effects, again) = turn.decision.into_effects();
         self.backlog.extend(again);
         self.run_effects(effects);
@@ -633,21 +658,6 @@ impl<'a> Engine<'a> {
         if let Ok(Some(job)) = self.store.job(id) {
             self.effects.notify(job.owner, id, notification);
         }
-    }
-}
-
-fn log_change(job: &Job) {
-    // The error stays with the job when it is tried again; it is no news then.
-    let is_met = matches!(job.state, State::Error | State::TransientError { .. });
-    let error = job.error.as_ref().filter(|_| is_met);
-    match error {
-        Some(error) => tracing::info!(
-            job = %job.id, state = job.state.name(), attempt = job.attempt.0, revision = job.revision.0,
-            code = %error.code, "{}", error.message
-        ),
-        None => tracing::debug!(
-            job = %job.id, state = job.state.name(), attempt = job.attempt.0, revision = job.revision.0
-        ),
     }
 }
 

@@ -8,9 +8,11 @@ mod body;
 mod certificates;
 mod challenges;
 mod events;
+mod export;
 mod files;
 mod jobs;
 mod listener;
+mod metrics;
 mod properties;
 mod ranges;
 
@@ -55,6 +57,7 @@ pub struct Identity {
 #[derive(Debug)]
 pub struct Api {
     pub engine: EngineHandle,
+    pub connections: Arc<Connections>,
     pub workers: Workers,
     pub vault: Vault,
     pub audience: Audience,
@@ -77,6 +80,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/settings", get(settings))
         .route("/v1/jobs", get(jobs::list))
         .route("/v1/jobs/{job}", get(jobs::one))
+        .route("/v1/jobs/{job}/export", get(export::export))
         .route("/v1/jobs/{job}/resume", post(jobs::resume))
         .route("/v1/jobs/{job}/suspend", post(jobs::suspend))
         .route("/v1/jobs/{job}/complete", post(jobs::complete))
@@ -89,6 +93,7 @@ pub fn router(api: Arc<Api>) -> Router {
                 .route("/v1/jobs/{job}/files/{index}", get(files::one).patch(files::change))
                 .route("/v1/jobs/{job}/files/{index}/ranges", get(ranges::filled).post(ranges::request))
                 .route("/v1/jobs/{job}/files/{index}/position", put(ranges::set_position))
+                .route("/v1/jobs/{job}/export", put(export::import))
                 .route("/v1/jobs/{job}/replace_remote_prefix", post(files::replace_remote_prefix))
                 .route(
                     "/v1/jobs/{job}/credentials/{target}/{scheme}",
@@ -103,11 +108,13 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/jobs/{job}/certificates/{question}", post(certificates::answer))
         .route("/v1/challenges", get(challenges::list))
         .route("/v1/challenges/events", get(challenges::stream))
+        .route("/v1/metrics", get(metrics::metrics))
         .route("/v1/rotate_key", post(rotate_key))
         .route("/v1/stop", post(stop))
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_so)
         .layer(middleware::from_fn_with_state(Arc::clone(&api), admit))
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), metrics::count))
         .with_state(api)
 }
 

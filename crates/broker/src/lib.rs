@@ -7,6 +7,7 @@ pub mod certificates;
 pub mod effects;
 pub mod engine;
 pub mod http;
+pub mod metrics;
 mod subscriptions;
 pub mod vault;
 pub mod workers;

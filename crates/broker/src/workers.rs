@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::certificates::Certificates;
 use crate::engine::Input;
+use crate::metrics::Metrics;
 
 type Waiting = Arc<Mutex<HashMap<CheckTicket, oneshot::Sender<Result<(), DestinationRefusal>>>>>;
 
@@ -25,6 +26,7 @@ pub struct Workers {
     waiting: Waiting,
     next_ticket: Arc<AtomicU64>,
     certificates: Certificates,
+    metrics: Metrics,
 }
 
 impl Workers {
@@ -33,8 +35,15 @@ impl Workers {
     pub fn new(link: BrokerEnd, engine: Sender<Input>) -> Self {
         let waiting = Waiting::default();
         let certificates = Certificates::new(link.to_worker.clone());
-        tokio::spawn(listen(link.from_worker, engine, Arc::clone(&waiting), certificates.clone()));
-        Self { to_worker: link.to_worker, waiting, next_ticket: Arc::default(), certificates }
+        let metrics = Metrics::default();
+        let heard = (certificates.clone(), metrics.clone());
+        tokio::spawn(listen(link.from_worker, engine, Arc::clone(&waiting), heard));
+        Self { to_worker: link.to_worker, waiting, next_ticket: Arc::default(), certificates, metrics }
+    }
+
+    /// What is counted of the service.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Who is asked about certificates.
@@ -74,11 +83,12 @@ async fn listen(
     mut from_worker: mpsc::UnboundedReceiver<FromWorker>,
     engine: Sender<Input>,
     waiting: Waiting,
-    certificates: Certificates,
+    (certificates, metrics): (Certificates, Metrics),
 ) {
     while let Some(message) = from_worker.recv().await {
         match message {
             FromWorker::Report { job, report } => {
+                metrics.reported(job, &report);
                 if engine.send(Input::Queue(queue::Input::Report { job, report })).is_err() {
                     return;
                 }

@@ -474,6 +474,22 @@ pub(crate) enum Service {
     Status,
     /// Make a new key for stored credentials, in place of the one that seals them now
     RotateKey,
+    /// Write your jobs and their files as a document, without passwords and other secrets
+    Export {
+        /// Where to; `-` is standard output
+        #[arg(default_value = "-")]
+        file: PathBuf,
+    },
+    /// Take over the jobs of such a document, suspended
+    Import(Import),
+    /// Look for what is wrong with the service, also when it does not run, and say what to do
+    Doctor {
+        /// Read every page of the queue, while no service has it
+        #[arg(long)]
+        deep: bool,
+    },
+    /// Print the service in numbers, as OpenMetrics text
+    Metrics,
     /// Have the service started after a reboot
     Install(Install),
     /// Undo `install`
@@ -486,6 +502,24 @@ pub(crate) struct Install {
     /// Also have `bits agent` started in each graphical session, to ask by a window
     #[arg(long)]
     pub(crate) agent: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The document; `-` is standard input
+    pub(crate) file: PathBuf,
+    /// Let those jobs run that were not suspended or in error, and need nothing that is secret
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Make folders that are missing
+    #[arg(long)]
+    pub(crate) create_dirs: bool,
+    /// Give the jobs other ids: also those come in that are there already
+    #[arg(long)]
+    pub(crate) new_ids: bool,
+    /// Only say what would be done
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -92,6 +92,8 @@ pub(crate) enum Failure {
 /// Ended well.
 const DONE: u8 = 0;
 const JOB_FAILED: u8 = 1;
+/// The doctor has found something bad.
+pub(crate) const UNWELL: u8 = JOB_FAILED;
 const USAGE: u8 = 2;
 const UNREACHABLE: u8 = 3;
 const REFUSED: u8 = 4;

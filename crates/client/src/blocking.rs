@@ -9,6 +9,7 @@ use bits_api::certificate::{AnswerCertificate, ServerCertificate};
 use bits_api::challenge::{AnswerChallenge, Answered, ChallengeEvent, ChallengeList};
 use bits_api::credentials::SetCredentials;
 use bits_api::event::Event;
+use bits_api::export::{ExportedJob, ImportQuery, Imported};
 use bits_api::file::{
     AddFiles, ChangeFile, File, FileList, FileQuery, FilledRanges, ReplaceRemotePrefix, RequestRanges,
 };
@@ -82,6 +83,12 @@ operations! {
     settings() -> SettingList;
     /// Creates a job, suspended and without files.
     create_job(job: CreateJob) -> Job;
+    /// The job and its files as another service can take them over.
+    export_job(id: JobId) -> ExportedJob;
+    /// Makes a job that was exported.
+    import_job(job: &ExportedJob, how: ImportQuery) -> Imported;
+    /// The service in numbers, as OpenMetrics text.
+    metrics() -> String;
     /// A part of the caller's jobs, oldest first.
     list_jobs(query: &ListQuery) -> JobList;
     /// One job.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use bits_api::about::{About, Key};
 use bits_api::credentials::{ANY_SCHEME, Removed, SetCredentials};
 use bits_api::event::EventQuery;
+use bits_api::export::{ExportedJob, ImportQuery, Imported, JOB_BYTES_MAX};
 use bits_api::file::{
     AddFiles, ChangeFile, DownloadPosition, File, FileList, FileQuery, FilledRanges, ReplaceRemotePrefix,
     RequestRanges,
@@ -19,7 +20,7 @@ use bits_api::job::{ChangeJob, CommandAnswer, CreateJob, Job, JobList, ListQuery
 use bits_api::operations::{self, Operation};
 use bits_api::settings::SettingList;
 use bits_core::credentials::{AuthScheme, AuthTarget};
-use bits_core::job::JobId;
+use bits_core::job::{IdError, JobId};
 use futures_util::stream::{self, Stream, TryStreamExt};
 use tokio::time::{sleep, timeout};
 
@@ -202,6 +203,27 @@ impl Client {
     /// Adds files: all of them, or none.
     pub async fn add_files(&self, id: JobId, files: &AddFiles) -> Result<Job, Error> {
         self.ask(job_request("add_files", id).body(files)?, Again::No).await?.read()
+    }
+
+    /// The job and its files as another service can take them over; no secret is in it.
+    pub async fn export_job(&self, id: JobId) -> Result<ExportedJob, Error> {
+        self.ask(job_request("export_job", id), Again::Yes).await?.read()
+    }
+
+    /// Makes the job that was exported so, suspended and with its files, unless it is there.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when its id is none.
+    pub async fn import_job(&self, job: &ExportedJob, how: ImportQuery) -> Result<Imported, Error> {
+        let wrong = |error: IdError| Error::Misuse { operation: "import_job", reason: error.to_string() };
+        let id = JobId::parse(&job.id).map_err(wrong)?;
+        let request = job_request("import_job", id).query(&how).body_of_at_most(JOB_BYTES_MAX, job)?;
+        self.ask(request, Again::Yes).await?.read()
+    }
+
+    /// The service in numbers, as OpenMetrics text.
+    pub async fn metrics(&self) -> Result<String, Error> {
+        self.ask(request("metrics", &[]), Again::Yes).await?.text()
     }
 
     /// A part of the files of a job, in their order.

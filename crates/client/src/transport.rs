@@ -81,8 +81,16 @@ impl Request {
     ///
     /// # Errors
     /// [`Error::Misuse`] when it is larger than the service takes.
-    pub(crate) fn body(mut self, body: &impl Serialize) -> Result<Self, Error> {
-        let mut buffer = WipedBuffer::new(bits_api::REQUEST_BODY_BYTES_MAX);
+    pub(crate) fn body(self, body: &impl Serialize) -> Result<Self, Error> {
+        self.body_of_at_most(bits_api::REQUEST_BODY_BYTES_MAX, body)
+    }
+
+    /// The same, for an operation that takes another number of bytes.
+    ///
+    /// # Errors
+    /// As [`Request::body`].
+    pub(crate) fn body_of_at_most(mut self, bytes_max: usize, body: &impl Serialize) -> Result<Self, Error> {
+        let mut buffer = WipedBuffer::new(bytes_max);
         serde_json::to_writer(&mut buffer, body)
             .map_err(|error| Error::Misuse { operation: self.operation.name, reason: error.to_string() })?;
         self.body = Some(buffer.into_bytes());
@@ -173,6 +181,15 @@ impl WholeAnswer {
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
         self.succeeded()?;
         serde_json::from_slice(&self.body).map_err(|error| self.protocol(error.to_string()))
+    }
+
+    /// The body of a success that is text.
+    ///
+    /// # Errors
+    /// As [`WholeAnswer::read`].
+    pub(crate) fn text(&self) -> Result<String, Error> {
+        self.succeeded()?;
+        String::from_utf8(self.body.to_vec()).map_err(|error| self.protocol(error.to_string()))
     }
 
     /// That it is a success, whose body has nothing to say.

@@ -7,32 +7,25 @@
 
 mod asking;
 mod decision;
+mod input;
 mod schedule;
 #[cfg(test)]
 mod tests;
 mod turns;
 mod view;
 
-use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::access::{self, Caller};
-use crate::checksum::Checksum;
-use crate::credentials::{AuthScheme, AuthTarget, SecretSlot};
-use crate::demand::{Beyond, Filled, Span};
+use crate::credentials::SecretSlot;
 use crate::error::{Code, ErrorContext, JobError};
-use crate::file::{BootId, File, FileError, FileIndex, LocalName, PartialId, ResumeBy, Served, Validator};
-use crate::job::{
-    self, Attempt, Command, Event, Job, JobId, Owner, Priority, Properties, PropertyChange, Revision, State,
-};
-use crate::ports::{FileChange, SealedSecret, SecretChange};
-use crate::ranges::{ByteRange, Ranges};
+use crate::file::{File, FileError, FileIndex};
+use crate::job::{self, Attempt, Command, Event, Job, JobId, Owner, Priority, State};
+use crate::ports::{FileChange, SecretChange};
 use crate::refusal::Refusal;
-use crate::remote_name::RemoteName;
-use crate::sources::Sources;
 use crate::time::Timestamp;
 use crate::units::Bytes;
 
@@ -41,316 +34,13 @@ pub use asking::{
     Reply,
 };
 pub use decision::{Decision, Effect};
-pub use schedule::Limits;
+pub use input::{Answer, Asked, Input, NewFile, Report, Request, Ticket, WholeFile};
+pub use schedule::{Limits, Turns};
 pub use view::{CredentialWait, FileView, JobView, WaitReason};
 
 use asking::{Asking, Present};
 use decision::Undo;
 use schedule::{Schedule, Slot};
-
-/// Names somebody who waits for an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket(pub u64);
-
-/// Everything that can change a job.
-#[derive(Debug, Clone)]
-pub enum Input {
-    /// Somebody asks for something, and waits for the answer.
-    Request { ticket: Ticket, caller: Caller, request: Request },
-    /// A worker tells of a job.
-    Report { job: JobId, report: Report },
-    /// It is this job's turn ([`Queue::next_runnable`]).
-    Grant { job: JobId },
-    /// It is this job's turn, but the key to its credentials is not there.
-    Hold { job: JobId },
-    /// It is another job's turn now ([`Queue::next_yield`]).
-    Yield { job: JobId },
-    /// The time this job waited for has come ([`Queue::next_due`]).
-    Due { job: JobId },
-    /// Something else that this job waited for has changed ([`Queue::next_attention`]).
-    Attend { job: JobId },
-    /// Somebody has come who can answer for this job, which may be in ERROR for want of an answer.
-    Offer { job: JobId },
-}
-
-impl Input {
-    /// The job that must be brought along.
-    pub fn job(&self) -> JobId {
-        match self {
-            Self::Request { request, .. } => request.job(),
-            Self::Report { job, .. }
-            | Self::Grant { job }
-            | Self::Hold { job }
-            | Self::Yield { job }
-            | Self::Due { job }
-            | Self::Attend { job }
-            | Self::Offer { job } => *job,
-        }
-    }
-}
-
-/// What an owner asks. It can be refused.
-#[derive(Debug, Clone)]
-pub enum Request {
-    /// A new job; asking twice with one id makes one job.
-    Create {
-        id: JobId,
-        properties: Box<Properties>,
-        secrets: Vec<SecretChange>,
-    },
-    /// All of them, or none (`bits.md` §1.3, `AddFileSet`).
-    AddFiles {
-        job: JobId,
-        files: Vec<NewFile>,
-        credentials: Vec<SealedSecret>,
-    },
-    /// All of them, or none.
-    SetProperties {
-        job: JobId,
-        expected: Option<Revision>,
-        changes: Vec<PropertyChange>,
-        secrets: Vec<SecretChange>,
-    },
-    Command {
-        job: JobId,
-        command: Command,
-    },
-    /// Other remote names for files that have not come (`SetRemoteName`, `ReplaceRemotePrefix`,
-    /// `bits.md` §1.5, §1.9). An attempt that is going on begins again.
-    SetRemoteNames {
-        job: JobId,
-        names: Vec<(FileIndex, RemoteName)>,
-    },
-    /// Parts of a file of a job on demand that are to come before all else (`RequestFileRanges`,
-    /// `bits.md` §1.9).
-    RequestRanges {
-        job: JobId,
-        file: FileIndex,
-        ranges: Vec<ByteRange>,
-    },
-    /// From where all that is missing of such a file is to come (`UpdateDownloadPosition`).
-    SetPosition {
-        job: JobId,
-        file: FileIndex,
-        position: Bytes,
-    },
-    /// What the owner says of the content of a file that has come (`SetValidationState`).
-    SetValidation {
-        job: JobId,
-        file: FileIndex,
-        valid: bool,
-    },
-    SetCredentials {
-        job: JobId,
-        credentials: Vec<SealedSecret>,
-    },
-    RemoveCredentials {
-        job: JobId,
-        target: AuthTarget,
-        schemes: Vec<AuthScheme>,
-    },
-    /// What a person answered to a question that the job waits for.
-    Answer {
-        job: JobId,
-        question: QuestionId,
-        reply: Reply,
-    },
-}
-
-impl Request {
-    fn job(&self) -> JobId {
-        match self {
-            Self::Create { id, .. } => *id,
-            Self::AddFiles { job, .. }
-            | Self::SetProperties { job, .. }
-            | Self::Command { job, .. }
-            | Self::SetRemoteNames { job, .. }
-            | Self::RequestRanges { job, .. }
-            | Self::SetPosition { job, .. }
-            | Self::SetValidation { job, .. }
-            | Self::SetCredentials { job, .. }
-            | Self::RemoveCredentials { job, .. }
-            | Self::Answer { job, .. } => *job,
-        }
-    }
-}
-
-/// What is asked for of a file of a job on demand.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
-    pub file: FileIndex,
-    /// To come after those that were requested before.
-    pub ranges: Vec<ByteRange>,
-    /// Another one than before, if it is.
-    pub position: Option<Bytes>,
-}
-
-/// A file to be added.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewFile {
-    pub remote_name: RemoteName,
-    pub local_name: LocalName,
-    pub no_clobber: bool,
-    pub ranges: Ranges,
-    pub checksum: Option<Checksum>,
-    pub resume_by: ResumeBy,
-    pub sources: Sources,
-}
-
-impl NewFile {
-    /// All of a file, nothing else said of it.
-    pub fn new(remote_name: RemoteName, local_name: LocalName) -> Self {
-        Self {
-            remote_name,
-            local_name,
-            no_clobber: false,
-            ranges: Ranges::ALL,
-            checksum: None,
-            resume_by: ResumeBy::default(),
-            sources: Sources::default(),
-        }
-    }
-}
-
-/// What a worker has to tell. It cannot be refused, but it can be too late.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Report {
-    /// The server has answered and content comes.
-    Connected {
-        attempt: Attempt,
-    },
-    /// A version of the file is being fetched from its beginning. The worker writes none of it
-    /// before it hears that this is recorded, so that the bytes of one version never meet the
-    /// validator of another (promise P4).
-    Version {
-        attempt: Attempt,
-        file: FileIndex,
-        size: Option<Bytes>,
-        validator: Validator,
-        served: Served,
-        boot: BootId,
-        partial: PartialId,
-    },
-    /// The fields of an answer that goes on with a version.
-    Headers {
-        attempt: Attempt,
-        file: FileIndex,
-        headers: String,
-    },
-    /// What has become known of the sources of the file.
-    Sources {
-        attempt: Attempt,
-        file: FileIndex,
-        sources: Sources,
-    },
-    /// Where a redirect has led, for a job that wants to know.
-    RemoteName {
-        attempt: Attempt,
-        file: FileIndex,
-        remote_name: RemoteName,
-    },
-    /// Bytes of the file that have come; shown, not written.
-    Progress {
-        attempt: Attempt,
-        file: FileIndex,
-        transferred: Bytes,
-    },
-    /// Bytes of the file that are on the disk for sure.
-    Durable {
-        attempt: Attempt,
-        file: FileIndex,
-        upto: Bytes,
-    },
-    /// Just these bytes of a file of a job on demand are on the disk for sure; `new` are those that
-    /// were not before.
-    Filled {
-        attempt: Attempt,
-        file: FileIndex,
-        filled: Filled,
-        new: Vec<Span>,
-    },
-    /// A file of a job on demand does not have what was asked for of it.
-    Beyond {
-        attempt: Attempt,
-        file: FileIndex,
-        beyond: Beyond,
-    },
-    /// The file is whole, on the disk for sure.
-    FileTransferred {
-        attempt: Attempt,
-        file: FileIndex,
-        size: Bytes,
-    },
-    /// The file has failed; a job that keeps going goes on with the next one.
-    FilePassedOver {
-        attempt: Attempt,
-        file: FileIndex,
-        error: JobError,
-    },
-    /// Small files are whole, on the disk for sure, of which nothing was recorded before: none of
-    /// their bytes was written while a version was on record.
-    SmallFiles {
-        attempt: Attempt,
-        boot: BootId,
-        files: Vec<WholeFile>,
-    },
-    FilesTransferred {
-        attempt: Attempt,
-    },
-    /// All is here that was asked for of the files of a job on demand, of which some are not whole.
-    Satisfied {
-        attempt: Attempt,
-        /// How many [demands](Job::demands) the attempt has heard of.
-        demands: u32,
-    },
-    Failed {
-        attempt: Attempt,
-        error: JobError,
-    },
-    /// Something a curious person may want to know.
-    Note {
-        attempt: Attempt,
-        text: String,
-    },
-    /// These files are under their final names; with an error, others are not.
-    Finalized {
-        files: Vec<FileIndex>,
-        /// Whole ones of which the partial file is gone, or not as it was.
-        lost: Vec<FileIndex>,
-        error: Option<JobError>,
-    },
-    /// No partial file is left; else the sentence says what is.
-    Discarded {
-        leftover: Option<String>,
-    },
-}
-
-/// A file that has come as a whole, and its version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WholeFile {
-    pub file: FileIndex,
-    pub size: Bytes,
-    pub validator: Validator,
-    pub served: Served,
-}
-
-/// How a request ended well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    /// Here is the job as it is now.
-    Job(JobId),
-    /// The job is complete; `partial` when files of it were not whole and are gone.
-    Completed {
-        job: JobId,
-        partial: bool,
-    },
-    /// The job is cancelled; `leftover` when partial files could not be deleted.
-    Cancelled {
-        job: JobId,
-        leftover: bool,
-    },
-    Done,
-}
 
 /// Whoever waits until a worker has finalized or discarded files, and what came meanwhile.
 #[derive(Debug, Clone, Default)]
@@ -452,6 +142,11 @@ impl Queue {
         self.schedule.next_due(now)
     }
 
+    /// How many jobs of each priority have their turn, and how many wait for it.
+    pub fn turns(&self) -> [Turns; 4] {
+        self.schedule.turns()
+    }
+
     /// When [`Queue::next_due`] or [`Queue::next_yield`] will have something, if ever.
     pub fn next_wake(&self) -> Option<Timestamp> {
         self.schedule.next_wake()
@@ -503,7 +198,17 @@ impl Queue {
                 self.put(Job::new(id, Owner(caller.uid), *properties, now), now, decision);
                 Ok(Answer::Job(id))
             }
-            (Request::Create { id, .. }, Some(job)) => {
+            (Request::Import { id, properties, files, secrets }, None) => {
+                let mut job = Job::new(id, Owner(caller.uid), *properties, now);
+                add_files(&mut job, files, decision).map(|()| {
+                    for secret in secrets {
+                        decision.secret(id, secret);
+                    }
+                    self.put(job, now, decision);
+                    Answer::Job(id)
+                })
+            }
+            (Request::Create { id, .. } | Request::Import { id, .. }, Some(job)) => {
                 access::check(caller, &job).map(|_| Answer::Job(id)).map_err(|_| Refusal::IdTaken { id })
             }
             (_, None) => Err(Refusal::NotFound { what: id.to_string() }),
@@ -541,6 +246,7 @@ impl Queue {
             Request::SetRemoteNames { .. } => true,
             // An answer is looked after where it is given.
             Request::Create { .. }
+            | Request::Import { .. }
             | Request::AddFiles { .. }
             | Request::RequestRanges { .. }
             | Request::SetPosition { .. }
@@ -552,7 +258,9 @@ impl Queue {
             self.no_longer_asked(id, decision);
         }
         match request {
-            Request::Create { .. } => unreachable!("a job that exists is not created"),
+            Request::Create { .. } | Request::Import { .. } => {
+                unreachable!("a job that exists is not created")
+            }
             Request::Command { command, .. } => {
                 let is_at_rest = !job.state.is_final() && !job.state.is_running();
                 if command == Command::Resume && is_at_rest && job.files_passed_over > 0 {
@@ -577,34 +285,7 @@ impl Queue {
             }
             Request::AddFiles { files, credentials, .. } => {
                 changeable(&job)?;
-                if job.properties.transfer.dynamic_content
-                    && let Some(file) = files.iter().find(|file| !file.ranges.is_all())
-                {
-                    let wrong = "can be fetched only as a whole: the job is for dynamic content";
-                    return Err(Refusal::invalid(file.remote_name.to_string(), wrong));
-                }
-                if job.properties.transfer.on_demand
-                    && let Some(file) = files.iter().find(|file| !file.ranges.is_all())
-                {
-                    let why = "only parts of it are to be the file, and the job is on demand";
-                    let what = file.remote_name.to_string();
-                    return Err(Refusal::RandomAccessNotSupported { what, why });
-                }
-                for file in files {
-                    if job.files_to_come() == 0 {
-                        job.host = file.remote_name.host_tag();
-                    }
-                    let index = FileIndex(job.files_total);
-                    let mut added = File::new(index, file.remote_name, file.local_name);
-                    added.no_clobber = file.no_clobber;
-                    added.size = file.ranges.size();
-                    added.ranges = file.ranges;
-                    added.checksum = file.checksum;
-                    added.resume_by = file.resume_by;
-                    added.sources = file.sources;
-                    job.files_total += 1;
-                    decision.file(id, FileChange::Add(added));
-                }
+                add_files(&mut job, files, decision)?;
                 for credential in credentials {
                     decision.secret(id, SecretChange::Set(credential));
                 }
@@ -977,6 +658,38 @@ impl Queue {
             request => closing.deferred.push((ticket, caller, request)),
         }
     }
+}
+
+/// Puts `files` behind those that `job` has: all of them, or none.
+fn add_files(job: &mut Job, files: Vec<NewFile>, decision: &mut Decision) -> Result<(), Refusal> {
+    if job.properties.transfer.dynamic_content
+        && let Some(file) = files.iter().find(|file| !file.ranges.is_all())
+    {
+        let wrong = "can be fetched only as a whole: the job is for dynamic content";
+        return Err(Refusal::invalid(file.remote_name.to_string(), wrong));
+    }
+    if job.properties.transfer.on_demand
+        && let Some(file) = files.iter().find(|file| !file.ranges.is_all())
+    {
+        let why = "only parts of it are to be the file, and the job is on demand";
+        return Err(Refusal::RandomAccessNotSupported { what: file.remote_name.to_string(), why });
+    }
+    for file in files {
+        if job.files_to_come() == 0 {
+            job.host = file.remote_name.host_tag();
+        }
+        let index = FileIndex(job.files_total);
+        let mut added = File::new(index, file.remote_name, file.local_name);
+        added.no_clobber = file.no_clobber;
+        added.size = file.ranges.size();
+        added.ranges = file.ranges;
+        added.checksum = file.checksum;
+        added.resume_by = file.resume_by;
+        added.sources = file.sources;
+        job.files_total += 1;
+        decision.file(job.id, FileChange::Add(added));
+    }
+    Ok(())
 }
 
 fn changeable(job: &Job) -> Result<(), Refusal> {

@@ -3,6 +3,7 @@
 //! Here are its start and its end. What it does is wired together in [`wire`], what it is told in
 //! [`settings`]; nothing about jobs is decided in this crate.
 
+mod doctor;
 mod log;
 mod sealing;
 mod settings;
@@ -35,6 +36,12 @@ struct Arguments {
     /// Look at the settings and say what is wrong with them, and nothing more.
     #[arg(long, conflicts_with = "report")]
     check: bool,
+    /// Look for what is wrong, and print what was found as JSON; `bits service doctor` puts it in words.
+    #[arg(long, conflicts_with_all = ["report", "check"])]
+    diagnose: bool,
+    /// With `--diagnose`: read every page of the queue.
+    #[arg(long, requires = "diagnose")]
+    deep: bool,
     /// A setting for this run, as KEY=VALUE; `bits config explain` lists them.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
@@ -48,6 +55,9 @@ fn main() -> ExitCode {
     }
     if arguments.check {
         return check(&arguments.settings);
+    }
+    if arguments.diagnose {
+        return diagnose(arguments.deep);
     }
     hardening::make_files_private();
     if let Err(error) = process::forget_caller_variables() {
@@ -88,6 +98,14 @@ fn check(settings: &[String]) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn diagnose(deep: bool) -> ExitCode {
+    let findings = doctor::examine(&|name| std::env::var_os(name), deep);
+    let text = serde_json::to_string(&findings).expect("findings are plain structures");
+    // Nobody is left to tell that nobody listens.
+    let printed = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
+    if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn announce(arguments: &Arguments, report: &StartReport) {

@@ -21,6 +21,8 @@ use bits_core::queue::Limits;
 use bits_platform::paths::Paths;
 use bits_worker::Http2;
 
+use crate::log::Form;
+
 pub(crate) use keys::{KEYS, Key, Kind};
 
 /// Bytes of one settings file; a longer one is a mistake.
@@ -179,6 +181,10 @@ impl Settings {
         self.text("log_level").parse().expect("the level was checked when it was set")
     }
 
+    pub(crate) fn log_format(&self) -> Form {
+        Form::named(self.text("log_format")).expect("the form was checked when it was set")
+    }
+
     /// How background jobs behave towards others; `None`: like everybody else.
     pub(crate) fn politeness(&self) -> Option<Politeness> {
         let target = match &self.0["polite_target_delay"].value {
@@ -227,9 +233,12 @@ impl Settings {
         let layers = KEYS.iter().map(|key| {
             let value = match key.kind {
                 Kind::Number { built_in, .. } => Value::Number(built_in),
-                Kind::Path | Kind::Level | Kind::Switch | Kind::SwitchOrAuto | Kind::NumberOrAuto { .. } => {
-                    Value::Text(key.built_in_text().to_owned())
-                }
+                Kind::Path
+                | Kind::Level
+                | Kind::Form
+                | Kind::Switch
+                | Kind::SwitchOrAuto
+                | Kind::NumberOrAuto { .. } => Value::Text(key.built_in_text().to_owned()),
                 Kind::Text | Kind::AnyText => Value::Text(key.built_in_text().to_owned()),
             };
             (key.name, Layered { value, origin: Origin::BuiltIn, overruled: Vec::new() })
@@ -319,12 +328,19 @@ impl Key {
             (Kind::AnyText, Written::Text(text)) => {
                 text.chars().all(|c| c == ' ' || c.is_ascii_graphic()).then(|| Value::Text(text.clone()))
             }
+            (Kind::Form, Written::Text(text)) => Form::named(text).map(|_| Value::Text(text.clone())),
             (Kind::Level, Written::Text(text)) => {
                 let known = ["error", "warn", "info", "debug"].contains(&text.as_str());
                 known.then(|| Value::Text(text.clone()))
             }
             (
-                Kind::Path | Kind::Text | Kind::AnyText | Kind::Level | Kind::Switch | Kind::SwitchOrAuto,
+                Kind::Path
+                | Kind::Text
+                | Kind::AnyText
+                | Kind::Level
+                | Kind::Form
+                | Kind::Switch
+                | Kind::SwitchOrAuto,
                 _,
             ) => None,
         }

@@ -124,7 +124,9 @@ impl Service {
         let settings = Settings::load(&paths, environment, command_line)?;
         ensure_private_folder(&paths.state_folder)?;
         let lock = ServiceLock::take(&paths.state_folder)?;
-        log::begin(&paths.log_file(), settings.log_level(), in_terminal)?;
+        let journal = environment("JOURNAL_STREAM");
+        let (level, form) = (settings.log_level(), settings.log_format());
+        log::begin(&paths.log_file(), level, form, journal.as_deref(), in_terminal)?;
         let mut notices = Vec::new();
         let mut store = open_store(&paths, &mut notices)?;
         let places = KeyPlaces {
@@ -149,9 +151,12 @@ impl Service {
         let (inputs, received) = mpsc::channel();
         let (broker_end, worker_end) = link::local();
         let worker = bits_worker::run::Worker::new(worker_settings(&settings))?;
+        let pacing = worker.pacing();
         runtime.spawn(worker.run(worker_end));
         let handle = EngineHandle::new(inputs.clone());
         let workers = Workers::new(broker_end, inputs);
+        workers.metrics().watch_pacing(pacing);
+        workers.metrics().watch_store(paths.database_files());
         let mut effects = Effects::new(&handle, workers.clone(), vault.clone());
         let limits = settings.limits();
         let stop = Arc::new(Notify::new());
@@ -179,6 +184,7 @@ impl Service {
         drop(entered);
         let api = Arc::new(Api {
             engine: handle,
+            connections: Arc::new(Connections::new(CONNECTIONS_MAX)),
             workers,
             vault,
             audience: Audience::User(owner),
@@ -242,7 +248,7 @@ async fn serve(
     owner: Owner,
     lock: &ServiceLock,
 ) -> ExitCode {
-    let connections = Arc::new(Connections::new(CONNECTIONS_MAX));
+    let connections = Arc::clone(&api.connections);
     let (stop, stopping) = watch::channel(false);
     let open = |door: Door| {
         let socket = Socket(door.file.path().display().to_string());

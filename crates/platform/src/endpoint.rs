@@ -73,6 +73,30 @@ impl ServiceLock {
     }
 }
 
+/// The process that serves `state_folder`, as the kernel's list of locks has it: nothing is locked
+/// to find out, so that a service which starts just now is not in anybody's way. `None`: there is
+/// none that can be seen.
+///
+/// # Errors
+/// When the list cannot be read.
+pub fn holder(state_folder: &Path) -> io::Result<Option<u32>> {
+    let Ok(lock) = std::fs::symlink_metadata(state_folder.join(LOCK_NAME)) else { return Ok(None) };
+    Ok(holder_in(&std::fs::read_to_string("/proc/locks")?, lock.dev(), lock.ino()))
+}
+
+/// The process that holds a lock on this file: `1: FLOCK ADVISORY WRITE 42 fe:01:1234 0 EOF`.
+fn holder_in(locks: &str, device: u64, inode: u64) -> Option<u32> {
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    let wanted = format!("{major:02x}:{minor:02x}:{inode}");
+    locks.lines().find_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            [_, "FLOCK", _, "WRITE", pid, file, ..] if file == wanted => pid.parse().ok(),
+            _ => None,
+        }
+    })
+}
+
 /// A socket file of ours. Removed when this is dropped, if the file is still the one made here.
 #[derive(Debug)]
 pub struct SocketFile {
@@ -226,8 +250,22 @@ mod tests {
             matches!(refusal, LockError::HeldBy { pid: Some(pid), .. } if pid == std::process::id()),
             "{refusal}"
         );
+        assert_eq!(holder(folder.path()).unwrap(), Some(std::process::id()));
         drop(lock);
+        assert_eq!(holder(folder.path()).unwrap(), None);
         ServiceLock::take(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn the_holder_of_a_lock_is_found_in_the_list_of_the_kernel() {
+        let device = rustix::fs::makedev(0xfe, 1);
+        let locks = "1: POSIX  ADVISORY  WRITE 7 fe:01:99 0 EOF\n\
+                     2: FLOCK  ADVISORY  READ 8 fe:01:99 0 EOF\n\
+                     3: -> FLOCK  ADVISORY  WRITE 9 fe:01:99 0 EOF\n\
+                     4: FLOCK  ADVISORY  WRITE 42 fe:01:99 0 EOF\n";
+        assert_eq!(holder_in(locks, device, 99), Some(42));
+        assert_eq!(holder_in(locks, device, 9), None);
+        assert_eq!(holder_in("", device, 99), None);
     }
 
     #[test]

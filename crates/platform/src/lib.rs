@@ -21,6 +21,7 @@ pub mod seal;
 pub mod service;
 pub mod shown;
 pub mod socket;
+pub mod space;
 pub mod terminal;
 
 #[cfg(test)]

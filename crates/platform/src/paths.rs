@@ -103,6 +103,11 @@ impl Paths {
         self.state_folder.join("queue.db")
     }
 
+    /// The database and what is kept beside it while it is open; not all of them are always there.
+    pub fn database_files(&self) -> Vec<PathBuf> {
+        ["", "-wal", "-shm"].map(|ending| self.state_folder.join(format!("queue.db{ending}"))).into()
+    }
+
     /// The key that secrets are sealed with.
     pub fn key_file(&self) -> PathBuf {
         self.state_folder.join("seal.key")

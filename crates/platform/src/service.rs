@@ -118,6 +118,44 @@ pub fn is_lingering() -> bool {
     user_name(own_uid()).is_some_and(|name| Path::new("/var/lib/systemd/linger").join(name).exists())
 }
 
+/// How the unit of the service stands with systemd's manager of this user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UnitState {
+    /// There is none that answers.
+    NoManager,
+    NotInstalled,
+    /// In systemd's words: `active`, `inactive`, `failed` …; `enabled`, `disabled` …
+    Installed {
+        active: String,
+        enabled: String,
+    },
+}
+
+/// Asks systemd's manager of this user about the unit.
+pub fn unit_state() -> UnitState {
+    let shown = Command::new("systemctl")
+        .args(["--user", "show", systemd::UNIT_NAME, "--property=LoadState,ActiveState,UnitFileState"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output();
+    match shown {
+        Ok(output) if output.status.success() => state_in(&String::from_utf8_lossy(&output.stdout)),
+        _ => UnitState::NoManager,
+    }
+}
+
+fn state_in(shown: &str) -> UnitState {
+    let value = |name: &str| {
+        let found = shown.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        found.unwrap_or_default().to_owned()
+    };
+    match value("LoadState").as_str() {
+        "" => UnitState::NoManager,
+        "not-found" => UnitState::NotInstalled,
+        _ => UnitState::Installed { active: value("ActiveState"), enabled: value("UnitFileState") },
+    }
+}
+
 /// The files for `starter`, written; those for the other one are taken away.
 fn write_files(entry: &ServiceEntry, starter: Starter) -> Result<Vec<PathBuf>, ServiceError> {
     if let Some(relative) =

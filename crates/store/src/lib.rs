@@ -10,4 +10,4 @@ mod rows;
 pub mod sqlite;
 
 pub use memory::MemoryStore;
-pub use sqlite::{OpenError, Opened, SetAside, SqliteStore};
+pub use sqlite::{Examination, OpenError, Opened, SetAside, SqliteStore};

@@ -20,7 +20,7 @@ use bits_core::ports::{
 use bits_core::time::Timestamp;
 use rusqlite::Connection;
 
-pub use open::{OpenError, Opened, SetAside};
+pub use open::{Examination, OpenError, Opened, SetAside};
 
 /// A store in a file.
 #[derive(Debug)]
@@ -41,6 +41,15 @@ impl SqliteStore {
     /// other [`OpenError`] when it must not or could not be opened.
     pub fn open(path: &Path) -> Result<Opened, OpenError> {
         open::open(path)
+    }
+
+    /// Looks at the database at `path` and changes nothing of it; `None` when there is none. With
+    /// `deep` all of it is gone through; a service that has it open is then in the way.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`]. That it is damaged is no error here but what was found.
+    pub fn examine(path: &Path, deep: bool) -> Result<Option<Examination>, OpenError> {
+        open::examine(path, deep)
     }
 
     fn new(connection: Connection) -> Self {

@@ -43,6 +43,7 @@ use zeroize::Zeroizing;
 
 pub use self::authenticator::Authenticator;
 pub use self::classify::{AuthFailure, FailureClass};
+pub use self::kdc::{KdcStanding, RealmStanding, inquire};
 pub use self::kerberos::Tickets;
 
 /// Who asks: the server of the URL, or the proxy as configured. Where a proxy of http carries the

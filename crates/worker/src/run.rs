@@ -128,6 +128,11 @@ impl Worker {
         Ok(Self { around })
     }
 
+    /// What keeps its transfers polite.
+    pub fn pacing(&self) -> Pacing {
+        self.around.pacing.clone()
+    }
+
     /// Works until the broker hangs up; then what is under way is stopped and brought home.
     pub async fn run(self, link: WorkerEnd) {
         let WorkerEnd { mut from_broker, to_broker } = link;

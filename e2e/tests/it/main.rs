@@ -16,6 +16,7 @@ mod lives;
 mod main_job;
 mod mirrors;
 mod on_demand;
+mod operations;
 mod outcome;
 mod real_servers;
 mod secrets;

@@ -6,10 +6,10 @@
 use bits_core::access::{self, Caller};
 use bits_core::certificates;
 use bits_core::error::Code;
-use bits_core::file::FileIndex;
+use bits_core::file::{File, FileIndex};
 use bits_core::job::{JobId, Owner};
 use bits_core::ports::{Cursor, Filter, SealedSecret, StateName};
-use bits_core::queue::{FileView, JobView, Presence, Question, QuestionId, Ticket};
+use bits_core::queue::{FileView, JobView, Presence, Question, QuestionId, Ticket, Turns};
 use bits_core::refusal::Refusal;
 
 use super::{Engine, Input, Watcher, not_written};
@@ -19,6 +19,8 @@ use super::{Engine, Input, Watcher, not_written};
 pub enum Query {
     /// One job, and which secrets it has.
     Job(JobId),
+    /// One job with its secrets and all its files, as they are at one moment.
+    WholeJob(JobId),
     Files {
         job: JobId,
         from: FileIndex,
@@ -31,6 +33,8 @@ pub enum Query {
     },
     /// How many jobs of the caller are in each state.
     Counts,
+    /// How many jobs of each priority have their turn, and wait for it; of all callers.
+    Turns,
     /// What the caller is asked.
     Questions,
     /// One of these questions.
@@ -50,6 +54,11 @@ pub enum Response {
         view: Box<JobView>,
         secrets: Vec<SealedSecret>,
     },
+    WholeJob {
+        view: Box<JobView>,
+        secrets: Vec<SealedSecret>,
+        files: Vec<File>,
+    },
     Files {
         files: Vec<FileView>,
         next: Option<FileIndex>,
@@ -59,6 +68,7 @@ pub enum Response {
         next: Option<Cursor>,
     },
     Counts(Vec<(StateName, u64)>),
+    Turns(Vec<Turns>),
     Questions(Vec<Question>),
 }
 
@@ -105,6 +115,12 @@ impl Engine<'_> {
                 let secrets = self.store.secrets(id).map_err(|error| not_written(&error))?;
                 Ok(Response::JobWithSecrets { view: Box::new(view), secrets })
             }
+            Query::WholeJob(id) => {
+                let view = Box::new(self.view_for(caller, id)?);
+                let secrets = self.store.secrets(id).map_err(|error| not_written(&error))?;
+                let files = self.all_files(id).map_err(|error| not_written(&error))?;
+                Ok(Response::WholeJob { view, secrets, files })
+            }
             Query::Files { job, from, limit } => {
                 let view = self.view_for(caller, job)?;
                 // One more than asked for tells whether there are more.
@@ -125,6 +141,7 @@ impl Engine<'_> {
                 let counts = self.store.counts(Owner(caller.uid)).map_err(|error| not_written(&error))?;
                 Ok(Response::Counts(counts))
             }
+            Query::Turns => Ok(Response::Turns(self.queue.turns().to_vec())),
             Query::Questions => {
                 Ok(Response::Questions(self.queue.questions(Owner(caller.uid)).cloned().collect()))
             }

@@ -17,11 +17,11 @@ use zeroize::Zeroizing;
 
 use super::answer::{Refused, refused_as};
 
-/// A JSON body of the type `T`.
+/// A JSON body of the type `T`, of so many bytes at most.
 #[derive(Debug)]
-pub(super) struct Json<T>(pub(super) T);
+pub(super) struct Json<T, const BYTES_MAX: usize = REQUEST_BODY_BYTES_MAX>(pub(super) T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+impl<T: DeserializeOwned, S: Send + Sync, const BYTES_MAX: usize> FromRequest<S> for Json<T, BYTES_MAX> {
     type Rejection = Response;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
@@ -35,18 +35,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             let refusal = Refusal::invalid("the body", "must be application/json");
             return Err(refused_as(StatusCode::UNSUPPORTED_MEDIA_TYPE, &refusal));
         }
-        let bytes = read(request.into_body()).await?;
+        let bytes = read(request.into_body(), BYTES_MAX).await?;
         serde_json::from_slice(&bytes)
             .map(Self)
             .map_err(|error| Refused(Refusal::invalid("the body", describe(&error))).into_response())
     }
 }
 
-async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, Response> {
-    match axum::body::to_bytes(body, REQUEST_BODY_BYTES_MAX).await {
+async fn read(body: Body, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>, Response> {
+    match axum::body::to_bytes(body, bytes_max).await {
         Ok(bytes) => Ok(Zeroizing::new(bytes.to_vec())),
         Err(_) => {
-            let wrong = format!("is longer than {REQUEST_BODY_BYTES_MAX} bytes, or broke off");
+            let wrong = format!("is longer than {bytes_max} bytes, or broke off");
             Err(refused_as(StatusCode::PAYLOAD_TOO_LARGE, &Refusal::invalid("the body", wrong)))
         }
     }

@@ -14,7 +14,8 @@ use bits_core::checksum::Checksum;
 use bits_core::credentials::AuthTarget;
 use bits_core::error::Code;
 use bits_core::file::{FileIndex, LocalName, ResumeBy, Stage};
-use bits_core::job::Owner;
+use bits_core::job::{JobId, Owner};
+use bits_core::ports::SealedSecret;
 use bits_core::queue::{FileView, NewFile, Request};
 use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::refusal::Refusal;
@@ -24,7 +25,7 @@ use bits_core::units::Bytes;
 use bits_worker::link::{CheckOptions, temporary_name};
 
 use crate::engine::{self, Query};
-use crate::vault::NewCredential;
+use crate::vault::{NewCredential, Vault};
 
 use super::answer::{Refused, json};
 use super::body::{Asked, FilePath, JobPath, Json};
@@ -61,10 +62,49 @@ pub(super) async fn add(
     if body.files.is_empty() {
         return Err(Refusal::invalid("the list of files", "is empty").into());
     }
-    let mut files = Vec::with_capacity(body.files.len());
+    let given = parse_all(&body.files)?;
+    let umask = view.job.properties.environment.umask;
+    let same_key = api.vault.same_key().await;
+    let credentials = given.seal(&api.vault, job, Owner(caller.uid))?;
+    let destinations = Destinations { create_folders: body.create_folders, umask, dry_run: false };
+    check(&api, &given.files, destinations).await?;
+    let files = given.files;
+    let adding = Arc::clone(&api);
+    let answer = finished(async move {
+        let answer = adding.engine.request(caller, Request::AddFiles { job, files, credentials }).await;
+        drop(same_key);
+        answer
+    });
+    let (view, _) = changed(answer.await?);
+    Ok(api.job(StatusCode::OK, &view))
+}
+
+/// Files that can be meant, and who signs in at their server where a URL said so.
+pub(super) struct Given {
+    pub(super) files: Vec<NewFile>,
+    signed_in: Option<UserInfo>,
+}
+
+impl Given {
+    /// Seals the credentials, for `job` of `owner`.
+    pub(super) fn seal(&self, vault: &Vault, job: JobId, owner: Owner) -> Result<Vec<SealedSecret>, Refusal> {
+        let Some(UserInfo { user, password }) = &self.signed_in else { return Ok(Vec::new()) };
+        vault.seal(job, owner, &NewCredential { target: AuthTarget::Server, scheme: None, user, password })
+    }
+}
+
+/// Parses all files of a body.
+pub(super) fn parse_all(given: &[AddFile]) -> Result<Given, Refusal> {
+    let mut files = Vec::with_capacity(given.len());
     let mut signed_in: Option<(RemoteName, UserInfo)> = None;
-    for file in &body.files {
-        let (file, user_info) = parse(file)?;
+    for (file, number) in given.iter().zip(1..) {
+        let (file, user_info) = parse(file).map_err(|refusal| match refusal {
+            // With more than one it matters which.
+            Refusal::InvalidArgument { what, wrong } if given.len() > 1 => {
+                Refusal::invalid(format!("file {number}: {what}"), wrong)
+            }
+            refusal => refusal,
+        })?;
         match (user_info, &signed_in) {
             (None, _) => {}
             (Some(user_info), None) => signed_in = Some((file.remote_name.clone(), user_info)),
@@ -72,26 +112,39 @@ pub(super) async fn add(
             }
             (Some(_), Some(_)) => {
                 let wrong = "belong to different users or servers; one job signs in as one user";
-                return Err(Refusal::invalid("the user names in the URLs", wrong).into());
+                return Err(Refusal::invalid("the user names in the URLs", wrong));
             }
         }
         files.push(file);
     }
-    let mut credentials = Vec::new();
-    let same_key = api.vault.same_key().await;
-    if let Some((name, UserInfo { user, password })) = &signed_in {
-        if let Some(other) = files.iter().find(|file| !file.remote_name.same_origin(name)) {
-            let wrong = format!(
-                "is for {}, and would be shown to {} too; make a job for each server",
-                name.authority(),
-                other.remote_name.authority()
-            );
-            return Err(Refusal::invalid("the user name in a URL", wrong).into());
-        }
-        let new = NewCredential { target: AuthTarget::Server, scheme: None, user, password };
-        credentials = api.vault.seal(job, Owner(caller.uid), &new)?;
+    if let Some((name, _)) = &signed_in
+        && let Some(other) = files.iter().find(|file| !file.remote_name.same_origin(name))
+    {
+        let wrong = format!(
+            "is for {}, and would be shown to {} too; make a job for each server",
+            name.authority(),
+            other.remote_name.authority()
+        );
+        return Err(Refusal::invalid("the user name in a URL", wrong));
     }
-    let umask = view.job.properties.environment.umask;
+    Ok(Given { files, signed_in: signed_in.map(|(_, user_info)| user_info) })
+}
+
+/// How destinations are looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Destinations {
+    /// Whether missing folders are made.
+    pub(super) create_folders: bool,
+    pub(super) umask: Option<u32>,
+    /// Whether nothing may be made yet.
+    pub(super) dry_run: bool,
+}
+
+/// Has a worker look whether the files can be put where they are to be.
+pub(super) async fn check(api: &Api, files: &[NewFile], how: Destinations) -> Result<(), Refusal> {
+    if how.create_folders && how.dry_run {
+        return Ok(());
+    }
     for no_clobber in [false, true] {
         let names: Vec<LocalName> = files
             .iter()
@@ -101,20 +154,13 @@ pub(super) async fn add(
         if names.is_empty() {
             continue;
         }
-        let options = CheckOptions { no_clobber, create_folders: body.create_folders, umask };
+        let options = CheckOptions { no_clobber, create_folders: how.create_folders, umask: how.umask };
         api.workers
             .check(names, options)
             .await
             .map_err(|refusal| Refusal::Destination { code: refusal.code, message: refusal.message })?;
     }
-    let adding = Arc::clone(&api);
-    let answer = finished(async move {
-        let answer = adding.engine.request(caller, Request::AddFiles { job, files, credentials }).await;
-        drop(same_key);
-        answer
-    });
-    let (view, _) = changed(answer.await?);
-    Ok(api.job(StatusCode::OK, &view))
+    Ok(())
 }
 
 /// Everything about one file.

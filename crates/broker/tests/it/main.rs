@@ -5,6 +5,8 @@ mod api;
 mod certificates;
 mod challenges;
 mod content;
+mod export;
 mod http_options;
+mod metrics;
 mod stream;
 mod world;

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use bits_broker::effects::{Effects, EngineHandle};
 use bits_broker::engine::{self, Clock};
-use bits_broker::http::{Api, Identity, Socket, router};
+use bits_broker::http::{Api, Connections, Identity, Socket, router};
 use bits_broker::vault::Vault;
 use bits_broker::workers::Workers;
 use bits_core::access::{Audience, Caller};
@@ -104,6 +104,7 @@ impl World {
         });
         let api = Api {
             engine: handle,
+            connections: Arc::new(Connections::new(1)),
             workers,
             vault,
             audience: Audience::User(Owner(ANNA)),

@@ -1,5 +1,10 @@
 //! `bits service`: the service itself.
 
+mod doctor;
+mod export;
+mod import;
+mod queue_document;
+
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -31,6 +36,10 @@ pub(super) async fn run(service: Service, context: &Context<'_>) -> Result<(), F
         }
         Service::Status => status(context).await,
         Service::RotateKey => rotate_key(context).await,
+        Service::Export { file } => export::run(&file, context).await,
+        Service::Import(import) => import::run(import, context).await,
+        Service::Doctor { deep } => doctor::run(deep, context).await,
+        Service::Metrics => metrics(context).await,
         Service::Install(which) => install(&which, context.output),
         Service::Uninstall => uninstall(context.output),
     }
@@ -119,6 +128,12 @@ async fn rotate_key(context: &Context<'_>) -> Result<(), Failure> {
     let id = key.id.as_deref().unwrap_or("without a name");
     context.output.say(&format!("a new key seals stored credentials from now on: {id}"));
     Ok(())
+}
+
+/// The numbers are those of a run: no service is started for them.
+async fn metrics(context: &Context<'_>) -> Result<(), Failure> {
+    let text = context.running_session().await?.client.metrics().await?;
+    context.output.result_bytes(text.as_bytes())
 }
 
 /// The service, when it runs. It is not started.

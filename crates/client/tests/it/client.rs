@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use bits_client::api::certificate::AnswerCertificate;
 use bits_client::api::challenge::AnswerChallenge;
 use bits_client::api::credentials::{Password, SetCredentials};
+use bits_client::api::export::{ExportedJob, ImportQuery};
 use bits_client::api::file::{AddFile, AddFiles, ChangeFile, FileQuery, ReplaceRemotePrefix};
 use bits_client::api::http_options::{ClientCertificate, Proxy};
 use bits_client::api::job::{ChangeJob, ListQuery};
@@ -31,6 +32,11 @@ fn credentials() -> SetCredentials {
 fn one_file() -> AddFiles {
     let file = AddFile { no_clobber: true, ..AddFile::new("http://h/f".to_owned(), "/tmp/f".to_owned()) };
     AddFiles { files: vec![file], create_folders: true }
+}
+
+fn an_exported_job() -> ExportedJob {
+    let job = json!({ "id": ID, "display_name": "n", "type": "download", "state": "queued", "files": [] });
+    serde_json::from_value(job).expect("a job")
 }
 
 /// The operation that a request asks for.
@@ -80,6 +86,9 @@ async fn every_operation_of_the_table_has_a_method() {
     let _ = client.remove_certificate_callback(id(), None).await;
     let _ = client.job_handle(id()).validate_server_certificates(|_| Ok(())).await;
     let _ = client.answer_certificate(id(), "q", &AnswerCertificate { accepted: true, code: None }).await;
+    let _ = client.export_job(id()).await;
+    let _ = client.import_job(&an_exported_job(), ImportQuery::default()).await;
+    let _ = client.metrics().await;
     let _ = client.rotate_key().await;
     let _ = client.stop().await;
 

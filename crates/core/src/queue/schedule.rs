@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 use core::time::Duration;
 
-use super::turns::{Class, Line, Place, Standing, Turns};
+use super::turns::{Class, Line, Place, Rotation, Standing};
 use crate::job::{Attempt, Job, JobId, Priority, State};
 use crate::time::Timestamp;
 
@@ -28,6 +28,14 @@ impl Default for Limits {
     fn default() -> Self {
         Self { foreground_jobs_max: 16, background_jobs_max: 4, time_slice: Duration::from_secs(60) }
     }
+}
+
+/// How many jobs of a priority have their turn, and how many wait for it and for nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turns {
+    pub priority: Priority,
+    pub running: usize,
+    pub runnable: usize,
 }
 
 /// Where an active job stands.
@@ -125,7 +133,7 @@ pub(super) struct Before {
 pub(super) struct Schedule {
     limits: Limits,
     slots: BTreeMap<JobId, Slot>,
-    turns: Turns,
+    rotation: Rotation,
     waiting: BTreeSet<(Timestamp, JobId)>,
     /// The jobs that run; there are never many.
     running: BTreeSet<(Class, JobId)>,
@@ -136,7 +144,7 @@ impl Schedule {
         Self {
             limits,
             slots: BTreeMap::new(),
-            turns: Turns::default(),
+            rotation: Rotation::default(),
             waiting: BTreeSet::new(),
             running: BTreeSet::new(),
         }
@@ -149,7 +157,8 @@ impl Schedule {
     /// How `job` stands, before it is moved to `slot`.
     pub(super) fn before(&self, job: JobId, slot: Option<Slot>) -> Before {
         let was = self.get(job);
-        let standing = |slot: Option<Slot>| slot.and_then(Slot::line).map(|line| self.turns.standing(line));
+        let standing =
+            |slot: Option<Slot>| slot.and_then(Slot::line).map(|line| self.rotation.standing(line));
         Before { slot: was, lines: [standing(was), standing(slot)] }
     }
 
@@ -159,7 +168,7 @@ impl Schedule {
         self.set(job, None);
         self.set(job, before.slot);
         for standing in before.lines.into_iter().flatten() {
-            self.turns.put_back(standing);
+            self.rotation.put_back(standing);
         }
     }
 
@@ -172,26 +181,26 @@ impl Schedule {
             return;
         }
         match self.slots.remove(&job) {
-            Some(Slot::Runnable(place)) => self.turns.wait_no_more(place, job),
+            Some(Slot::Runnable(place)) => self.rotation.wait_no_more(place, job),
             Some(Slot::Waiting { until }) => {
                 self.waiting.remove(&(until, job));
             }
             Some(Slot::Running { place: Place { line, .. }, .. }) => {
                 self.running.remove(&(Class::of(line.priority), job));
-                self.turns.run_no_more(line);
+                self.rotation.run_no_more(line);
             }
             Some(Slot::Held) | None => {}
         }
         let Some(slot) = slot else { return };
         self.slots.insert(job, slot);
         match slot {
-            Slot::Runnable(place) => self.turns.wait(place, job),
+            Slot::Runnable(place) => self.rotation.wait(place, job),
             Slot::Waiting { until } => {
                 self.waiting.insert((until, job));
             }
             Slot::Running { place, .. } => {
                 self.running.insert((Class::of(place.line.priority), job));
-                self.turns.run(place);
+                self.rotation.run(place);
             }
             Slot::Held => {}
         }
@@ -213,7 +222,7 @@ impl Schedule {
         [Class::Foreground, Class::Background]
             .into_iter()
             .filter(|class| self.has_room(*class))
-            .find_map(|class| self.turns.next(class))
+            .find_map(|class| self.rotation.next(class))
     }
 
     /// The next job that has to give its turn to another one at `now`: to one of higher priority at
@@ -239,7 +248,7 @@ impl Schedule {
         let given_up = Some(Slot::Runnable(Place { since: now, ..place }));
         let before = self.before(job, given_up);
         self.set(job, given_up);
-        let next = self.turns.next(Class::of(place.line.priority));
+        let next = self.rotation.next(Class::of(place.line.priority));
         self.put_back(job, before);
         next != Some(job)
     }
@@ -253,7 +262,7 @@ impl Schedule {
     /// and when, if not at once.
     fn yields(&self) -> impl Iterator<Item = (YieldOrder, JobId, Option<Timestamp>)> {
         [Class::Foreground, Class::Background].into_iter().flat_map(move |class| {
-            let wanted = self.turns.level(class).filter(|_| !self.has_room(class));
+            let wanted = self.rotation.level(class).filter(|_| !self.has_room(class));
             let running = self.running_of(class).filter(move |_| wanted.is_some());
             running.filter_map(move |job| {
                 let wanted = wanted?;
@@ -307,7 +316,20 @@ impl Schedule {
     /// How many jobs have their turn before `job` for sure, counted no further than `most`.
     pub(super) fn ahead_of(&self, job: JobId, most: usize) -> usize {
         let Some(Slot::Runnable(place)) = self.get(job) else { return 0 };
-        self.turns.ahead_of(place, job, most)
+        self.rotation.ahead_of(place, job, most)
+    }
+
+    /// Looks at every active job.
+    pub(super) fn turns(&self) -> [Turns; 4] {
+        let mut turns = Priority::ALL.map(|priority| Turns { priority, running: 0, runnable: 0 });
+        for slot in self.slots.values() {
+            match slot {
+                Slot::Runnable(place) => turns[place.line.priority as usize].runnable += 1,
+                Slot::Running { place, .. } => turns[place.line.priority as usize].running += 1,
+                Slot::Waiting { .. } | Slot::Held => {}
+            }
+        }
+        turns
     }
 }
 

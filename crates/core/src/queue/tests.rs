@@ -8,9 +8,15 @@ use alloc::collections::BTreeMap;
 use alloc::vec;
 
 use super::*;
+use crate::credentials::{AuthScheme, AuthTarget};
+use crate::demand::{Filled, Span};
 use crate::error::{Challenge, Code, ErrorContext};
-use crate::job::Priority;
-use crate::ports::JobChange;
+use crate::file::{BootId, LocalName, PartialId, Served, Validator};
+use crate::job::{Priority, Properties, PropertyChange, Revision};
+use crate::ports::{JobChange, SealedSecret};
+use crate::ranges::{ByteRange, Ranges};
+use crate::remote_name::RemoteName;
+use crate::sources::Sources;
 
 const ANNA: Caller = Caller { uid: 1000 };
 const BEN: Caller = Caller { uid: 1001 };
@@ -173,6 +179,53 @@ fn asking_twice_for_a_job_with_one_id_makes_one_job() {
     }
     assert_eq!(world.written[&id].revision, Revision(1));
     assert_eq!(world.ask(BEN, create), Err(Refusal::IdTaken { id }));
+}
+
+#[test]
+fn a_job_is_imported_with_all_its_files_once_or_not_at_all() {
+    let mut world = World::new(Limits::default());
+    let import = |number: u8, is_dynamic: bool| {
+        let mut properties = Properties::named("a job".to_owned()).expect("a name");
+        properties.transfer.dynamic_content = is_dynamic;
+        let mut part = a_file();
+        part.ranges = Ranges::new(vec![ByteRange::parse("0:9").expect("a range")]).expect("ranges");
+        let (properties, files) = (Box::new(properties), vec![a_file(), part]);
+        Request::Import { id: JobId([number; 16]), properties, files, secrets: Vec::new() }
+    };
+    let id = JobId([1; 16]);
+    for _ in 0..2 {
+        assert_eq!(world.ask(ANNA, import(1, false)), Ok(Answer::Job(id)));
+    }
+    assert_eq!((world.written[&id].files_total, world.state(id)), (2, "suspended"));
+    assert_eq!(world.written[&id].revision, Revision(1));
+    assert_eq!(world.ask(BEN, import(1, false)), Err(Refusal::IdTaken { id }));
+    // A part of what is made anew for each request cannot be meant.
+    assert!(matches!(world.ask(ANNA, import(2, true)), Err(Refusal::InvalidArgument { .. })));
+    assert!(!world.written.contains_key(&JobId([2; 16])));
+}
+
+#[test]
+fn the_turns_of_jobs_are_counted_by_priority() {
+    let mut world =
+        World::new(Limits { foreground_jobs_max: 1, background_jobs_max: 1, ..Limits::default() });
+    for (number, priority) in
+        [(1, Priority::Foreground), (2, Priority::High), (3, Priority::Low), (4, Priority::Low)]
+    {
+        let job = world.add_job(number, priority);
+        world.command(job, Command::Resume).expect("resumed");
+    }
+    world.add_job(5, Priority::Normal);
+    world.grant();
+    let turns = world.queue.turns().map(|turns| (turns.priority, turns.running, turns.runnable));
+    assert_eq!(
+        turns,
+        [
+            (Priority::Foreground, 1, 0),
+            (Priority::High, 1, 0),
+            (Priority::Normal, 0, 0),
+            (Priority::Low, 0, 2)
+        ]
+    );
 }
 
 #[test]

@@ -86,7 +86,7 @@ impl Tally {
 
 /// All that wait, and how many of whom run.
 #[derive(Debug, Default)]
-pub(super) struct Turns {
+pub(super) struct Rotation {
     /// Jobs that wait: each line in the order in which they came.
     jobs: BTreeSet<(Place, JobId)>,
     owners: BTreeMap<(Class, Owner), Tally>,
@@ -117,7 +117,7 @@ enum Step {
     RunsNoMore,
 }
 
-impl Turns {
+impl Rotation {
     pub(super) fn wait(&mut self, place: Place, job: JobId) {
         if self.jobs.insert((place, job)) {
             let level = place.line.priority;
@@ -175,7 +175,7 @@ impl Turns {
         most.min(higher + before)
     }
 
-    /// What a change of `line` may change here, to be put back by [`Turns::put_back`].
+    /// What a change of `line` may change here, to be put back by [`Rotation::put_back`].
     pub(super) fn standing(&self, line: Line) -> Standing {
         let class = Class::of(line.priority);
         Standing {

@@ -15,6 +15,8 @@ pub(crate) enum Kind {
     AnyText,
     /// A level of the log.
     Level,
+    /// A form of the log.
+    Form,
     /// On or off.
     Switch,
     /// The same, or as the service thinks best, which is what is built in.
@@ -104,6 +106,13 @@ pub(crate) const KEYS: &[Key] = &[
         "Seconds without jobs and callers after which the service leaves; 0: never.",
     ),
     seconds("idle_timeout", 60, 1, "Seconds a server may be silent in the middle of a file."),
+    Key {
+        name: "log_format",
+        kind: Kind::Form,
+        expected: "text or json",
+        meaning: "How a line of the log is written.",
+        text: "text",
+    },
     Key {
         name: "log_level",
         kind: Kind::Level,

@@ -6,7 +6,7 @@ use super::{EXIT_ALREADY_RUNNING, EXIT_NOBODY_TO_ASK, MARK, ServiceEntry, Servic
 use crate::process::CALLER_VARIABLES;
 use crate::seal::CREDENTIAL_NAME;
 
-const UNIT_NAME: &str = "bitsd.service";
+pub(super) const UNIT_NAME: &str = "bitsd.service";
 const AGENT_NAME: &str = "bits-agent.service";
 
 pub(super) fn unit_path(config_home: &Path) -> PathBuf {

@@ -23,6 +23,20 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
+fn what_systemd_says_of_the_unit_is_read() {
+    for (shown, expected) in [
+        ("", UnitState::NoManager),
+        ("LoadState=not-found\nActiveState=inactive\nUnitFileState=\n", UnitState::NotInstalled),
+        (
+            "UnitFileState=enabled\nLoadState=loaded\nActiveState=failed\n",
+            UnitState::Installed { active: "failed".to_owned(), enabled: "enabled".to_owned() },
+        ),
+    ] {
+        assert_eq!(state_in(shown), expected);
+    }
+}
+
+#[test]
 fn the_unit_is_installed_enabled_and_taken_away_again() {
     let home = tempfile::tempdir().unwrap();
     let entry = an_entry(home.path(), Path::new("/usr/bin/bitsd"));

@@ -10,6 +10,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bits_core::ports::SealingKey;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -37,7 +38,7 @@ pub struct SetAside {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error(
-        "{} was written by a newer version (its schema is {found}, the newest known here {known}); nothing was changed",
+        "{} was written by a newer version (its schema is {found}, the newest known here {known}); nothing was changed: start that version again, or export its queue with it and move the file away",
         path.display()
     )]
     Newer { path: PathBuf, found: u32, known: u32 },
@@ -101,6 +102,74 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
         }
         Err(Trouble::Other(error)) => Err(error),
     }
+}
+
+/// What a database says of itself to somebody who looks for what is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examination {
+    /// The version of its schema; the newest known here is `known`.
+    pub version: u32,
+    pub known: u32,
+    /// The key on record, as far as the file itself has it.
+    pub key: Option<SealingKey>,
+    /// What is wrong with it, when something is. All of it was looked at only where that was asked for.
+    pub damage: Option<String>,
+}
+
+/// Looks at a database and changes nothing of it; `None` when there is none. `deep` goes through all
+/// of it, with what is in its log: for that moment it is held as a service holds it.
+pub(super) fn examine(path: &Path, deep: bool) -> Result<Option<Examination>, OpenError> {
+    let place = Place::find(path)?;
+    place.check_files()?;
+    place.check_version()?;
+    let mut examination = Examination { version: 0, known: VERSION, key: None, damage: None };
+    match place.check_whole() {
+        Ok(()) if place.files()?.iter().any(|(ending, _)| ending.is_empty()) => {}
+        Ok(()) => return Ok(None),
+        Err(Trouble::Damaged(reason)) => {
+            examination.damage = Some(reason);
+            return Ok(Some(examination));
+        }
+        Err(Trouble::Other(error)) => return Err(error),
+    }
+    let seen = place.look().and_then(|file| {
+        let whose = check_whose(&file)?;
+        Ok((version_of(&file)?.1, whose, super::key::on_record(&file).ok().flatten()))
+    });
+    match seen {
+        Ok((version, whose, key)) => {
+            examination.version = u32::try_from(version).unwrap_or(0);
+            examination.damage = whose.err();
+            examination.key = key;
+        }
+        Err(error) => examination.damage = Some(error.to_string()),
+    }
+    if deep && examination.damage.is_none() {
+        examination.damage = match go_through(&place) {
+            Ok(verdict) => verdict.err(),
+            Err(Trouble::Damaged(reason)) => Some(reason),
+            Err(Trouble::Other(error)) => return Err(error),
+        };
+    }
+    Ok(Some(examination))
+}
+
+/// Reads every page, and the log.
+fn go_through(place: &Place) -> Result<Result<(), String>, Trouble> {
+    let path = place.file("");
+    let trouble = |source| trouble_of(source, "read", path.clone());
+    let has_log = place.files()?.iter().any(|(ending, _)| *ending == "-wal");
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&path, flags).map_err(trouble)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(trouble)?;
+    // A log that is there stays as it is, and one that is made here goes.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log).map_err(trouble)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false).map_err(trouble)?;
+    pragma(&connection, "locking_mode", "EXCLUSIVE").map_err(trouble)?;
+    pragma(&connection, "query_only", "ON").map_err(trouble)?;
+    place.refuse_newer(version_of(&connection).map_err(trouble)?)?;
+    check_sound(&connection).map_err(trouble)
 }
 
 /// What can be in the way of a connection.
@@ -280,9 +349,14 @@ impl Place {
     /// The application and the version of the schema, as the file has them. Not a byte is changed
     /// and no log is made.
     fn peek(&self) -> Result<(i32, i32), rusqlite::Error> {
+        version_of(&self.look()?)
+    }
+
+    /// The file alone, to be read.
+    fn look(&self) -> Result<Connection, rusqlite::Error> {
         let flags =
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-        version_of(&Connection::open_with_flags(immutable_uri(&self.file("")), flags)?)
+        Connection::open_with_flags(immutable_uri(&self.file("")), flags)
     }
 
     /// A log without a database is what is left of one; SQLite would delete it.

@@ -50,7 +50,7 @@ fn a_newer_database_is_refused_and_not_touched() {
         let before = (files(&path), times(&path));
         let error = SqliteStore::open(&path).expect_err("it is newer");
         assert!(matches!(error, OpenError::Newer { found: 99, known: 6, .. }), "{error:?}");
-        assert!(error.to_string().contains("nothing was changed"), "{error}");
+        assert!(error.to_string().contains("nothing was changed: start that version again"), "{error}");
         assert!((files(&path), times(&path)) == before, "something was touched");
     }
 }
@@ -87,6 +87,41 @@ fn a_damaged_database_is_set_aside_whole_and_a_fresh_one_is_made() {
         drop(opened.store);
         assert_eq!(open_whole(&path).job(a_job(1).id), Ok(Some(a_job(1))), "{reason}");
     }
+}
+
+#[test]
+fn a_database_is_examined_without_being_touched() {
+    for (damage, reason) in [
+        ((|_| {}) as fn(&Path), None),
+        (leave_a_log, None),
+        (write_noise, Some("not a database")),
+        (overwrite_the_middle, Some("page")),
+        (cut_off_the_end, Some("malformed")),
+        (lose_the_file_but_not_the_log, Some("nothing that they change")),
+        (put_another_application, Some("it is not a queue")),
+    ] {
+        let (_folder, path) = a_place();
+        assert_eq!(SqliteStore::examine(&path, true).expect("examined"), None);
+        let mut store = open_whole(&path);
+        (0..50).for_each(|number| commit_new(&mut store, &a_job(number)));
+        drop(store);
+        damage(&path);
+        let before = (files(&path), times(&path));
+        let found = SqliteStore::examine(&path, true).expect("examined").expect("a database");
+        match (&found.damage, reason) {
+            (None, None) => assert_eq!(found.version, found.known),
+            (Some(found), Some(reason)) => assert!(found.contains(reason), "{reason}: {found}"),
+            (found, reason) => panic!("{found:?} {reason:?}"),
+        }
+        assert!((files(&path), times(&path)) == before, "{reason:?}: something was touched");
+    }
+    let (_folder, path) = a_place();
+    let store = open_whole(&path);
+    assert!(SqliteStore::examine(&path, false).expect("examined").is_some());
+    let error = SqliteStore::examine(&path, true).expect_err("a service has it");
+    assert!(matches!(error, OpenError::InUse { .. }), "{error:?}");
+    drop(store);
+    open_whole(&path);
 }
 
 #[test]

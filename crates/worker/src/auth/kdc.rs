@@ -6,6 +6,8 @@
 //! it. Of what the messages mean two things are read here: that an answer was too long for a
 //! datagram, and that a KDC has no time and another is to be asked.
 
+mod inquiry;
+
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -16,6 +18,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::krb_message;
 use super::krb5_conf::{KdcAddress, Transport};
+
+pub use inquiry::{KdcStanding, RealmStanding, inquire};
 
 /// How long one address of a KDC has for a whole exchange (`credentials.md` §2.14).
 const KDC_TIME: Duration = Duration::from_secs(5);

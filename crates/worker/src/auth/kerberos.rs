@@ -31,6 +31,8 @@ pub(super) mod recorded;
 mod talk;
 mod tickets;
 
+pub(super) use talk::kdcs_in_dns;
+
 pub use self::tickets::Tickets;
 
 /// The library wants to know a KDC before it begins. This one is never asked: each message goes to

@@ -23,6 +23,21 @@ fn every_table_is_sorted_and_has_each_number_once() {
 }
 
 #[test]
+fn the_page_about_symptoms_has_each_code_as_the_table_has_it() {
+    let page = include_str!("../../../../../docs/troubleshooting.md");
+    let mut count = 0;
+    // `NAME` (`0x…`), or after a sentence: (`NAME`, `0x…`).
+    for (place, _) in page.match_indices("`0x") {
+        let number = page[place + 3..].split('`').next().unwrap();
+        let code = Code(u32::from_str_radix(number, 16).unwrap());
+        let name = page[..place].rsplit('`').nth(1).unwrap();
+        assert_eq!(named(name), Some(code), "{name} {number}");
+        count += 1;
+    }
+    assert!(count > 15, "only {count} codes were found");
+}
+
+#[test]
 fn no_name_stands_for_two_codes() {
     let mut names: Vec<&str> = rows().into_iter().map(|(_, row)| row.name).collect();
     names.extend(aliases().map(|(_, name)| name));

@@ -5,6 +5,7 @@
 //! `classify`, how a KDC is reached in `kdc`.
 
 use std::collections::VecDeque;
+use std::io;
 use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -130,25 +131,14 @@ impl<'a> Talk<'a> {
                 .await
                 .expect("reading resolv.conf neither panics nor is cancelled"),
         };
-        let mut trouble = None;
-        for (service, transport) in [("_kerberos._tcp", Transport::Tcp), ("_kerberos._udp", Transport::Udp)] {
-            match dns::places(&servers, &format!("{service}.{realm}")).await {
-                Ok(places) if places.is_empty() => {}
-                Ok(places) => {
-                    let address =
-                        |place: dns::Place| KdcAddress { host: place.host, port: place.port, transport };
-                    let kdcs: Vec<_> = places.into_iter().take(KDCS_MAX).map(address).collect();
-                    self.found.push((realm.to_owned(), kdcs.clone()));
-                    return Ok(kdcs);
-                }
-                Err(error) => trouble = Some(error),
+        match kdcs_in_dns(&servers, realm).await {
+            Ok(kdcs) if kdcs.is_empty() => Err(no_kdc(realm, self.conf, " or in the DNS")),
+            Ok(kdcs) => {
+                self.found.push((realm.to_owned(), kdcs.clone()));
+                Ok(kdcs)
             }
+            Err(_) => Err(no_kdc(realm, self.conf, ", and the DNS does not answer")),
         }
-        Err(no_kdc(
-            realm,
-            self.conf,
-            if trouble.is_some() { ", and the DNS does not answer" } else { " or in the DNS" },
-        ))
     }
 
     /// Lets an answer pass to the library, or refuses.
@@ -206,6 +196,29 @@ impl<'a> Talk<'a> {
         };
         Refusal::Fault(fault)
     }
+}
+
+/// The KDCs of `realm` that the DNS knows.
+///
+/// # Errors
+/// It knows none, and did not answer one of the questions.
+pub(in crate::auth) async fn kdcs_in_dns(
+    servers: &[SocketAddr],
+    realm: &str,
+) -> Result<Vec<KdcAddress>, io::Error> {
+    let mut outcome = Ok(Vec::new());
+    for (service, transport) in [("_kerberos._tcp", Transport::Tcp), ("_kerberos._udp", Transport::Udp)] {
+        match dns::places(servers, &format!("{service}.{realm}")).await {
+            Ok(places) if places.is_empty() => {}
+            Ok(places) => {
+                let address =
+                    |place: dns::Place| KdcAddress { host: place.host, port: place.port, transport };
+                return Ok(places.into_iter().take(KDCS_MAX).map(address).collect());
+            }
+            Err(error) => outcome = Err(error),
+        }
+    }
+    outcome
 }
 
 fn no_kdc(realm: &str, conf: &Krb5Conf, nor: &str) -> Fault {
