@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bits_core::access::Caller;
 use bits_core::error::JobError;
-use bits_core::file::{File, FileIndex};
+use bits_core::file::{ClosingFile, FileIndex};
 use bits_core::job::{Attempt, Environment, JobId, Owner};
 use bits_core::queue::{self, PresenceId, QuestionId, Request, Ticket};
 use bits_core::refusal::Refusal;
@@ -245,11 +245,11 @@ impl EffectRunner for Effects {
         self.workers.tell(ToWorker::Recorded { job, attempt, file });
     }
 
-    fn finalize(&mut self, job: JobId, files: Vec<File>, environment: Environment) {
+    fn finalize(&mut self, job: JobId, files: Vec<ClosingFile>, environment: Environment) {
         self.workers.tell(ToWorker::Finalize { job, files, environment });
     }
 
-    fn discard(&mut self, job: JobId, files: Vec<File>) {
+    fn discard(&mut self, job: JobId, files: Vec<ClosingFile>) {
         self.workers.tell(ToWorker::Discard { job, files });
     }
 

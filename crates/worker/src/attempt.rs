@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::{KerberosEnvironment, Policy, ServiceName};
 use crate::certificates::{CertificateCheck, Certificates};
+use crate::closing::umask;
 use crate::gathering::{Begun, Clients, Ended, Gatherer, gather};
 use crate::http::{AttemptIdentity, Client, HttpSettings, OwnersWords, Pool, TlsOptions, TlsTrust};
 use crate::link::{Assignment, FromWorker};
@@ -57,6 +58,7 @@ pub(crate) async fn carry_out(
     let (attempt, failed_file) = (assignment.attempt, assignment.failed_file);
     let (transfer, downloaded) = (assignment.transfer, assignment.downloaded);
     let rules = rules(&assignment);
+    let umask = umask(assignment.environment.umask);
     let check = assignment.asks_about_certificates.then(|| CertificateCheck {
         certificates,
         job: assignment.job,
@@ -96,6 +98,7 @@ pub(crate) async fn carry_out(
                 attempt,
                 boot: around.boot,
                 rules,
+                umask,
                 bytes_max: bytes_max.unwrap_or_default(),
             };
             let may_now = |file: &File| may_gather(file) && !passing.skips(file);
