@@ -6,8 +6,10 @@ use std::process::Command;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
+use crate::disk::Disk;
 use crate::floor;
 use crate::measure::{Meter, Sample, median, spread};
+use crate::must::{Measure, Must};
 use crate::origin::{self, Origin};
 use crate::service::{self, Programs, quiet};
 
@@ -68,6 +70,10 @@ impl Contest {
     }
 }
 
+fn folder_in(home: &Path) -> Result<TempDir, String> {
+    tempfile::tempdir_in(home).map_err(|error| error.to_string())
+}
+
 impl Tool {
     fn name(self, contest: Contest) -> &'static str {
         match (self, contest) {
@@ -109,7 +115,7 @@ impl<'a> Setup<'a> {
 
     /// Where a round may be, and leave nothing behind.
     pub(crate) fn folder(&self) -> Result<TempDir, String> {
-        tempfile::tempdir_in(self.home.path()).map_err(|error| error.to_string())
+        folder_in(self.home.path())
     }
 
     pub(crate) fn service(&self, home: &Path) -> Result<service::Service<'_>, String> {
@@ -118,6 +124,16 @@ impl<'a> Setup<'a> {
 
     /// Holds `contest` and prints what it came to.
     pub(crate) fn hold(&self, contest: Contest, rounds: usize) -> Result<(), String> {
+        let mut disk = None;
+        if contest == Contest::Many {
+            match Disk::make(self.home.path()) {
+                Ok(made) => disk = Some(made),
+                Err(why) => {
+                    eprintln!("many files go where all others go, and not to a disk of their own: {why}")
+                }
+            }
+        }
+        let home = disk.as_ref().map_or(self.home.path(), Disk::path);
         let tools: Vec<Tool> =
             contest.tools().iter().copied().filter(|tool| self.can(*tool, contest)).collect();
         if contest == Contest::Checksum && !self.programs.knows("get", "--checksum") {
@@ -128,7 +144,7 @@ impl<'a> Setup<'a> {
         let mut folders = Vec::new();
         for _ in 0..rounds {
             for (tool, samples) in tools.iter().zip(&mut samples) {
-                let folder = self.folder()?;
+                let folder = folder_in(home)?;
                 samples.push(self.run(*tool, contest, folder.path())?);
                 // ext4 looks long for places where no file was deleted just now: whoever made many
                 // files next would pay for the deletion of these.
@@ -161,6 +177,17 @@ impl<'a> Setup<'a> {
                 median(samples.iter().map(|sample| sample.wall)),
                 peak.map_or("-".to_owned(), |peak| format!("{peak:.1}"))
             );
+        }
+        let ours = of(Tool::Bits);
+        let at = tools.iter().position(|tool| *tool == Tool::Bits);
+        let peak = at.and_then(|at| samples[at].iter().filter_map(|sample| sample.peak_mib).reduce(f64::max));
+        for must in Must::of(contest) {
+            let value = match must.measure {
+                Measure::OfFloor => ours.zip(of(Tool::Floor)).map(|(ours, floor)| ours / floor),
+                Measure::OfCurl => ours.zip(of(Tool::Curl)).map(|(ours, curl)| ours / curl),
+                Measure::PeakMib => peak,
+            };
+            println!("must: {}", must.verdict(value));
         }
         Ok(())
     }

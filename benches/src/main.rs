@@ -6,8 +6,10 @@
 //! and only what ran side by side compares. Nothing is asserted.
 
 mod contest;
+mod disk;
 mod floor;
 mod measure;
+mod must;
 mod origin;
 mod service;
 mod small_things;
@@ -88,7 +90,9 @@ fn run(wanted: &Wanted) -> Result<(), String> {
 
 /// What is measured, as far as git knows.
 fn commit() -> String {
-    let described = Command::new("git").args(["describe", "--always", "--dirty"]).output();
+    let described = Command::new("git")
+        .args(["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty"])
+        .output();
     let described = described.ok().filter(|output| output.status.success());
     described.map_or("unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

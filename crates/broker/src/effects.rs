@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bits_core::access::Caller;
 use bits_core::error::JobError;
-use bits_core::file::{File, FileIndex};
+use bits_core::file::{ClosingFile, FileIndex};
 use bits_core::job::{Attempt, Environment, JobId, Owner};
 use bits_core::queue::{self, Asked, PresenceId, QuestionId, Request, Ticket};
 use bits_core::refusal::Refusal;
@@ -264,11 +264,11 @@ impl EffectRunner for Effects {
         self.workers.metrics().committed(took, is_written);
     }
 
-    fn finalize(&mut self, job: JobId, files: Vec<File>, environment: Environment) {
+    fn finalize(&mut self, job: JobId, files: Vec<ClosingFile>, environment: Environment) {
         self.workers.tell(ToWorker::Finalize { job, files, environment });
     }
 
-    fn discard(&mut self, job: JobId, files: Vec<File>) {
+    fn discard(&mut self, job: JobId, files: Vec<ClosingFile>) {
         self.workers.tell(ToWorker::Discard { job, files });
     }
 

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use bits_core::access::Caller;
 use bits_core::demand::Span;
 use bits_core::error::{Code, ErrorContext, JobError};
-use bits_core::file::{File, FileIndex};
+use bits_core::file::{ClosingFile, File, FileIndex, Stage};
 use bits_core::http_options::HttpOptions;
 use bits_core::job::{self, Attempt, Environment, Job, JobId, Owner, Priority};
 use bits_core::ports::{RekeyError, SealedSecret, Store, StoreError};
@@ -48,7 +48,7 @@ const FINAL_JOBS_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// How often final jobs that have been kept long enough are looked for.
 const FORGET_INTERVAL: Duration = Duration::from_secs(3600);
 /// Files read from the store at a time.
-const FILES_PER_READ: usize = 1000;
+const FILES_PER_READ: usize = 256;
 
 /// All that can wake the service.
 #[derive(Debug)]
@@ -159,8 +159,8 @@ pub trait EffectRunner {
     fn recorded(&mut self, job: JobId, attempt: Attempt, file: FileIndex);
     /// Tells what more is asked for of a job on demand.
     fn asked(&mut self, job: JobId, attempt: Attempt, demands: u32, asked: Asked);
-    fn finalize(&mut self, job: JobId, files: Vec<File>, environment: Environment);
-    fn discard(&mut self, job: JobId, files: Vec<File>);
+    fn finalize(&mut self, job: JobId, files: Vec<ClosingFile>, environment: Environment);
+    fn discard(&mut self, job: JobId, files: Vec<ClosingFile>);
 
     /// Takes note of how long a commit took, and whether it succeeded.
     fn committed(&mut self, _took: Duration, _is_written: bool) {}
@@ -538,10 +538,14 @@ impl<'a> Engine<'a> {
             job::Effect::Stop(attempt) => self.effects.stop(id, attempt),
             job::Effect::Begin(attempt) => {
                 let Some(job) = self.store.job(id)? else { return Ok(()) };
-                let mut files = self.all_files(id)?;
-                let whole = files.iter().filter(|file| file.stage != bits_core::file::Stage::Waiting);
-                let downloaded = whole.fold(Bytes::ZERO, |sum, file| sum.saturating_add(file.durable));
-                files.retain(|file| file.stage == bits_core::file::Stage::Waiting);
+                let mut downloaded = Bytes::ZERO;
+                let mut files = Vec::with_capacity(job.files_left() as usize);
+                self.each_file(id, |file| match file.stage {
+                    Stage::Waiting => files.push(file),
+                    Stage::Transferred | Stage::Completed => {
+                        downloaded = downloaded.saturating_add(file.durable);
+                    }
+                })?;
                 if !job.properties.http.method.is_default() {
                     // What such a request answers cannot be put together from parts.
                     files.iter_mut().for_each(File::forget_content);
@@ -570,11 +574,11 @@ impl<'a> Engine<'a> {
             }
             job::Effect::FinalizeFiles => {
                 let Some(job) = self.store.job(id)? else { return Ok(()) };
-                let files = self.all_files(id)?;
+                let files = self.closing_files(id)?;
                 self.effects.finalize(id, files, job.properties.environment);
             }
             job::Effect::DiscardFiles => {
-                let files = self.all_files(id)?;
+                let files = self.closing_files(id)?;
                 self.effects.discard(id, files);
             }
             job::Effect::ForgetSecrets => unreachable!("the queue makes it a change"),
@@ -603,15 +607,29 @@ impl<'a> Engine<'a> {
         self.backlog.push_back(queue::Input::Report { job, report });
     }
 
-    fn all_files(&mut self, job: JobId) -> Result<Vec<File>, StoreError> {
-        let mut files: Vec<File> = Vec::new();
+    fn closing_files(&mut self, job: JobId) -> Result<Vec<ClosingFile>, StoreError> {
+        let mut files: Vec<ClosingFile> = Vec::new();
         loop {
             let from = files.last().map_or(0, |last| last.index.0 + 1);
-            let page = self.store.files(job, FileIndex(from), FILES_PER_READ)?;
+            let page = self.store.closing_files(job, FileIndex(from), FILES_PER_READ)?;
             let last = page.len() < FILES_PER_READ;
             files.extend(page);
             if last {
                 return Ok(files);
+            }
+        }
+    }
+
+    /// Reads all files of `job`, of which there can be many, a few at a time.
+    fn each_file(&mut self, job: JobId, mut each: impl FnMut(File)) -> Result<(), StoreError> {
+        let mut from = FileIndex(0);
+        loop {
+            let page = self.store.files(job, from, FILES_PER_READ)?;
+            let next = page.last().filter(|_| page.len() == FILES_PER_READ).map(|last| last.index.0 + 1);
+            page.into_iter().for_each(&mut each);
+            match next {
+                Some(next) => from = FileIndex(next),
+                None => return Ok(()),
             }
         }
     }

@@ -10,6 +10,8 @@ use crate::error::Code;
 use crate::ranges::Ranges;
 use crate::remote_name::RemoteName;
 use crate::sources::{SourceIndex, Sources};
+use crate::time::Timestamp;
+use crate::transfer::last_modified;
 use crate::units::Bytes;
 
 /// The place of a file in its job, from 0, in the order added (`bits.md` §0).
@@ -187,6 +189,28 @@ pub struct File {
     pub stage: Stage,
     /// Why it was passed over, when a job that keeps going has done so.
     pub error: Option<FileError>,
+}
+
+/// What must be known of a file at its end, when it gets its name or its parts are deleted: of many files,
+/// a small part of all that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClosingFile {
+    pub index: FileIndex,
+    pub local_name: LocalName,
+    pub no_clobber: bool,
+    pub size: Option<Bytes>,
+    pub durable: Bytes,
+    pub stage: Stage,
+    /// When the server says that it was last modified.
+    pub modified: Option<Timestamp>,
+}
+
+impl From<File> for ClosingFile {
+    fn from(file: File) -> Self {
+        let modified = last_modified(&file.served);
+        let File { index, local_name, no_clobber, size, durable, stage, .. } = file;
+        Self { index, local_name, no_clobber, size, durable, stage, modified }
+    }
 }
 
 impl File {

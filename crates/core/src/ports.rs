@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::credentials::SecretSlot;
 use crate::demand::{Beyond, Filled};
 use crate::error::Code;
-use crate::file::{BootId, File, FileError, FileIndex, PartialId, Served, Validator};
+use crate::file::{BootId, ClosingFile, File, FileError, FileIndex, PartialId, Served, Validator};
 use crate::job::{Job, JobId, Owner, Progress, Revision};
 use crate::ranges::ByteRange;
 use crate::remote_name::RemoteName;
@@ -50,6 +50,19 @@ pub trait Store: Send {
     /// # Errors
     /// When the store cannot be read.
     fn files(&mut self, id: JobId, from: FileIndex, limit: usize) -> Result<Vec<File>, StoreError>;
+
+    /// The same of those files, as far as it matters at their end.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn closing_files(
+        &mut self,
+        id: JobId,
+        from: FileIndex,
+        limit: usize,
+    ) -> Result<Vec<ClosingFile>, StoreError> {
+        Ok(self.files(id, from, limit)?.into_iter().map(ClosingFile::from).collect())
+    }
 
     /// The secrets of `id`, sealed, in the order of their slots.
     ///

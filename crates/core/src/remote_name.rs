@@ -197,7 +197,12 @@ impl RemoteName {
 
     /// Whether both have the same scheme, host and port.
     pub fn same_origin(&self, other: &Self) -> bool {
-        self.0.origin() == other.0.origin()
+        // Asked for each request: without the copies that an `Origin` is made of.
+        !self.0.cannot_be_a_base()
+            && self.0.scheme() != "file"
+            && self.0.scheme() == other.0.scheme()
+            && self.0.host_str() == other.0.host_str()
+            && self.0.port_or_known_default() == other.0.port_or_known_default()
     }
 
     /// The name for a local file that the last segment of the path suggests: decoded, and only

@@ -14,7 +14,7 @@ mod samples;
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::demand::{Beyond, Demand, Filled};
 use bits_core::error::{Code, ErrorContext};
-use bits_core::file::{BootId, File, FileError, FileIndex, PartialId, Served, Stage, Validator};
+use bits_core::file::{BootId, ClosingFile, File, FileError, FileIndex, PartialId, Served, Stage, Validator};
 use bits_core::http_options::HeaderName;
 use bits_core::job::{Job, JobId, Priority, Progress, Revision, State};
 use bits_core::ports::{
@@ -39,7 +39,7 @@ pub fn check(make: &mut dyn FnMut() -> Box<dyn Store>) {
     }
 }
 
-const CLAUSES: [fn(&mut dyn Store); 28] = [
+const CLAUSES: [fn(&mut dyn Store); 29] = [
     a_job_reads_back_as_it_was_written,
     every_word_and_number_reads_back,
     a_change_decided_on_another_revision_is_stale,
@@ -55,6 +55,7 @@ const CLAUSES: [fn(&mut dyn Store); 28] = [
     a_secret_header_has_one_value_whatever_the_letter_case_of_its_name,
     a_final_job_has_no_secrets,
     progress_adds_up_the_files,
+    progress_adds_up_many_changes_made_at_once,
     lists::a_list_is_paged_oldest_first,
     lists::a_list_goes_on_after_a_job_that_is_gone,
     lists::a_list_has_only_what_its_filter_wants,
@@ -294,7 +295,10 @@ fn a_file_changes_as_it_comes(store: &mut dyn Store) {
         ),
     ] {
         change_file(store, id(1), change.clone());
-        assert_eq!(store.files(id(1), FileIndex(0), 9), Ok(vec![file(0), expected]), "after {change:?}");
+        let files = vec![file(0), expected];
+        let closing = files.iter().cloned().map(ClosingFile::from).collect();
+        assert_eq!(store.closing_files(id(1), FileIndex(0), 9), Ok(closing), "after {change:?}");
+        assert_eq!(store.files(id(1), FileIndex(0), 9), Ok(files), "after {change:?}");
     }
 }
 
@@ -577,6 +581,38 @@ fn progress_adds_up_the_files(store: &mut dyn Store) {
     change(store, Revision(1), &Job { revision: Revision(2), files_total: 4, ..job(1) });
     let page = list(store, &live(), None, 9);
     assert_eq!(page.jobs[0].1, store.progress(id(1)).expect("progress"), "a list says the same");
+}
+
+fn progress_adds_up_many_changes_made_at_once(store: &mut dyn Store) {
+    let whole = |number, index, size| {
+        let (index, size) = (FileIndex(index), Bytes(size));
+        let (validator, served) = (full_file(1).validator.expect("it has one"), Served::default());
+        (id(number), FileChange::Whole { index, size, validator, served, boot: BootId([0; 16]) })
+    };
+    let added = |number, index| (id(number), FileChange::Add(file(index)));
+    let durable = |index, upto| (id(1), FileChange::Durable { index: FileIndex(index), upto: Bytes(upto) });
+    let completed = |number, index| (id(number), FileChange::Completed { index: FileIndex(index) });
+    let lost = |index| (id(1), FileChange::Lost { index: FileIndex(index) });
+    let headers = (id(1), FileChange::Headers { index: FileIndex(30), headers: "A: b\n".to_owned() });
+    add(store, &job(1));
+    add(store, &job(2));
+    let batches = [
+        (0..40).map(|index| added(1, index)).collect(),
+        vec![added(2, 0), whole(2, 0, 5), added(2, 1), durable(39, 7), headers, durable(0, 3), added(1, 40)],
+        (0..40).step_by(3).flat_map(|index| [whole(1, index, 9), whole(1, index + 1, 8)]).take(26).collect(),
+        vec![completed(1, 0), completed(1, 1), lost(3), whole(2, 1, 6), completed(1, 4), whole(1, 40, 0)],
+        // Whoever says so is wrong, and the sums are right nevertheless.
+        vec![completed(1, 1), completed(1, 2), completed(1, 3), completed(2, 1)],
+        vec![lost(40), added(1, 41), whole(1, 3, 2), durable(39, 8)],
+    ];
+    for files in batches {
+        let batch = Batch { files, ..Batch::default() };
+        assert_eq!(store.commit(&batch), Ok(()), "{batch:?}");
+        for number in [1, 2] {
+            let files = store.files(id(number), FileIndex(0), 99).expect("files");
+            assert_eq!(store.progress(id(number)), Ok(added_up(&files)), "job {number} after {batch:?}");
+        }
+    }
 }
 
 fn final_jobs_are_forgotten_when_they_are_old(store: &mut dyn Store) {

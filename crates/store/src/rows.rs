@@ -19,7 +19,7 @@ use bits_core::checksum::Checksum;
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::error::{Challenge, Code, ErrorContext, JobError};
 use bits_core::file::{
-    BootId, File, FileError, FileIndex, LocalName, PartialId, ResumeBy, Served, Stage, Validator,
+    BootId, ClosingFile, File, FileError, FileIndex, LocalName, PartialId, ResumeBy, Served, Stage, Validator,
 };
 use bits_core::http_options::HeaderName;
 use bits_core::job::{Attempt, Job, JobId, Owner, Priority, Progress, Properties, Revision, State, Times};
@@ -28,10 +28,11 @@ use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::remote_name::{HostTag, RemoteName};
 use bits_core::sources::SourceIndex;
 use bits_core::time::Timestamp;
+use bits_core::transfer::last_modified;
 use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
 use rusqlite::Row;
-use rusqlite::types::{FromSql, Value};
+use rusqlite::types::{FromSql, Null, ToSqlOutput, Value, ValueRef};
 
 pub(crate) use sources::{SOURCE_COLUMNS, values as source_values};
 
@@ -60,6 +61,9 @@ pub(crate) const FILE_COLUMNS: &str = "place, remote_name, local_name, no_clobbe
      boot, partial_device, partial_inode, durable, stage, error_code, error_message, \
      sources, source_in_use, expected_size, \
      requested, download_position, filled";
+
+/// Those of them that [`closing_file`] reads.
+pub(crate) const CLOSING_COLUMNS: &str = "place, local_name, no_clobber, size, headers, durable, stage";
 
 /// Those of them that [`version_values`] writes.
 pub(crate) const VERSION_COLUMNS: &str = "size, etag, last_modified, served_checksum, headers, served_source, \
@@ -283,8 +287,31 @@ pub(crate) fn file(row: &Row<'_>) -> Result<File, StoreError> {
     })
 }
 
+/// Reads [`CLOSING_COLUMNS`].
+pub(crate) fn closing_file(row: &Row<'_>) -> Result<ClosingFile, StoreError> {
+    let columns = &mut Columns::of(row);
+    Ok(ClosingFile {
+        index: FileIndex(columns.next()?),
+        local_name: {
+            let text: String = columns.next()?;
+            LocalName::parse(&text).map_err(|wrong| meaningless("local name", wrong))?
+        },
+        no_clobber: columns.next()?,
+        size: columns.amount_if_any()?.map(Bytes),
+        modified: {
+            let headers = columns.next::<Option<String>>()?.unwrap_or_default();
+            last_modified(&Served { headers, ..Served::default() })
+        },
+        durable: Bytes(columns.amount()?),
+        stage: {
+            let word: String = columns.next()?;
+            stage(&word).ok_or_else(|| meaningless("stage", word))?
+        },
+    })
+}
+
 /// The values of [`FILE_COLUMNS`].
-pub(crate) fn file_values(file: &File) -> Vec<Value> {
+pub(crate) fn file_values(file: &File) -> Vec<ToSqlOutput<'_>> {
     let File {
         index,
         remote_name,
@@ -305,50 +332,66 @@ pub(crate) fn file_values(file: &File) -> Vec<Value> {
         stage,
         error,
     } = file;
-    let validator = validator.clone().unwrap_or_default();
-    let mut values = vec![
+    let mut values = Vec::with_capacity(FILE_VALUES);
+    values.extend([
         index.0.into(),
-        remote_name.as_str().to_owned().into(),
-        local_name.as_str().to_owned().into(),
+        text(remote_name.as_str()),
+        text(local_name.as_str()),
         (*no_clobber).into(),
-        ranges_text(ranges).into(),
-        checksum.as_ref().map(ToString::to_string).into(),
+        owned(ranges_text(ranges)),
+        owned(checksum.as_ref().map(ToString::to_string)),
         resume_by_number(*resume_by).into(),
         (*moved).into(),
-    ];
-    values.extend(version_values(*size, &validator, served, *boot, *partial));
+    ]);
+    values.extend(version_values(*size, validator.as_ref(), served, *boot, *partial));
     values.extend([
         bytes(*durable).into(),
-        stage_word(*stage).to_owned().into(),
-        error.as_ref().map(|error| error.code.0).into(),
-        error.as_ref().map(|error| error.message.clone()).into(),
+        text(stage_word(*stage)),
+        owned(error.as_ref().map(|error| error.code.0)),
+        text_if_any(error.as_ref().map(|error| error.message.as_str())),
     ]);
-    values.extend(source_values(sources));
-    values.extend(demand::values(demand));
+    values.extend(source_values(sources).map(owned));
+    values.extend(demand::values(demand).map(owned));
     values
 }
 
 /// The values of [`VERSION_COLUMNS`].
-pub(crate) fn version_values(
+pub(crate) fn version_values<'a>(
     size: Option<Bytes>,
-    validator: &Validator,
-    served: &Served,
+    validator: Option<&'a Validator>,
+    served: &'a Served,
     boot: Option<BootId>,
     partial: Option<PartialId>,
-) -> [Value; 9] {
+) -> [ToSqlOutput<'a>; 9] {
     let Served { source, checksum, headers } = served;
     [
-        size.map(bytes).into(),
-        validator.etag.clone().into(),
-        validator.last_modified.clone().into(),
-        checksum.as_ref().map(ToString::to_string).into(),
-        (!headers.is_empty()).then(|| headers.clone()).into(),
+        owned(size.map(bytes)),
+        text_if_any(validator.and_then(|validator| validator.etag.as_deref())),
+        text_if_any(validator.and_then(|validator| validator.last_modified.as_deref())),
+        owned(checksum.as_ref().map(ToString::to_string)),
+        text_if_any(Some(headers.as_str()).filter(|headers| !headers.is_empty())),
         source.0.into(),
-        boot.map(|boot| boot.0.to_vec()).into(),
+        owned(boot.map(|boot| boot.0.to_vec())),
         // All 64 bits of both are used by somebody.
-        partial.map(|partial| partial.device.cast_signed()).into(),
-        partial.map(|partial| partial.inode.cast_signed()).into(),
+        owned(partial.map(|partial| partial.device.cast_signed())),
+        owned(partial.map(|partial| partial.inode.cast_signed())),
     ]
+}
+
+/// How many values a row of a file has, with its job.
+const FILE_VALUES: usize = 28;
+
+/// A text as it lies there: of many files, no copies.
+pub(crate) fn text(text: &str) -> ToSqlOutput<'_> {
+    ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes()))
+}
+
+fn text_if_any(found: Option<&str>) -> ToSqlOutput<'_> {
+    found.map_or(Null.into(), text)
+}
+
+fn owned<'a>(value: impl Into<Value>) -> ToSqlOutput<'a> {
+    ToSqlOutput::Owned(value.into())
 }
 
 /// Ranges as they are kept: `OFFSET:LENGTH` or `OFFSET:eof`, with commas between.

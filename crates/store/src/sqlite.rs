@@ -8,11 +8,12 @@ mod key;
 mod migrate;
 mod open;
 mod reading;
+mod sums;
 mod writing;
 
 use std::path::Path;
 
-use bits_core::file::{File, FileIndex};
+use bits_core::file::{ClosingFile, File, FileIndex};
 use bits_core::job::{Job, JobId, Owner, Progress};
 use bits_core::ports::{
     Batch, Cursor, Filter, Page, RekeyError, Rewrap, SealedSecret, SealingKey, StateName, Store, StoreError,
@@ -87,6 +88,15 @@ impl Store for SqliteStore {
 
     fn files(&mut self, id: JobId, from: FileIndex, limit: usize) -> Result<Vec<File>, StoreError> {
         reading::files(&self.connection, id, from, limit)
+    }
+
+    fn closing_files(
+        &mut self,
+        id: JobId,
+        from: FileIndex,
+        limit: usize,
+    ) -> Result<Vec<ClosingFile>, StoreError> {
+        reading::closing_files(&self.connection, id, from, limit)
     }
 
     fn secrets(&mut self, id: JobId) -> Result<Vec<SealedSecret>, StoreError> {

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::{KerberosEnvironment, Policy, ServiceName};
 use crate::certificates::{CertificateCheck, Certificates};
+use crate::closing::umask;
 use crate::demand::OnDemand;
 use crate::gathering::{Begun, Clients, Ended, Gatherer, gather};
 use crate::http::{AttemptIdentity, Client, HttpSettings, OwnersWords, Pool, TlsOptions, TlsTrust};
@@ -59,6 +60,7 @@ pub(crate) async fn carry_out(
     let (attempt, failed_file) = (assignment.attempt, assignment.failed_file);
     let (transfer, downloaded, demands) = (assignment.transfer, assignment.downloaded, assignment.demands);
     let rules = rules(&assignment);
+    let umask = umask(assignment.environment.umask);
     let check = assignment.asks_about_certificates.then(|| CertificateCheck {
         certificates,
         job: assignment.job,
@@ -103,6 +105,7 @@ pub(crate) async fn carry_out(
                 attempt,
                 boot: around.boot,
                 rules,
+                umask,
                 bytes_max: bytes_max.unwrap_or_default(),
             };
             let may_now = |file: &File| may_gather(file) && !passing.skips(file);

@@ -4,22 +4,20 @@
 //! All of this may block, and each of it may be done twice: a service that was killed between the
 //! disk and the store asks again.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bits_core::error::{Code, JobError};
-use bits_core::file::{File, FileIndex, LocalName, Stage};
+use bits_core::file::{ClosingFile, FileIndex, LocalName, Stage};
 use bits_core::job::{Environment, JobId};
-use bits_core::transfer::last_modified;
 use bits_platform::files::{
-    ClosedPartial, Destination, Existing, FileErrorKind, Folder, MissingFolders, Partial, PartialError,
-    Umask, partial_name,
+    ClosedPartial, Destination, Existing, FileErrorKind, FinalState, Folder, FolderNames, MissingFolders,
+    Partial, PartialError, ReadyPartial, Umask, partial_name,
 };
 
 use crate::batch::{SYNCED_AS_ONE_MIN, sync_disk_once};
-use crate::folders::{Folders, parts};
+use crate::folders::{Folders, is_same, parts};
 use crate::link::{CheckOptions, DestinationRefusal};
 use crate::local_file::LocalFault;
 use crate::sink::refuse_existing;
@@ -36,10 +34,11 @@ pub(crate) struct Finalized {
 }
 
 /// Puts the whole files of `job` under their final names and deletes the parts of the others.
-pub(crate) fn finalize(job: JobId, files: &[File], environment: &Environment) -> Finalized {
+pub(crate) fn finalize(job: JobId, files: &[ClosingFile], environment: &Environment) -> Finalized {
     let umask = umask(environment.umask);
+    let job = job.to_string();
     let mut folders = Folders::default();
-    let mut placed: BTreeMap<PathBuf, Vec<FileIndex>> = BTreeMap::new();
+    let mut placed = Placed::default();
     let mut finalized = Finalized::default();
     let whole = files.iter().filter(|file| file.stage == Stage::Transferred).count();
     let mut prepared = Vec::new();
@@ -47,23 +46,25 @@ pub(crate) fn finalize(job: JobId, files: &[File], environment: &Environment) ->
         match file.stage {
             Stage::Completed => {}
             Stage::Waiting => {
-                if let Err(fault) = discard_one(job, file, &mut folders) {
+                if let Err(fault) = discard_one(&job, file, &mut folders) {
                     tracing::warn!("{}", fault.message);
                 }
             }
-            Stage::Transferred => match prepare(job, file, umask, &mut folders, whole >= SYNCED_AS_ONE_MIN) {
-                Ok((folder, Some(partial))) => prepared.push((file.index, folder, partial)),
-                Ok((folder, None)) => placed.entry(folder).or_default().push(file.index),
-                Err(NotPlaced { fault, lost }) => {
-                    finalized.lost.extend(lost.then_some(file.index));
-                    finalized.error.get_or_insert(fault.into_job_error(file.index));
+            Stage::Transferred => {
+                match prepare(&job, file, umask, &mut folders, whole >= SYNCED_AS_ONE_MIN) {
+                    Ok((folder, Some(partial))) => prepared.push((file.index, folder, partial)),
+                    Ok((folder, None)) => placed.add(folder, file.index),
+                    Err(NotPlaced { fault, lost }) => {
+                        finalized.lost.extend(lost.then_some(file.index));
+                        finalized.error.get_or_insert(fault.into_job_error(file.index));
+                    }
                 }
-            },
+            }
         }
     }
     let mut synced_disks = Vec::new();
     for (index, path, partial) in prepared {
-        let done = folders.open(&path).and_then(|folder| {
+        let done = folders.open(path).and_then(|folder| {
             // Nothing gets its name before all that is known of it lasts.
             if whole >= SYNCED_AS_ONE_MIN && folder.syncs_as_one() {
                 sync_disk_once(&folder, &mut synced_disks)?;
@@ -71,15 +72,15 @@ pub(crate) fn finalize(job: JobId, files: &[File], environment: &Environment) ->
             Ok(partial.place()?)
         });
         match done {
-            Ok(()) => placed.entry(path).or_default().push(index),
+            Ok(()) => placed.add(path, index),
             Err(fault) => {
                 finalized.error.get_or_insert(fault.into_job_error(index));
             }
         }
     }
     // A name lasts only when its folder is synced, and one sync serves all of a folder.
-    for (path, files) in placed {
-        match folders.open(&path).and_then(|folder| Ok(folder.sync()?)) {
+    for (path, files) in placed.0 {
+        match folders.open(path).and_then(|folder| Ok(folder.sync()?)) {
             Ok(()) => finalized.files.extend(files),
             Err(fault) => {
                 finalized.error.get_or_insert(fault.into_job_error(files[0]));
@@ -90,10 +91,28 @@ pub(crate) fn finalize(job: JobId, files: &[File], environment: &Environment) ->
     finalized
 }
 
+/// The files that have their names, by folder.
+#[derive(Debug, Default)]
+struct Placed<'a>(Vec<(&'a Path, Vec<FileIndex>)>);
+
+impl<'a> Placed<'a> {
+    fn add(&mut self, folder: &'a Path, file: FileIndex) {
+        match self.0.iter_mut().rev().take(FOLDERS_LOOKED_AT_MAX).find(|(path, _)| is_same(path, folder)) {
+            Some((_, files)) => files.push(file),
+            None => self.0.push((folder, vec![file])),
+        }
+    }
+}
+
+/// Folders that are looked through for one that is there already: a second sync of a folder costs less than
+/// to look through all of many.
+const FOLDERS_LOOKED_AT_MAX: usize = 16;
+
 /// Deletes all partial files of `job`; a sentence when some are left.
-pub(crate) fn discard(job: JobId, files: &[File]) -> Option<String> {
+pub(crate) fn discard(job: JobId, files: &[ClosingFile]) -> Option<String> {
+    let job = job.to_string();
     let mut folders = Folders::default();
-    let left: Vec<_> = files.iter().filter_map(|file| discard_one(job, file, &mut folders).err()).collect();
+    let left: Vec<_> = files.iter().filter_map(|file| discard_one(&job, file, &mut folders).err()).collect();
     let first = left.first()?;
     Some(match left.len() {
         1 => format!("a partial file could not be deleted: {}", first.message),
@@ -108,14 +127,25 @@ pub(crate) fn check(names: &[LocalName], options: CheckOptions) -> Result<(), De
         false => MissingFolders::Refuse,
     };
     // Most files go where the one before them goes.
-    let mut checked: Option<Arc<Folder>> = None;
+    let mut checked: Option<(Arc<Folder>, FolderNames)> = None;
     for path in names.iter().map(|name| Path::new(name.as_str())) {
-        let destination = match &checked {
-            Some(folder) if path.parent() == Some(folder.path()) => Destination::check_within(folder, path),
-            _ => Destination::check(path, missing),
+        let known = checked
+            .as_ref()
+            .filter(|(folder, _)| path.parent().is_some_and(|parent| is_same(parent, folder.path())));
+        if let Some((_, found)) = known {
+            if Destination::is_free_within(found, path).map_err(LocalFault::from)? {
+                continue;
+            }
+        }
+        let destination = match known {
+            Some((folder, _)) => Destination::check_within(folder, path),
+            None => Destination::check(path, missing),
         };
         let destination = destination.map_err(LocalFault::from)?;
-        checked = Some(Arc::clone(&destination.folder));
+        if known.is_none() {
+            let found = destination.folder.names_up_to(names.len());
+            checked = Some((Arc::clone(&destination.folder), found));
+        }
         if options.no_clobber {
             refuse_existing(&destination.folder, &destination.name)?;
         }
@@ -138,17 +168,26 @@ impl<F: Into<LocalFault>> From<F> for NotPlaced {
 
 /// Makes one file ready for its name; says in which folder that is. Without a file it has it already.
 /// It is synced unless that is done `as_one` with all others.
-fn prepare(
-    job: JobId,
-    file: &File,
+fn prepare<'a>(
+    job: &str,
+    file: &'a ClosingFile,
     umask: Umask,
     folders: &mut Folders,
     as_one: bool,
-) -> Result<(PathBuf, Option<ClosedPartial>), NotPlaced> {
+) -> Result<(&'a Path, Option<ClosedPartial>), NotPlaced> {
     let (parent, name) = parts(&file.local_name);
     let folder = folders.open(parent)?;
     let existing = if file.no_clobber { Existing::Keep } else { Existing::Replace };
-    match Partial::reopen(folder.clone(), partial_name(name, &job.to_string(), file.index.0)) {
+    let partial_name = partial_name(name, job, file.index.0);
+    let modified = file.modified.map(|time| Duration::from_millis(time.0));
+    if folder.syncs_as_one() && file.size.is_some_and(|size| size == file.durable) {
+        let to_be = FinalState { name, umask, modified };
+        let ready = ReadyPartial { folder: &folder, partial: &partial_name, size: file.durable, to_be };
+        if ready.place() {
+            return Ok((parent, None));
+        }
+    }
+    match Partial::reopen(folder.clone(), partial_name) {
         Ok(partial) => {
             let length = partial.len()?;
             if file.size != Some(length) {
@@ -160,14 +199,14 @@ fn prepare(
                 );
                 return Err(NotPlaced { fault: LocalFault::new(Code::UNEXPECTED, message), lost: true });
             }
-            if let Some(modified) = last_modified(&file.served) {
-                partial.set_modified(Duration::from_millis(modified.0))?;
+            if let Some(modified) = modified {
+                partial.set_modified(modified)?;
             }
             let prepared = partial.prepare(name, umask, existing)?;
             if !(as_one && folder.syncs_as_one()) {
                 prepared.sync()?;
             }
-            Ok((parent.into(), Some(prepared.close())))
+            Ok((parent, Some(prepared.close())))
         }
         Err(PartialError::File(error)) if error.kind == FileErrorKind::NotFound => {
             // An earlier attempt got as far as the name, and was killed before that was recorded.
@@ -178,24 +217,22 @@ fn prepare(
                 let message = format!("{error}; resume the job to have it fetched again");
                 return Err(NotPlaced { fault: LocalFault::new(Code::FILE_NOT_FOUND, message), lost: true });
             }
-            Ok((parent.into(), None))
+            Ok((parent, None))
         }
         Err(error) => Err(error.into()),
     }
 }
 
-fn discard_one(job: JobId, file: &File, folders: &mut Folders) -> Result<(), LocalFault> {
+fn discard_one(job: &str, file: &ClosingFile, folders: &mut Folders) -> Result<(), LocalFault> {
     let (parent, name) = parts(&file.local_name);
     match folders.open(parent) {
-        Ok(folder) => {
-            Ok(Partial::discard_named(&folder, &partial_name(name, &job.to_string(), file.index.0))?)
-        }
+        Ok(folder) => Ok(Partial::discard_named(&folder, &partial_name(name, job, file.index.0))?),
         // With its folder a partial file is gone, too.
         Err(fault) if fault.code == Code::PATH_NOT_FOUND => Ok(()),
         Err(fault) => Err(fault),
     }
 }
 
-fn umask(given: Option<u32>) -> Umask {
+pub(crate) fn umask(given: Option<u32>) -> Umask {
     given.map(Umask::new).or_else(|| Umask::of_this_process().ok()).unwrap_or(Umask::USUAL)
 }

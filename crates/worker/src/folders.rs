@@ -15,20 +15,37 @@ const OPEN_MAX: usize = 16;
 
 /// The folders that were opened last.
 #[derive(Debug, Default)]
-pub(crate) struct Folders(BTreeMap<PathBuf, Arc<Folder>>);
+pub(crate) struct Folders {
+    open: BTreeMap<PathBuf, Arc<Folder>>,
+    /// The one that was asked for last: most files go where the one before them goes.
+    last: Option<Arc<Folder>>,
+}
 
 impl Folders {
     pub(crate) fn open(&mut self, path: &Path) -> Result<Arc<Folder>, LocalFault> {
-        if let Some(folder) = self.0.get(path) {
-            return Ok(folder.clone());
+        if let Some(last) = self.last.as_ref().filter(|last| is_same(last.path(), path)) {
+            return Ok(last.clone());
         }
-        let folder = Arc::new(Folder::open(path)?);
-        if self.0.len() >= OPEN_MAX {
-            self.0.clear();
-        }
-        self.0.insert(path.into(), folder.clone());
+        let folder = match self.open.get(path) {
+            Some(folder) => folder.clone(),
+            None => {
+                let folder = Arc::new(Folder::open(path)?);
+                if self.open.len() >= OPEN_MAX {
+                    self.open.clear();
+                }
+                self.open.insert(path.into(), folder.clone());
+                folder
+            }
+        };
+        self.last = Some(folder.clone());
         Ok(folder)
     }
+}
+
+/// Whether both are written alike; to compare the parts of paths takes longer than most of what is done
+/// with a small file.
+pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
+    one.as_os_str() == other.as_os_str()
 }
 
 /// The folder of a file, and its name in it.

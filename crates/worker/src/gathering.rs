@@ -22,6 +22,7 @@ use bits_core::job::{Attempt, JobId};
 use bits_core::queue::{Report, WholeFile};
 use bits_core::transfer::{DownloadPlan, Next, Outcome, Rules};
 use bits_core::units::Bytes;
+use bits_platform::files::Umask;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -47,16 +48,21 @@ const LONG_ANSWER: Duration = Duration::from_millis(5);
 const SMALL_FILES_BEFORE_MORE: usize = 8;
 /// Files that one connection is given at a time at most, and small files that must have come for each of
 /// them, so that little is asked for in vain when a large one comes.
-const FILES_PER_LANE_MAX: usize = 16;
+const FILES_PER_LANE_MAX: usize = 64;
 const SMALL_FILES_PER_LANE_FILE: usize = 8;
+/// Bytes after which a thread brings what it has, so that little is in memory.
+const LANE_BYTES: usize = 512 * 1024;
 /// How long a thread goes on with what it was given; the rest is given out anew.
 const LANE_TIME: Duration = Duration::from_millis(200);
 /// How long a further connection may go without an answer when the others have nothing left to do.
 const PATIENCE_WITH_FURTHER: Duration = Duration::from_secs(2);
-/// Files that are handed to the writing thread at once, and the most of them in memory while it
-/// writes: 4 MiB, and twice that.
-const FILES_PER_WRITE: usize = 64;
-const GATHERED_FILES_MAX: usize = 2 * FILES_PER_WRITE;
+/// Files, or bytes, that are handed to the writing thread at once.
+const FILES_PER_WRITE: usize = 128;
+const BYTES_PER_WRITE: usize = 2 * 1024 * 1024;
+/// Files that are asked for or in memory, while that thread writes, at most; and the bytes in memory from
+/// which on no more are asked for.
+const GATHERED_FILES_MAX: usize = 4 * FILES_PER_WRITE;
+const GATHERED_BYTES_MAX: usize = 2 * BYTES_PER_WRITE;
 /// Files, and time, after which what was written is synced and reported: what a kill costs at most.
 const FILES_PER_SYNC: usize = 1024;
 const SYNC_INTERVAL: Duration = Duration::from_secs(2);
@@ -86,6 +92,7 @@ pub(crate) struct Gatherer {
     pub(crate) attempt: Attempt,
     pub(crate) boot: BootId,
     pub(crate) rules: Rules,
+    pub(crate) umask: Umask,
     /// The largest file that is.
     pub(crate) bytes_max: Bytes,
 }
@@ -171,6 +178,7 @@ struct Gathering<'a> {
     /// Whether the first of them came so slowly that it pays to ask for many at a time.
     waits_for_answers: bool,
     gathered: Vec<Gathered>,
+    gathered_bytes: usize,
     /// At rest, or with the thread that stores.
     batch: Option<Batch>,
     storing: Storing,
@@ -238,7 +246,8 @@ impl<'a> Gathering<'a> {
             last_came: Instant::now(),
             waits_for_answers: false,
             gathered: Vec::new(),
-            batch: Some(Batch::new(of.job)),
+            gathered_bytes: 0,
+            batch: Some(Batch::new(of.job, of.umask)),
             storing: Storing(None),
             last_sync: Instant::now(),
             ended: None,
@@ -250,6 +259,7 @@ impl<'a> Gathering<'a> {
         self.ended.is_none()
             && self.lanes.len() < lanes_max
             && self.gathered.len() + self.coming.len() < GATHERED_FILES_MAX
+            && self.gathered_bytes < GATHERED_BYTES_MAX
     }
 
     /// Gives the first of `files` to one connection.
@@ -331,6 +341,7 @@ impl<'a> Gathering<'a> {
                     }
                     self.clients.give_back(client);
                 }
+                self.gathered_bytes += content.len();
                 self.gathered.push(Gathered { file, whole, content });
             }
             What::Large(plan, body) => {
@@ -363,7 +374,8 @@ impl<'a> Gathering<'a> {
         if let Some(error) = error {
             // What could not be stored is not tried again in this attempt.
             self.gathered.clear();
-            self.batch = Some(Batch::new(self.of.job));
+            self.gathered_bytes = 0;
+            self.batch = Some(Batch::new(self.of.job, self.of.umask));
             self.ended = None;
             self.end(Ended::Failed(error), files);
         }
@@ -405,12 +417,14 @@ impl<'a> Gathering<'a> {
         let sync_is_due = is_last
             || unsynced >= FILES_PER_SYNC
             || (unsynced > 0 && self.last_sync.elapsed() >= SYNC_INTERVAL);
-        let is_due = self.gathered.len() >= FILES_PER_WRITE || (unsynced > 0 && sync_is_due);
+        let are_many = self.gathered.len() >= FILES_PER_WRITE || self.gathered_bytes >= BYTES_PER_WRITE;
+        let is_due = are_many || (unsynced > 0 && sync_is_due);
         if !is_due {
             return;
         }
         let mut batch = self.batch.take().expect("it is at rest");
         let files = std::mem::take(&mut self.gathered);
+        self.gathered_bytes = 0;
         if sync_is_due {
             self.last_sync = Instant::now();
         }
@@ -442,7 +456,8 @@ async fn fetch_in_turn(
     let until = Instant::now() + LANE_TIME;
     let mut stopped = pin!(stop.cancelled());
     let mut found: Vec<Found> = Vec::with_capacity(plans.len());
-    while found.is_empty() || Instant::now() < until {
+    let mut bytes = 0;
+    while found.is_empty() || (bytes < LANE_BYTES && Instant::now() < until) {
         let Some((file, plan)) = plans.pop_front() else { break };
         tokio::select! {
             biased;
@@ -450,8 +465,9 @@ async fn fetch_in_turn(
             () = &mut stopped => break,
             one = fetch(&mut client, file, plan, clock) => found.push(one),
         }
-        if !matches!(found.last(), Some(Found { what: What::Small(..), .. })) {
-            break;
+        match found.last() {
+            Some(Found { what: What::Small(_, content), .. }) => bytes += content.len(),
+            _ => break,
         }
     }
     client.for_runtime();

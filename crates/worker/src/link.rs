@@ -6,7 +6,7 @@
 use bits_core::certificates::{Fingerprint, Verdict};
 use bits_core::credentials::{Credential, SecretHeader};
 use bits_core::error::Code;
-use bits_core::file::{File, FileIndex, LocalName};
+use bits_core::file::{ClosingFile, File, FileIndex, LocalName};
 use bits_core::http_options::HttpOptions;
 use bits_core::job::{Attempt, Environment, JobId, Priority};
 use bits_core::queue::{Asked, Report};
@@ -41,13 +41,13 @@ pub enum ToWorker {
     /// answered by [`Report::Finalized`].
     Finalize {
         job: JobId,
-        files: Vec<File>,
+        files: Vec<ClosingFile>,
         environment: Environment,
     },
     /// Delete all partial files; to be answered by [`Report::Discarded`].
     Discard {
         job: JobId,
-        files: Vec<File>,
+        files: Vec<ClosingFile>,
     },
     /// Look whether files can be put here, as the owner; to be answered by
     /// [`FromWorker::Checked`].

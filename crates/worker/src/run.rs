@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bits_core::error::{Code, ErrorContext, JobError};
-use bits_core::file::{BootId, File, FileIndex, LocalName};
+use bits_core::file::{BootId, ClosingFile, FileIndex, LocalName};
 use bits_core::http_options::ProxyEnvironment;
 use bits_core::job::{Attempt, Environment, JobId};
 use bits_core::pacing::Politeness;
@@ -157,8 +157,8 @@ impl Worker {
 #[derive(Debug)]
 enum Order {
     Begin { assignment: Box<Assignment>, heard: Heard, stop: CancellationToken },
-    Finalize { files: Vec<File>, environment: Environment },
-    Discard { files: Vec<File> },
+    Finalize { files: Vec<ClosingFile>, environment: Environment },
+    Discard { files: Vec<ClosingFile> },
 }
 
 /// What is done for one job, and what waits behind it.

@@ -118,7 +118,8 @@ impl Engine<'_> {
             Query::WholeJob(id) => {
                 let view = Box::new(self.view_for(caller, id)?);
                 let secrets = self.store.secrets(id).map_err(|error| not_written(&error))?;
-                let files = self.all_files(id).map_err(|error| not_written(&error))?;
+                let mut files = Vec::new();
+                self.each_file(id, |file| files.push(file)).map_err(|error| not_written(&error))?;
                 Ok(Response::WholeJob { view, secrets, files })
             }
             Query::Files { job, from, limit } => {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
-use bits_core::file::{BootId, LocalName, PartialId};
+use bits_core::file::{BootId, ClosingFile, LocalName, PartialId};
 use bits_core::job::{Command, Priority, Progress, Properties, PropertyChange, Revision, State};
 use bits_core::ports::{Batch, Cursor, Filter, Page, Rewrap, SealingKey, StateName};
 use bits_core::queue::{NewFile, Request};
@@ -122,10 +122,10 @@ impl EffectRunner for Hands {
     fn asked(&mut self, _: JobId, attempt: Attempt, demands: u32, _: Asked) {
         self.did(Done::Asked(attempt, demands));
     }
-    fn finalize(&mut self, _: JobId, _: Vec<File>, _: Environment) {
+    fn finalize(&mut self, _: JobId, _: Vec<ClosingFile>, _: Environment) {
         self.did(Done::Finalized);
     }
-    fn discard(&mut self, _: JobId, _: Vec<File>) {
+    fn discard(&mut self, _: JobId, _: Vec<ClosingFile>) {
         self.did(Done::Discarded);
     }
     fn change_certificates(&mut self, _: JobId, _: Change) {}

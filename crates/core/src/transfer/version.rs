@@ -1,7 +1,6 @@
 //! The version of a file that is coming: what is known of it, and by what the rest of it may be
 //! asked for.
 
-use alloc::format;
 use alloc::string::String;
 
 use super::content_range::ContentRange;
@@ -137,12 +136,15 @@ const NOT_KEPT: [&str; 5] = [
 
 /// The fields of an answer as they are kept, a line each.
 pub(super) fn headers(head: &ResponseHead) -> String {
-    let mut kept = String::new();
+    let size: usize = head.fields.iter().map(|(name, value)| name.len() + value.len() + 3).sum();
+    let mut kept = String::with_capacity(size.min(HEADERS_BYTES_MAX));
     for (name, value) in &head.fields {
         let secret = NOT_KEPT.iter().any(|secret| name.eq_ignore_ascii_case(secret));
         let sound = !value.contains(['\n', '\r']) && !name.contains([':', '\n', '\r']);
         if sound && !secret && kept.len() + name.len() + value.len() + 3 <= HEADERS_BYTES_MAX {
-            kept += &format!("{name}: {}\n", value.trim());
+            for part in [name, ": ", value.trim(), "\n"] {
+                kept.push_str(part);
+            }
         }
     }
     kept

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use rustix::fs::FileType;
 
-use super::{FileError, FileErrorKind, Folder, Umask};
+use super::{FileError, FileErrorKind, Folder, FolderNames, Umask};
 
 /// The longest name that every file system in use takes.
 const NAME_BYTES_MAX: usize = 255;
@@ -81,6 +81,12 @@ impl Destination {
         let name = file_name(path)?;
         check_entry(folder, name)?;
         Ok(Self { folder: Arc::clone(folder), name: name.into() })
+    }
+
+    /// Whether the last part of `path` is a name that nothing had when `found` was found in its `folder`, so
+    /// that there is no more to look at.
+    pub fn is_free_within(found: &FolderNames, path: &Path) -> Result<bool, DestinationError> {
+        Ok(found.lack(file_name(path)?))
     }
 
     /// The whole path.

@@ -1,7 +1,9 @@
 //! A folder held open, so that what happens in it happens there whatever its path means by then.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -87,6 +89,25 @@ impl Folder {
         }
     }
 
+    /// The names of all that is here, unless there is more than `count_max`: one look that saves one for
+    /// each of many names.
+    pub fn names_up_to(&self, count_max: usize) -> FolderNames {
+        if count_max < LISTED_MIN {
+            return FolderNames(None);
+        }
+        let mut names = HashSet::new();
+        // Where it was read to is of the description that is opened; ours stays at its beginning.
+        let Ok(entries) = rustix::fs::Dir::read_from(&self.fd) else { return FolderNames(None) };
+        for entry in entries {
+            let Ok(entry) = entry else { return FolderNames(None) };
+            if names.len() > count_max.saturating_add(SELF_AND_PARENT) {
+                return FolderNames(None);
+            }
+            names.insert(entry.file_name().to_bytes().to_owned());
+        }
+        FolderNames(Some(names))
+    }
+
     /// Whether this user may make files here.
     pub(crate) fn may_be_written(&self) -> Result<(), Errno> {
         let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
@@ -109,6 +130,11 @@ impl Folder {
             }
         }
         outcome
+    }
+
+    /// The same in the best way alone.
+    pub(crate) fn rename_at_once(&self, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
+        rename_at_once(self, from, to)
     }
 
     /// Takes the name away; no name to take away is as good.
@@ -161,6 +187,22 @@ impl AsFd for Folder {
 
 /// ext2 to 4, XFS, Btrfs, F2FS; and tmpfs, on which nothing lasts anyway.
 const SYNCED_AS_ONE: [u32; 5] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x0102_1994];
+
+/// Names to be looked for from which on it pays to list a folder.
+const LISTED_MIN: usize = 32;
+/// `.` and `..`, which every list has.
+const SELF_AND_PARENT: usize = 2;
+
+/// What was in a folder, if it was listed.
+#[derive(Debug)]
+pub struct FolderNames(Option<HashSet<Vec<u8>>>);
+
+impl FolderNames {
+    /// Whether it is known that nothing was called `name`.
+    pub fn lack(&self, name: &OsStr) -> bool {
+        self.0.as_ref().is_some_and(|names| !names.contains(name.as_bytes()))
+    }
+}
 
 type WayToRename = fn(&Folder, &OsStr, &OsStr) -> Result<(), Errno>;
 

@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use bits_core::units::Bytes;
-use rustix::fs::{FallocateFlags, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FallocateFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::destination::check_entry;
@@ -26,12 +26,20 @@ use crate::caller::own_uid;
 /// `.NAME.JOB-INDEX.bits-part`. `job` is the job's id; its end is used, which is random in every
 /// kind of id, while the beginning may be a time.
 pub fn partial_name(name: &OsStr, job: &str, index: u32) -> OsString {
-    let job: String = job.chars().filter(char::is_ascii_alphanumeric).collect();
-    let job = &job[job.len().saturating_sub(JOB_CHARACTERS)..];
-    let end = format!(".{job}-{index}.bits-part");
-    let mut bytes = vec![b'.'];
-    bytes.extend_from_slice(start_of(name.as_bytes(), PARTIAL_NAME_BYTES_MAX - 1 - end.len()));
-    bytes.extend_from_slice(end.as_bytes());
+    let mut letters = [0; JOB_CHARACTERS];
+    let ends = job.bytes().rev().filter(u8::is_ascii_alphanumeric).take(JOB_CHARACTERS);
+    let mut free = JOB_CHARACTERS;
+    for byte in ends {
+        free -= 1;
+        letters[free] = byte;
+    }
+    let end = format!("-{index}.bits-part");
+    let job = &letters[free..];
+    let name = start_of(name.as_bytes(), PARTIAL_NAME_BYTES_MAX - 2 - job.len() - end.len());
+    let mut bytes = Vec::with_capacity(2 + name.len() + job.len() + end.len());
+    for part in [b".", name, b".", job, end.as_bytes()] {
+        bytes.extend_from_slice(part);
+    }
     OsString::from_vec(bytes)
 }
 
@@ -65,6 +73,18 @@ pub struct ClosedPartial {
     name: OsString,
     existing: Existing,
 }
+
+/// How a file is to be under its final name.
+#[derive(Debug, Clone, Copy)]
+pub struct FinalState<'a> {
+    pub name: &'a OsStr,
+    pub umask: Umask,
+    /// When it was last modified, since 1970, if that is known.
+    pub modified: Option<Duration>,
+}
+
+/// The mode of a partial file.
+const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// Why a partial file could not be made, taken up or removed.
 #[derive(Debug, thiserror::Error)]
@@ -112,7 +132,7 @@ impl Partial {
     /// Makes the partial file `name` in `folder`.
     pub fn create(folder: Arc<Folder>, name: OsString) -> Result<Self, PartialError> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match rustix::fs::openat(&folder, &name, flags, Mode::RUSR | Mode::WUSR) {
+        match rustix::fs::openat(&folder, &name, flags, PRIVATE) {
             Ok(fd) => Self::of_open(folder, name, File::from(fd)),
             Err(Errno::EXIST) => Err(PartialError::Exists(folder.path().join(name))),
             Err(errno) => Err(FileError::new("make", &folder.path().join(name), errno).into()),
@@ -140,6 +160,39 @@ impl Partial {
             }
             Err(errno) => Err(FileError::new("open", &path(), errno).into()),
         }
+    }
+
+    /// Makes the partial file `name` in `folder` with all of its content at once, and as it will be under
+    /// its final name: with the mode `umask` leaves it and, if that is known, the time since 1970 at which
+    /// it was last `modified`. What there is of an earlier attempt is overwritten. Nothing of it lasts
+    /// before it is synced; [`ReadyPartial::place`] then finds nothing left to do but to rename it.
+    ///
+    /// With `is_private` it stays its user's alone like all others: as long as something has the final name
+    /// whose mode could be stricter.
+    pub fn write_whole(
+        folder: &Arc<Folder>,
+        name: &OsStr,
+        content: &[u8],
+        at: &FinalState<'_>,
+        is_private: bool,
+    ) -> Result<Self, PartialError> {
+        let partial = match Self::create(folder.clone(), name.into()) {
+            Err(PartialError::Exists(_)) => {
+                let partial = Self::reopen(folder.clone(), name.into())?;
+                partial.set_mode(PRIVATE.bits())?;
+                partial.truncate(Bytes::ZERO)?;
+                partial
+            }
+            made => made?,
+        };
+        partial.write_at(content, Bytes::ZERO)?;
+        if let Some(modified) = at.modified {
+            partial.set_modified(modified)?;
+        }
+        if !is_private {
+            partial.set_mode(at.umask.file_mode())?;
+        }
+        Ok(partial)
     }
 
     /// Removes the partial file `name` of an earlier attempt without opening it. A missing one is
@@ -315,7 +368,7 @@ impl Partial {
     }
 
     /// Returns when all of the file is on the disk, and what is known of it.
-    fn sync(&self) -> Result<(), PartialError> {
+    pub fn sync(&self) -> Result<(), PartialError> {
         self.file.sync_all().map_err(|error| self.failed("sync")(error).into())
     }
 
@@ -376,6 +429,32 @@ impl ClosedPartial {
             }
             Err(errno) => Err(PartialError::from(FileError::new("finish", &path(), errno)).into()),
         }
+    }
+}
+
+/// A partial file that was synced when it was as it is to be under its final name.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadyPartial<'a> {
+    pub folder: &'a Folder,
+    pub partial: &'a OsStr,
+    pub size: Bytes,
+    pub to_be: FinalState<'a>,
+}
+
+impl ReadyPartial<'_> {
+    /// Gives it its final name, if it still is as it is to be and nothing has that name. If not, or when
+    /// anything goes wrong, nothing has happened, and [`Partial::reopen`] leads to what is to be done, or
+    /// says what is wrong.
+    pub fn place(&self) -> bool {
+        let Self { folder, partial, size, to_be } = self;
+        let Ok(stat) = rustix::fs::statat(folder, *partial, AtFlags::SYMLINK_NOFOLLOW) else { return false };
+        let since_1970 = Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or_default())
+            + Duration::from_nanos(stat.st_mtime_nsec as u64);
+        foreign(&Entry::of(&stat)).is_none()
+            && u64::try_from(stat.st_size) == Ok(size.0)
+            && stat.st_mode & 0o7777 == to_be.umask.file_mode()
+            && to_be.modified.is_none_or(|modified| modified == since_1970)
+            && folder.rename_at_once(partial, to_be.name).is_ok()
     }
 }
 

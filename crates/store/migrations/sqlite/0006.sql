@@ -1,4 +1,6 @@
--- Version 6: jobs have turns by host and can be on demand; files have mirrors.
+-- Version 6: jobs have turns by host and can be on demand; files have mirrors; the sums over the files
+-- of a job are kept by whoever writes files (`sums.rs`), for all the files of a turn at once: a trigger
+-- wrote the job, which is a long row, anew for each of them.
 --
 -- `host`: which host a job's next files are on, as a number that tells hosts apart; jobs of before
 -- share one, 0, until files are added to them.
@@ -23,3 +25,6 @@ ALTER TABLE files ADD COLUMN expected_size INTEGER;
 ALTER TABLE files ADD COLUMN requested TEXT;
 ALTER TABLE files ADD COLUMN download_position INTEGER;
 ALTER TABLE files ADD COLUMN filled TEXT;
+
+DROP TRIGGER file_added;
+DROP TRIGGER file_changed;

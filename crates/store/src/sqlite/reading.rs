@@ -4,7 +4,7 @@
 
 use std::cmp::Ordering;
 
-use bits_core::file::{File, FileIndex};
+use bits_core::file::{ClosingFile, File, FileIndex};
 use bits_core::job::{Job, JobId, Owner, Progress};
 use bits_core::ports::{Cursor, Filter, ID_START_MIN, Page, SealedSecret, StateName, StoreError};
 use bits_core::units::Bytes;
@@ -12,7 +12,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Params, Row, params, params_from_iter};
 
 use crate::rows::{
-    self, Columns, FILE_COLUMNS, JOB_COLUMNS, PROGRESS_COLUMNS, SECRET_COLUMNS, failed, word_of_state,
+    self, CLOSING_COLUMNS, Columns, FILE_COLUMNS, JOB_COLUMNS, PROGRESS_COLUMNS, SECRET_COLUMNS, failed,
+    word_of_state,
 };
 
 /// Up to so many jobs whose ids begin alike are sorted by time; with more, those of the owner are
@@ -40,6 +41,17 @@ pub(super) fn files(
     let sql =
         format!("SELECT {FILE_COLUMNS} FROM files WHERE job = ?1 AND place >= ?2 ORDER BY place LIMIT ?3");
     query(connection, &sql, params![id.0, from.0, as_limit(limit)], rows::file)
+}
+
+pub(super) fn closing_files(
+    connection: &Connection,
+    id: JobId,
+    from: FileIndex,
+    limit: usize,
+) -> Result<Vec<ClosingFile>, StoreError> {
+    let sql =
+        format!("SELECT {CLOSING_COLUMNS} FROM files WHERE job = ?1 AND place >= ?2 ORDER BY place LIMIT ?3");
+    query(connection, &sql, params![id.0, from.0, as_limit(limit)], rows::closing_file)
 }
 
 pub(super) fn secrets(connection: &Connection, id: JobId) -> Result<Vec<SealedSecret>, StoreError> {

@@ -5,18 +5,19 @@
 
 use std::sync::LazyLock;
 
-use bits_core::file::{FileIndex, Stage};
+use bits_core::file::{FileIndex, Served, Stage};
 use bits_core::job::JobId;
 use bits_core::ports::{Batch, FileChange, JobChange, SealedSecret, SecretChange, StoreError};
 use bits_core::time::Timestamp;
-use rusqlite::types::Value;
+use rusqlite::types::{ToSqlOutput, Value};
 use rusqlite::{Connection, Params, Transaction, TransactionBehavior, params, params_from_iter};
 
 use super::reading::query;
+use super::sums::{self, Sums};
 use crate::rows::demand::{self, DEMAND_COLUMNS, SIZE_COLUMNS, Stored};
 use crate::rows::{
     self, FILE_COLUMNS, JOB_COLUMNS, SOURCE_COLUMNS, VERSION_COLUMNS, bytes, failed, file_values, job_values,
-    slot_word, source_values, stage_word, version_values,
+    slot_word, source_values, stage_word, text, version_values,
 };
 
 /// Final jobs that are dropped in one transaction, so that none grows without bound.
@@ -30,11 +31,8 @@ pub(super) fn commit(connection: &mut Connection, batch: &Batch) -> Result<bool,
     for change in &batch.jobs {
         put_job(&transaction, change)?;
     }
-    for changes in batch.files.chunk_by(follows) {
-        match changes {
-            [(job, change)] => change_file(&transaction, *job, change)?,
-            completed => complete_files(&transaction, completed)?,
-        }
+    for changes in batch.files.chunk_by(|(job, _), (next_job, _)| job == next_job) {
+        change_files(&transaction, changes)?;
     }
     let mut removed = 0;
     for (job, change) in &batch.secrets {
@@ -81,20 +79,19 @@ static INSERT_FILE: LazyLock<String> = LazyLock::new(|| {
 static UPDATE_VERSION: LazyLock<String> = LazyLock::new(|| {
     let places = places(3, VERSION_COLUMNS);
     format!(
-        "UPDATE files SET ({VERSION_COLUMNS}) = ({places}), durable = 0, filled = NULL, moved = 0 \
-         WHERE job = ?1 AND place = ?2"
+        "UPDATE files SET ({VERSION_COLUMNS}) = ({places}), durable = 0, moved = 0 WHERE job = ?1 AND place = ?2"
     )
-});
-
-static UPDATE_SOURCES: LazyLock<String> = LazyLock::new(|| {
-    let places = places(3, SOURCE_COLUMNS);
-    format!("UPDATE files SET ({SOURCE_COLUMNS}) = ({places}) WHERE job = ?1 AND place = ?2")
 });
 
 static UPDATE_WHOLE: LazyLock<String> = LazyLock::new(|| {
     let columns = format!("{VERSION_COLUMNS}, durable, stage");
     let places = places(3, &columns);
     format!("UPDATE files SET ({columns}) = ({places}), moved = 0 WHERE job = ?1 AND place = ?2")
+});
+
+static UPDATE_SOURCES: LazyLock<String> = LazyLock::new(|| {
+    let places = places(3, SOURCE_COLUMNS);
+    format!("UPDATE files SET ({SOURCE_COLUMNS}) = ({places}) WHERE job = ?1 AND place = ?2")
 });
 
 /// Places for the values of `columns`, numbered from `first` on.
@@ -118,17 +115,98 @@ fn put_job(transaction: &Transaction<'_>, JobChange { job, was }: &JobChange) ->
     }
 }
 
+/// Makes changes to files of one job, and keeps the sums of that job right.
+fn change_files(transaction: &Transaction<'_>, changes: &[(JobId, FileChange)]) -> Result<(), StoreError> {
+    for changes in changes.chunk_by(follows) {
+        match changes {
+            [(job, FileChange::Completed { .. }), ..] => complete_files(transaction, *job, changes)?,
+            [(job, FileChange::Add(_)), ..] => add_files(transaction, *job, changes)?,
+            [(job, _), ..] => sums::kept(transaction, *job, span(changes), || {
+                changes.iter().try_for_each(|(job, change)| change_file(transaction, *job, change))
+            })?,
+            [] => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether both are made, and counted, together: they are of one kind, and of files that lie beside each
+/// other.
+fn follows((_, one): &(JobId, FileChange), (_, next): &(JobId, FileChange)) -> bool {
+    match (one, next) {
+        (FileChange::Add(_), FileChange::Add(_)) => true,
+        (FileChange::Add(_) | FileChange::Completed { .. }, _) | (_, FileChange::Add(_)) => matches!(
+            (one, next),
+            (FileChange::Completed { index }, FileChange::Completed { index: next })
+                if index.0.checked_add(1) == Some(next.0)
+        ),
+        (_, FileChange::Completed { .. }) => false,
+        (one, next) => match (place(one), place(next)) {
+            (Some(one), Some(next)) => one.0.abs_diff(next.0) <= GAP_MAX,
+            (None, _) | (_, None) => true,
+        },
+    }
+}
+
+/// What [`UPDATE_WHOLE`] takes.
+const WHOLE_VALUES: usize = 13;
+
+/// Files between two that are changed, up to which all of them are counted together.
+const GAP_MAX: u32 = 4;
+
+/// The places of the files that `changes` are about, from and to; none when no sum depends on them.
+fn span(changes: &[(JobId, FileChange)]) -> Option<(u32, u32)> {
+    let places = || changes.iter().filter_map(|(_, change)| place(change)).map(|index| index.0);
+    places().min().zip(places().max())
+}
+
+/// The file that `change` is about, when sums depend on what it changes.
+fn place(change: &FileChange) -> Option<FileIndex> {
+    match change {
+        FileChange::Add(file) => Some(file.index),
+        FileChange::Version { index, .. }
+        | FileChange::Durable { index, .. }
+        | FileChange::Transferred { index, .. }
+        | FileChange::Whole { index, .. }
+        | FileChange::Filled { index, .. }
+        | FileChange::Completed { index }
+        | FileChange::Lost { index } => Some(*index),
+        FileChange::Headers { .. }
+        | FileChange::RemoteName { .. }
+        | FileChange::Sources { .. }
+        | FileChange::Requested { .. }
+        | FileChange::Position { .. }
+        | FileChange::Withdrawn { .. }
+        | FileChange::PassedOver { .. }
+        | FileChange::TryAgain => None,
+    }
+}
+
+/// Makes all of `changes`, which are additions.
+fn add_files(
+    transaction: &Transaction<'_>,
+    job: JobId,
+    changes: &[(JobId, FileChange)],
+) -> Result<(), StoreError> {
+    let mut insert = transaction.prepare_cached(&INSERT_FILE).map_err(failed("written"))?;
+    let mut sums = Sums::default();
+    for (_, change) in changes {
+        let FileChange::Add(file) = change else { unreachable!("only additions follow an addition") };
+        let mut values = file_values(file);
+        values.push(ToSqlOutput::from(&job.0[..]));
+        insert.execute(params_from_iter(values)).map_err(failed("written"))?;
+        sums.count(file);
+    }
+    sums::add(transaction, job, &sums)
+}
+
+/// Makes one change to a file that is there.
 fn change_file(transaction: &Transaction<'_>, job: JobId, change: &FileChange) -> Result<(), StoreError> {
     let (index, changed) = match change {
-        FileChange::Add(file) => {
-            let mut values = file_values(file);
-            values.push(Value::Blob(job.0.to_vec()));
-            execute(transaction, &INSERT_FILE, params_from_iter(values))?;
-            return Ok(());
-        }
+        FileChange::Add(_) => unreachable!("an addition is made with others"),
         FileChange::Version { index, size, validator, served, boot, partial } => {
-            let mut values = vec![Value::Blob(job.0.to_vec()), index.0.into()];
-            values.extend(version_values(*size, validator, served, Some(*boot), Some(*partial)));
+            let mut values = vec![ToSqlOutput::from(&job.0[..]), index.0.into()];
+            values.extend(version_values(*size, Some(validator), served, Some(*boot), Some(*partial)));
             (index, execute(transaction, &UPDATE_VERSION, params_from_iter(values))?)
         }
         FileChange::Headers { index, headers } => {
@@ -161,9 +239,9 @@ fn change_file(transaction: &Transaction<'_>, job: JobId, change: &FileChange) -
             };
         }
         FileChange::Lost { index } => {
-            let mut values = vec![Value::Blob(job.0.to_vec()), index.0.into()];
-            let (validator, served) = Default::default();
-            values.extend(version_values(None, &validator, &served, None, None));
+            let mut values = vec![ToSqlOutput::from(&job.0[..]), index.0.into()];
+            let served = Served::default();
+            values.extend(version_values(None, None, &served, None, None));
             execute(transaction, &UPDATE_VERSION, params_from_iter(values))?;
             let sql = "UPDATE files SET stage = ?3 WHERE job = ?1 AND place = ?2";
             (index, execute(transaction, sql, params![job.0, index.0, stage_word(Stage::Waiting)])?)
@@ -182,9 +260,10 @@ fn change_file(transaction: &Transaction<'_>, job: JobId, change: &FileChange) -
             (index, execute(transaction, sql, params![job.0, index.0, bytes(*size), stage])?)
         }
         FileChange::Whole { index, size, validator, served, boot } => {
-            let mut values = vec![Value::Blob(job.0.to_vec()), index.0.into()];
-            values.extend(version_values(Some(*size), validator, served, Some(*boot), None));
-            values.extend([bytes(*size).into(), stage_word(Stage::Transferred).to_owned().into()]);
+            let mut values = Vec::with_capacity(WHOLE_VALUES);
+            values.extend([ToSqlOutput::from(&job.0[..]), index.0.into()]);
+            values.extend(version_values(Some(*size), Some(validator), served, Some(*boot), None));
+            values.extend([bytes(*size).into(), text(stage_word(Stage::Transferred))]);
             (index, execute(transaction, &UPDATE_WHOLE, params_from_iter(values))?)
         }
         FileChange::Completed { index } => {
@@ -223,23 +302,23 @@ fn change_demand(
     execute(transaction, &sql, params_from_iter(values))
 }
 
-/// Whether both say of neighbours in one job that they have their names, so that one statement does.
-fn follows((job, one): &(JobId, FileChange), (next_job, next): &(JobId, FileChange)) -> bool {
-    matches!((one, next), (FileChange::Completed { index }, FileChange::Completed { index: next })
-        if job == next_job && index.0.checked_add(1) == Some(next.0))
-}
-
-/// Changes as one what [`follows`].
-fn complete_files(transaction: &Transaction<'_>, changes: &[(JobId, FileChange)]) -> Result<(), StoreError> {
-    let [(job, FileChange::Completed { index: first }), .., (_, FileChange::Completed { index: last })] =
-        changes
-    else {
-        unreachable!("only what is completed follows")
-    };
-    let sql = "UPDATE files SET stage = ?4 WHERE job = ?1 AND place BETWEEN ?2 AND ?3";
-    let changed = execute(transaction, sql, params![job.0, first.0, last.0, stage_word(Stage::Completed)])?;
-    // Which one is missing does not matter: none may be.
-    if changed == changes.len() { Ok(()) } else { Err(no_such_file(*job, *last)) }
+/// Makes all of `changes`, which say of neighbours that they have their names, by one statement. What a
+/// job adds up to is not changed by that: they were whole before.
+fn complete_files(
+    transaction: &Transaction<'_>,
+    job: JobId,
+    changes: &[(JobId, FileChange)],
+) -> Result<(), StoreError> {
+    let (first, last) = span(changes).expect("there is a change");
+    let completed = stage_word(Stage::Completed);
+    let sql = "UPDATE files SET stage = ?4 WHERE job = ?1 AND place BETWEEN ?2 AND ?3 AND stage <> 'waiting'";
+    let changed = execute(transaction, sql, params![job.0, first, last, completed])?;
+    if changed == changes.len() {
+        return Ok(());
+    }
+    sums::kept(transaction, job, Some((first, last)), || {
+        changes.iter().try_for_each(|(job, change)| change_file(transaction, *job, change))
+    })
 }
 
 /// Says how many secrets are gone by it.

@@ -37,6 +37,7 @@ fn a_newer_database_is_refused_and_not_touched() {
         newer
             .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, newest_is_in_the_log)
             .expect("a setting");
+        let ours: u32 = newer.pragma_query_value(None, "user_version", |row| row.get(0)).expect("a version");
         newer.pragma_update(None, "user_version", 99).expect("a version");
         drop(newer);
         if newest_is_in_the_log {
@@ -45,11 +46,11 @@ fn a_newer_database_is_refused_and_not_touched() {
         }
         // The version is the big-endian number at byte 60 of the file.
         let in_the_file = fs::read(&path).expect("a file")[63];
-        assert_eq!(in_the_file, if newest_is_in_the_log { 6 } else { 99 });
+        assert_eq!(u32::from(in_the_file), if newest_is_in_the_log { ours } else { 99 });
 
         let before = (files(&path), times(&path));
         let error = SqliteStore::open(&path).expect_err("it is newer");
-        assert!(matches!(error, OpenError::Newer { found: 99, known: 6, .. }), "{error:?}");
+        assert!(matches!(error, OpenError::Newer { found: 99, known, .. } if known == ours), "{error:?}");
         assert!(error.to_string().contains("nothing was changed: start that version again"), "{error}");
         assert!((files(&path), times(&path)) == before, "something was touched");
     }

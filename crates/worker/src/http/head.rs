@@ -112,7 +112,10 @@ const LENGTH_MAX: u64 = i64::MAX as u64;
 
 /// Header values are ASCII; other bytes are kept as Latin-1, which HTTP once was, and mean nothing.
 fn text(value: &[u8]) -> String {
-    value.iter().map(|byte| char::from(*byte)).collect()
+    match std::str::from_utf8(value) {
+        Ok(text) if text.is_ascii() => text.to_owned(),
+        _ => value.iter().map(|byte| char::from(*byte)).collect(),
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use bits_core::certificates::Verdict;
 use bits_core::credentials::{Credential, SecretHeader};
 use bits_core::demand::Filled;
 use bits_core::error::JobError;
-use bits_core::file::{BootId, File, FileIndex, LocalName, Stage};
+use bits_core::file::{BootId, ClosingFile, File, FileIndex, LocalName, Stage};
 use bits_core::http_options::{HeaderName, HttpOptions};
 use bits_core::job::{Attempt, Environment, JobId, Priority};
 use bits_core::queue::{Asked, Report};
@@ -265,9 +265,13 @@ impl Broker {
     }
 
     /// Has the worker finalize; records what it did.
+    fn closing(&self) -> Vec<ClosingFile> {
+        self.files.iter().cloned().map(ClosingFile::from).collect()
+    }
+
     pub(crate) async fn finalize(&mut self, umask: u32) -> (Vec<u32>, Option<JobError>) {
         let environment = Environment { umask: Some(umask), ..Environment::default() };
-        self.tell(ToWorker::Finalize { job: self.job, files: self.files.clone(), environment });
+        self.tell(ToWorker::Finalize { job: self.job, files: self.closing(), environment });
         loop {
             match self.report().await {
                 Report::Finalized { files, error, .. } => {
@@ -282,7 +286,7 @@ impl Broker {
     }
 
     pub(crate) async fn discard(&mut self) -> Option<String> {
-        self.tell(ToWorker::Discard { job: self.job, files: self.files.clone() });
+        self.tell(ToWorker::Discard { job: self.job, files: self.closing() });
         loop {
             match self.report().await {
                 Report::Discarded { leftover } => return leftover,
@@ -296,7 +300,16 @@ impl Broker {
         path: &Path,
         options: CheckOptions,
     ) -> Result<(), DestinationRefusal> {
-        let names = vec![LocalName::parse(path.to_str().unwrap()).unwrap()];
+        self.check_all(&[path.to_owned()], options).await
+    }
+
+    pub(crate) async fn check_all(
+        &mut self,
+        paths: &[PathBuf],
+        options: CheckOptions,
+    ) -> Result<(), DestinationRefusal> {
+        let name = |path: &PathBuf| LocalName::parse(path.to_str().unwrap()).unwrap();
+        let names = paths.iter().map(name).collect();
         self.tell(ToWorker::Check { ticket: CheckTicket(5), names, options });
         let message = timeout(PATIENCE, self.link.from_worker.recv()).await.expect("the worker speaks");
         match message.expect("the worker is there") {

@@ -94,6 +94,40 @@ async fn discarding_leaves_nothing_of_ours_and_may_be_repeated() {
 }
 
 #[tokio::test]
+async fn of_many_destinations_each_is_looked_at() {
+    let mut broker = Broker::new(&[]);
+    let usual = CheckOptions { no_clobber: false, create_folders: false, umask: Some(0o022) };
+    let keep = CheckOptions { no_clobber: true, ..usual };
+    let top = broker.folder.path().to_owned();
+    std::fs::write(top.join("there"), "").unwrap();
+    std::os::unix::fs::symlink("there", top.join("link")).unwrap();
+    std::fs::create_dir(top.join("folder")).unwrap();
+    // In a fuller folder than there are names, each is looked for by itself.
+    let full = top.join("full");
+    std::fs::create_dir(&full).unwrap();
+    for number in 0..100 {
+        std::fs::write(full.join(number.to_string()), "").unwrap();
+    }
+    for (last, options, expected) in [
+        ("new", keep, Ok(())),
+        ("there", usual, Ok(())),
+        ("there", keep, Err(Code::FILE_EXISTS)),
+        ("link", usual, Err(Code::ACCESS_DENIED)),
+        ("folder", usual, Err(Code::ACCESS_DENIED)),
+        ("full/new", keep, Ok(())),
+        ("full/99", keep, Err(Code::FILE_EXISTS)),
+        ("missing/new", usual, Err(Code::PATH_NOT_FOUND)),
+    ] {
+        let last = top.join(last);
+        let folder = last.parent().filter(|folder| folder.exists()).unwrap_or(&top);
+        let mut paths: Vec<_> = (0..50).map(|number| folder.join(format!("f{number}"))).collect();
+        paths.push(last.clone());
+        let outcome = broker.check_all(&paths, options).await;
+        assert_eq!(outcome.map_err(|refusal| refusal.code), expected, "{}", last.display());
+    }
+}
+
+#[tokio::test]
 async fn a_destination_is_looked_at_before_anything_is_asked_of_a_server() {
     let mut broker = Broker::new(&[]);
     let usual = CheckOptions { no_clobber: false, create_folders: false, umask: Some(0o022) };

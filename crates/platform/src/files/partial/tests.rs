@@ -320,3 +320,71 @@ fn taking_space_changes_no_length_and_more_than_there_is_is_refused() {
         "{refusal}"
     );
 }
+
+/// What a small file is to be, of which this is all.
+const MODIFIED: Duration = Duration::from_secs(1_700_000_000);
+
+fn report(umask: u32) -> FinalState<'static> {
+    FinalState { name: OsStr::new("report.pdf"), umask: Umask::new(umask), modified: Some(MODIFIED) }
+}
+
+fn ready<'a>(place: &'a Place, size: u64, to_be: FinalState<'a>) -> ReadyPartial<'a> {
+    ReadyPartial { folder: &place.folder, partial: OsStr::new(NAME), size: Bytes(size), to_be }
+}
+
+#[test]
+fn a_file_written_whole_is_as_it_will_be_and_only_its_name_is_left_to_give() {
+    let place = Place::new();
+    let to_be = report(0o027);
+    // Of an attempt that was killed.
+    drop(place.partial(b"something longer"));
+    let partial = Partial::write_whole(&place.folder, OsStr::new(NAME), b"whole", &to_be, false).unwrap();
+    partial.sync().unwrap();
+    assert!(ready(&place, 5, to_be).place());
+    assert_eq!(place.names(), ["report.pdf"]);
+    assert_eq!(std::fs::read(place.at("report.pdf")).unwrap(), b"whole");
+    assert_eq!(mode(&place.at("report.pdf")), 0o640);
+    let modified = std::fs::metadata(place.at("report.pdf")).unwrap().modified().unwrap();
+    assert_eq!(modified, SystemTime::UNIX_EPOCH + MODIFIED);
+}
+
+#[test]
+fn a_file_that_is_to_replace_another_stays_its_users_alone() {
+    let place = Place::new();
+    std::fs::write(place.at("report.pdf"), "secret").unwrap();
+    std::fs::set_permissions(place.at("report.pdf"), PermissionsExt::from_mode(0o600)).unwrap();
+    // An attempt that was killed had found nothing there.
+    drop(place.partial(b"part"));
+    std::fs::set_permissions(place.at(NAME), PermissionsExt::from_mode(0o644)).unwrap();
+    let to_be = report(0o022);
+    Partial::write_whole(&place.folder, OsStr::new(NAME), b"whole", &to_be, true).unwrap();
+    assert_eq!(mode(&place.at(NAME)), 0o600);
+    assert!(!ready(&place, 5, to_be).place(), "whose mode it gets is still to be seen");
+    assert_eq!(std::fs::read(place.at("report.pdf")).unwrap(), b"secret");
+}
+
+#[test]
+fn what_is_not_as_it_was_left_gets_no_name_without_a_closer_look() {
+    type Change = fn(&Place);
+    let changes: [(&str, Change); 6] = [
+        ("longer", |place| std::fs::write(place.at(NAME), "whole and more").unwrap()),
+        ("of another time", |place| std::fs::write(place.at(NAME), "other").unwrap()),
+        ("of another mode", |place| {
+            std::fs::set_permissions(place.at(NAME), PermissionsExt::from_mode(0o600)).unwrap();
+        }),
+        ("with a second name", |place| std::fs::hard_link(place.at(NAME), place.at("second")).unwrap()),
+        ("gone", |place| std::fs::remove_file(place.at(NAME)).unwrap()),
+        ("a link", |place| {
+            std::fs::rename(place.at(NAME), place.at("moved")).unwrap();
+            symlink("moved", place.at(NAME)).unwrap();
+        }),
+    ];
+    for (what, change) in changes {
+        let place = Place::new();
+        let to_be = report(0o022);
+        Partial::write_whole(&place.folder, OsStr::new(NAME), b"whole", &to_be, false).unwrap();
+        change(&place);
+        assert!(!ready(&place, 5, to_be).place(), "{what}");
+        assert!(!place.at("report.pdf").exists(), "{what}");
+    }
+}
