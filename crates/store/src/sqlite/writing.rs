@@ -79,7 +79,8 @@ static INSERT_FILE: LazyLock<String> = LazyLock::new(|| {
 static UPDATE_VERSION: LazyLock<String> = LazyLock::new(|| {
     let places = places(3, VERSION_COLUMNS);
     format!(
-        "UPDATE files SET ({VERSION_COLUMNS}) = ({places}), durable = 0, moved = 0 WHERE job = ?1 AND place = ?2"
+        "UPDATE files SET ({VERSION_COLUMNS}) = ({places}), durable = 0, filled = NULL, moved = 0 \
+         WHERE job = ?1 AND place = ?2"
     )
 });
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bits_core::checksum::Checksum;
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
+use bits_core::demand::{Demand, Filled, Span};
 use bits_core::error::{Challenge, Code, ErrorContext, JobError};
 use bits_core::file::{
     BootId, File, FileError, FileIndex, LocalName, PartialId, ResumeBy, Served, Stage, Validator,
@@ -28,12 +29,13 @@ use bits_store::SqliteStore;
 use rusqlite::Connection;
 
 /// A database of each version, from the first on.
-const FIXTURES: [&str; 5] = [
+const FIXTURES: [&str; 6] = [
     include_str!("../fixtures/schema-1.sql"),
     include_str!("../fixtures/schema-2.sql"),
     include_str!("../fixtures/schema-3.sql"),
     include_str!("../fixtures/schema-4.sql"),
     include_str!("../fixtures/schema-5.sql"),
+    include_str!("../fixtures/schema-6.sql"),
 ];
 
 #[test]
@@ -147,7 +149,7 @@ fn waiting_to_be_tried_again(version: u32) -> Job {
             no_progress_timeout: Duration::from_secs(1_209_600),
             complete_when_done: true,
             http: if version < 3 { HttpOptions::default() } else { options() },
-            transfer: if version < 4 { TransferOptions::default() } else { transfer_options() },
+            transfer: if version < 4 { TransferOptions::default() } else { transfer_options(version) },
             environment: if version < 3 { first_environment() } else { environment() },
         },
         host: if version < 6 { HostTag::NONE } else { HostTag::MAX },
@@ -173,8 +175,8 @@ fn waiting_to_be_tried_again(version: u32) -> Job {
         failures_in_a_row: 2,
         same_failures: if version < 4 { 0 } else { 2 },
         beginnings: if version < 4 { 0 } else { 3 },
-        demands: 0,
-        demands_met: 0,
+        demands: if version < 6 { 0 } else { 3 },
+        demands_met: if version < 6 { 0 } else { 2 },
         stalled_since: Some(Timestamp(1_760_000_050_000)),
         attempt: Attempt(4),
         times: Times {
@@ -231,10 +233,10 @@ fn suspended() -> Job {
     Job { revision: Revision(1), ..Job::new(id, Owner(1000), properties, Timestamp(1_760_000_000_001)) }
 }
 
-fn transfer_options() -> TransferOptions {
+fn transfer_options(version: u32) -> TransferOptions {
     TransferOptions {
         keep_going: true,
-        on_demand: false,
+        on_demand: version >= 6,
         dynamic_content: true,
         high_performance: true,
         max_download_size: Some(Bytes(7)),
@@ -259,10 +261,17 @@ fn half_of_a_file(version: u32) -> File {
             source: SourceIndex(u8::from(version >= 6)),
         },
         sources: if version < 6 { Sources::default() } else { sources() },
+        demand: if version < 6 { Demand::default() } else { demand() },
         partial: Some(PartialId { device: u64::MAX, inode: 7 }),
         error: Some(FileError { code: Code::http(404), message: "it is not there".into() }),
         ..file
     }
+}
+
+fn demand() -> Demand {
+    let requested = ["5:10", "900:eof"].map(|range| ByteRange::parse(range).expect("a range"));
+    let filled = Filled::of([Span { from: Bytes(0), end: Bytes(4_294_967_296) }]);
+    Demand { requested: requested.to_vec(), position: Some(Bytes(7)), filled }
 }
 
 fn sources() -> Sources {

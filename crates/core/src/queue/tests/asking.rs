@@ -492,7 +492,9 @@ fn what_one_job_does_is_noted_for_that_job_however_many_wait_with_it() {
         let (question, jobs) = world.question();
         let input = world.request(ANNA, Request::Answer { job: jobs[0], question, reply: a_secret() });
         world.take_in(input, &mut decision);
-        noted.push(alloc::format!("{:?}", decision.into_undo()).len());
+        // How many digits a count has says nothing.
+        let undo = alloc::format!("{:?}", decision.into_undo());
+        noted.push(undo.chars().filter(|c| !c.is_ascii_digit()).count());
     }
     assert_eq!(noted[0], noted[1]);
 }
