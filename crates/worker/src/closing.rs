@@ -132,10 +132,10 @@ pub(crate) fn check(names: &[LocalName], options: CheckOptions) -> Result<(), De
         let known = checked
             .as_ref()
             .filter(|(folder, _)| path.parent().is_some_and(|parent| is_same(parent, folder.path())));
-        if let Some((_, found)) = known {
-            if Destination::is_free_within(found, path).map_err(LocalFault::from)? {
-                continue;
-            }
+        if let Some((_, found)) = known
+            && Destination::is_free_within(found, path).map_err(LocalFault::from)?
+        {
+            continue;
         }
         let destination = match known {
             Some((folder, _)) => Destination::check_within(folder, path),

@@ -449,7 +449,7 @@ impl ReadyPartial<'_> {
         let Self { folder, partial, size, to_be } = self;
         let Ok(stat) = rustix::fs::statat(folder, *partial, AtFlags::SYMLINK_NOFOLLOW) else { return false };
         let since_1970 = Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or_default())
-            + Duration::from_nanos(stat.st_mtime_nsec as u64);
+            + Duration::from_nanos(stat.st_mtime_nsec);
         foreign(&Entry::of(&stat)).is_none()
             && u64::try_from(stat.st_size) == Ok(size.0)
             && stat.st_mode & 0o7777 == to_be.umask.file_mode()
