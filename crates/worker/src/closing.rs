@@ -4,7 +4,7 @@
 //! All of this may block, and each of it may be done twice: a service that was killed between the
 //! disk and the store asks again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,11 +46,11 @@ pub(crate) fn finalize(job: JobId, files: &[File], environment: &Environment) ->
     for file in files {
         match file.stage {
             Stage::Completed => {}
-            Stage::Waiting => {
-                if let Err(fault) = discard_one(job, file, &mut folders) {
-                    tracing::warn!("{}", fault.message);
-                }
-            }
+            Stage::Waiting => match discard_one(job, file, &mut folders) {
+                // The folder is synced below: the job is over then, and nobody asks for it again.
+                Ok(()) => drop(placed.entry(parts(&file.local_name).0.into()).or_default()),
+                Err(fault) => tracing::warn!("{}", fault.message),
+            },
             Stage::Transferred => match prepare(job, file, umask, &mut folders, whole >= SYNCED_AS_ONE_MIN) {
                 Ok((folder, Some(partial))) => prepared.push((file.index, folder, partial)),
                 Ok((folder, None)) => placed.entry(folder).or_default().push(file.index),
@@ -81,6 +81,8 @@ pub(crate) fn finalize(job: JobId, files: &[File], environment: &Environment) ->
     for (path, files) in placed {
         match folders.open(&path).and_then(|folder| Ok(folder.sync()?)) {
             Ok(()) => finalized.files.extend(files),
+            // There were only parts in it.
+            Err(fault) if files.is_empty() => tracing::warn!("{}", fault.message),
             Err(fault) => {
                 finalized.error.get_or_insert(fault.into_job_error(files[0]));
             }
@@ -93,7 +95,22 @@ pub(crate) fn finalize(job: JobId, files: &[File], environment: &Environment) ->
 /// Deletes all partial files of `job`; a sentence when some are left.
 pub(crate) fn discard(job: JobId, files: &[File]) -> Option<String> {
     let mut folders = Folders::default();
-    let left: Vec<_> = files.iter().filter_map(|file| discard_one(job, file, &mut folders).err()).collect();
+    let mut left = Vec::new();
+    let mut touched = BTreeSet::new();
+    for file in files {
+        match discard_one(job, file, &mut folders) {
+            Ok(()) => drop(touched.insert(parts(&file.local_name).0)),
+            Err(fault) => left.push(fault),
+        }
+    }
+    // Nobody asks for it again, so no power cut may bring a name back.
+    for folder in touched {
+        match folders.open(folder) {
+            Ok(folder) => left.extend(folder.sync().map_err(LocalFault::from).err()),
+            Err(fault) if fault.code == Code::PATH_NOT_FOUND => {}
+            Err(fault) => left.push(fault),
+        }
+    }
     let first = left.first()?;
     Some(match left.len() {
         1 => format!("a partial file could not be deleted: {}", first.message),
