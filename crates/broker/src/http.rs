@@ -11,6 +11,7 @@ mod events;
 mod files;
 mod jobs;
 mod listener;
+mod patience;
 mod properties;
 
 use std::sync::Arc;
@@ -36,7 +37,7 @@ use crate::workers::Workers;
 
 use answer::{Refused, json, refused_as};
 
-pub use listener::{Connections, Identify, serve};
+pub use listener::{Connections, Identify, Peer, serve};
 
 /// What the service says of itself, apart from its jobs.
 #[derive(Debug, Clone)]

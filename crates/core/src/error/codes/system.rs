@@ -25,12 +25,18 @@ pub(super) const SYSTEM: &[Row] = table! {
     3, ERROR_PATH_NOT_FOUND, Never:
         "The folder that the file goes to does not exist.",
         "Make the folder, or give a path in one that exists, then run `bits resume JOB`.";
+    4, ERROR_TOO_MANY_OPEN_FILES, ByTime:
+        "There were no file handles left.",
+        "Close what holds many files, or raise the limit of the service (`LimitNOFILE=`), then try again.";
     5, ERROR_ACCESS_DENIED, Never:
         "You do not have the right to do this, to that file or to that job.",
         "Check who owns the file or its folder (`ls -l`), or whose job it is (`bits list`).";
     14, ERROR_OUTOFMEMORY, ByTime:
         "There was not enough memory.",
         "Close what uses much memory, then try again.";
+    19, ERROR_WRITE_PROTECT, Never:
+        "The file system that the file goes to is read-only.",
+        "Have it mounted so that it can be written, then run `bits resume JOB`.";
     32, ERROR_SHARING_VIOLATION, Never:
         "Another program holds the file.",
         "End that program's work on the file, then run `bits resume JOB`.";
@@ -52,15 +58,24 @@ pub(super) const SYSTEM: &[Row] = table! {
     123, ERROR_INVALID_NAME, Never:
         "This cannot be the name of a file.",
         "Choose another name for the destination.";
+    223, ERROR_FILE_TOO_LARGE, Never:
+        "The file is larger than its file system takes.",
+        "Choose a destination on another file system.";
     1058, ERROR_SERVICE_DISABLED, Never:
         "The service is switched off.",
         "Switch it on, or start it by hand with `bits service start`.";
+    1117, ERROR_IO_DEVICE, Never:
+        "The disk reports an error.",
+        "Look at the system's log (`dmesg`) and save what is on the disk, then run `bits resume JOB`.";
     1223, ERROR_CANCELLED, NotAnError:
         "The person who was asked for credentials cancelled.",
         "Run the command again if that was not meant.";
     1245, ERROR_NOT_LOGGED_ON, ByTime:
         "The owner of the job is not logged on.",
         "Log on, or let the service run without a session by `loginctl enable-linger`.";
+    1295, ERROR_DISK_QUOTA_EXCEEDED, ByTime:
+        "The quota of disk space is used up.",
+        "Make room, or have the quota raised, then run `bits resume JOB`.";
     1306, ERROR_REVISION_MISMATCH, Never:
         "The job has changed since it was last read.",
         "Read it again with `bits show JOB`, and repeat the change if it is still wanted.";
@@ -79,6 +94,9 @@ pub(super) const SYSTEM: &[Row] = table! {
     1460, ERROR_TIMEOUT, Never:
         "Nobody answered the question for credentials in time.",
         "Run the command again, with somebody there to answer.";
+    1723, RPC_S_SERVER_TOO_BUSY, ByTime:
+        "Too many programs, or one with too many connections, want something of the service.",
+        "Close what holds connections to it without need (`lsof -U`), then try again.";
     1783, RPC_X_BAD_STUB_DATA, Never:
         "A text given with the request is longer than is allowed for it.",
         "Shorten it.";
