@@ -17,6 +17,7 @@ mod faults;
 mod index_page;
 mod ntlm;
 mod origin;
+pub mod power;
 
 pub use asked::Request;
 pub use certificates::Certificate;
