@@ -16,7 +16,8 @@ usage: cargo xtask night [--json] [storm] [power] [load] [kills] [lives] [fuzz] 
 Runs what takes longer than a change should wait for; without a name, all of it:
 
   storm     a service under load from several clients that is killed 500 times at random moments;
-            afterwards everything acknowledged is there. Some minutes. It needs the servers to test against
+            afterwards everything acknowledged is there. Ten minutes at most, in which a busy machine may
+            kill less often. It needs the servers to test against
   power     500 power cuts of a machine with a disk that forgets what was not synced, and its controls:
             disks that lie. It needs root and FUSE
   load      200 clients for five minutes, and a hostile program beside them

@@ -25,6 +25,9 @@ use sources::Sources;
 
 /// Kills, if nobody asks for more (`OPENBITS_KILLS`).
 const KILLS: u64 = 60;
+/// How long that may go on, in seconds, if nobody says otherwise (`OPENBITS_STORM_SECONDS`): a machine
+/// that is busy with other things kills less often.
+const SECONDS: u64 = 590;
 /// Programs that ask at the same time.
 const CLIENTS: usize = 4;
 /// The longest life of a service, in milliseconds; some end while they start.
@@ -67,7 +70,8 @@ fn a_service_under_load_that_is_killed_again_and_again_loses_nothing() {
     };
     let forms = Forms::of("anna", &crowd.mark);
     let mut folder = Folder::default();
-    let (mut with_parts, mut while_starting) = (0, 0);
+    let (mut done, mut with_parts, mut while_starting) = (0, 0, 0);
+    let seconds = number("OPENBITS_STORM_SECONDS").unwrap_or(SECONDS);
     let began = Instant::now();
 
     let mut clients: Vec<Client> = std::thread::scope(|scope| {
@@ -80,6 +84,10 @@ fn a_service_under_load_that_is_killed_again_and_again_loses_nothing() {
             })
             .collect();
         for kill in 1..=kills {
+            if began.elapsed().as_secs() >= seconds {
+                break;
+            }
+            done = kill;
             let running = service.run(program("bitsd")).within(SETTLING).spawn();
             let is_short = random.below(6) == 0;
             let life = random.below(if is_short { SHORT_LIFE_MAX } else { LIFE_MAX });
@@ -121,7 +129,8 @@ fn a_service_under_load_that_is_killed_again_and_again_loses_nothing() {
     let mut told = summary(&clients);
     told["storm"] = json!({
         "seed": seed,
-        "kills": kills,
+        "kills": done,
+        "kills_wanted": kills,
         "kills_with_partial_files": with_parts,
         "kills_while_starting": while_starting,
         "seconds": began.elapsed().as_secs(),
@@ -131,7 +140,7 @@ fn a_service_under_load_that_is_killed_again_and_again_loses_nothing() {
     });
     report("storm", &told);
     // What was not met was not tried.
-    assert!(with_parts * 4 >= kills, "only {with_parts} of {kills} kills hit a transfer");
+    assert!(done > 0 && with_parts * 4 >= done, "only {with_parts} of {done} kills hit a transfer");
     assert!(told["in_doubt"].as_u64().is_some_and(|count| count > 0), "no kill cut off an answer: {told}");
 }
 
