@@ -9,4 +9,5 @@ grep -lszF "HOME=$1/" /proc/[0-9]*/environ | while read -r environ; do
   kill -KILL "${pid%/environ}" 2>/dev/null
 done
 if [ -d "$1/peers" ]; then "$2/stop" --rm "$1/peers"; fi
+grep -F " $1/" /proc/self/mounts | cut -d ' ' -f 2 | sort -r | while read -r mounted; do umount -l "$mounted"; done
 rm -rf "$1"

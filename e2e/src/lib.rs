@@ -4,12 +4,14 @@
 //! [`peers`] starts nginx, KDCs, Apache and lighttpd by the scripts in `tests/peers`, once for the
 //! test process, and proxies, a domain, a name server or a keyring for the tests that ask for one. [`Service`] is one test's world: folders, environment, the programs `bits`
 //! and `bitsd` in it, and the end of all of them. [`Run`] is one program run in it, by pipes or
-//! on a pseudo terminal.
+//! on a pseudo terminal. [`Api`] is a program that speaks to the service's socket itself.
 //!
 //! The harness panics where a test would: with what was run and what it printed. It knows nothing
 //! of the service's inside and imports none of its crates; what it tests are programs.
 
+mod api;
 mod ground;
+mod own_mounts;
 mod peers;
 mod process;
 mod programs;
@@ -20,6 +22,8 @@ mod sums;
 mod terminal;
 mod until;
 
+pub use api::{Answer, Api, Unanswered};
+pub use own_mounts::with_own_mounts;
 pub use peers::{
     Account, Bus, Domain, FaultProxy, Kdc, Keyring, NameServer, Peers, Proxies, Proxy, Request, Server,
     SignIn, Wild, peers,

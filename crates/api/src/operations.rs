@@ -23,9 +23,9 @@ const GET: &str = "GET";
 const POST: &str = "POST";
 
 /// Refusals of whatever speaks to the socket: not the service's user, malformed, unwritable.
-const ANY: &[u16] = &[400, 403, 413, 503];
-const ONE_JOB: &[u16] = &[400, 403, 404, 413, 503];
-const CHANGE: &[u16] = &[400, 403, 404, 409, 412, 413, 415, 503, 507];
+const ANY: &[u16] = &[400, 403, 413, 429, 503];
+const ONE_JOB: &[u16] = &[400, 403, 404, 413, 429, 503];
+const CHANGE: &[u16] = &[400, 403, 404, 408, 409, 412, 413, 415, 429, 503, 507];
 
 const fn command(name: &'static str, path: &'static str, summary: &'static str) -> Operation {
     Operation {
@@ -318,7 +318,7 @@ pub const OPERATIONS: &[Operation] = &[
         query: None,
         body: None,
         answer: (200, Some("Key")),
-        problems: &[400, 403, 409, 413, 503, 507],
+        problems: &[400, 403, 409, 413, 429, 503, 507],
     },
     Operation {
         name: "stop",

@@ -13,6 +13,7 @@ mod files;
 mod jobs;
 mod listener;
 mod metrics;
+mod patience;
 mod properties;
 mod ranges;
 
@@ -39,7 +40,7 @@ use crate::workers::Workers;
 
 use answer::{Refused, json, refused_as};
 
-pub use listener::{Connections, Identify, serve};
+pub use listener::{Connections, Identify, Peer, serve};
 
 /// What the service says of itself, apart from its jobs.
 #[derive(Debug, Clone)]

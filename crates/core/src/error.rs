@@ -72,6 +72,8 @@ impl Code {
     pub const FILE_EXISTS: Self = Self(0x8007_0050);
     /// `ERROR_REVISION_MISMATCH`: the job has changed since it was read.
     pub const REVISION_MISMATCH: Self = Self(0x8007_051A);
+    /// `RPC_S_SERVER_TOO_BUSY`: no place for another connection.
+    pub const SERVER_TOO_BUSY: Self = Self(0x8007_06BB);
     pub const NOT_IMPLEMENTED: Self = Self(0x8000_4001);
     pub const UNSPECIFIED: Self = Self(0x8000_4005);
     pub const UNEXPECTED: Self = Self(0x8000_FFFF);

@@ -96,6 +96,11 @@ pub enum Refusal {
     /// The key that seals credentials was not changed.
     #[error("the key was not changed: {reason}")]
     KeyNotChanged { reason: String },
+    /// There is no place for another connection.
+    #[error(
+        "{who} {connections} connections to this service, which is the most; close one, or try again soon"
+    )]
+    TooManyConnections { who: &'static str, connections: usize },
     #[error("the service is stopping")]
     Stopping,
 }
@@ -150,6 +155,7 @@ impl Refusal {
             | Self::NotWritten { code, .. } => *code,
             Self::NoKey { .. } => Code::NO_KEY,
             Self::KeyNotChanged { .. } => Code::NOT_SUPPORTED,
+            Self::TooManyConnections { .. } => Code::SERVER_TOO_BUSY,
             Self::Stopping => Code::UNSPECIFIED,
         }
     }

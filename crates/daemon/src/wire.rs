@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bits_api::convert::rfc3339;
 use bits_broker::effects::{Effects, EngineHandle};
 use bits_broker::engine::{self, Clock, Query, Response};
-use bits_broker::http::{self, Api, Connections, Identity, Socket};
+use bits_broker::http::{self, Api, Connections, Identity, Peer, Socket};
 use bits_broker::vault::Vault;
 use bits_broker::workers::Workers;
 use bits_core::access::{Audience, Caller};
@@ -37,8 +37,10 @@ use crate::log::{self, LogError};
 use crate::sealing;
 use crate::settings::{Settings, SettingsError};
 
-/// Connections at a time; each is a program of the owner's.
-const CONNECTIONS_MAX: usize = 256;
+/// Connections at a time; each is a program of the owner's. Half of the files a process may have.
+const CONNECTIONS_MAX: usize = 512;
+/// Connections of one process.
+const CONNECTIONS_OF_ONE_MAX: usize = 256;
 /// How long busy connections may take to end when the service stops.
 const PATIENCE_WITH_CONNECTIONS: Duration = Duration::from_secs(5);
 /// How often to look whether the sockets are still there and somebody still needs the service.
@@ -184,7 +186,7 @@ impl Service {
         drop(entered);
         let api = Arc::new(Api {
             engine: handle,
-            connections: Arc::new(Connections::new(CONNECTIONS_MAX)),
+            connections: Arc::new(Connections::new(CONNECTIONS_MAX, CONNECTIONS_OF_ONE_MAX)),
             workers,
             vault,
             audience: Audience::User(owner),
@@ -237,8 +239,8 @@ impl Door {
 }
 
 /// Who is at the other end of `socket`, as the kernel says.
-fn identify(socket: BorrowedFd<'_>) -> io::Result<Caller> {
-    caller_of(socket).map(|caller| Caller { uid: caller.uid })
+fn identify(socket: BorrowedFd<'_>) -> io::Result<Peer> {
+    caller_of(socket).map(|caller| Peer { caller: Caller { uid: caller.uid }, process: caller.pid })
 }
 
 async fn serve(
@@ -278,6 +280,12 @@ async fn serve(
                 break;
             }
             _ = housekeeping.tick() => {
+                if !lock.is_in_place() {
+                    // Another service may be started over the same folder, and nothing that is
+                    // written here would be found again.
+                    tracing::error!(lock = %lock.path().display(), "the state folder was taken away; the service leaves");
+                    return ExitCode::FAILURE;
+                }
                 for file in &mut files {
                     if !file.is_ours() {
                         match Door::open(file.path(), lock) {

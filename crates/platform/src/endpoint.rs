@@ -22,7 +22,7 @@ use crate::paths::{PrivateFolderError, SOCKET_PATH_BYTES_MAX, ensure_private_fol
 /// the process ends, however it ends.
 #[derive(Debug)]
 pub struct ServiceLock {
-    _file: File,
+    file: File,
     path: PathBuf,
 }
 
@@ -61,10 +61,18 @@ impl ServiceLock {
             if std::fs::symlink_metadata(&path).is_ok_and(|there| FileIdentity::of(&there) == identity) {
                 file.set_len(0).map_err(system)?;
                 file.write_all_at(format!("{}\n", std::process::id()).as_bytes(), 0).map_err(system)?;
-                return Ok(Self { _file: file, path });
+                return Ok(Self { file, path });
             }
         }
         Err(system(io::Error::other("it is being replaced all the time")))
+    }
+
+    /// Whether the file under its path is still the one that is locked: the state folder may have
+    /// been taken away, and then the lock keeps nobody out.
+    pub fn is_in_place(&self) -> bool {
+        let there = std::fs::symlink_metadata(&self.path);
+        let held = FileIdentity::of_open(&self.file);
+        there.is_ok_and(|there| held.is_ok_and(|held| FileIdentity::of(&there) == held))
     }
 
     /// The file that is locked.

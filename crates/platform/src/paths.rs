@@ -154,18 +154,23 @@ pub enum PrivateFolderError {
 
 /// Makes the folder `path`, and those above it that are missing, for this user alone (0700), or
 /// checks that the one there is fit: a folder, not a symbolic link, ours, and nobody else may write
-/// to it.
+/// to it. When it returns, its name lasts: what is synced in a folder is lost with a folder that is not.
 pub fn ensure_private_folder(path: &Path) -> Result<(), PrivateFolderError> {
     // Not only below: `create` takes a symbolic link to a folder for a folder, but not one to nothing.
     if path.is_symlink() {
         return Err(PrivateFolderError::IsSymlink(path.into()));
     }
+    let missing = path.ancestors().take_while(|folder| !folder.exists()).count();
     match DirBuilder::new().recursive(true).mode(0o700).create(path) {
         Err(error) if matches!(error.kind(), io::ErrorKind::AlreadyExists) => {
             return Err(PrivateFolderError::NotAFolder(path.into()));
         }
         Err(source) => return Err(PrivateFolderError::Make { path: path.into(), source }),
         Ok(()) => {}
+    }
+    // One that is there may have been made by a service that was killed before this.
+    for above in path.ancestors().skip(1).take(missing.max(1)) {
+        sync_names(above).map_err(|source| PrivateFolderError::Make { path: path.into(), source })?;
     }
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
     let folder = match rustix::fs::open(path, flags, Mode::empty()) {
@@ -185,6 +190,18 @@ pub fn ensure_private_folder(path: &Path) -> Result<(), PrivateFolderError> {
         Err(PrivateFolderError::WritableByOthers { path: path.into(), mode })
     } else {
         Ok(())
+    }
+}
+
+/// Makes the names in `folder` last, where this user may read it and its file system can do that.
+fn sync_names(folder: &Path) -> io::Result<()> {
+    match std::fs::File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(error)
+            if !matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput) =>
+        {
+            Err(error)
+        }
+        _ => Ok(()),
     }
 }
 

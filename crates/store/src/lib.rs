@@ -5,6 +5,9 @@
 //! credential; that two services do not share a folder is seen to by whoever owns the folder.
 
 pub mod contract;
+#[cfg(any(test, fuzzing))]
+#[allow(missing_debug_implementations, reason = "nobody but a fuzz target uses it")]
+pub mod fuzzing;
 pub mod memory;
 mod rows;
 pub mod sqlite;

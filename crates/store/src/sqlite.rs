@@ -11,7 +11,8 @@ mod reading;
 mod sums;
 mod writing;
 
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use bits_core::file::{ClosingFile, File, FileIndex};
 use bits_core::job::{Job, JobId, Owner, Progress};
@@ -29,6 +30,8 @@ pub struct SqliteStore {
     connection: Connection,
     /// Whether the log may still hold secrets that were removed.
     wipe_owed: bool,
+    /// The file that was opened: where it is, its device and its number there.
+    place: (PathBuf, Option<(u64, u64)>),
 }
 
 impl SqliteStore {
@@ -54,7 +57,20 @@ impl SqliteStore {
     }
 
     fn new(connection: Connection) -> Self {
-        Self { connection, wipe_owed: false }
+        let path = PathBuf::from(connection.path().unwrap_or_default());
+        let place = (path.clone(), identity(&path));
+        Self { connection, wipe_owed: false, place }
+    }
+
+    /// That the database is still where it was opened: SQLite writes on into a file that was taken
+    /// away, and nobody would find that again.
+    fn check_in_place(&self) -> Result<(), StoreError> {
+        let (path, opened) = &self.place;
+        if identity(path) == *opened {
+            return Ok(());
+        }
+        let reason = format!("{} was taken away; `bits service restart` begins anew", path.display());
+        Err(StoreError::Io { doing: "written", reason })
     }
 
     /// Empties the log into the database and cuts it to nothing. What was removed is overwritten
@@ -69,8 +85,14 @@ impl SqliteStore {
     }
 }
 
+/// Which file `path` is.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    std::fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
+
 impl Store for SqliteStore {
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        self.check_in_place()?;
         let removed_secrets = writing::commit(&mut self.connection, batch)?;
         if removed_secrets || self.wipe_owed {
             self.wipe_log();
@@ -161,6 +183,18 @@ mod tests {
         limit(&store, u32::MAX);
         assert_eq!(store.commit(&a_job_with_files(2, 1_000)), Ok(()), "and it goes on when there is room");
         assert_eq!(store.progress(JobId([2; 16])).map(|progress| progress.files_total), Ok(1_000));
+    }
+
+    #[test]
+    fn nothing_is_written_to_a_database_that_was_taken_away() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("jobs.db");
+        let mut store = SqliteStore::open(&path).expect("a store").store;
+        std::fs::rename(&path, folder.path().join("elsewhere")).expect("renamed");
+        let refused = store.commit(&a_job_with_files(1, 1)).expect_err("nobody would find it");
+        assert!(refused.to_string().contains("jobs.db was taken away"), "{refused}");
+        std::fs::rename(folder.path().join("elsewhere"), &path).expect("renamed");
+        assert_eq!(store.commit(&a_job_with_files(1, 1)), Ok(()), "it is back, and so is the store");
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod http2;
 mod index_page;
 mod ntlm;
 mod origin;
+pub mod power;
 
 pub use asked::Request;
 pub use certificates::Certificate;

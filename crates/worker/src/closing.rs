@@ -4,6 +4,7 @@
 //! All of this may block, and each of it may be done twice: a service that was killed between the
 //! disk and the store asks again.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,15 +46,15 @@ pub(crate) fn finalize(job: JobId, files: &[ClosingFile], environment: &Environm
     for file in files {
         match file.stage {
             Stage::Completed => {}
-            Stage::Waiting => {
-                if let Err(fault) = discard_one(&job, file, &mut folders) {
-                    tracing::warn!("{}", fault.message);
-                }
-            }
+            Stage::Waiting => match discard_one(&job, file, &mut folders) {
+                // The folder is synced below: the job is over then, and nobody asks for it again.
+                Ok(()) => drop(placed.of(parts(&file.local_name).0)),
+                Err(fault) => tracing::warn!("{}", fault.message),
+            },
             Stage::Transferred => {
                 match prepare(&job, file, umask, &mut folders, whole >= SYNCED_AS_ONE_MIN) {
                     Ok((folder, Some(partial))) => prepared.push((file.index, folder, partial)),
-                    Ok((folder, None)) => placed.add(folder, file.index),
+                    Ok((folder, None)) => placed.of(folder).push(file.index),
                     Err(NotPlaced { fault, lost }) => {
                         finalized.lost.extend(lost.then_some(file.index));
                         finalized.error.get_or_insert(fault.into_job_error(file.index));
@@ -72,7 +73,7 @@ pub(crate) fn finalize(job: JobId, files: &[ClosingFile], environment: &Environm
             Ok(partial.place()?)
         });
         match done {
-            Ok(()) => placed.add(path, index),
+            Ok(()) => placed.of(path).push(index),
             Err(fault) => {
                 finalized.error.get_or_insert(fault.into_job_error(index));
             }
@@ -82,6 +83,8 @@ pub(crate) fn finalize(job: JobId, files: &[ClosingFile], environment: &Environm
     for (path, files) in placed.0 {
         match folders.open(path).and_then(|folder| Ok(folder.sync()?)) {
             Ok(()) => finalized.files.extend(files),
+            // There were only parts in it.
+            Err(fault) if files.is_empty() => tracing::warn!("{}", fault.message),
             Err(fault) => {
                 finalized.error.get_or_insert(fault.into_job_error(files[0]));
             }
@@ -96,11 +99,14 @@ pub(crate) fn finalize(job: JobId, files: &[ClosingFile], environment: &Environm
 struct Placed<'a>(Vec<(&'a Path, Vec<FileIndex>)>);
 
 impl<'a> Placed<'a> {
-    fn add(&mut self, folder: &'a Path, file: FileIndex) {
-        match self.0.iter_mut().rev().take(FOLDERS_LOOKED_AT_MAX).find(|(path, _)| is_same(path, folder)) {
-            Some((_, files)) => files.push(file),
-            None => self.0.push((folder, vec![file])),
-        }
+    fn of(&mut self, folder: &'a Path) -> &mut Vec<FileIndex> {
+        let known = self.0.iter().enumerate().rev().take(FOLDERS_LOOKED_AT_MAX);
+        let place = known.into_iter().find(|(_, (path, _))| is_same(path, folder)).map(|(place, _)| place);
+        let place = place.unwrap_or_else(|| {
+            self.0.push((folder, Vec::new()));
+            self.0.len() - 1
+        });
+        &mut self.0[place].1
     }
 }
 
@@ -112,7 +118,22 @@ const FOLDERS_LOOKED_AT_MAX: usize = 16;
 pub(crate) fn discard(job: JobId, files: &[ClosingFile]) -> Option<String> {
     let job = job.to_string();
     let mut folders = Folders::default();
-    let left: Vec<_> = files.iter().filter_map(|file| discard_one(&job, file, &mut folders).err()).collect();
+    let mut left = Vec::new();
+    let mut touched = BTreeSet::new();
+    for file in files {
+        match discard_one(&job, file, &mut folders) {
+            Ok(()) => drop(touched.insert(parts(&file.local_name).0)),
+            Err(fault) => left.push(fault),
+        }
+    }
+    // Nobody asks for it again, so no power cut may bring a name back.
+    for folder in touched {
+        match folders.open(folder) {
+            Ok(folder) => left.extend(folder.sync().map_err(LocalFault::from).err()),
+            Err(fault) if fault.code == Code::PATH_NOT_FOUND => {}
+            Err(fault) => left.push(fault),
+        }
+    }
     let first = left.first()?;
     Some(match left.len() {
         1 => format!("a partial file could not be deleted: {}", first.message),

@@ -15,7 +15,8 @@ use std::time::Duration;
 use bits_e2e::{Finished, Peers, Service, peers, sha256, until};
 use serde_json::{Value, json};
 
-use memory::{Forms, Memory};
+pub(crate) use memory::Forms;
+use memory::Memory;
 use stalling::{Scheme, StallingServer};
 
 const PATIENCE: Duration = Duration::from_secs(20);

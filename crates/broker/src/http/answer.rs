@@ -62,6 +62,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::Ranges(_)
         | Refusal::Destination { .. } => StatusCode::BAD_REQUEST,
         Refusal::NotWritten { .. } => StatusCode::INSUFFICIENT_STORAGE,
+        Refusal::TooManyConnections { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Stopping => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

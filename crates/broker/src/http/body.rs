@@ -3,6 +3,8 @@
 //! An error about a body says where it is wrong and never repeats what is there: it may be a
 //! password.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
@@ -13,6 +15,7 @@ use bits_core::file::FileIndex;
 use bits_core::job::JobId;
 use bits_core::refusal::Refusal;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::answer::{Refused, refused_as};
@@ -42,10 +45,17 @@ impl<T: DeserializeOwned, S: Send + Sync, const BYTES_MAX: usize> FromRequest<S>
     }
 }
 
+/// How long a body may take to come: it is small, and comes from this machine.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
 async fn read(body: Body, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>, Response> {
-    match axum::body::to_bytes(body, bytes_max).await {
-        Ok(bytes) => Ok(Zeroizing::new(bytes.to_vec())),
+    match timeout(BODY_TIMEOUT, axum::body::to_bytes(body, bytes_max)).await {
+        Ok(Ok(bytes)) => Ok(Zeroizing::new(bytes.to_vec())),
         Err(_) => {
+            let wrong = format!("did not come within {} s", BODY_TIMEOUT.as_secs());
+            Err(refused_as(StatusCode::REQUEST_TIMEOUT, &Refusal::invalid("the body", wrong)))
+        }
+        Ok(Err(_)) => {
             let wrong = format!("is longer than {bytes_max} bytes, or broke off");
             Err(refused_as(StatusCode::PAYLOAD_TOO_LARGE, &Refusal::invalid("the body", wrong)))
         }
@@ -121,5 +131,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
                 Err(Refused(Refusal::invalid("the query", format!("is wrong: {}", error.body_text()))))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Bytes;
+    use futures_util::stream;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_given_up() {
+        let body = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+        let refused = read(body).await.expect_err("it does not come");
+        assert_eq!(refused.status(), StatusCode::REQUEST_TIMEOUT);
     }
 }

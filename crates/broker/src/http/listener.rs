@@ -1,47 +1,77 @@
 //! The door: accepts connections, asks the kernel who is there, and serves them with limits.
 
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::http::{HeaderValue, header};
+use axum::response::IntoResponse;
 use axum::{Extension, Router};
 use bits_core::access::Caller;
+use bits_core::refusal::Refusal;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
 
 use super::Socket;
+use super::answer::Refused;
+use super::patience::Patient;
 
 /// How long a client may take to send the head of a request.
 const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may leave an answer unread of which it has not taken anything.
+const ANSWER_STALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long to wait before accepting again when the system has no more room for connections.
 const PAUSE_AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
 /// Bytes of one request's head.
 const REQUEST_HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Connections beyond their number that are told so at a time; more are closed without a word.
+const REFUSALS_AT_ONCE_MAX: usize = 32;
+/// How long such a connection may take.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Who is at the other end of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    pub caller: Caller,
+    /// The process, where the system knows it.
+    pub process: Option<u32>,
+}
 
 /// Asks the kernel who is at the other end of a connection; handed in, as it differs by system.
-pub type Identify = fn(BorrowedFd<'_>) -> io::Result<Caller>;
+pub type Identify = fn(BorrowedFd<'_>) -> io::Result<Peer>;
 
 /// How many connections there are and have been: tells when nobody is there any more.
 #[derive(Debug)]
 pub struct Connections {
     open: AtomicUsize,
     served: AtomicUsize,
-    places: Semaphore,
+    /// The most at a time, and the most of one process.
+    places_max: usize,
+    places_of_one_max: usize,
+    /// How many each process has.
+    by_process: Mutex<HashMap<Option<u32>, usize>>,
+    refusing: AtomicUsize,
     all_gone: Notify,
 }
 
 impl Connections {
-    /// At most `places_max` connections at a time; more have to wait.
-    pub fn new(places_max: usize) -> Self {
+    /// At most `places_max` connections at a time, and of them at most `places_of_one_max` of one
+    /// process, so that one gone wild shuts nobody out.
+    pub fn new(places_max: usize, places_of_one_max: usize) -> Self {
         Self {
             open: AtomicUsize::new(0),
             served: AtomicUsize::new(0),
-            places: Semaphore::new(places_max),
+            places_max,
+            places_of_one_max,
+            by_process: Mutex::default(),
+            refusing: AtomicUsize::new(0),
             all_gone: Notify::new(),
         }
     }
@@ -65,25 +95,53 @@ impl Connections {
             gone.await;
         }
     }
+
+    fn by_process(&self) -> MutexGuard<'_, HashMap<Option<u32>, usize>> {
+        self.by_process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// One connection, as long as it is there: also when a handler of it panics it gives its place back.
-struct Open(Arc<Connections>);
+struct Open {
+    connections: Arc<Connections>,
+    process: Option<u32>,
+}
 
 impl Open {
-    /// Counts a connection whose place has been taken.
-    fn count(connections: Arc<Connections>) -> Self {
+    /// Takes a place for a connection of `process`.
+    ///
+    /// # Errors
+    /// [`Refusal::TooManyConnections`].
+    fn take(connections: &Arc<Connections>, process: Option<u32>) -> Result<Self, Refusal> {
+        let mut by_process = connections.by_process();
+        if connections.open() >= connections.places_max {
+            let who = "all programs together have";
+            return Err(Refusal::TooManyConnections { who, connections: connections.places_max });
+        }
+        let of_this_one = by_process.entry(process).or_default();
+        if process.is_some() && *of_this_one >= connections.places_of_one_max {
+            let who = "this program has";
+            return Err(Refusal::TooManyConnections { who, connections: connections.places_of_one_max });
+        }
+        *of_this_one += 1;
         connections.open.fetch_add(1, Ordering::Relaxed);
         connections.served.fetch_add(1, Ordering::Relaxed);
-        Self(connections)
+        Ok(Self { connections: Arc::clone(connections), process })
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.places.add_permits(1);
-        if self.0.open.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.0.all_gone.notify_waiters();
+        let mut by_process = self.connections.by_process();
+        if let Some(count) = by_process.get_mut(&self.process) {
+            *count -= 1;
+            if *count == 0 {
+                by_process.remove(&self.process);
+            }
+        }
+        drop(by_process);
+        if self.connections.open.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.connections.all_gone.notify_waiters();
         }
     }
 }
@@ -99,22 +157,23 @@ pub async fn serve(
     mut stopping: watch::Receiver<bool>,
 ) {
     loop {
-        let place = connections.places.acquire().await.expect("the places are never closed");
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = told(&mut stopping) => return,
         };
         match accepted.and_then(|(stream, _)| Ok((identify(stream.as_fd())?, stream))) {
-            Ok((caller, stream)) => {
-                place.forget();
-                let router = router.clone().layer(Extension(caller)).layer(Extension(socket.clone()));
-                let open = Open::count(Arc::clone(&connections));
-                let stopping = stopping.clone();
-                tokio::spawn(async move {
-                    serve_one(stream, router, stopping).await;
-                    drop(open);
-                });
-            }
+            Ok((peer, stream)) => match Open::take(&connections, peer.process) {
+                Ok(open) => {
+                    let router =
+                        router.clone().layer(Extension(peer.caller)).layer(Extension(socket.clone()));
+                    let stopping = stopping.clone();
+                    tokio::spawn(async move {
+                        serve_one(stream, router, stopping).await;
+                        drop(open);
+                    });
+                }
+                Err(refusal) => refuse(stream, &refusal, &connections, stopping.clone()),
+            },
             // Who cannot be known is not served, and a door that is jammed for a moment is not left.
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
@@ -122,6 +181,31 @@ pub async fn serve(
             }
         }
     }
+}
+
+/// Answers whatever is asked with `refusal`, once, and does not wait for it long.
+fn refuse(
+    stream: UnixStream,
+    refusal: &Refusal,
+    connections: &Arc<Connections>,
+    stopping: watch::Receiver<bool>,
+) {
+    if connections.refusing.fetch_add(1, Ordering::Relaxed) >= REFUSALS_AT_ONCE_MAX {
+        connections.refusing.fetch_sub(1, Ordering::Relaxed);
+        return;
+    }
+    let connections = Arc::clone(connections);
+    let refusal = refusal.clone();
+    let router = Router::new().fallback(move || async move {
+        let mut response = Refused(refusal).into_response();
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response
+    });
+    tokio::spawn(async move {
+        // Whoever asks nothing in that time needs no answer.
+        let _ = timeout(REFUSAL_TIMEOUT, serve_one(stream, router, stopping)).await;
+        connections.refusing.fetch_sub(1, Ordering::Relaxed);
+    });
 }
 
 /// Waits until it is said that the service stops, or nobody is left who could say it.
@@ -134,7 +218,10 @@ async fn serve_one(stream: UnixStream, router: Router, mut stopping: watch::Rece
     http.timer(TokioTimer::new());
     http.header_read_timeout(REQUEST_HEAD_TIMEOUT);
     http.max_buf_size(REQUEST_HEAD_BYTES_MAX);
-    let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let connection = http.serve_connection(
+        TokioIo::new(Patient::new(stream, ANSWER_STALL_TIMEOUT)),
+        TowerToHyperService::new(router),
+    );
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -154,19 +241,74 @@ mod tests {
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+    /// Who calls in these tests.
+    fn identify(_: BorrowedFd<'_>) -> io::Result<Peer> {
+        Ok(Peer { caller: Caller { uid: 0 }, process: Some(1) })
+    }
+
+    async fn ask(stream: &mut UnixStream) -> String {
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
+        let mut answer = [0; 4096];
+        let count = stream.read(&mut answer).await.expect("an answer");
+        String::from_utf8_lossy(&answer[..count]).into_owned()
+    }
+
+    #[tokio::test]
+    async fn a_program_with_too_many_connections_is_told_so_and_served_again_when_it_has_closed_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("socket");
+        let listener = UnixListener::bind(&path).expect("a socket");
+        let router = Router::new().route("/", get(|| async { "served" }));
+        let connections = Arc::new(Connections::new(8, 2));
+        let (_stop, stopping) = watch::channel(false);
+        let socket = Socket(path.display().to_string());
+        tokio::spawn(serve(listener, socket, router, Arc::clone(&connections), identify, stopping));
+        let mut held = Vec::new();
+        for _ in 0..2 {
+            let mut stream = UnixStream::connect(&path).await.expect("connected");
+            assert!(ask(&mut stream).await.ends_with("served"));
+            held.push(stream);
+        }
+        let mut stream = UnixStream::connect(&path).await.expect("connected");
+        let refused = ask(&mut stream).await;
+        assert!(refused.starts_with("HTTP/1.1 429 ") && refused.contains("0x800706BB"), "{refused}");
+        assert!(refused.contains("this program has 2 connections"), "{refused}");
+        drop(held);
+        connections.all_gone().await;
+        let mut stream = UnixStream::connect(&path).await.expect("connected");
+        assert!(ask(&mut stream).await.ends_with("served"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_nobody_reads_gives_its_place_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("socket");
+        let listener = UnixListener::bind(&path).expect("a socket");
+        let router = Router::new().route("/", get(|| async { vec![0; 64 << 20] }));
+        let connections = Arc::new(Connections::new(1, 1));
+        let (_stop, stopping) = watch::channel(false);
+        let socket = Socket(path.display().to_string());
+        tokio::spawn(serve(listener, socket, router, Arc::clone(&connections), identify, stopping));
+        let mut stream = UnixStream::connect(&path).await.expect("connected");
+        assert!(ask(&mut stream).await.starts_with("HTTP/1.1 200 "));
+        assert_eq!(connections.open(), 1);
+        connections.all_gone().await;
+        drop(stream);
+    }
+
     #[tokio::test]
     async fn a_connection_whose_handler_panics_gives_its_place_back() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("socket");
         let listener = UnixListener::bind(&path).expect("a socket");
         let router = Router::new().route("/", get(|| async { panic!("a mistake") as &str }));
-        let connections = Arc::new(Connections::new(1));
+        let connections = Arc::new(Connections::new(1, 1));
         let (_stop, stopping) = watch::channel(false);
         let socket = Socket(path.display().to_string());
-        let identify: Identify = |_| Ok(Caller { uid: 0 });
         tokio::spawn(serve(listener, socket, router, Arc::clone(&connections), identify, stopping));
-        // The second one waits for the place of the first.
+        // The second one has the place of the first.
         for _ in 0..2 {
+            connections.all_gone().await;
             let mut stream = UnixStream::connect(&path).await.expect("connected");
             stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
             let mut answer = Vec::new();

@@ -88,6 +88,9 @@ async fn every_operation_of_the_table_has_a_method() {
     let _ = client.answer_certificate(id(), "q", &AnswerCertificate { accepted: true, code: None }).await;
     let _ = client.export_job(id()).await;
     let _ = client.import_job(&an_exported_job(), ImportQuery::default()).await;
+    let _ = client.filled_ranges(id(), 0).await;
+    let _ = client.request_ranges(id(), 0, &RequestRanges { ranges: Vec::new() }).await;
+    let _ = client.set_download_position(id(), 0, 7).await;
     let _ = client.metrics().await;
     let _ = client.rotate_key().await;
     let _ = client.stop().await;

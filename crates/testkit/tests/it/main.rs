@@ -1,4 +1,7 @@
 //! The unkind origin, asked by a client that is nothing but a socket.
+//! `power` is about the disk that loses power.
+
+mod power;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

@@ -12,10 +12,10 @@ const PIECE_BYTES: usize = 1 << 16;
 
 /// The forms of a password, with a name for each.
 #[derive(Debug)]
-pub(super) struct Forms(Vec<(&'static str, Vec<u8>)>);
+pub(crate) struct Forms(Vec<(&'static str, Vec<u8>)>);
 
 impl Forms {
-    pub(super) fn of(user: &str, password: &str) -> Self {
+    pub(crate) fn of(user: &str, password: &str) -> Self {
         let wide: Vec<u8> = password.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let nt_hash = Md4::digest(&wide).to_vec();
         let pair = STANDARD.encode(format!("{user}:{password}"));
@@ -35,7 +35,7 @@ impl Forms {
     }
 
     /// The name of a form that is in `bytes`.
-    pub(super) fn in_bytes(&self, bytes: &[u8]) -> Option<&'static str> {
+    pub(crate) fn in_bytes(&self, bytes: &[u8]) -> Option<&'static str> {
         self.0.iter().find(|(_, form)| place_of(bytes, form).is_some()).map(|(name, _)| *name)
     }
 }

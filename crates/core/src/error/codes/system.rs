@@ -34,6 +34,9 @@ pub(super) const SYSTEM: &[Row] = table! {
     14, ERROR_OUTOFMEMORY, ByTime:
         "There was not enough memory.",
         "Close what uses much memory, then try again.";
+    19, ERROR_WRITE_PROTECT, Never:
+        "The file system that the file goes to is read-only.",
+        "Have it mounted so that it can be written, then run `bits resume JOB`.";
     32, ERROR_SHARING_VIOLATION, Never:
         "Another program holds the file.",
         "End that program's work on the file, then run `bits resume JOB`.";
@@ -55,9 +58,15 @@ pub(super) const SYSTEM: &[Row] = table! {
     123, ERROR_INVALID_NAME, Never:
         "This cannot be the name of a file.",
         "Choose another name for the destination.";
+    223, ERROR_FILE_TOO_LARGE, Never:
+        "The file is larger than its file system takes.",
+        "Choose a destination on another file system.";
     1058, ERROR_SERVICE_DISABLED, Never:
         "The service is switched off.",
         "Switch it on, or start it by hand with `bits service start`.";
+    1117, ERROR_IO_DEVICE, Never:
+        "The disk reports an error.",
+        "Look at the system's log (`dmesg`) and save what is on the disk, then run `bits resume JOB`.";
     1223, ERROR_CANCELLED, NotAnError:
         "The person who was asked for credentials cancelled.",
         "Run the command again if that was not meant.";
@@ -85,6 +94,9 @@ pub(super) const SYSTEM: &[Row] = table! {
     1460, ERROR_TIMEOUT, Never:
         "Nobody answered the question for credentials in time.",
         "Run the command again, with somebody there to answer.";
+    1723, RPC_S_SERVER_TOO_BUSY, ByTime:
+        "Too many programs, or one with too many connections, want something of the service.",
+        "Close what holds connections to it without need (`lsof -U`), then try again.";
     1783, RPC_X_BAD_STUB_DATA, Never:
         "A text given with the request is longer than is allowed for it.",
         "Shorten it.";

@@ -1,0 +1,310 @@
+//! The machine loses power at any moment, and the disk forgets what was not synced: what was
+//! acknowledged is there, no offset was ahead of the bytes, and files are whole.
+//!
+//! Store, log, key and downloads are on one disk of the test kit, and the machine gets another boot
+//! id with each start. What it finds is worth as much as what its controls find: disks that say that
+//! they have synced, and have not.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bits_e2e::{Api, Random, Run, Running, Service, program, until, with_own_mounts};
+use bits_testkit::UnkindOrigin;
+use bits_testkit::power::{Disk, Lies, Mounted};
+use serde_json::{Value, json};
+
+use crate::storm::client::{Client, Crowd};
+use crate::storm::remains::{self, Folder};
+use crate::storm::sources::Sources;
+use crate::storm::{self, SETTINGS, number, settle, summary};
+
+/// Cuts, if nobody asks for more (`OPENBITS_CUTS`).
+const CUTS: u64 = 25;
+/// Cuts after which a disk that lies must have been found out.
+const CUTS_WITH_LIES: u64 = 25;
+const CLIENTS: usize = 3;
+/// The greatest file, in bytes.
+const SIZE_MAX: u64 = 120_000;
+/// Changes and syncs of the disk until the cut, at most: a start takes some, a request few.
+const OPERATIONS_MAX: u64 = 700;
+/// How long is waited for that many.
+const POWER_MAX: Duration = Duration::from_millis(1500);
+/// How long anything of the machine may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn whatever_was_acknowledged_survives_power_cuts_at_any_moment() {
+    if !with_own_mounts() {
+        return;
+    }
+    let seed = number("OPENBITS_SEED").unwrap_or_else(|| u64::from(std::process::id()));
+    let cuts = number("OPENBITS_CUTS").unwrap_or(CUTS);
+    println!("seed {seed}, {cuts} cuts, {CLIENTS} clients");
+    let ended = Machine::storm(seed, cuts, Lies::None);
+    storm::report("power", &ended.told);
+    assert!(ended.faults.is_empty(), "OPENBITS_SEED={seed}:\n{}", ended.faults.join("\n"));
+    let cut_off =
+        ended.told["in_doubt"].as_u64().unwrap_or(0) + ended.told["refused_in_trouble"].as_u64().unwrap_or(0);
+    assert!(cut_off > 0, "no cut hit a request: {}", ended.told);
+}
+
+#[test]
+fn a_disk_that_lies_about_the_store_costs_a_job_and_is_found_out() {
+    is_found_out(Lies::All, "lost");
+    is_found_out(Lies::Content("-wal"), ":");
+}
+
+#[test]
+fn a_disk_that_lies_about_files_spoils_one_and_is_found_out() {
+    is_found_out(Lies::Content(".bin."), "not those of");
+    is_found_out(Lies::Names, ":");
+}
+
+#[test]
+fn what_is_said_to_be_done_lasts_when_nothing_unsynced_has_reached_the_disk() {
+    if !with_own_mounts() {
+        return;
+    }
+    let origin = UnkindOrigin::start();
+    let mut machine = Machine::new(1);
+    let socket = machine.service.runtime_folder().join("bits/bitsd.sock");
+    let mut api = Api::at(&socket);
+    let downloads = machine.downloads();
+    let cut = |machine: &mut Machine, running: Running| {
+        machine.disk.cut_hard();
+        machine.lose_power(running);
+        let running = machine.boot();
+        until(PATIENCE, "the service answers", || std::os::unix::net::UnixStream::connect(&socket).ok());
+        running
+    };
+    let ask = |api: &mut Api, method: &str, path: &str, body: Value| {
+        let body = (!body.is_null()).then_some(body);
+        let answer = api.ask(method, path, body.as_ref()).expect("the service answers");
+        assert!(answer.status < 300, "{method} {path}: {} {}", answer.status, answer.json());
+        answer.json()
+    };
+    let make = |api: &mut Api, target: &str, local_name: PathBuf| {
+        let id = ask(api, "POST", "/v1/jobs", json!({ "display_name": "a job" }))["id"]
+            .as_str()
+            .expect("an id")
+            .to_owned();
+        let file = json!({ "remote_name": origin.url(target), "local_name": local_name });
+        ask(api, "POST", &format!("/v1/jobs/{id}/files"), json!({ "files": [file], "create_folders": true }));
+        id
+    };
+    let wait_for = |api: &mut Api, id: &str, state: &str| {
+        until(PATIENCE, format_args!("{id} is {state}"), || {
+            (ask(api, "GET", &format!("/v1/jobs/{id}"), Value::Null)["state"] == state).then_some(())
+        });
+    };
+    let running = machine.boot();
+    until(PATIENCE, "the service answers", || std::os::unix::net::UnixStream::connect(&socket).ok());
+
+    // The first job of all, in folders that were made for it.
+    let first = make(&mut api, "/kind?size=300000&id=first", downloads.join("new/folder/first"));
+    let running = cut(&mut machine, running);
+    ask(&mut api, "GET", &format!("/v1/jobs/{first}"), Value::Null);
+
+    // Whole files, in folders that were made for them.
+    ask(&mut api, "POST", &format!("/v1/jobs/{first}/resume"), Value::Null);
+    wait_for(&mut api, &first, "transferred");
+    let running = cut(&mut machine, running);
+    ask(&mut api, "POST", &format!("/v1/jobs/{first}/complete"), Value::Null);
+    let mut running = cut(&mut machine, running);
+    let there = fs::read(downloads.join("new/folder/first")).expect("its job is complete");
+    assert!(origin.first("/kind?size=300000&id=first").is(&there), "and it is whole");
+
+    // Parts that were deleted: of a job that is cancelled, and of one that is completed before its
+    // end.
+    for (end, name) in [("cancel", "cancelled"), ("complete", "cut-short")] {
+        let id = make(&mut api, &format!("/stall?at=200000&size=300000&id={name}"), downloads.join(name));
+        ask(&mut api, "POST", &format!("/v1/jobs/{id}/resume"), Value::Null);
+        until(PATIENCE, "a part has come", || (!remains::partial_files(&downloads).is_empty()).then_some(()));
+        // So that its name is on the disk.
+        File::open(&downloads).and_then(|folder| folder.sync_all()).expect("synced");
+        ask(&mut api, "POST", &format!("/v1/jobs/{id}/{end}"), Value::Null);
+        running = cut(&mut machine, running);
+        let parts = remains::partial_files(&downloads);
+        assert!(parts.is_empty(), "{end}: {parts:?} is back");
+    }
+    drop(running.kill());
+}
+
+/// With a disk that lies so, the storm must find something wrong, and say it with `word`.
+fn is_found_out(lies: Lies, word: &str) {
+    if !with_own_mounts() {
+        return;
+    }
+    let mut found = Vec::new();
+    for seed in 0..6 {
+        let ended = Machine::storm(seed, CUTS_WITH_LIES, lies);
+        println!(
+            "{lies:?}, seed {seed}: after {} cuts: {:?}",
+            ended.told["power"]["cuts"],
+            ended.faults.first()
+        );
+        found.extend(ended.faults);
+        if found.iter().any(|fault| fault.contains(word)) {
+            return;
+        }
+    }
+    panic!("{lies:?} was not found out: {found:?}");
+}
+
+/// What a storm has come to.
+struct Ended {
+    faults: Vec<String>,
+    told: Value,
+}
+
+/// A machine with one disk, and a service on it.
+struct Machine {
+    service: Service,
+    disk: Disk,
+    mounted: Option<Mounted>,
+    boot_id: PathBuf,
+    boots: u64,
+}
+
+impl Machine {
+    fn storm(seed: u64, cuts: u64, lies: Lies) -> Ended {
+        let mut machine = Self::new(seed);
+        machine.disk.lie(lies);
+        let mut random = Random::new(seed);
+        let origin = UnkindOrigin::start();
+        let sources = Sources::new(&origin, None, SIZE_MAX);
+        let crowd = Crowd {
+            sources: &sources,
+            socket: machine.service.runtime_folder().join("bits/bitsd.sock"),
+            folder: machine.downloads(),
+            mark: format!("Zx9-power-{seed}-unlikely!"),
+            stopping: AtomicBool::new(false),
+            placed: Mutex::default(),
+            faults: Mutex::default(),
+        };
+        let has_faults = || !crowd.faults.lock().expect("nobody panics with it").is_empty();
+        let (mut done, mut with_parts) = (0, 0);
+        let mut folder = Folder::default();
+        let began = Instant::now();
+        let mut clients: Vec<Client> = std::thread::scope(|scope| {
+            let working: Vec<_> = (0..CLIENTS)
+                .map(|number| {
+                    scope.spawn({
+                        let crowd = &crowd;
+                        move || Client::new(crowd, number, seed).storm()
+                    })
+                })
+                .collect();
+            while done < cuts && !has_faults() {
+                machine.disk.cut_after(random.below(OPERATIONS_MAX));
+                let running = machine.boot();
+                let end = Instant::now() + POWER_MAX;
+                while machine.disk.has_power() && Instant::now() < end {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                machine.lose_power(running);
+                done += 1;
+                with_parts += u64::from(!remains::partial_files(&crowd.folder).is_empty());
+                // What is there after a cut is on the disk for sure: it is read once, and once more at
+                // the end.
+                storm::look(&crowd, &mut folder);
+            }
+            crowd.stopping.store(true, Ordering::Relaxed);
+            working.into_iter().map(|client| client.join().expect("a client does not panic")).collect()
+        });
+        if !has_faults() {
+            crowd.stopping.store(false, Ordering::Relaxed);
+            let running = machine.boot();
+            until(PATIENCE, "the service answers", || {
+                std::os::unix::net::UnixStream::connect(&crowd.socket).ok()
+            });
+            settle(&crowd, &mut clients);
+            // One more, with everything at its end: what has ended stays so.
+            machine.disk.cut();
+            machine.lose_power(running);
+            storm::look(&crowd, &mut Folder::default());
+            let running = machine.boot();
+            until(PATIENCE, "the service answers", || {
+                std::os::unix::net::UnixStream::connect(&crowd.socket).ok()
+            });
+            settle(&crowd, &mut clients);
+            drop(running.kill());
+            for name in remains::partial_files(&crowd.folder) {
+                crowd.blame(format!("{name}: it is left, and no job is"));
+            }
+        }
+        let mut told = summary(&clients);
+        told["power"] = json!({
+            "seed": seed,
+            "cuts": done,
+            "cuts_with_partial_files": with_parts,
+            "seconds": began.elapsed().as_secs(),
+            "changes_and_syncs": machine.disk.operations(),
+            "syncs": machine.disk.syncs(),
+            "files_asked_for": sources.count(),
+            "files_complete": crowd.placed.lock().expect("nobody panics with it").len(),
+        });
+        let faults = crowd.faults.into_inner().expect("nobody panics with it");
+        if !faults.is_empty() && lies == Lies::None {
+            println!(
+                "{}",
+                fs::read_to_string(machine.place().join("state/bits/bitsd.log")).unwrap_or_default()
+            );
+        }
+        Ended { faults, told }
+    }
+
+    fn new(seed: u64) -> Self {
+        let service = Service::new();
+        service.configure(SETTINGS);
+        let boot_id = service.folder().join("boot_id");
+        fs::write(&boot_id, "").expect("a world can be written to");
+        let bind = ["--bind", boot_id.to_str().expect("UTF-8"), "/proc/sys/kernel/random/boot_id"];
+        Run::new("mount").args(bind).finish().expect_code(0);
+        let place = service.folder().join("disk");
+        fs::create_dir(&place).expect("a world can be written to");
+        let disk = Disk::new(seed);
+        let mounted = Some(disk.mount(&place).expect("root can mount"));
+        let machine = Self { service, disk, mounted, boot_id, boots: 0 };
+        fs::create_dir(machine.downloads()).expect("a disk can be written to");
+        File::open(&place).and_then(|folder| folder.sync_all()).expect("synced");
+        machine
+    }
+
+    fn place(&self) -> PathBuf {
+        self.service.folder().join("disk")
+    }
+
+    fn downloads(&self) -> PathBuf {
+        self.place().join("files")
+    }
+
+    /// Starts the machine, and the service on it.
+    fn boot(&mut self) -> Running {
+        self.boots += 1;
+        fs::write(&self.boot_id, format!("00000000-0000-4000-8000-{:012x}\n", self.boots))
+            .expect("our own file");
+        let bitsd = self.service.run(program("bitsd")).env("XDG_STATE_HOME", self.place().join("state"));
+        bitsd.folder(self.service.folder()).within(PATIENCE * 10).spawn()
+    }
+
+    /// Takes the power away, if it is still there, and gives the disk back as it is then.
+    fn lose_power(&mut self, running: Running) {
+        self.disk.cut();
+        drop(running.kill());
+        let mounted = self.mounted.take().expect("it is mounted while the machine runs");
+        mounted.unmount().expect("nobody has anything open");
+        self.disk.give_power();
+        self.mounted = Some(self.disk.mount(&self.place()).expect("it could be mounted before"));
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.mounted = None;
+        let _ = Run::new("umount").arg("/proc/sys/kernel/random/boot_id").finish();
+    }
+}
