@@ -172,25 +172,31 @@ pub fn run(
 ) -> Result<(), StoreError> {
     let mut engine = Engine::start(store, clock, effects, limits)?;
     loop {
-        // Receive.
-        let batch = match engine.receive(inputs) {
-            Received::Batch(batch) => batch,
+        match receive(inputs, engine.until_next_wake()) {
+            Received::Batch(batch) => engine.turn(batch),
             Received::Shutdown => return Ok(()),
-        };
-
-        // Decide.
-        let mut turn = engine.decide(batch);
-
-        // Commit, then act. A commit that fails undoes its own changes in memory; whoever waits is
-        // told so, and what a worker reported is kept to be taken in again.
-        match engine.store.commit(&turn.decision.take_batch()) {
-            Ok(()) => engine.act(turn),
-            Err(error) => engine.give_up(turn, &error),
         }
     }
 }
 
-struct Engine<'a> {
+/// Waits for inputs, no longer than `patience`, and takes as many as share a commit.
+fn receive(inputs: &Receiver<Input>, patience: Duration) -> Received {
+    let mut batch: Vec<Input> = Vec::new();
+    match inputs.recv_timeout(patience) {
+        Ok(first) => batch.push(first),
+        Err(RecvTimeoutError::Timeout) => {}
+        Err(RecvTimeoutError::Disconnected) => return Received::Shutdown,
+    }
+    batch.extend(inputs.try_iter().take(INPUTS_PER_BATCH - 1));
+    if batch.iter().any(|input| matches!(input, Input::Shutdown)) {
+        return Received::Shutdown;
+    }
+    Received::Batch(batch)
+}
+
+/// All of the loop but the waiting: whoever has inputs and a clock can run it, [`run`] with a
+/// thread, the simulation with a clock of its own.
+pub struct Engine<'a> {
     queue: Queue,
     store: &'a mut dyn Store,
     clock: &'a dyn Clock,
@@ -222,8 +228,18 @@ struct Turn {
     shown: BTreeSet<JobId>,
 }
 
+impl std::fmt::Debug for Engine<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("queue", &self.queue).finish_non_exhaustive()
+    }
+}
+
 impl<'a> Engine<'a> {
-    fn start(
+    /// Takes over what an earlier service has left in `store`, and does what follows from it.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn start(
         store: &'a mut dyn Store,
         clock: &'a dyn Clock,
         effects: &'a mut dyn EffectRunner,
@@ -249,21 +265,21 @@ impl<'a> Engine<'a> {
         Ok(engine)
     }
 
-    fn receive(&mut self, inputs: &Receiver<Input>) -> Received {
-        let mut batch: Vec<Input> = Vec::new();
-        match inputs.recv_timeout(self.until_next_wake()) {
-            Ok(first) => batch.push(first),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return Received::Shutdown,
+    /// Takes in `batch` and what time has brought: decides, commits, then acts. Not
+    /// [`Input::Shutdown`], which is for whoever receives.
+    pub fn turn(&mut self, batch: Vec<Input>) {
+        let mut turn = self.decide(batch);
+
+        // Commit, then act. A commit that fails undoes its own changes in memory; whoever waits is
+        // told so, and what a worker reported is kept to be taken in again.
+        match self.store.commit(&turn.decision.take_batch()) {
+            Ok(()) => self.act(turn),
+            Err(error) => self.give_up(turn, &error),
         }
-        batch.extend(inputs.try_iter().take(INPUTS_PER_BATCH - 1));
-        if batch.iter().any(|input| matches!(input, Input::Shutdown)) {
-            return Received::Shutdown;
-        }
-        Received::Batch(batch)
     }
 
-    fn until_next_wake(&self) -> Duration {
+    /// How long there is nothing to do when nothing comes in.
+    pub fn until_next_wake(&self) -> Duration {
         let now = self.clock.now();
         let wake = if let Some(until) = self.paused_until {
             until
