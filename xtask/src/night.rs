@@ -1,7 +1,7 @@
 //! `cargo xtask night`: what is worth running every night, and too long for every change.
 //!
-//! It only starts what exists elsewhere: a test of `e2e`, again and again, the fuzz targets, a
-//! comparison with other tools, and the benchmarks.
+//! It only starts what exists elsewhere: the simulation, a test of `e2e`, again and again, the fuzz
+//! targets, a comparison with other tools, and the benchmarks.
 
 use std::ffi::OsStr;
 use std::process::{Command, ExitCode};
@@ -9,10 +9,11 @@ use std::process::{Command, ExitCode};
 use crate::root;
 
 const USAGE: &str = "\
-usage: cargo xtask night [kills] [lives] [fuzz] [tools] [benches]
+usage: cargo xtask night [sim] [kills] [lives] [fuzz] [tools] [benches]
 
 Runs what takes longer than a change should wait for; without a name, all of it:
 
+  sim       simulated worlds of fresh seeds for an hour, optimised: what docs/reliability.md says of them
   kills     ten times the end-to-end test that kills the service at random moments of a download,
             each time with other moments: 500 kills in all. It needs the servers to test against
   lives     500 downloads from an origin that cuts and changes them, each in a service that is killed
@@ -22,10 +23,12 @@ Runs what takes longer than a change should wait for; without a name, all of it:
             a table and judges nothing
   benches   the benchmarks, with optimised programs; they print numbers and judge nothing
 
-Simulation from seeds and load tests do not exist yet, so they are not run.
+Load tests do not exist yet, so they are not run.
 Exit code 0: all of it ran and passed; 1: something failed, and the rest was run; 2: usage.
 ";
 
+/// How long the simulation runs.
+const SIM_HOURS: &str = "1";
 /// How often the test with the kills is run. It draws its moments by its process id.
 const KILL_ROUNDS: u32 = 10;
 /// What that test is found by, in the one test program of `e2e`.
@@ -40,8 +43,14 @@ const FUZZ_SECONDS: u32 = 300;
 /// Runs the parts that `names` names, or all.
 pub(crate) fn run(names: &[&str]) -> ExitCode {
     type Part = (&'static str, fn() -> Result<(), String>);
-    const PARTS: [Part; 5] =
-        [("kills", kills), ("lives", lives), ("fuzz", fuzz), ("tools", tools), ("benches", benches)];
+    const PARTS: [Part; 6] = [
+        ("sim", sim),
+        ("kills", kills),
+        ("lives", lives),
+        ("fuzz", fuzz),
+        ("tools", tools),
+        ("benches", benches),
+    ];
     if names.iter().any(|name| matches!(*name, "--help" | "-h")) {
         print!("{USAGE}");
         return ExitCode::SUCCESS;
@@ -67,6 +76,10 @@ pub(crate) fn run(names: &[&str]) -> ExitCode {
         eprintln!("night: failed: {}", failures.join(", "));
         ExitCode::FAILURE
     }
+}
+
+fn sim() -> Result<(), String> {
+    cargo(["run", "--release", "-p", "bits-testkit", "--bin", "sim", "--", "--hours", SIM_HOURS])
 }
 
 fn kills() -> Result<(), String> {

@@ -14,13 +14,15 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use bits_core::access::Caller;
+use bits_core::access::{self, Caller};
 use bits_core::error::{Code, ErrorContext, JobError};
-use bits_core::file::{File, FileIndex};
+use bits_core::file::{File, FileIndex, Stage};
 use bits_core::http_options::HttpOptions;
 use bits_core::job::{self, Attempt, Environment, Job, JobId, Owner, Priority, State};
 use bits_core::ports::{RekeyError, SealedSecret, Store, StoreError};
-use bits_core::queue::{self, Answer, Decision, Effect, JobView, Limits, PresenceId, Queue, Report, Ticket};
+use bits_core::queue::{
+    self, Answer, Decision, Effect, JobView, Limits, PresenceId, Queue, Report, Request, Ticket,
+};
 use bits_core::refusal::Refusal;
 use bits_core::time::Timestamp;
 use bits_core::transfer_options::TransferOptions;
@@ -206,6 +208,8 @@ pub struct Engine<'a> {
     backlog: VecDeque<queue::Input>,
     /// No commit before this, after one has failed.
     paused_until: Option<Timestamp>,
+    /// When the last turn was, by which it shows that the clock was set back.
+    last_turn: Timestamp,
     forget_at: Timestamp,
 }
 
@@ -258,6 +262,7 @@ impl<'a> Engine<'a> {
             agents: Agents::default(),
             backlog: VecDeque::new(),
             paused_until: None,
+            last_turn: now,
             forget_at: now,
         };
         let (due, _) = decision.into_effects();
@@ -282,7 +287,7 @@ impl<'a> Engine<'a> {
     pub fn until_next_wake(&self) -> Duration {
         let now = self.clock.now();
         let wake = if let Some(until) = self.paused_until {
-            until
+            return until.since(now).min(PAUSE_AFTER_FAILED_COMMIT);
         } else if !self.backlog.is_empty()
             || self.queue.next_runnable().is_some()
             || self.queue.next_attention().is_some()
@@ -303,6 +308,13 @@ impl<'a> Engine<'a> {
             queries: Vec::new(),
             shown: BTreeSet::new(),
         };
+        if now < self.last_turn {
+            tracing::info!(seconds = self.last_turn.since(now).as_secs(), "the clock was set back");
+            self.queue.clock_set_back(self.last_turn.since(now));
+            self.paused_until = self.paused_until.map(|until| until.min(now + PAUSE_AFTER_FAILED_COMMIT));
+            self.forget_at = self.forget_at.min(now + FORGET_INTERVAL);
+        }
+        self.last_turn = now;
         let paused = self.paused_until.is_some_and(|until| until > now);
         if !paused {
             self.paused_until = None;
@@ -380,6 +392,11 @@ impl<'a> Engine<'a> {
             Some(job) => Ok(Some(job.clone())),
             None => self.store.job(id),
         };
+        if let Ok(Some(job)) = &job
+            && let Some((ticket, refusal)) = self.comes_too_late(&input, job, turn)
+        {
+            return self.effects.answer(ticket, Err(refusal));
+        }
         match (job, input) {
             (Ok(job), input) => {
                 match &input {
@@ -403,6 +420,25 @@ impl<'a> Engine<'a> {
                 }
                 self.paused_until = Some(now + PAUSE_AFTER_FAILED_COMMIT);
             }
+        }
+    }
+
+    /// Whether `input` finds a file wrong that is not whole any more: two may have found so at once,
+    /// and the second must not count.
+    fn comes_too_late(&mut self, input: &queue::Input, job: &Job, turn: &Turn) -> Option<(Ticket, Refusal)> {
+        let queue::Input::Request { ticket, caller, request } = input else { return None };
+        let &Request::SetValidation { job: id, file, valid: false } = request else { return None };
+        if job.state.is_final() || access::check(*caller, job).is_err() {
+            return None;
+        }
+        let found = match self.store.files(id, file, 1) {
+            Ok(found) => found.into_iter().find(|found| found.index == file),
+            Err(error) => return Some((*ticket, not_written(&error))),
+        };
+        match found.map(|found| found.stage) {
+            None => Some((*ticket, Refusal::NoSuchFile { id, index: file.0 })),
+            Some(Stage::Transferred) if !turn.decision.loses(id, file) => None,
+            Some(_) => Some((*ticket, Refusal::FilePending { id, index: file.0 })),
         }
     }
 
@@ -503,9 +539,9 @@ impl<'a> Engine<'a> {
             job::Effect::Begin(attempt) => {
                 let Some(job) = self.store.job(id)? else { return Ok(()) };
                 let mut files = self.all_files(id)?;
-                let whole = files.iter().filter(|file| file.stage != bits_core::file::Stage::Waiting);
+                let whole = files.iter().filter(|file| file.stage != Stage::Waiting);
                 let downloaded = whole.fold(Bytes::ZERO, |sum, file| sum.saturating_add(file.durable));
-                files.retain(|file| file.stage == bits_core::file::Stage::Waiting);
+                files.retain(|file| file.stage == Stage::Waiting);
                 if !job.properties.http.method.is_default() {
                     // What such a request answers cannot be put together from parts.
                     files.iter_mut().for_each(File::forget_content);

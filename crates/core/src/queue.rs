@@ -17,6 +17,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::access::{self, Caller};
 use crate::checksum::Checksum;
@@ -390,6 +391,11 @@ impl Queue {
     /// When [`Queue::next_due`] will have something, if ever.
     pub fn next_wake(&self) -> Option<Timestamp> {
         self.schedule.next_wake()
+    }
+
+    /// Takes note that the clock was set back `by` so much.
+    pub fn clock_set_back(&mut self, by: Duration) {
+        self.schedule.set_back(by);
     }
 
     /// Takes in a count to be shown; says whether it is of any job that runs.

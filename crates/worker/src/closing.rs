@@ -4,7 +4,7 @@
 //! All of this may block, and each of it may be done twice: a service that was killed between the
 //! disk and the store asks again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +41,7 @@ pub(crate) fn finalize(job: JobId, files: &[File], environment: &Environment) ->
     let mut folders = Folders::default();
     let mut placed: BTreeMap<PathBuf, Vec<FileIndex>> = BTreeMap::new();
     let mut finalized = Finalized::default();
+    let mut discarded: BTreeSet<PathBuf> = BTreeSet::new();
     let whole = files.iter().filter(|file| file.stage == Stage::Transferred).count();
     let mut prepared = Vec::new();
     for file in files {
@@ -50,6 +51,7 @@ pub(crate) fn finalize(job: JobId, files: &[File], environment: &Environment) ->
                 if let Err(fault) = discard_one(job, file, &mut folders) {
                     tracing::warn!("{}", fault.message);
                 }
+                discarded.insert(parts(&file.local_name).0.into());
             }
             Stage::Transferred => match prepare(job, file, umask, &mut folders, whole >= SYNCED_AS_ONE_MIN) {
                 Ok((folder, Some(partial))) => prepared.push((file.index, folder, partial)),
@@ -78,6 +80,10 @@ pub(crate) fn finalize(job: JobId, files: &[File], environment: &Environment) ->
         }
     }
     // A name lasts only when its folder is synced, and one sync serves all of a folder.
+    discarded.retain(|path| !placed.contains_key(path));
+    if let Err(fault) = sync_all(discarded, &mut folders) {
+        tracing::warn!("{}", fault.message);
+    }
     for (path, files) in placed {
         match folders.open(&path).and_then(|folder| Ok(folder.sync()?)) {
             Ok(()) => finalized.files.extend(files),
@@ -93,7 +99,14 @@ pub(crate) fn finalize(job: JobId, files: &[File], environment: &Environment) ->
 /// Deletes all partial files of `job`; a sentence when some are left.
 pub(crate) fn discard(job: JobId, files: &[File]) -> Option<String> {
     let mut folders = Folders::default();
-    let left: Vec<_> = files.iter().filter_map(|file| discard_one(job, file, &mut folders).err()).collect();
+    let mut left: Vec<_> =
+        files.iter().filter_map(|file| discard_one(job, file, &mut folders).err()).collect();
+    if left.is_empty() {
+        // After a power cut a name would be back that was removed and not synced, and nobody would
+        // look for it any more.
+        let touched = files.iter().map(|file| parts(&file.local_name).0.into()).collect();
+        left.extend(sync_all(touched, &mut folders).err());
+    }
     let first = left.first()?;
     Some(match left.len() {
         1 => format!("a partial file could not be deleted: {}", first.message),
@@ -182,6 +195,18 @@ fn prepare(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Makes the names in all of `paths` last. A folder that is gone has none.
+fn sync_all(paths: BTreeSet<PathBuf>, folders: &mut Folders) -> Result<(), LocalFault> {
+    for path in paths {
+        match folders.open(&path) {
+            Ok(folder) => folder.sync()?,
+            Err(fault) if fault.code == Code::PATH_NOT_FOUND => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(())
 }
 
 fn discard_one(job: JobId, file: &File, folders: &mut Folders) -> Result<(), LocalFault> {

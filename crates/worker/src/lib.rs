@@ -20,4 +20,5 @@ mod sink;
 mod tally;
 mod transfer;
 
+pub use attempt::{Passing, PassingOver};
 pub use http::UserAgentError;

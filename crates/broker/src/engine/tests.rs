@@ -400,6 +400,22 @@ fn a_suspended_job_stops_at_once_and_a_completed_one_refuses() {
 }
 
 #[test]
+fn of_two_who_find_a_file_wrong_at_once_only_the_first_counts() {
+    let mut world = World::new().with_a_job(Vec::new());
+    let command = |command| Request::Command { job: JOB, command };
+    world.ask(command(Command::Resume)).expect("resumed");
+    world.until(|done| matches!(done, Done::Began(..)));
+    let (attempt, file) = (Attempt(1), FileIndex(0));
+    world.report(Report::FileTransferred { attempt, file, size: Bytes(9) });
+    world.report(Report::FilesTransferred { attempt });
+    let wrong = |file| Request::SetValidation { job: JOB, file, valid: false };
+    let tickets = [world.send(wrong(file)), world.send(wrong(file)), world.send(wrong(FileIndex(9)))];
+    let codes = tickets.map(|ticket| world.until_answered(ticket).1.err().map(|refusal| refusal.code()));
+    assert_eq!(codes, [None, Some(Code::PENDING), Some(Code::FILE_NOT_IN_JOB)]);
+    assert_eq!((world.job().files_transferred, world.job().error_count), (0, 1));
+}
+
+#[test]
 fn nobody_reads_the_job_of_somebody_else() {
     let mut world = World::new().with_a_job(Vec::new());
     for query in [Query::Job(JOB), Query::Files { job: JOB, from: FileIndex(0), limit: 10 }] {

@@ -3,6 +3,7 @@
 //! Jobs at rest are not here at all.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use core::time::Duration;
 
 use crate::job::{Attempt, Job, JobId, Priority, State};
 use crate::time::Timestamp;
@@ -50,7 +51,7 @@ impl Slot {
             State::Queued => Some(Self::Runnable { priority, since: now }),
             State::Connecting | State::Transferring => Some(Self::Running { priority, attempt: job.attempt }),
             State::TransientError { retry_at } => {
-                Some(Self::Waiting { until: job.next_wake().unwrap_or(retry_at) })
+                Some(Self::Waiting { until: job.next_wake(now).unwrap_or(retry_at) })
             }
             State::Suspended | State::Error | State::Transferred | State::Acknowledged | State::Cancelled => {
                 None
@@ -143,6 +144,16 @@ impl Schedule {
 
     pub(super) fn next_wake(&self) -> Option<Timestamp> {
         self.waiting.first().map(|(until, _)| *until)
+    }
+
+    /// The clock was set back: what waits does not wait longer for that.
+    pub(super) fn set_back(&mut self, by: Duration) {
+        let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        for (until, job) in core::mem::take(&mut self.waiting) {
+            let until = Timestamp(until.0.saturating_sub(by));
+            self.slots.insert(job, Slot::Waiting { until });
+            self.waiting.insert((until, job));
+        }
     }
 
     pub(super) fn running_attempt(&self, job: JobId) -> Option<Attempt> {

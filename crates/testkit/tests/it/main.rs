@@ -1,5 +1,8 @@
 //! The unkind origin, asked by a client that is nothing but a socket.
 
+#[cfg(feature = "sim")]
+mod sim;
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
