@@ -644,7 +644,9 @@ impl Queue {
                 self.progressed(id, attempt, file, transferred);
             }
             Report::Durable { attempt, file, upto } => {
-                if attempt == job.attempt && !job.state.is_final() {
+                // Of a file that is not whole nothing is left when the others are put in place.
+                let is_counted = !self.finalizing.contains_key(&id);
+                if attempt == job.attempt && !job.state.is_final() && is_counted {
                     decision.file(id, FileChange::Durable { index: file, upto });
                     self.written(id, file, upto);
                     self.observe(Some(job), Event::Advanced(attempt), now, decision);

@@ -5,7 +5,9 @@
 //! every job must come to rest. What only the real programs can show is not here: sockets, TLS,
 //! SQLite and the kernel are `e2e`'s.
 
+mod attempt;
 mod closing;
+mod coming;
 mod disk;
 mod events;
 mod extents;

@@ -142,18 +142,10 @@ fn a_clock_that_is_set_back_makes_no_job_wait_longer_than_its_retry_takes() {
     world.now = Timestamp(10 * 86_400_000);
     let job = world.add_job(1, Priority::Normal);
     world.command(job, Command::Resume).expect("resumed");
-    let mut fail = |world: &mut World| {
+    let fail = |world: &mut World| {
         world.grant();
         let attempt = world.written[&job].attempt;
-        let error = JobError {
-            code: Code::CANNOT_CONNECT,
-            context: ErrorContext::GeneralTransport,
-            transient: true,
-            message: "h.test is not reached".to_owned(),
-            file: None,
-            challenge: None,
-            retry_after_seconds: None,
-        };
+        let error = JobError { transient: true, ..an_error() };
         world.report(job, Report::Failed { attempt, error });
         assert_eq!(world.state(job), "transient_error");
     };
@@ -311,8 +303,13 @@ fn a_file_that_becomes_whole_while_files_are_put_in_place_does_not_count() {
     world.turn(complete);
     // The attempt has not heard of its end yet, and the worker was told to delete this file's part.
     let mut decision = Decision::default();
-    let report = Report::FileTransferred { attempt, file: FileIndex(0), size: Bytes(3) };
-    world.take_in(Input::Report { job, report }, &mut decision);
+    let file = FileIndex(0);
+    for report in [
+        Report::Durable { attempt, file, upto: Bytes(2) },
+        Report::FileTransferred { attempt, file, size: Bytes(3) },
+    ] {
+        world.take_in(Input::Report { job, report }, &mut decision);
+    }
     assert_eq!(decision.take_batch().files, []);
     world.write(decision);
     let effects = world.report(job, Report::Finalized { files: Vec::new(), lost: Vec::new(), error: None });

@@ -7,6 +7,7 @@ use bits_core::queue::Report;
 use bits_worker::link::temporary_name;
 
 use super::mutations::Mutation;
+use super::scenario::Trap;
 use super::shared::Shared;
 
 /// What went wrong with a local file.
@@ -33,6 +34,7 @@ pub(super) fn exists(file: FileIndex) -> JobError {
 impl Shared {
     /// Puts whole files under their names. None when the service died over it.
     pub(super) fn finalize(&mut self, job: JobId, files: &[File]) -> Option<Report> {
+        self.passes(Trap::Finalize);
         let (mut ready, mut placed, mut lost) = (Vec::new(), Vec::new(), Vec::new());
         let mut removed = Vec::new();
         let mut error = None;
@@ -145,6 +147,7 @@ impl Shared {
 
     /// Deletes all partial files. None when the service died over it.
     pub(super) fn discard(&mut self, job: JobId, files: &[File]) -> Option<Report> {
+        self.passes(Trap::Discard);
         if self.mutation != Some(Mutation::PartsForgotten) {
             for file in files {
                 if self.step() {

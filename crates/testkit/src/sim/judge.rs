@@ -119,6 +119,8 @@ pub(super) struct Judge {
     pub(super) owners: BTreeMap<JobId, Owner>,
     pub(super) asked: BTreeMap<JobId, Asked>,
     pub(super) wanted: BTreeMap<String, Wanted>,
+    /// Partial files that somebody has meddled with, and files that may have a hole for that.
+    pub(super) harmed: BTreeSet<String>,
     tries: BTreeMap<(JobId, String), u32>,
     /// Whether everything is searched for secrets, and not only what foreign text comes into.
     pub(super) is_thorough: bool,
@@ -245,7 +247,7 @@ impl Judge {
 
     /// Looks at what is under `name`.
     pub(super) fn name(&mut self, name: &str, content: &Extents, resources: &[Resource], at: Millis) {
-        let Some(wanted) = self.wanted.get(name) else { return };
+        let Some(wanted) = self.wanted.get(name).filter(|_| !self.harmed.contains(name)) else { return };
         if wanted.before.as_ref() == Some(content) || wanted.is(content, resources) {
             return;
         }

@@ -15,6 +15,7 @@ use bits_core::queue::{
 };
 use bits_core::refusal::Refusal;
 use bits_core::secret::Secret;
+use bits_worker::link::temporary_name;
 
 use super::events::Event;
 use super::judge::Promise;
@@ -256,7 +257,9 @@ impl World {
                 .checksum
                 .as_ref()
                 .is_some_and(|checksum| *checksum != resource.current().content().checksum());
-            resource.is_gone || is_other || !file.ranges.is_all() || (file.no_clobber && exists)
+            let is_limited = view.job.properties.transfer.max_download_size.is_some();
+            let may_fail = is_other || is_limited || !file.ranges.is_all();
+            resource.is_gone || may_fail || (file.no_clobber && exists)
         };
         if !files.iter().filter(|file| file.stage != Stage::Completed).any(is_bad) {
             shared.judge.broken(Promise::Rest, now, || {
@@ -415,6 +418,7 @@ impl World {
                 }
                 return;
             }
+            Deed::PartDeleted | Deed::PartCut => return self.harm_part(job, act.what),
             Deed::Files => {
                 let query = Query::Files { job, from: FileIndex(0), limit: 3 };
                 return self.ask(caller, None, is_strange, |ticket, caller| Input::Query {
@@ -446,6 +450,25 @@ impl World {
             }
         };
         self.request(caller, None, request);
+    }
+
+    /// Somebody meddles with the partial file of the first file of `job`.
+    fn harm_part(&mut self, job: JobId, deed: Deed) {
+        let mut shared = self.around.lock();
+        let Some(file) = shared.rows.files(job).into_iter().next() else { return };
+        let name = temporary_name(job, &file);
+        let Some(part) = shared.disk.find(&name) else { return };
+        let len = shared.disk.content(part).len();
+        shared.faults_met += 1;
+        shared.judge.harmed.insert(name.clone());
+        match deed {
+            Deed::PartDeleted => shared.disk.remove(&name),
+            _ => {
+                shared.disk.truncate(part, len / 2);
+                // Cut while it is written it has a hole, which nobody could know of.
+                shared.judge.harmed.insert(file.local_name.as_str().to_owned());
+            }
+        }
     }
 
     /// As the listener has it: for a file that has not come.

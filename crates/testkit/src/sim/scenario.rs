@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bits_core::file::ResumeBy;
+use bits_core::http_options::Method;
 use bits_core::job::{JobId, Priority, PropertyChange};
 use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::remote_name::RemoteName;
@@ -78,15 +79,49 @@ pub(super) struct FilePlan {
     pub(super) replaces: bool,
 }
 
+/// What the moment of a kill is set upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trap {
+    Now,
+    /// A version is reported.
+    Version,
+    /// Bytes are written.
+    Write,
+    /// A file is synced.
+    Sync,
+    /// A file, or a whole attempt, has come to its end.
+    Whole,
+    /// Files are put in place.
+    Finalize,
+    Discard,
+}
+
+impl Trap {
+    const ALL: [Self; 10] = [
+        Self::Now,
+        Self::Now,
+        Self::Version,
+        Self::Version,
+        Self::Write,
+        Self::Write,
+        Self::Sync,
+        Self::Whole,
+        Self::Finalize,
+        Self::Discard,
+    ];
+}
+
 /// What goes wrong with the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WorldFault {
-    /// Killed after so many more steps.
+    /// Killed so many steps after what it is set upon.
     Kill {
+        trap: Trap,
         steps: u32,
         down: Millis,
     },
     PowerCut {
+        trap: Trap,
         steps: u32,
         down: Millis,
     },
@@ -141,10 +176,14 @@ pub(super) enum Deed {
     Attend,
     AnswerAnything,
     AddFile,
+    /// Somebody deletes the partial file of the first file, behind everybody's back.
+    PartDeleted,
+    /// The same, and only the end of it.
+    PartCut,
 }
 
 impl Deed {
-    const ALL: [Self; 21] = [
+    const ALL: [Self; 23] = [
         Self::Suspend,
         Self::Resume,
         Self::Cancel,
@@ -165,6 +204,8 @@ impl Deed {
         Self::Attend,
         Self::AnswerAnything,
         Self::AddFile,
+        Self::PartDeleted,
+        Self::PartCut,
         Self::AgentComes,
     ];
 }
@@ -242,6 +283,8 @@ impl Drawing<'_> {
             (100, PropertyChange::MinimumRetryDelay(Some(Duration::from_secs(5)))),
             (100, PropertyChange::MinimumRetryDelay(Some(Duration::from_secs(600)))),
             (100, PropertyChange::NoProgressTimeout(Duration::from_secs(300))),
+            (50, PropertyChange::MaxDownloadSize(Bytes(10_000))),
+            (50, PropertyChange::HttpMethod(Method::parse("POST").expect("a method"))),
         ] {
             if self.random.chance(parts) {
                 changes.push(change);
@@ -384,10 +427,11 @@ impl Drawing<'_> {
     fn world_fault(&mut self) -> WorldFault {
         let lasts = self.random.between(SECOND, 10 * MINUTE);
         let steps = self.random.below(12) as u32;
+        let trap = *self.random.pick(&Trap::ALL);
         let down = *self.random.pick(&[100, 5 * SECOND, 10 * MINUTE]);
         match self.random.below(16) {
-            0..=4 => WorldFault::Kill { steps, down },
-            5..=7 => WorldFault::PowerCut { steps, down },
+            0..=4 => WorldFault::Kill { trap, steps, down },
+            5..=7 => WorldFault::PowerCut { trap, steps, down },
             8 => {
                 let by = self.random.magnitude(3 * 24 * HOUR) as i64;
                 WorldFault::ClockSet(if self.random.chance(500) { by } else { -by })

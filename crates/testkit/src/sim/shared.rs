@@ -23,7 +23,7 @@ use super::disk::Disk;
 use super::judge::{Judge, Promise};
 use super::mutations::Mutation;
 use super::random::Random;
-use super::scenario::Millis;
+use super::scenario::{Millis, Trap};
 use super::servers::Resource;
 use super::store::Rows;
 
@@ -47,6 +47,10 @@ pub(super) struct Shared {
     pub(super) is_dead: bool,
     /// Steps until the service is killed.
     pub(super) steps_left: Option<u32>,
+    /// What the kill waits for, and so many steps after that.
+    pub(super) trap: Option<(Trap, u32)>,
+    /// From when on nothing goes wrong, as the clock of the machine has it.
+    pub(super) calm_since: Option<Timestamp>,
     /// Syncs that fail.
     pub(super) syncs_to_fail: u32,
     pub(super) faults_met: u64,
@@ -65,6 +69,13 @@ impl Shared {
             None => {}
         }
         self.is_dead
+    }
+
+    /// The kill may have waited for this.
+    pub(super) fn passes(&mut self, place: Trap) {
+        if let Some((_, steps)) = self.trap.take_if(|(trap, _)| *trap == place) {
+            self.steps_left = Some(steps);
+        }
     }
 
     /// What the clock of the machine says.

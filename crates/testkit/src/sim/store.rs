@@ -2,9 +2,10 @@
 //! written and a power cut what was synced.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use bits_core::file::{File, FileIndex};
-use bits_core::job::{Job, JobId, Owner, Progress};
+use bits_core::job::{Job, JobId, Owner, Progress, State};
 use bits_core::ports::{
     Batch, Cursor, FileChange, Filter, Page, RekeyError, Rewrap, SealedSecret, SealingKey, StateName, Store,
     StoreError,
@@ -16,6 +17,9 @@ use bits_worker::link::temporary_name;
 use super::judge::Promise;
 use super::mutations::Mutation;
 use super::shared::{Shared, Surroundings};
+
+/// So much later a job goes on that waited; turns take a few milliseconds.
+const WAKE_WITHIN: Duration = Duration::from_secs(1);
 
 /// What is written.
 #[derive(Debug, Default)]
@@ -129,6 +133,7 @@ impl Shared {
                 }
             }
         }
+        self.look_at_waits(batch);
         for (job, change) in &batch.files {
             let (index, upto) = match change {
                 FileChange::Durable { index, upto } => (*index, *upto),
@@ -140,9 +145,26 @@ impl Shared {
             let file = self.rows.live.files(*job, index, 1).expect("memory is read").pop();
             let name = file.map(|file| temporary_name(*job, &file)).unwrap_or_default();
             let lasts = self.disk.lasting(&name).map(|content| content.len());
-            if lasts.is_none_or(|lasts| lasts < upto.0) {
+            let is_there = lasts.is_some_and(|lasts| lasts >= upto.0);
+            if !is_there && !self.judge.harmed.contains(&name) {
                 self.judge.broken(Promise::P2, now, || {
                     format!("{upto} of {name} are recorded, and {lasts:?} are on the disk")
+                });
+            }
+        }
+    }
+
+    /// When nothing goes wrong, what has waited goes on when its time has come.
+    fn look_at_waits(&mut self, batch: &Batch) {
+        let Some(calm_since) = self.calm_since else { return };
+        let (now, wall) = (self.now, self.wall());
+        for change in &batch.jobs {
+            let was = self.rows.live.job(change.job.id).expect("memory is read").map(|was| was.state);
+            let Some(State::TransientError { retry_at }) = was else { continue };
+            let late = wall.since(retry_at.max(calm_since));
+            if late > WAKE_WITHIN && change.job.state.is_active() {
+                self.judge.broken(Promise::Rest, now, || {
+                    format!("{} went on {late:?} after its time had come", change.job.id)
                 });
             }
         }

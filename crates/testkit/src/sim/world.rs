@@ -20,7 +20,7 @@ use super::log::Log;
 use super::mutations::Mutation;
 use super::people::{Connected, Errand, Person};
 use super::random::Random;
-use super::scenario::{Act, HOUR, Kept, MINUTE, Millis, SECOND, Scenario, WorldFault};
+use super::scenario::{Act, HOUR, Kept, MINUTE, Millis, SECOND, Scenario, Trap, WorldFault};
 use super::servers::Version;
 use super::shared::{Hands, PlainSeal, Shared, Surroundings};
 use super::store::{Rows, SimStore};
@@ -33,8 +33,8 @@ const REST_WITHIN: Millis = 48 * HOUR;
 const EVENTS_MAX: u64 = 400_000;
 /// Inputs of one turn, as the engine's own thread takes them.
 const INPUTS_PER_TURN: usize = 256;
-/// Longer than this no kill is put off by a service that does nothing.
-const KILL_WITHIN: Millis = 2 * SECOND;
+/// Longer than this no kill is put off by a service that does nothing of what it waits for.
+const KILL_WITHIN: Millis = 10 * MINUTE;
 
 /// What became of a world.
 #[derive(Debug, Clone, Default)]
@@ -77,8 +77,8 @@ pub(super) struct World {
     pub(super) is_up: bool,
     pub(super) is_calm: bool,
     epoch: u32,
-    /// Until when the engine is busy with what it has decided.
-    busy_until: Millis,
+    /// When the engine has written what it decides on now.
+    turn_at: Option<Millis>,
     commit_takes: Option<Millis>,
     network_gone: u32,
     key_away: bool,
@@ -142,6 +142,8 @@ impl World {
             boot: BootId([0; 16]),
             is_dead: false,
             steps_left: None,
+            trap: None,
+            calm_since: None,
             syncs_to_fail: 0,
             faults_met: 0,
             orders: Vec::new(),
@@ -177,7 +179,7 @@ impl World {
             is_up: false,
             is_calm: false,
             epoch: 0,
-            busy_until: 0,
+            turn_at: None,
             commit_takes: None,
             network_gone: 0,
             key_away: false,
@@ -268,7 +270,10 @@ impl World {
             return Ended::Dead;
         };
         self.is_up = true;
-        self.busy_until = self.now() + 1;
+        if self.is_calm {
+            let mut shared = around.lock();
+            shared.calm_since = Some(shared.wall());
+        }
         for owner in self.owners_with_agents.clone() {
             let after = self.random.between(100, 15 * SECOND);
             let now = self.now();
@@ -283,10 +288,15 @@ impl World {
             if self.is_over() {
                 return Ended::Over;
             }
-            let turn_at = match self.inbox.is_empty() {
-                false => self.busy_until,
-                true if self.mutation == Some(Mutation::WakeForgotten) => Millis::MAX,
-                true => self.busy_until.max(wake_at),
+            // Writing takes its time, and what comes meanwhile goes into the same turn or the next.
+            if self.turn_at.is_none() && !self.inbox.is_empty() {
+                let takes = self.random.between(1, 15);
+                self.turn_at = Some(self.now() + self.commit_takes.unwrap_or(takes));
+            }
+            let turn_at = match self.turn_at {
+                Some(at) => at,
+                None if self.mutation == Some(Mutation::WakeForgotten) => Millis::MAX,
+                None => wake_at,
             };
             let next = self.events.next_at().unwrap_or(Millis::MAX);
             if turn_at <= next {
@@ -298,9 +308,9 @@ impl World {
                 let batch: Vec<Input> = self.inbox.drain(..count).collect();
                 engine.turn(batch);
                 self.outcome.turns += 1;
-                let takes = self.random.between(1, 15);
-                let now = self.now();
-                self.busy_until = now + self.commit_takes.unwrap_or(takes);
+                self.turn_at = None;
+                // No turn is without its time, or a mistake would have the world stand still.
+                let now = self.now() + 1;
                 let wake = engine.until_next_wake();
                 wake_at = now.saturating_add(u64::try_from(wake.as_millis()).unwrap_or(Millis::MAX));
             } else {
@@ -326,7 +336,8 @@ impl World {
         };
         if !orders.is_empty() {
             self.tell(|| format!("the worker is told {orders:?}"));
-            self.events.put(self.busy_until, Event::Orders { epoch: self.epoch, orders });
+            let now = self.now();
+            self.events.put(now, Event::Orders { epoch: self.epoch, orders });
         }
         for (ticket, answer) in answers {
             self.answered(ticket, answer);
@@ -399,8 +410,8 @@ impl World {
         let now = self.now();
         self.outcome.faults += 1;
         match fault {
-            WorldFault::Kill { steps, down } => self.kill(steps, down, false),
-            WorldFault::PowerCut { steps, down } => self.kill(steps, down, true),
+            WorldFault::Kill { trap, steps, down } => self.kill((trap, steps), down, false),
+            WorldFault::PowerCut { trap, steps, down } => self.kill((trap, steps), down, true),
             WorldFault::ClockSet(by) => {
                 let mut shared = self.around.lock();
                 shared.clock_off = shared.clock_off.saturating_add(by);
@@ -427,13 +438,17 @@ impl World {
         }
     }
 
-    fn kill(&mut self, steps: u32, down: Millis, by_power_cut: bool) {
+    fn kill(&mut self, trap: (Trap, u32), down: Millis, by_power_cut: bool) {
         if !self.is_up {
             return;
         }
         let now = self.now();
         self.dying = Dying { by_power_cut: by_power_cut || self.dying.by_power_cut, down };
-        self.around.lock().steps_left = Some(steps);
+        {
+            let mut shared = self.around.lock();
+            shared.trap = Some(trap);
+            shared.passes(Trap::Now);
+        }
         self.events.put(now + KILL_WITHIN, Event::Dead { epoch: self.epoch });
     }
 
@@ -444,6 +459,7 @@ impl World {
         self.outcome.deaths += 1;
         self.epoch += 1;
         self.inbox.clear();
+        self.turn_at = None;
         self.errands.clear();
         self.agents.clear();
         self.people.iter_mut().for_each(Person::hangs_up);
@@ -452,6 +468,7 @@ impl World {
         self.desk.die(shared);
         shared.is_dead = false;
         shared.steps_left = None;
+        shared.trap = None;
         shared.orders.clear();
         shared.answers.clear();
         let now = shared.now;
@@ -550,7 +567,6 @@ impl World {
             return;
         };
         self.is_up = true;
-        self.busy_until = self.now();
         loop {
             self.act_on_what_was_done();
             let inputs: Vec<Input> = self.inbox.drain(..).collect();
