@@ -131,9 +131,7 @@ impl DownloadPlan {
     }
 
     fn begin(&mut self, version: Version, head: &ResponseHead, now: Timestamp) {
-        if let Some((size, most)) = version.size.zip(self.rules.bytes_max)
-            && size > most
-        {
+        if self.may_not_be_so_large(&version) {
             return self.fail_as_too_large();
         }
         let worth_saying = version.size.is_none_or(|size| size >= NOTED_BYTES);
@@ -150,12 +148,20 @@ impl DownloadPlan {
         self.step = Step::Cut(After::ReportVersion);
     }
 
+    fn may_not_be_so_large(&self, version: &Version) -> bool {
+        version.size.zip(self.rules.bytes_max).is_some_and(|(size, most)| size > most)
+    }
+
     /// A part is coming, perhaps the one that was asked for.
     fn go_on(&mut self, asked: &RangeAsked, head: &ResponseHead, now: Timestamp) {
         let version = self.version.as_ref().expect("a range is asked of a known version");
         let range = head.field("content-range").and_then(ContentRange::parse);
         if version.differs(self.resume_by, head, range) {
             return self.start_over("has changed");
+        }
+        // Other files may have come since this one was begun.
+        if self.may_not_be_so_large(version) {
+            return self.fail_as_too_large();
         }
         match self.part(asked, head) {
             Ok(range) => {
