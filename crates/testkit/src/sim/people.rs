@@ -312,7 +312,12 @@ impl World {
         }
         self.errands.insert(ticket, Errand { caller, person, is_strange });
         let input = input(ticket, Caller { uid: caller });
-        self.tell(|| format!("{caller} asks {input:?}"));
+        self.tell(|| match &input {
+            // What these are told over is another thing each time.
+            Input::Agent { .. } => format!("an agent of {caller} comes"),
+            Input::Watch { job, .. } => format!("{caller} watches {job:?}"),
+            input => format!("{caller} asks {input:?}"),
+        });
         self.inbox.push(input);
     }
 

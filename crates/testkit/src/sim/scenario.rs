@@ -213,9 +213,19 @@ impl Deed {
 /// Which elements are left in; all without one.
 pub(super) type Kept = Option<BTreeSet<u32>>;
 
+/// What a world is mostly about: whoever does a little of everything seldom does the same thing twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Theme {
+    Everything,
+    /// Files that change while they come, and kills meanwhile.
+    Versions,
+    Power,
+}
+
 /// Draws a world.
 pub(super) struct Drawing<'k> {
     random: Random,
+    theme: Theme,
     kept: &'k Kept,
     elements: u32,
     next_version: u32,
@@ -223,8 +233,10 @@ pub(super) struct Drawing<'k> {
 
 impl Scenario {
     pub(super) fn draw(seed: u64, kept: &Kept) -> Self {
-        let drawing = Drawing { random: Random::new(seed, "scenario"), kept, elements: 0, next_version: 0 };
-        drawing.draw()
+        let mut random = Random::new(seed, "scenario");
+        let themes = [Theme::Everything, Theme::Everything, Theme::Versions, Theme::Power];
+        let theme = *random.pick(&themes);
+        Drawing { random, theme, kept, elements: 0, next_version: 0 }.draw()
     }
 }
 
@@ -241,7 +253,8 @@ impl Drawing<'_> {
             }
         }
         let mut faults = Vec::new();
-        for _ in 0..job_count as u64 + self.random.below(6) {
+        let faults_for_each = if self.theme == Theme::Everything { 1 } else { 3 };
+        for _ in 0..faults_for_each * job_count as u64 + self.random.below(6) {
             let fault = (self.random.below(calm_at), self.world_fault());
             if self.is_kept() {
                 faults.push(fault);
@@ -371,9 +384,15 @@ impl Drawing<'_> {
         self.next_version += 1;
         let largest = *self.random.pick(&[50_000, 50_000, 10_000_000, 20_000_000_000]);
         let size = self.random.magnitude(largest);
-        let tags = [Tag::Strong, Tag::Strong, Tag::Strong, Tag::Weak, Tag::Date, Tag::ShyDate, Tag::None];
-        let framings =
-            [Framing::Length, Framing::Length, Framing::Length, Framing::Chunked, Framing::UntilClose];
+        let is_plain = self.theme != Theme::Everything;
+        let (tags, framings): (&[Tag], &[Framing]) = if is_plain {
+            (&[Tag::Strong, Tag::Date, Tag::ShyDate], &[Framing::Length])
+        } else {
+            (
+                &[Tag::Strong, Tag::Strong, Tag::Strong, Tag::Weak, Tag::Date, Tag::ShyDate, Tag::None],
+                &[Framing::Length, Framing::Length, Framing::Length, Framing::Chunked, Framing::UntilClose],
+            )
+        };
         // As some hours are long, and no transfer is to last for weeks.
         let rate = self.random.between(1 + size / HOUR, 1000 + size / 1000);
         let mut faults = VecDeque::new();
@@ -385,9 +404,9 @@ impl Drawing<'_> {
         }
         Resource {
             name: name(index),
-            tag: *self.random.pick(&tags),
-            framing: *self.random.pick(&framings),
-            serves_ranges: self.random.chance(800),
+            tag: *self.random.pick(tags),
+            framing: *self.random.pick(framings),
+            serves_ranges: is_plain || self.random.chance(800),
             gives_digest: self.random.chance(250),
             password: wants_password.then(|| format!("right-{SECRET_MARK}")),
             is_gone: self.random.chance(20),
@@ -401,6 +420,13 @@ impl Drawing<'_> {
 
     fn server_fault(&mut self) -> ServerFault {
         let part = self.random.below(1001);
+        if self.theme != Theme::Everything && self.random.chance(800) {
+            return match self.random.below(4) {
+                0 | 1 => ServerFault::Cut(part / 2),
+                2 => ServerFault::Changed,
+                _ => ServerFault::Stall(part / 2),
+            };
+        }
         match self.random.below(26) {
             0 => ServerFault::Refused,
             1 => ServerFault::NoAnswer,
@@ -429,6 +455,16 @@ impl Drawing<'_> {
         let steps = self.random.below(12) as u32;
         let trap = *self.random.pick(&Trap::ALL);
         let down = *self.random.pick(&[100, 5 * SECOND, 10 * MINUTE]);
+        match self.theme {
+            Theme::Versions if self.random.chance(800) => {
+                let trap = *self.random.pick(&[Trap::Version, Trap::Version, Trap::Write]);
+                return WorldFault::Kill { trap, steps: self.random.below(4) as u32, down };
+            }
+            Theme::Power if self.random.chance(800) => {
+                return WorldFault::PowerCut { trap, steps: self.random.below(4) as u32, down };
+            }
+            _ => {}
+        }
         match self.random.below(16) {
             0..=4 => WorldFault::Kill { trap, steps, down },
             5..=7 => WorldFault::PowerCut { trap, steps, down },

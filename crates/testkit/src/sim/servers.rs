@@ -116,6 +116,8 @@ pub(super) struct Body {
     rest: Extents,
     pub(super) ending: Ending,
     rate: u64,
+    /// Whether nothing of it was taken.
+    is_new: bool,
 }
 
 /// How a body ends when all that comes has come.
@@ -133,6 +135,7 @@ impl Body {
     }
 
     pub(super) fn take(&mut self, count: u64) -> Extents {
+        self.is_new = false;
         let taken = self.rest.slice(0, count);
         self.rest = self.rest.slice(count, self.rest.len());
         taken
@@ -141,6 +144,10 @@ impl Body {
     /// How many bytes come next, and after how many milliseconds.
     pub(super) fn next_chunk(&self, random: &mut Random) -> (u64, u64) {
         let left = self.left();
+        // The beginning comes with the head.
+        if self.is_new && random.chance(700) {
+            return (random.magnitude(left).max(1), 1);
+        }
         let count = random.between(1 + left / 6, 1 + left / 2).min(left);
         (count, count / self.rate.max(1) + 1)
     }
@@ -310,7 +317,7 @@ impl Resource {
             _ => {}
         }
         let head = ResponseHead { status, body: body_length, fields };
-        Reply::Answer(head, Body { rest: body, ending, rate: self.rate })
+        Reply::Answer(head, Body { rest: body, ending, rate: self.rate, is_new: true })
     }
 
     /// The current version was said to have `size` bytes.
@@ -347,12 +354,15 @@ impl Resource {
             vec![("Date".to_owned(), written_date(now)), ("Content-Type".to_owned(), "text/html".to_owned())];
         let head = ResponseHead { status: 200, body: BodyLength::Exactly(Bytes(700)), fields };
         let rest = Extents::of(Source::Corrupt, 0, 700);
-        Reply::Answer(head, Body { rest, ending: Ending::Complete, rate: self.rate })
+        Reply::Answer(head, Body { rest, ending: Ending::Complete, rate: self.rate, is_new: true })
     }
 
     fn short(&self, status: u16, fields: Vec<(String, String)>) -> Reply {
         let head = ResponseHead { status, body: BodyLength::Exactly(Bytes(0)), fields };
-        Reply::Answer(head, Body { rest: Extents::default(), ending: Ending::Complete, rate: self.rate })
+        Reply::Answer(
+            head,
+            Body { rest: Extents::default(), ending: Ending::Complete, rate: self.rate, is_new: true },
+        )
     }
 
     /// Whether `content` is what `ranges` want of one version of this file, as it was served.
