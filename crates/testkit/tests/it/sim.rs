@@ -58,12 +58,14 @@ fn every_deliberate_mistake_breaks_the_promise_that_it_must() {
 
 #[test]
 fn a_failure_is_told_with_as_little_as_it_takes() {
-    let mutation = Some(Mutation::NameNotSynced);
-    let failed = (0..WORLDS_WITH_A_MISTAKE_MAX).map(|seed| Run { mutation, ..Run::of_seed(seed) });
-    let failed = failed.into_iter().find(|run| run.run().violation.is_some()).expect("it is found");
+    let mistake = Mutation::NameNotSynced;
+    let failed = (0..WORLDS_WITH_A_MISTAKE_MAX)
+        .map(|seed| Run { mutation: Some(mistake), ..Run::of_seed(seed) })
+        .find(|run| run.run().violation.is_some())
+        .expect("it is found");
     let (smaller, outcome) = shrink(&failed);
     let promise = outcome.violation.expect("it fails still").promise;
-    assert!(mutation.expect("one").breaks().contains(&promise));
+    assert!(mistake.breaks().contains(&promise));
     let kept = smaller.kept.clone().expect("something is left out");
     assert!(kept.len() * 10 <= outcome.elements as usize, "{kept:?} of {}", outcome.elements);
     assert_eq!(smaller.run().violation.map(|violation| violation.promise), Some(promise));
