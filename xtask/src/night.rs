@@ -1,6 +1,6 @@
 //! `cargo xtask night`: what is worth running every night, and too long for every change.
 //!
-//! It only starts what exists elsewhere: tests of `e2e`, longer than a change waits for them, the fuzz
+//! It only starts what exists elsewhere: the simulation, tests of `e2e`, longer than a change waits for them, the fuzz
 //! targets, a comparison with other tools, and the benchmarks.
 
 use std::ffi::OsStr;
@@ -11,10 +11,11 @@ use std::process::{Command, ExitCode, Stdio};
 use crate::root;
 
 const USAGE: &str = "\
-usage: cargo xtask night [--json] [storm] [power] [load] [kills] [lives] [fuzz] [tools] [benches]
+usage: cargo xtask night [--json] [sim] [storm] [power] [load] [kills] [lives] [fuzz] [tools] [benches]
 
 Runs what takes longer than a change should wait for; without a name, all of it:
 
+  sim       simulated worlds of fresh seeds for an hour, optimised: what docs/reliability.md says of them
   storm     a service under load from several clients that is killed 500 times at random moments;
             afterwards everything acknowledged is there. Ten minutes at most, in which a busy machine may
             kill less often. It needs the servers to test against
@@ -41,6 +42,8 @@ Exit code 0: all of it ran and passed; 1: something failed, and the rest was run
 const STORM: Long = Long { tests: "storm::", variable: "OPENBITS_KILLS", much: 500 };
 const POWER: Long = Long { tests: "power::", variable: "OPENBITS_CUTS", much: 500 };
 const LOAD: Long = Long { tests: "load::", variable: "OPENBITS_LOAD_SECONDS", much: 300 };
+/// How long the simulation runs.
+const SIM_HOURS: &str = "1";
 /// How often the test with the kills is run. It draws its moments by its process id.
 const KILL_ROUNDS: u32 = 10;
 /// What that test is found by, in the one test program of `e2e`.
@@ -68,7 +71,8 @@ struct Night {
 /// Runs the parts that `names` names, or all.
 pub(crate) fn run(names: &[&str]) -> ExitCode {
     type Part = (&'static str, fn(&Night) -> Result<(), String>);
-    const PARTS: [Part; 8] = [
+    const PARTS: [Part; 9] = [
+        ("sim", Night::sim),
         ("storm", |night| night.long(&STORM)),
         ("power", |night| night.long(&POWER)),
         ("load", |night| night.long(&LOAD)),
@@ -137,6 +141,10 @@ impl Night {
             test.env(long.variable, long.much.to_string());
         }
         self.succeed(test)
+    }
+
+    fn sim(&self) -> Result<(), String> {
+        self.cargo(["run", "--release", "-p", "bits-testkit", "--bin", "sim", "--", "--hours", SIM_HOURS])
     }
 
     fn kills(&self) -> Result<(), String> {

@@ -204,41 +204,11 @@ impl EffectRunner for Effects {
     }
 
     fn begin(&mut self, assignment: SealedAssignment) -> Result<(), JobError> {
-        let SealedAssignment {
-            job,
-            owner,
-            attempt,
-            priority,
-            files,
-            secrets,
-            secret_refused,
-            failed_file,
-            http,
-            transfer,
-            demands,
-            downloaded,
-            environment,
-        } = assignment;
         let metrics = self.workers.metrics();
-        metrics.begun(job, &files);
-        let opened = self.vault.open(job, owner, &secrets).inspect_err(|error| metrics.failed(error))?;
-        let assignment = Assignment {
-            job,
-            attempt,
-            priority,
-            files,
-            credentials: opened.credentials,
-            secret_refused,
-            failed_file,
-            http,
-            secret_headers: opened.headers,
-            certificate_passphrase: opened.certificate_passphrase,
-            transfer,
-            demands,
-            downloaded,
-            asks_about_certificates: self.workers.certificates().has_program(job),
-            environment,
-        };
+        metrics.begun(assignment.job, &assignment.files);
+        let asks_about_certificates = self.workers.certificates().has_program(assignment.job);
+        let assignment = open(assignment, &self.vault, asks_about_certificates)
+            .inspect_err(|error| metrics.failed(error))?;
         self.workers.tell(ToWorker::Begin(Box::new(assignment)));
         Ok(())
     }
@@ -287,4 +257,48 @@ impl EffectRunner for Effects {
     fn notify(&mut self, owner: Owner, job: JobId, notification: Notification) {
         self.subscriptions.notify(owner, job, &notification);
     }
+}
+
+/// What a worker is told of `assignment`, with its secrets opened.
+///
+/// # Errors
+/// Those of [`Vault::open`].
+pub fn open(
+    assignment: SealedAssignment,
+    vault: &Vault,
+    asks_about_certificates: bool,
+) -> Result<Assignment, JobError> {
+    let SealedAssignment {
+        job,
+        owner,
+        attempt,
+        priority,
+        files,
+        secrets,
+        secret_refused,
+        failed_file,
+        http,
+        transfer,
+        demands,
+        downloaded,
+        environment,
+    } = assignment;
+    let opened = vault.open(job, owner, &secrets)?;
+    Ok(Assignment {
+        job,
+        attempt,
+        priority,
+        files,
+        credentials: opened.credentials,
+        secret_refused,
+        failed_file,
+        http,
+        secret_headers: opened.headers,
+        certificate_passphrase: opened.certificate_passphrase,
+        transfer,
+        demands,
+        downloaded,
+        asks_about_certificates,
+        environment,
+    })
 }

@@ -15,7 +15,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use bits_core::access::Caller;
+use bits_core::access::{self, Caller};
 use bits_core::demand::Span;
 use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{ClosingFile, File, FileIndex, Stage};
@@ -23,7 +23,7 @@ use bits_core::http_options::HttpOptions;
 use bits_core::job::{self, Attempt, Environment, Job, JobId, Owner, Priority};
 use bits_core::ports::{RekeyError, SealedSecret, Store, StoreError};
 use bits_core::queue::{
-    self, Answer, Asked, Decision, Effect, JobView, Limits, PresenceId, Queue, Report, Ticket,
+    self, Answer, Asked, Decision, Effect, JobView, Limits, PresenceId, Queue, Report, Request, Ticket,
 };
 use bits_core::refusal::Refusal;
 use bits_core::time::Timestamp;
@@ -192,31 +192,31 @@ pub fn run(
 ) -> Result<(), StoreError> {
     let mut engine = Engine::start(store, clock, effects, limits)?;
     loop {
-        // Receive.
-        let batch = match engine.receive(inputs) {
-            Received::Batch(batch) => batch,
+        match receive(inputs, engine.until_next_wake()) {
+            Received::Batch(batch) => engine.turn(batch),
             Received::Shutdown => return Ok(()),
-        };
-
-        // Decide.
-        let mut turn = engine.decide(batch);
-
-        // Commit, then act. A commit that fails undoes its own changes in memory; whoever waits is
-        // told so, and what a worker reported is kept to be taken in again.
-        let batch = turn.decision.take_batch();
-        let began = Instant::now();
-        let committed = engine.store.commit(&batch);
-        if !batch.is_empty() {
-            engine.effects.committed(began.elapsed(), committed.is_ok());
-        }
-        match committed {
-            Ok(()) => engine.act(turn),
-            Err(error) => engine.give_up(turn, &error),
         }
     }
 }
 
-struct Engine<'a> {
+/// Waits for inputs, no longer than `patience`, and takes as many as share a commit.
+fn receive(inputs: &Receiver<Input>, patience: Duration) -> Received {
+    let mut batch: Vec<Input> = Vec::new();
+    match inputs.recv_timeout(patience) {
+        Ok(first) => batch.push(first),
+        Err(RecvTimeoutError::Timeout) => {}
+        Err(RecvTimeoutError::Disconnected) => return Received::Shutdown,
+    }
+    batch.extend(inputs.try_iter().take(INPUTS_PER_BATCH - 1));
+    if batch.iter().any(|input| matches!(input, Input::Shutdown)) {
+        return Received::Shutdown;
+    }
+    Received::Batch(batch)
+}
+
+/// All of the loop but the waiting: whoever has inputs and a clock can run it, [`run`] with a
+/// thread, the simulation with a clock of its own.
+pub struct Engine<'a> {
     queue: Queue,
     store: &'a mut dyn Store,
     clock: &'a dyn Clock,
@@ -226,6 +226,8 @@ struct Engine<'a> {
     backlog: VecDeque<queue::Input>,
     /// No commit before this, after one has failed.
     paused_until: Option<Timestamp>,
+    /// When the last turn was, by which it shows that the clock was set back.
+    last_turn: Timestamp,
     forget_at: Timestamp,
 }
 
@@ -250,8 +252,18 @@ struct Turn {
     changes: Vec<changes::Change>,
 }
 
+impl std::fmt::Debug for Engine<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("queue", &self.queue).finish_non_exhaustive()
+    }
+}
+
 impl<'a> Engine<'a> {
-    fn start(
+    /// Takes over what an earlier service has left in `store`, and does what follows from it.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn start(
         store: &'a mut dyn Store,
         clock: &'a dyn Clock,
         effects: &'a mut dyn EffectRunner,
@@ -278,6 +290,7 @@ impl<'a> Engine<'a> {
             agents: Agents::default(),
             backlog: VecDeque::new(),
             paused_until: None,
+            last_turn: now,
             forget_at: now,
         };
         let (due, _) = decision.into_effects();
@@ -285,24 +298,30 @@ impl<'a> Engine<'a> {
         Ok(engine)
     }
 
-    fn receive(&mut self, inputs: &Receiver<Input>) -> Received {
-        let mut batch: Vec<Input> = Vec::new();
-        match inputs.recv_timeout(self.until_next_wake()) {
-            Ok(first) => batch.push(first),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return Received::Shutdown,
+    /// Takes in `batch` and what time has brought: decides, commits, then acts. Not
+    /// [`Input::Shutdown`], which is for whoever receives.
+    pub fn turn(&mut self, batch: Vec<Input>) {
+        let mut turn = self.decide(batch);
+
+        // Commit, then act. A commit that fails undoes its own changes in memory; whoever waits is
+        // told so, and what a worker reported is kept to be taken in again.
+        let batch = turn.decision.take_batch();
+        let began = Instant::now();
+        let committed = self.store.commit(&batch);
+        if !batch.is_empty() {
+            self.effects.committed(began.elapsed(), committed.is_ok());
         }
-        batch.extend(inputs.try_iter().take(INPUTS_PER_BATCH - 1));
-        if batch.iter().any(|input| matches!(input, Input::Shutdown)) {
-            return Received::Shutdown;
+        match committed {
+            Ok(()) => self.act(turn),
+            Err(error) => self.give_up(turn, &error),
         }
-        Received::Batch(batch)
     }
 
-    fn until_next_wake(&self) -> Duration {
+    /// How long there is nothing to do when nothing comes in.
+    pub fn until_next_wake(&self) -> Duration {
         let now = self.clock.now();
         let wake = if let Some(until) = self.paused_until {
-            until
+            return until.since(now).min(PAUSE_AFTER_FAILED_COMMIT);
         } else if !self.backlog.is_empty()
             || self.queue.next_runnable().is_some()
             || self.queue.next_attention().is_some()
@@ -324,6 +343,13 @@ impl<'a> Engine<'a> {
             shown: BTreeSet::new(),
             changes: Vec::new(),
         };
+        if now < self.last_turn {
+            tracing::info!(seconds = self.last_turn.since(now).as_secs(), "the clock was set back");
+            self.queue.clock_set_back(self.last_turn.since(now));
+            self.paused_until = self.paused_until.map(|until| until.min(now + PAUSE_AFTER_FAILED_COMMIT));
+            self.forget_at = self.forget_at.min(now + FORGET_INTERVAL);
+        }
+        self.last_turn = now;
         let paused = self.paused_until.is_some_and(|until| until > now);
         if !paused {
             self.paused_until = None;
@@ -405,6 +431,11 @@ impl<'a> Engine<'a> {
             Some(job) => Ok(Some(job.clone())),
             None => self.store.job(id),
         };
+        if let Ok(Some(job)) = &job
+            && let Some((ticket, refusal)) = self.comes_too_late(&input, job, turn)
+        {
+            return self.effects.answer(ticket, Err(refusal));
+        }
         match (job, input) {
             (Ok(job), input) => {
                 match &input {
@@ -433,6 +464,25 @@ impl<'a> Engine<'a> {
                 }
                 self.paused_until = Some(now + PAUSE_AFTER_FAILED_COMMIT);
             }
+        }
+    }
+
+    /// Whether `input` finds a file wrong that is not whole any more: two may have found so at once,
+    /// and the second must not count.
+    fn comes_too_late(&mut self, input: &queue::Input, job: &Job, turn: &Turn) -> Option<(Ticket, Refusal)> {
+        let queue::Input::Request { ticket, caller, request } = input else { return None };
+        let &Request::SetValidation { job: id, file, valid: false } = request else { return None };
+        if job.state.is_final() || access::check(*caller, job).is_err() {
+            return None;
+        }
+        let found = match self.store.files(id, file, 1) {
+            Ok(found) => found.into_iter().find(|found| found.index == file),
+            Err(error) => return Some((*ticket, not_written(&error))),
+        };
+        match found.map(|found| found.stage) {
+            None => Some((*ticket, Refusal::NoSuchFile { id, index: file.0 })),
+            Some(Stage::Transferred) if !turn.decision.loses(id, file) => None,
+            Some(_) => Some((*ticket, Refusal::FilePending { id, index: file.0 })),
         }
     }
 

@@ -414,7 +414,12 @@ impl Job {
             (Queued, Unanswered) => self.enter(Error),
 
             (TransientError { .. }, TimePassed) if self.is_out_of_patience(now) => self.enter(Error),
-            (TransientError { retry_at }, TimePassed) if retry_at <= now => self.enter(Queued),
+            // A clock that was set back must not make a job wait for as long as it was.
+            (TransientError { retry_at }, TimePassed)
+                if retry_at <= now || retry_at.since(now) > self.delay_of_retry() =>
+            {
+                self.enter(Queued);
+            }
 
             (Suspended | Error | Transferred, FilesFinalized) => {
                 self.enter(Acknowledged);
@@ -452,9 +457,10 @@ impl Job {
         effects
     }
 
-    /// When [`Event::TimePassed`] will have an effect, if ever.
-    pub fn next_wake(&self) -> Option<Timestamp> {
+    /// When [`Event::TimePassed`] will have an effect, if ever; it is `now`.
+    pub fn next_wake(&self, now: Timestamp) -> Option<Timestamp> {
         let State::TransientError { retry_at } = self.state else { return None };
+        let retry_at = if retry_at.since(now) > self.delay_of_retry() { now } else { retry_at };
         Some(self.patience_ends().map_or(retry_at, |end| end.min(retry_at)))
     }
 
@@ -575,8 +581,7 @@ impl Job {
         let is_another = self.error.as_ref().is_some_and(|last| last.code != error.code);
         self.same_failures = if is_another { 1 } else { self.same_failures.saturating_add(1) };
         self.classify_by_repetition(&mut error);
-        let delay = self.properties.retry_delay(self.failures_in_a_row, error.retry_after_seconds);
-        let delay = delay + self.spread(delay);
+        let delay = self.delay_after(&error);
         if error.transient {
             self.stalled_since.get_or_insert(now);
         }
@@ -587,6 +592,16 @@ impl Job {
             || self.is_out_of_patience(now);
         self.error = Some(error);
         self.enter(if hopeless { State::Error } else { State::TransientError { retry_at: now + delay } });
+    }
+
+    /// How long the job waits in all until it is tried again, after the error it has met.
+    fn delay_of_retry(&self) -> Duration {
+        self.error.as_ref().map_or(Duration::ZERO, |error| self.delay_after(error))
+    }
+
+    fn delay_after(&self, error: &JobError) -> Duration {
+        let delay = self.properties.retry_delay(self.failures_in_a_row, error.retry_after_seconds);
+        delay + self.spread(delay)
     }
 
     /// What time does not cure although it could shows when it comes again and again (`bits.md`

@@ -18,6 +18,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::access::{self, Caller};
 use crate::credentials::SecretSlot;
@@ -150,6 +151,11 @@ impl Queue {
     /// When [`Queue::next_due`] or [`Queue::next_yield`] will have something, if ever.
     pub fn next_wake(&self) -> Option<Timestamp> {
         self.schedule.next_wake()
+    }
+
+    /// Takes note that the clock was set back `by` so much.
+    pub fn clock_set_back(&mut self, by: Duration) {
+        self.schedule.set_back(by);
     }
 
     /// Takes in a count to be shown; says whether it is of any job that runs.
@@ -440,7 +446,9 @@ impl Queue {
                 self.progressed(id, attempt, file, transferred);
             }
             Report::Durable { attempt, file, upto } => {
-                if attempt == job.attempt && !job.state.is_final() {
+                // Of a file that is not whole nothing is left when the others are put in place.
+                let is_counted = !self.finalizing.contains_key(&id);
+                if attempt == job.attempt && !job.state.is_final() && is_counted {
                     decision.file(id, FileChange::Durable { index: file, upto });
                     self.written(id, file, upto);
                     self.observe(Some(job), Event::Advanced(attempt), now, decision);

@@ -6,6 +6,7 @@
 //! what it is told, as far as the bytes let it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use bits_core::access::Caller;
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
@@ -23,7 +24,8 @@ use crate::MemoryStore;
 /// Jobs there can be, and files of one.
 const JOBS: u8 = 5;
 const FILES_MAX: u32 = 4;
-const LIMITS: Limits = Limits { foreground_jobs_max: 2, background_jobs_max: 2 };
+const LIMITS: Limits =
+    Limits { foreground_jobs_max: 2, background_jobs_max: 2, time_slice: Duration::from_secs(60) };
 /// The size of every file.
 const SIZE: Bytes = Bytes(1000);
 const ANNA: u32 = 1;
@@ -266,7 +268,14 @@ impl<'a> World<'a> {
         while let Some(job) = self.queue.next_attention() {
             self.take_in(Input::Attend { job });
         }
-        while let Some(job) = self.queue.next_runnable() {
+        loop {
+            let Some(job) = self.queue.next_runnable() else {
+                let Some(job) = self.queue.next_yield(self.now) else { return };
+                let before = self.job(job).expect("what runs is there");
+                assert!(before.state.is_running(), "what has a turn runs");
+                self.take_in(Input::Yield { job });
+                continue;
+            };
             let before = self.job(job).expect("what may run is there");
             assert_eq!(before.state, State::Queued, "what may run is queued");
             self.take_in(Input::Grant { job });
@@ -319,6 +328,9 @@ impl<'a> World<'a> {
                 }
                 Effect::Job { job, effect } => self.run_job(job, effect),
                 Effect::Recorded { .. } | Effect::Note { .. } => {}
+                Effect::Asked { .. } | Effect::RangesTransferred { .. } => {
+                    unreachable!("nobody makes a job on demand here")
+                }
             }
         }
         for input in again {

@@ -20,7 +20,7 @@ use bits_core::units::Bytes;
 use crate::rows::some_validator;
 
 /// A store in memory.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct MemoryStore {
     jobs: BTreeMap<JobId, Entry>,
     key: Option<SealingKey>,

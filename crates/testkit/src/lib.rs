@@ -7,6 +7,9 @@
 //!
 //! It knows nothing of OpenBITS and judges nothing: any client can be tried with it. It is built for
 //! small files and few clients, with a thread for each connection.
+//!
+//! Beside it, with the feature `sim`, there is [`sim`]: the whole service in a simulated world, which
+//! is judged.
 
 mod answer;
 mod asked;
@@ -19,6 +22,8 @@ mod index_page;
 mod ntlm;
 mod origin;
 pub mod power;
+#[cfg(feature = "sim")]
+pub mod sim;
 
 pub use asked::Request;
 pub use certificates::Certificate;

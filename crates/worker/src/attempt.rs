@@ -74,7 +74,7 @@ pub(crate) async fn carry_out(
         }
     };
     let mut clients = Clients::new(client.asking_about_certificates(check));
-    let mut passing = PassingOver { keeps_going: transfer.keep_going, ..PassingOver::default() };
+    let mut passing = PassingOver::new(transfer.keep_going);
     if transfer.on_demand {
         let work = OnDemand { files, demands, rules, bytes_max: transfer.max_download_size, downloaded };
         return work.carry_out(clients, passing, &around, &mut line).await;
@@ -159,7 +159,7 @@ pub(crate) async fn carry_out(
             }
         }
     }
-    match passing.postponed {
+    match passing.postponed() {
         Some(error) => line.report(Report::Failed { attempt, error }),
         None => line.report(Report::FilesTransferred { attempt }),
     }
@@ -194,7 +194,7 @@ async fn carry_on(begun: Begun, rules: Rules, around: &Surroundings, line: &mut 
 
 /// What is done about failures of single files.
 #[derive(Debug, Default)]
-pub(crate) struct PassingOver {
+pub struct PassingOver {
     keeps_going: bool,
     /// Where servers are that were not reached; no other file of theirs is tried.
     unreachable: Vec<RemoteName>,
@@ -204,7 +204,7 @@ pub(crate) struct PassingOver {
 
 /// How it goes on after a failure.
 #[derive(Debug)]
-pub(crate) enum Passing {
+pub enum Passing {
     /// With the next file; this one has failed for good.
     Over(JobError),
     /// With the next file; this one is tried again in another attempt.
@@ -214,12 +214,24 @@ pub(crate) enum Passing {
 }
 
 impl PassingOver {
-    pub(crate) fn skips(&self, file: &File) -> bool {
+    /// Of a job that `keeps_going`, or not.
+    pub fn new(keeps_going: bool) -> Self {
+        Self { keeps_going, ..Self::default() }
+    }
+
+    /// The first error that time may cure; the attempt ends with it.
+    pub fn postponed(self) -> Option<JobError> {
+        self.postponed
+    }
+
+    /// Whether `file` is not tried now, as its server was not reached.
+    pub fn skips(&self, file: &File) -> bool {
         // What has mirrors may come from one of them.
         file.sources.is_single() && self.unreachable.iter().any(|name| name.same_origin(&file.remote_name))
     }
 
-    pub(crate) fn over(&mut self, file: &File, error: JobError) -> Passing {
+    /// How it goes on after `file` has failed with `error`.
+    pub fn over(&mut self, file: &File, error: JobError) -> Passing {
         let full = [Code::DISK_FULL, QUOTA_EXCEEDED].contains(&error.code);
         match error.context {
             _ if !self.keeps_going || error.challenge.is_some() || full => Passing::Not(error),

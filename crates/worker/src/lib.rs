@@ -21,4 +21,5 @@ mod sink;
 mod tally;
 mod transfer;
 
+pub use attempt::{Passing, PassingOver};
 pub use http::{Http2, UserAgentError};

@@ -165,14 +165,11 @@ pub struct WorkerEnd {
     pub to_broker: mpsc::UnboundedSender<FromWorker>,
 }
 
-/// The path of the file that is being received for file `file` of `job`, until it has its name.
-pub fn temporary_name(job: JobId, file: &File) -> String {
-    let path = std::path::Path::new(file.local_name.as_str());
-    let name = bits_platform::files::partial_name(
-        path.file_name().unwrap_or_default(),
-        &job.to_string(),
-        file.index.0,
-    );
+/// The path of the file that is being received for file `index` of `job`, which is to be called `name`, until it has its name.
+pub fn temporary_name(job: JobId, index: FileIndex, name: &LocalName) -> String {
+    let path = std::path::Path::new(name.as_str());
+    let name =
+        bits_platform::files::partial_name(path.file_name().unwrap_or_default(), &job.to_string(), index.0);
     path.with_file_name(name).to_string_lossy().into_owned()
 }
 

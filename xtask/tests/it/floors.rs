@@ -27,8 +27,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     // not shipped; the first two know only the programs, from outside
     ("bits-e2e", &[]),
     ("bits-benches", &[]),
-    // serves faults and knows nothing of who is tried with them
-    ("bits-testkit", &[]),
+    // its origin knows nothing of who is tried with it, its simulation all but the programs
+    ("bits-testkit", &["bits-core", "bits-store", "bits-worker", "bits-broker"]),
     ("xtask", &["bits-api"]),
 ];
 
@@ -54,6 +54,9 @@ const NEVER_REACHED: &[(&str, &str, &str)] = &[
     ("bits-cli", "rustls", "the command line reaches no server"),
     ("bits-cli", "sspi", "whoever asks for a password does not use it: the worker does"),
     ("bits-cli", "rusqlite", "only the service opens the queue"),
+    ("bits-daemon", "bits-testkit", "what makes mistakes on purpose is not shipped"),
+    ("bits-cli", "bits-testkit", "what makes mistakes on purpose is not shipped"),
+    ("bits-gss", "bits-testkit", "what makes mistakes on purpose is not shipped"),
     ("bits-daemon", "indicatif", "a service has no terminal to draw on"),
     ("bits-daemon", "rpassword", "a service asks nobody; its callers do"),
 ];

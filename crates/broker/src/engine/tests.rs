@@ -404,6 +404,34 @@ fn a_suspended_job_stops_at_once_and_a_completed_one_refuses() {
 }
 
 #[test]
+fn of_two_who_find_a_file_wrong_at_once_only_the_first_counts() {
+    let mut world = World::new().with_a_job(Vec::new());
+    let command = |command| Request::Command { job: JOB, command };
+    world.ask(command(Command::Resume)).expect("resumed");
+    world.until(|done| matches!(done, Done::Began(..)));
+    let (attempt, file) = (Attempt(1), FileIndex(0));
+    world.report(Report::FileTransferred { attempt, file, size: Bytes(9) });
+    world.report(Report::FilesTransferred { attempt });
+    // An answer shows that what was reported before is written.
+    world.command(Command::Resume).expect("it changes nothing");
+    let wrong = |file| Request::SetValidation { job: JOB, file, valid: false };
+    let tickets = [world.send(wrong(file)), world.send(wrong(file)), world.send(wrong(FileIndex(9)))];
+    // A refusal waits for no commit, so they come in any order.
+    let mut codes = [None; 3];
+    let mut left = tickets.len();
+    while left > 0 {
+        if let Done::Answered(ticket, answer) = world.done.recv().expect("an answer comes")
+            && let Some(at) = tickets.iter().position(|asked| *asked == ticket)
+        {
+            codes[at] = answer.err().map(|refusal| refusal.code());
+            left -= 1;
+        }
+    }
+    assert_eq!(codes, [None, Some(Code::PENDING), Some(Code::FILE_NOT_IN_JOB)]);
+    assert_eq!((world.job().files_transferred, world.job().error_count), (0, 1));
+}
+
+#[test]
 fn nobody_reads_the_job_of_somebody_else() {
     let mut world = World::new().with_a_job(Vec::new());
     for query in [Query::Job(JOB), Query::Files { job: JOB, from: FileIndex(0), limit: 10 }] {

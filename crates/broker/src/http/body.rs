@@ -143,7 +143,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_does_not_come_is_given_up() {
         let body = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
-        let refused = read(body).await.expect_err("it does not come");
+        let refused = read(body, REQUEST_BODY_BYTES_MAX).await.expect_err("it does not come");
         assert_eq!(refused.status(), StatusCode::REQUEST_TIMEOUT);
     }
 }

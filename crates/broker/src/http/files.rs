@@ -173,7 +173,7 @@ pub(super) async fn one(
     let mut body = convert::file(&view);
     body.http_response_headers = Some(view.file.served.headers.clone());
     if view.file.stage != Stage::Completed {
-        body.temporary_name = Some(temporary_name(path.job, &view.file));
+        body.temporary_name = Some(temporary_name(path.job, view.file.index, &view.file.local_name));
     }
     Ok(json(StatusCode::OK, &body))
 }

@@ -104,7 +104,7 @@ impl World {
         });
         let api = Api {
             engine: handle,
-            connections: Arc::new(Connections::new(1)),
+            connections: Arc::new(Connections::new(1, 1)),
             workers,
             vault,
             audience: Audience::User(Owner(ANNA)),

@@ -6,7 +6,7 @@ use bits_client::api::certificate::AnswerCertificate;
 use bits_client::api::challenge::AnswerChallenge;
 use bits_client::api::credentials::{Password, SetCredentials};
 use bits_client::api::export::{ExportedJob, ImportQuery};
-use bits_client::api::file::{AddFile, AddFiles, ChangeFile, FileQuery, ReplaceRemotePrefix};
+use bits_client::api::file::{AddFile, AddFiles, ChangeFile, FileQuery, ReplaceRemotePrefix, RequestRanges};
 use bits_client::api::http_options::{ClientCertificate, Proxy};
 use bits_client::api::job::{ChangeJob, ListQuery};
 use bits_client::api::operations::{OPERATIONS, Operation};

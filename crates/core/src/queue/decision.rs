@@ -76,6 +76,14 @@ impl Decision {
         self.secrets.iter().any(|(id, _)| *id == job)
     }
 
+    /// Whether this turn gives up what there was of `file`.
+    pub fn loses(&self, job: JobId, file: FileIndex) -> bool {
+        let is_it = |index: &FileIndex| *index == file;
+        self.files
+            .iter()
+            .any(|(id, change)| *id == job && matches!(change, FileChange::Lost { index } if is_it(index)))
+    }
+
     /// What is to be committed. To be taken once, when all is decided: of files there can be many.
     pub fn take_batch(&mut self) -> Batch {
         let changed = self.jobs.values().filter(|touched| touched.changed);

@@ -69,7 +69,7 @@ impl Slot {
                 Some(Self::Running { place, since: now, attempt: job.attempt, keeps: true })
             }
             State::TransientError { retry_at } => {
-                Some(Self::Waiting { until: job.next_wake().unwrap_or(retry_at) })
+                Some(Self::Waiting { until: job.next_wake(now).unwrap_or(retry_at) })
             }
             State::Suspended | State::Error | State::Transferred | State::Acknowledged | State::Cancelled => {
                 None
@@ -300,6 +300,21 @@ impl Schedule {
     pub(super) fn next_wake(&self) -> Option<Timestamp> {
         let due = self.waiting.first().map(|(until, _)| *until);
         due.into_iter().chain(self.next_slice_end()).min()
+    }
+
+    /// The clock was set back: what waits does not wait longer for that.
+    pub(super) fn set_back(&mut self, by: Duration) {
+        let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        for (until, job) in core::mem::take(&mut self.waiting) {
+            let until = Timestamp(until.0.saturating_sub(by));
+            self.slots.insert(job, Slot::Waiting { until });
+            self.waiting.insert((until, job));
+        }
+        for (_, job) in &self.running {
+            if let Some(Slot::Running { since, .. }) = self.slots.get_mut(job) {
+                *since = Timestamp(since.0.saturating_sub(by));
+            }
+        }
     }
 
     pub(super) fn running_attempt(&self, job: JobId) -> Option<Attempt> {

@@ -143,6 +143,41 @@ fn an_error() -> JobError {
 }
 
 #[test]
+fn a_clock_that_is_set_back_makes_no_job_wait_longer_than_its_retry_takes() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let mut world = World::new(Limits::default());
+    world.now = Timestamp(10 * 86_400_000);
+    let job = world.add_job(1, Priority::Normal);
+    world.command(job, Command::Resume).expect("resumed");
+    let fail = |world: &mut World| {
+        world.grant();
+        let attempt = world.written[&job].attempt;
+        let error = JobError { transient: true, ..an_error() };
+        world.report(job, Report::Failed { attempt, error });
+        assert_eq!(world.state(job), "transient_error");
+    };
+    fail(&mut world);
+    let wait = world.queue.next_wake().expect("it waits").since(world.now);
+    world.now = Timestamp(world.now.0 - 86_400_000);
+    world.queue.clock_set_back(DAY);
+    assert_eq!(world.queue.next_wake().expect("it waits").since(world.now), wait);
+    world.now = world.now + wait;
+    let due = world.queue.next_due(world.now).expect("its time has come");
+    world.turn(Input::Due { job: due });
+    assert_eq!(world.state(job), "queued");
+
+    // The same when a service starts and finds the clock set back.
+    fail(&mut world);
+    world.now = Timestamp(world.now.0 - 86_400_000);
+    let mut queue = Queue::new(Limits::default());
+    queue.adopt(world.written[&job].clone(), world.now, &mut Decision::default());
+    world.queue = queue;
+    let due = world.queue.next_due(world.now).expect("its time has come");
+    world.turn(Input::Due { job: due });
+    assert_eq!(world.state(job), "queued");
+}
+
+#[test]
 fn the_higher_priority_runs_first_and_then_who_came_first() {
     let mut world =
         World::new(Limits { foreground_jobs_max: 1, background_jobs_max: 2, ..Limits::default() });
@@ -323,8 +358,13 @@ fn a_file_that_becomes_whole_while_files_are_put_in_place_does_not_count() {
     world.turn(complete);
     // The attempt has not heard of its end yet, and the worker was told to delete this file's part.
     let mut decision = Decision::default();
-    let report = Report::FileTransferred { attempt, file: FileIndex(0), size: Bytes(3) };
-    world.take_in(Input::Report { job, report }, &mut decision);
+    let file = FileIndex(0);
+    for report in [
+        Report::Durable { attempt, file, upto: Bytes(2) },
+        Report::FileTransferred { attempt, file, size: Bytes(3) },
+    ] {
+        world.take_in(Input::Report { job, report }, &mut decision);
+    }
     assert_eq!(decision.take_batch().files, []);
     world.write(decision);
     let effects = world.report(job, Report::Finalized { files: Vec::new(), lost: Vec::new(), error: None });

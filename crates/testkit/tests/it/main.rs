@@ -3,6 +3,9 @@
 
 mod power;
 
+#[cfg(feature = "sim")]
+mod sim;
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;

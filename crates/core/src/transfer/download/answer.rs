@@ -143,9 +143,7 @@ impl DownloadPlan {
     }
 
     fn begin(&mut self, mut version: Version, head: &ResponseHead, now: Timestamp) {
-        if let Some((size, most)) = version.size.zip(self.rules.bytes_max)
-            && size > most
-        {
+        if self.may_not_be_so_large(&version) {
             return self.fail_as_too_large();
         }
         if let Some((size, expected)) = version.size.zip(self.choice.size())
@@ -180,6 +178,10 @@ impl DownloadPlan {
         self.step = Step::Cut(After::ReportVersion);
     }
 
+    fn may_not_be_so_large(&self, version: &Version) -> bool {
+        version.size.zip(self.rules.bytes_max).is_some_and(|(size, most)| size > most)
+    }
+
     /// A part is coming, perhaps the one that was asked for.
     fn go_on(&mut self, asked: &RangeAsked, head: &ResponseHead, now: Timestamp) {
         let version = self.version.as_ref().expect("a range is asked of a known version");
@@ -196,6 +198,10 @@ impl DownloadPlan {
                 true => self.start_over("has changed"),
                 false => self.fail_as_another("has another version of the file"),
             };
+        }
+        // Other files may have come since this one was begun.
+        if self.may_not_be_so_large(version) {
+            return self.fail_as_too_large();
         }
         match ContentRange::of_answer(asked, head) {
             Ok(range) => {

@@ -76,6 +76,20 @@ fn what_is_there_already_is_read_once_for_the_checksum() {
 }
 
 #[test]
+fn an_empty_file_that_is_there_already_is_summed_up_all_the_same() {
+    check_scenario(
+        &with_checksum(File { size: Some(Bytes(0)), ..begun(0, BOOT) }),
+        Some(0),
+        "
+        begin    -> cut to 0 for md5
+        cut      -> sum
+        sums a   -> sync 0
+        synced 0 -> whole 0; done
+        ",
+    );
+}
+
+#[test]
 fn a_sync_that_ends_late_does_not_stand_for_the_checksum() {
     check_scenario(
         &with_checksum(new_file()),

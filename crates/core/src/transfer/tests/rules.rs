@@ -153,6 +153,17 @@ fn no_more_is_downloaded_than_the_job_may() {
         synced 10          -> durable 10; fatal 0x80200064
         ",
     );
+    // Others have come since this one was begun, and there is less left than it has already.
+    let rules = Rules { bytes_max: Some(Bytes(3)), ..Rules::default() };
+    check_ruled(
+        &begun(4, BOOT),
+        &rules,
+        Some(4),
+        "
+        begin -> get from 4 if \"a\"
+        answer 206 length 6; content-range: bytes 4-9/10; etag: \"a\" -> fatal 0x80200064
+        ",
+    );
 }
 
 #[test]

@@ -1,0 +1,442 @@
+//! One attempt in a simulated world: the real plans, carried out on the simulated disk and network.
+
+use std::collections::VecDeque;
+
+use bits_core::credentials::{AuthScheme, AuthTarget};
+use bits_core::error::{Challenge, Code, ErrorContext, JobError};
+use bits_core::file::{File, FileIndex, Stage};
+use bits_core::job::{Attempt, JobId};
+use bits_core::queue::{Report, WholeFile};
+use bits_core::transfer::{DownloadPlan, Fetch, Next, Outcome, Rules, TransportError, TransportFault};
+use bits_core::units::Bytes;
+use bits_worker::link::{Assignment, temporary_name};
+use bits_worker::{Passing, PassingOver};
+
+use super::closing::{disk_full, exists};
+use super::coming::{Current, IDLE_TIMEOUT};
+use super::extents::Extents;
+use super::mutations::Mutation;
+use super::scenario::Trap;
+use super::servers::{Reply, ServerFault};
+use super::worker::{Floor, Moved, Stamp};
+
+/// As the worker's settings have it.
+const GATHERED_BYTES_MAX: Bytes = Bytes(64 * 1024);
+/// Small files that are written together.
+const GATHERED_FILES_MAX: usize = 3;
+
+/// One attempt.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) job: JobId,
+    pub(super) attempt: Attempt,
+    files: VecDeque<File>,
+    rules: Rules,
+    passing: PassingOver,
+    password: Option<String>,
+    max_download_size: Option<Bytes>,
+    downloaded: Bytes,
+    transferred: Bytes,
+    failed_file: Option<FileIndex>,
+    is_connected: bool,
+    is_stopped: bool,
+    pub(super) current: Option<Current>,
+    gathered: Vec<Gathered>,
+}
+
+/// A small file that has come.
+#[derive(Debug)]
+struct Gathered {
+    file: File,
+    whole: WholeFile,
+    content: Extents,
+}
+
+impl Work {
+    pub(super) fn new(assignment: Assignment) -> Self {
+        let Assignment { job, attempt, files, credentials, failed_file, http, transfer, downloaded, .. } =
+            assignment;
+        let is_usual = http.method.is_default();
+        let rules = Rules {
+            redirects: http.security,
+            from_the_beginning: transfer.dynamic_content || !is_usual,
+            every_error_is_fatal: !is_usual,
+            syncs_at_the_end: transfer.high_performance,
+            bytes_max: None,
+        };
+        let password = credentials.iter().find(|credential| credential.target == AuthTarget::Server);
+        let is_to_come = |file: &File| file.stage == Stage::Waiting && file.error.is_none();
+        Self {
+            job,
+            attempt,
+            files: files.into_iter().filter(is_to_come).collect(),
+            rules,
+            passing: PassingOver::new(transfer.keep_going),
+            password: password.map(|credential| credential.password.expose().to_owned()),
+            max_download_size: transfer.max_download_size,
+            downloaded,
+            transferred: Bytes::ZERO,
+            failed_file,
+            is_connected: false,
+            is_stopped: false,
+            current: None,
+            gathered: Vec::new(),
+        }
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.is_stopped = true;
+        if let Some(current) = &mut self.current {
+            current.plan.stop();
+            current.fetch = None;
+        }
+    }
+
+    /// Does what is to be done until something must be waited for; says whether the attempt is over.
+    pub(super) fn drive(&mut self, stamp: &mut dyn FnMut() -> Stamp, floor: &mut Floor<'_>) -> bool {
+        loop {
+            if floor.shared.is_dead {
+                return true;
+            }
+            let Some(current) = &mut self.current else {
+                if !self.begin_next(stamp, floor) {
+                    return true;
+                }
+                continue;
+            };
+            if current.fetch.is_some() {
+                return false;
+            }
+            match current.plan.next(floor.time()) {
+                Next::Done(outcome) => {
+                    let current = self.current.take().expect("it was there");
+                    if self.done(current, outcome, floor) {
+                        return true;
+                    }
+                }
+                Next::Report(report) => self.report(report, floor),
+                Next::Fetch(fetch) => {
+                    current.body = None;
+                    current.ready = 0;
+                    current.is_coming = false;
+                    current.body_stamp = stamp();
+                    current.fetch = Some(fetch);
+                    let after = floor.between(5, 300);
+                    floor.later(after, self.job, current.body_stamp, Moved::Answer);
+                    return false;
+                }
+                Next::Receive { max, .. } if current.plan.is_gathering() => {
+                    if !current.receive(self.job, max, None, floor) {
+                        return false;
+                    }
+                }
+                _ if !current.is_open => {
+                    // It is no small file, or has something of an earlier attempt.
+                    if let Err(error) = self.store_gathered(floor) {
+                        self.current.as_mut().expect("it was there").plan.refused(error);
+                    }
+                    let current = self.current.as_mut().expect("it was there");
+                    current.is_open = true;
+                    if let Err(error) = current.open(self.job, floor) {
+                        current.plan.refused(error);
+                    }
+                }
+                Next::Receive { max, wake } => {
+                    if !current.receive(self.job, max, wake, floor) {
+                        return false;
+                    }
+                }
+                Next::Wait => {
+                    current.start_write(self.job, floor);
+                    return false;
+                }
+                Next::ReadBack { upto, .. } => {
+                    let partial = current.partial.expect("something is there to be read");
+                    current.tally = Some(floor.shared.disk.content(partial).slice(0, upto.0));
+                    current.plan.read_back();
+                }
+                Next::Cut { to, size, sum } => current.cut(self.job, to, size, sum.is_some(), floor),
+                Next::Sum => {
+                    let sum = current.tally.as_ref().expect("it was summed up").checksum();
+                    current.plan.summed(&sum);
+                }
+                Next::Seek { .. } | Next::Leave => {
+                    unreachable!("no file here comes by ranges or has mirrors")
+                }
+                Next::Sync { upto } => {
+                    let partial = current.partial.expect("what is synced is there");
+                    current.syncing = Some((upto.0, floor.shared.disk.mark(partial)));
+                    let after = floor.between(1, 100);
+                    floor.later(after, self.job, current.stamp, Moved::Synced);
+                }
+            }
+        }
+    }
+
+    /// Begins the next file; false when there is none, and the attempt is over.
+    fn begin_next(&mut self, stamp: &mut dyn FnMut() -> Stamp, floor: &mut Floor<'_>) -> bool {
+        if self.is_stopped {
+            _ = self.store_gathered(floor);
+            return false;
+        }
+        let file = loop {
+            match self.files.pop_front() {
+                Some(file) if self.passing.skips(&file) => {}
+                Some(file) => break file,
+                None => {
+                    self.finish(floor);
+                    return false;
+                }
+            }
+        };
+        let gathers = self.may_gather(&file);
+        let left = self.max_download_size.map(|most| most.beyond(self.downloaded).beyond(self.transferred));
+        let rules = Rules { bytes_max: left, ..self.rules };
+        let now = floor.time();
+        let boot = floor.shared.boot;
+        let mut current = Current::new(file, rules, self.attempt, boot, now, (stamp(), stamp()));
+        current.pours = floor.shared.random.chance(500);
+        if gathers {
+            current.plan = current.plan.gathering_up_to(GATHERED_BYTES_MAX);
+            self.current = Some(current);
+            return true;
+        }
+        if let Err(error) = self.store_gathered(floor) {
+            floor.report(self.job, Report::Failed { attempt: self.attempt, error });
+            return false;
+        }
+        current.is_open = true;
+        match current.open(self.job, floor) {
+            Ok(found) => {
+                let file = &current.file;
+                current.plan = DownloadPlan::new(self.attempt, file, rules, found, boot, now);
+            }
+            Err(error) => current.plan.refused(error),
+        }
+        self.current = Some(current);
+        true
+    }
+
+    fn may_gather(&self, file: &File) -> bool {
+        self.max_download_size.is_none()
+            && file.validator.is_none()
+            && Some(file.index) != self.failed_file
+            && file.ranges.is_all()
+            && file.checksum.is_none()
+    }
+
+    fn finish(&mut self, floor: &mut Floor<'_>) {
+        let attempt = self.attempt;
+        let stored = self.store_gathered(floor);
+        let report = match (stored, std::mem::take(&mut self.passing).postponed()) {
+            (Err(error), _) | (Ok(()), Some(error)) => Report::Failed { attempt, error },
+            (Ok(()), None) => Report::FilesTransferred { attempt },
+        };
+        floor.shared.passes(Trap::Whole);
+        floor.report(self.job, report);
+    }
+
+    fn report(&mut self, report: Report, floor: &mut Floor<'_>) {
+        if matches!(report, Report::Connected { .. }) && std::mem::replace(&mut self.is_connected, true) {
+            return;
+        }
+        if let Report::FileTransferred { size, .. } = &report {
+            self.transferred = self.transferred.saturating_add(*size);
+        }
+        let is_version = matches!(report, Report::Version { .. });
+        match &report {
+            Report::Version { .. } => floor.shared.passes(Trap::Version),
+            Report::FileTransferred { .. } => floor.shared.passes(Trap::Whole),
+            _ => {}
+        }
+        floor.report(self.job, report);
+        if is_version && floor.shared.mutation == Some(Mutation::BytesBeforeVersion) {
+            self.current.as_mut().expect("it reports").plan.recorded();
+        }
+    }
+
+    /// Takes in how a file ended; says whether the attempt is over.
+    fn done(&mut self, current: Current, outcome: Outcome, floor: &mut Floor<'_>) -> bool {
+        let attempt = self.attempt;
+        match outcome {
+            Outcome::Transferred => false,
+            Outcome::Satisfied(_) => unreachable!("no file here comes by ranges"),
+            Outcome::Gathered(whole) => {
+                self.gathered.push(Gathered { file: current.file, whole, content: current.content });
+                if self.gathered.len() < GATHERED_FILES_MAX {
+                    return false;
+                }
+                match self.store_gathered(floor) {
+                    Ok(()) => false,
+                    Err(error) => {
+                        floor.report(self.job, Report::Failed { attempt, error });
+                        true
+                    }
+                }
+            }
+            Outcome::Stopped => {
+                _ = self.store_gathered(floor);
+                true
+            }
+            Outcome::Failed(error) => match self.passing.over(&current.file, error) {
+                Passing::Over(error) => {
+                    let file = current.file.index;
+                    floor.report(self.job, Report::FilePassedOver { attempt, file, error });
+                    false
+                }
+                Passing::Later => false,
+                Passing::Not(mut error) => {
+                    _ = self.store_gathered(floor);
+                    match floor.shared.mutation {
+                        Some(Mutation::ErrorWithoutReason) => error.message.clear(),
+                        Some(Mutation::ReportForgotten) => return true,
+                        _ => {}
+                    }
+                    floor.report(self.job, Report::Failed { attempt, error });
+                    true
+                }
+            },
+        }
+    }
+
+    /// Writes the small files that have come, makes them last, and reports them.
+    fn store_gathered(&mut self, floor: &mut Floor<'_>) -> Result<(), JobError> {
+        let (mut written, mut outcome) = (Vec::new(), Ok(()));
+        for Gathered { file, whole, content } in std::mem::take(&mut self.gathered) {
+            let shared = &mut *floor.shared;
+            if shared.step() {
+                return Ok(());
+            }
+            if file.no_clobber && shared.disk.find(file.local_name.as_str()).is_some() {
+                outcome = Err(exists(file.index));
+                break;
+            }
+            if shared.disk.is_full {
+                shared.faults_met += 1;
+                outcome = Err(disk_full(file.index));
+                break;
+            }
+            let name = temporary_name(self.job, file.index, &file.local_name);
+            let partial = match shared.disk.find(&name) {
+                Some(partial) => {
+                    shared.disk.truncate(partial, 0);
+                    partial
+                }
+                None => shared.disk.create(&name),
+            };
+            shared.disk.write(partial, 0, &content);
+            shared.passes(Trap::Write);
+            written.push((name, partial, whole));
+        }
+        let mut whole = Vec::new();
+        for (name, partial, one) in written {
+            let shared = &mut *floor.shared;
+            if shared.step() {
+                return Ok(());
+            }
+            if shared.mutation != Some(Mutation::OffsetBeforeSync) {
+                let mark = shared.disk.mark(partial);
+                shared.disk.sync(partial, mark);
+                shared.disk.sync_folder_of(&name);
+            }
+            whole.push(one);
+        }
+        if !whole.is_empty() {
+            let (attempt, boot) = (self.attempt, floor.shared.boot);
+            floor.report(self.job, Report::SmallFiles { attempt, boot, files: whole });
+        }
+        outcome
+    }
+
+    /// Takes in what has happened to what is under way.
+    pub(super) fn moved(&mut self, stamp: Stamp, moved: Moved, floor: &mut Floor<'_>) {
+        let Some(current) = &mut self.current else { return };
+        let now = floor.time();
+        match moved {
+            Moved::Answer if current.body_stamp == stamp => {
+                if let Some(fetch) = current.fetch.take() {
+                    self.answered(&fetch, floor);
+                }
+            }
+            Moved::Failed(error) if current.body_stamp == stamp => {
+                current.fetch = None;
+                current.plan.failed(error);
+            }
+            Moved::Chunk(count) if current.body_stamp == stamp => {
+                current.ready += count;
+                current.is_coming = false;
+            }
+            Moved::Written if current.stamp == stamp => current.written(floor),
+            Moved::Synced if current.stamp == stamp => current.synced(self.job, now, floor),
+            Moved::Time if current.stamp == stamp => current.timer = None,
+            _ => {}
+        }
+    }
+
+    fn answered(&mut self, fetch: &Fetch, floor: &mut Floor<'_>) {
+        let current = self.current.as_mut().expect("an answer is for a file");
+        let now = floor.time();
+        if floor.network_gone {
+            floor.shared.faults_met += 1;
+            let message = format!("{} is not reached", fetch.remote_name.authority());
+            return current.plan.failed(TransportError { fault: TransportFault::NameNotResolved, message });
+        }
+        let shared = &mut *floor.shared;
+        let password = self.password.as_deref().filter(|_| fetch.with_credentials);
+        let mut fetch = fetch.clone();
+        if shared.mutation == Some(Mutation::RangeWithoutValidator)
+            && let Some(range) = &mut fetch.range
+        {
+            range.if_range = None;
+        }
+        let found = shared.resources.iter().position(|resource| resource.name == fetch.remote_name);
+        let resource = &mut shared.resources[found.expect("every name is somewhere")];
+        let (reply, fault) = resource.answer(&fetch, password, now, floor.next_version, &mut shared.random);
+        shared.faults_met += u64::from(fault != ServerFault::None);
+        if shared.mutation == Some(Mutation::SecretInTheLog)
+            && let Some(password) = password
+        {
+            tracing::debug!("asked with {password}");
+        }
+        match reply {
+            Reply::Answer(head, body) => {
+                current.body = Some(body);
+                current.plan.answered(&head, now);
+            }
+            Reply::Broken(error) if error.fault == TransportFault::TimedOut => {
+                current.fetch = Some(fetch);
+                floor.later(IDLE_TIMEOUT, self.job, current.body_stamp, Moved::Failed(error));
+            }
+            Reply::Broken(error) => current.plan.failed(error),
+            Reply::Challenge { refused } => {
+                let said = match password {
+                    Some(password) if shared.mutation == Some(Mutation::SecretInAnError) => password,
+                    _ => "the password",
+                };
+                let message = match refused {
+                    true => format!("{} refuses {said}", fetch.remote_name.authority()),
+                    false => format!("{} wants somebody to sign in", fetch.remote_name.authority()),
+                };
+                let error = JobError {
+                    code: Code::HTTP_UNAUTHORIZED,
+                    context: ErrorContext::RemoteFile,
+                    transient: refused && shared.mutation == Some(Mutation::RetryAfterRefusal),
+                    message,
+                    file: Some(current.file.index),
+                    challenge: Some(Challenge {
+                        target: AuthTarget::Server,
+                        host: fetch.remote_name.authority(),
+                        realm: None,
+                        schemes: vec![AuthScheme::Basic],
+                        refused,
+                    }),
+                    retry_after_seconds: None,
+                };
+                if let Some(password) = password {
+                    shared.judge.tried(self.job, password, floor.epoch, shared.now);
+                }
+                current.plan.refused(error);
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Deliberate mistakes, to be switched on by name: what the checkers are held to.
+//!
+//! Each is made where the world meets the code under test, in its store, its hands or its worker;
+//! the shipped code has no switch for any of them.
+
+use super::judge::Promise;
+
+/// A mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutation {
+    CommitAfterAct,
+    HalfACommit,
+    OffsetBeforeSync,
+    RangeWithoutValidator,
+    BytesBeforeVersion,
+    OldBytesKept,
+    BootNotNoticed,
+    RenameBeforeWhole,
+    NameNotSynced,
+    RetryAfterRefusal,
+    ListOfEverybody,
+    AccessUnchecked,
+    SecretInTheClear,
+    SecretInAnError,
+    SecretInTheLog,
+    ErrorWithoutReason,
+    WakeForgotten,
+    PartsForgotten,
+    ReportForgotten,
+}
+
+impl Mutation {
+    pub const ALL: [Self; 19] = [
+        Self::CommitAfterAct,
+        Self::HalfACommit,
+        Self::OffsetBeforeSync,
+        Self::RangeWithoutValidator,
+        Self::BytesBeforeVersion,
+        Self::OldBytesKept,
+        Self::BootNotNoticed,
+        Self::RenameBeforeWhole,
+        Self::NameNotSynced,
+        Self::RetryAfterRefusal,
+        Self::ListOfEverybody,
+        Self::AccessUnchecked,
+        Self::SecretInTheClear,
+        Self::SecretInAnError,
+        Self::SecretInTheLog,
+        Self::ErrorWithoutReason,
+        Self::WakeForgotten,
+        Self::PartsForgotten,
+        Self::ReportForgotten,
+    ];
+
+    /// What it is switched on by.
+    pub fn name(self) -> &'static str {
+        self.words().0
+    }
+
+    /// What is done wrong, in a sentence fragment.
+    pub fn meaning(self) -> &'static str {
+        self.words().1
+    }
+
+    /// The promises by which it may be noticed first.
+    pub fn breaks(self) -> &'static [Promise] {
+        match self {
+            Self::CommitAfterAct => &[Promise::P1],
+            Self::HalfACommit => &[Promise::P8],
+            Self::OffsetBeforeSync => &[Promise::P2],
+            Self::RangeWithoutValidator => &[Promise::P4],
+            Self::BytesBeforeVersion => &[Promise::P2, Promise::P4],
+            Self::OldBytesKept => &[Promise::P3, Promise::P4, Promise::Rest],
+            Self::BootNotNoticed => &[Promise::P3, Promise::P4],
+            Self::RenameBeforeWhole => &[Promise::P3],
+            Self::NameNotSynced => &[Promise::P1],
+            Self::RetryAfterRefusal => &[Promise::TriedOnce],
+            Self::ListOfEverybody | Self::AccessUnchecked => &[Promise::P7],
+            Self::SecretInTheClear | Self::SecretInAnError | Self::SecretInTheLog => &[Promise::P6],
+            Self::ErrorWithoutReason => &[Promise::P5],
+            Self::WakeForgotten | Self::ReportForgotten => &[Promise::Rest],
+            Self::PartsForgotten => &[Promise::Parts],
+        }
+    }
+
+    /// The mistake called `name`.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mutation| mutation.name() == name)
+    }
+
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::CommitAfterAct => ("commit-after-act", "a turn is acted on, and written by the next one"),
+            Self::HalfACommit => ("half-a-commit", "a kill leaves the jobs of a commit, and not its files"),
+            Self::OffsetBeforeSync => ("offset-before-sync", "bytes are said to last that were not synced"),
+            Self::RangeWithoutValidator => {
+                ("range-without-validator", "the rest of a file is asked for without If-Range")
+            }
+            Self::BytesBeforeVersion => {
+                ("bytes-before-version", "bytes of a version are written before it is recorded")
+            }
+            Self::OldBytesKept => ("old-bytes-kept", "a partial file is not emptied for another version"),
+            Self::BootNotNoticed => ("boot-not-noticed", "after a power cut the length of a file is trusted"),
+            Self::RenameBeforeWhole => {
+                ("rename-before-whole", "a file gets its name when a part of it is there")
+            }
+            Self::NameNotSynced => ("name-not-synced", "a folder is not synced when a file gets its name"),
+            Self::RetryAfterRefusal => ("retry-after-refusal", "a password that was refused is tried again"),
+            Self::ListOfEverybody => ("list-of-everybody", "a list is not filtered by its owner"),
+            Self::AccessUnchecked => ("access-unchecked", "whoever names a job may change it"),
+            Self::SecretInTheClear => ("secret-in-the-clear", "secrets are stored as they came"),
+            Self::SecretInAnError => ("secret-in-an-error", "an error repeats the password that was refused"),
+            Self::SecretInTheLog => ("secret-in-the-log", "a note repeats the password that was sent"),
+            Self::ErrorWithoutReason => ("error-without-reason", "an error has no sentence"),
+            Self::WakeForgotten => ("wake-forgotten", "nobody wakes the service when a wait is over"),
+            Self::PartsForgotten => ("parts-forgotten", "the parts of a cancelled job are left"),
+            Self::ReportForgotten => ("report-forgotten", "a worker does not say that it has failed"),
+        }
+    }
+}

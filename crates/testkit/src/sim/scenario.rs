@@ -1,0 +1,501 @@
+//! What happens in one simulated world, drawn from its seed before it begins: who has which jobs,
+//! what servers are like, and when what goes wrong.
+//!
+//! Everything in it that can be left out has a number, so that a failure can be told with as little
+//! as it takes.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use bits_core::file::ResumeBy;
+use bits_core::http_options::Method;
+use bits_core::job::{JobId, Priority, PropertyChange};
+use bits_core::ranges::{ByteRange, Ranges};
+use bits_core::remote_name::RemoteName;
+use bits_core::units::Bytes;
+
+use super::random::Random;
+use super::servers::{Framing, Resource, ServerFault, Tag, Version};
+
+/// Milliseconds of the world's own clock.
+pub(super) type Millis = u64;
+
+pub(super) const SECOND: Millis = 1000;
+pub(super) const MINUTE: Millis = 60 * SECOND;
+pub(super) const HOUR: Millis = 60 * MINUTE;
+
+/// What every secret of the world contains, and nothing else does.
+pub(super) const SECRET_MARK: &str = "XYZZY";
+
+/// Owners of a world.
+const OWNERS_MAX: u64 = 3;
+
+/// All that is decided beforehand.
+#[derive(Debug)]
+pub(super) struct Scenario {
+    pub(super) jobs: Vec<JobPlan>,
+    pub(super) resources: Vec<Resource>,
+    pub(super) faults: Vec<(Millis, WorldFault)>,
+    pub(super) acts: Vec<(Millis, Act)>,
+    /// When faults end, and all has to come to rest.
+    pub(super) calm_at: Millis,
+    pub(super) next_version: u32,
+    pub(super) owners: u32,
+    /// How many things there are that can be left out.
+    pub(super) elements: u32,
+}
+
+/// A job that somebody wants.
+#[derive(Debug)]
+pub(super) struct JobPlan {
+    /// By which acts name it, whichever jobs are left out.
+    pub(super) number: usize,
+    pub(super) id: JobId,
+    pub(super) owner: u32,
+    pub(super) begin_at: Millis,
+    pub(super) changes: Vec<PropertyChange>,
+    pub(super) files: Vec<FilePlan>,
+    /// The password that is set before the job is resumed.
+    pub(super) password: Option<Password>,
+    pub(super) has_secret_header: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Password {
+    Right,
+    Wrong,
+}
+
+#[derive(Debug)]
+pub(super) struct FilePlan {
+    pub(super) resource: usize,
+    pub(super) local: String,
+    pub(super) ranges: Ranges,
+    /// Whether the right checksum of the version that is there first is given, or a wrong one.
+    pub(super) checksum: Option<bool>,
+    pub(super) resume_by: ResumeBy,
+    pub(super) no_clobber: bool,
+    /// Whether something is under the local name before.
+    pub(super) replaces: bool,
+}
+
+/// What the moment of a kill is set upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trap {
+    Now,
+    /// A version is reported.
+    Version,
+    /// Bytes are written.
+    Write,
+    /// A file is synced.
+    Sync,
+    /// A file, or a whole attempt, has come to its end.
+    Whole,
+    /// Files are put in place.
+    Finalize,
+    Discard,
+}
+
+impl Trap {
+    const ALL: [Self; 10] = [
+        Self::Now,
+        Self::Now,
+        Self::Version,
+        Self::Version,
+        Self::Write,
+        Self::Write,
+        Self::Sync,
+        Self::Whole,
+        Self::Finalize,
+        Self::Discard,
+    ];
+}
+
+/// What goes wrong with the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WorldFault {
+    /// Killed so many steps after what it is set upon.
+    Kill {
+        trap: Trap,
+        steps: u32,
+        down: Millis,
+    },
+    PowerCut {
+        trap: Trap,
+        steps: u32,
+        down: Millis,
+    },
+    /// The clock of the machine is set, by so many milliseconds.
+    ClockSet(i64),
+    NetworkGone(Millis),
+    DiskFull(Millis),
+    StoreFull(Millis),
+    /// Commits take so long.
+    StoreSlow {
+        each: Millis,
+        lasts: Millis,
+    },
+    /// So many commits fail.
+    CommitsFail(u32),
+    /// So many syncs of files fail.
+    SyncsFail(u32),
+    /// The key to credentials is not there after the next start.
+    KeyAway,
+}
+
+/// What somebody does beside what it takes to have a job done.
+#[derive(Debug, Clone)]
+pub(super) struct Act {
+    pub(super) caller: u32,
+    pub(super) job: usize,
+    pub(super) what: Deed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deed {
+    Suspend,
+    Resume,
+    Cancel,
+    Complete,
+    Priority(Priority),
+    CreateAgain,
+    /// The files are to come from another place.
+    Twin,
+    /// Twice at once, as two programs may.
+    RejectTwice,
+    RemoveCredentials,
+    TooLongName,
+    UnknownJob,
+    List,
+    Counts,
+    Files,
+    Questions,
+    Watch,
+    AgentComes,
+    AgentLeaves,
+    Attend,
+    AnswerAnything,
+    AddFile,
+    /// Somebody deletes the partial file of the first file, behind everybody's back.
+    PartDeleted,
+    /// The same, and only the end of it.
+    PartCut,
+}
+
+impl Deed {
+    const ALL: [Self; 23] = [
+        Self::Suspend,
+        Self::Resume,
+        Self::Cancel,
+        Self::Complete,
+        Self::Priority(Priority::Foreground),
+        Self::Priority(Priority::Low),
+        Self::CreateAgain,
+        Self::Twin,
+        Self::RejectTwice,
+        Self::RemoveCredentials,
+        Self::TooLongName,
+        Self::UnknownJob,
+        Self::List,
+        Self::Counts,
+        Self::Files,
+        Self::Questions,
+        Self::Watch,
+        Self::Attend,
+        Self::AnswerAnything,
+        Self::AddFile,
+        Self::PartDeleted,
+        Self::PartCut,
+        Self::AgentComes,
+    ];
+}
+
+/// Which elements are left in; all without one.
+pub(super) type Kept = Option<BTreeSet<u32>>;
+
+/// What a world is mostly about: whoever does a little of everything seldom does the same thing twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Theme {
+    Everything,
+    /// Files that change while they come, and kills meanwhile.
+    Versions,
+    Power,
+}
+
+/// Draws a world.
+pub(super) struct Drawing<'k> {
+    random: Random,
+    theme: Theme,
+    kept: &'k Kept,
+    elements: u32,
+    next_version: u32,
+}
+
+impl Scenario {
+    pub(super) fn draw(seed: u64, kept: &Kept) -> Self {
+        let mut random = Random::new(seed, "scenario");
+        let themes = [Theme::Everything, Theme::Everything, Theme::Versions, Theme::Power];
+        let theme = *random.pick(&themes);
+        Drawing { random, theme, kept, elements: 0, next_version: 0 }.draw()
+    }
+}
+
+impl Drawing<'_> {
+    fn draw(mut self) -> Scenario {
+        let owners = self.random.between(1, OWNERS_MAX) as u32;
+        let calm_at = *self.random.pick(&[10 * MINUTE, 40 * MINUTE, 3 * HOUR, 30 * HOUR]);
+        let job_count = self.random.between(4, 10) as usize;
+        let (mut jobs, mut resources) = (Vec::new(), Vec::new());
+        for number in 0..job_count {
+            let job = self.job(number, owners, calm_at, &mut resources);
+            if self.is_kept() {
+                jobs.push(job);
+            }
+        }
+        let mut faults = Vec::new();
+        let faults_for_each = if self.theme == Theme::Everything { 1 } else { 3 };
+        for _ in 0..faults_for_each * job_count as u64 + self.random.below(6) {
+            let fault = (self.random.below(calm_at), self.world_fault());
+            if self.is_kept() {
+                faults.push(fault);
+            }
+        }
+        let mut acts = Vec::new();
+        for _ in 0..2 * job_count {
+            let at = self.random.below(calm_at);
+            let act = self.act(owners, job_count);
+            if self.is_kept() {
+                acts.push((at, act));
+            }
+        }
+        let (next_version, elements) = (self.next_version, self.elements);
+        Scenario { jobs, resources, faults, acts, calm_at, next_version, owners, elements }
+    }
+
+    /// Numbers the element that was just drawn, and says whether it is left in.
+    fn is_kept(&mut self) -> bool {
+        self.elements += 1;
+        self.kept.as_ref().is_none_or(|kept| kept.contains(&self.elements))
+    }
+
+    fn job(&mut self, number: usize, owners: u32, calm_at: Millis, resources: &mut Vec<Resource>) -> JobPlan {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&self.random.next().to_be_bytes());
+        id[8..].copy_from_slice(&self.random.next().to_be_bytes());
+        let owner = self.random.below(owners.into()) as u32;
+        let begin_at = self.random.below(calm_at / 2);
+        let wants_password = self.random.chance(250);
+        let password = (wants_password && self.random.chance(800))
+            .then(|| *self.random.pick(&[Password::Right, Password::Right, Password::Wrong]));
+        let mut changes = vec![PropertyChange::Priority(*self.random.pick(&Priority::ALL))];
+        for (parts, change) in [
+            (200, PropertyChange::CompleteWhenDone(true)),
+            (250, PropertyChange::KeepGoing(true)),
+            (100, PropertyChange::DynamicContent(true)),
+            (100, PropertyChange::HighPerformance(true)),
+            (100, PropertyChange::MinimumRetryDelay(Some(Duration::from_secs(5)))),
+            (100, PropertyChange::MinimumRetryDelay(Some(Duration::from_secs(600)))),
+            (100, PropertyChange::NoProgressTimeout(Duration::from_secs(300))),
+            (50, PropertyChange::MaxDownloadSize(Bytes(10_000))),
+            (50, PropertyChange::HttpMethod(Method::parse("POST").expect("a method"))),
+        ] {
+            if self.random.chance(parts) {
+                changes.push(change);
+            }
+        }
+        let is_dynamic = changes.contains(&PropertyChange::DynamicContent(true));
+        let mut files = Vec::new();
+        for place in 0..self.random.between(3, 5) {
+            let file = self.file(id, owner, place, wants_password, is_dynamic, resources);
+            if self.is_kept() || files.is_empty() {
+                files.push(file);
+            }
+        }
+        let has_secret_header = self.random.chance(150);
+        JobPlan { number, id: JobId(id), owner, begin_at, changes, files, password, has_secret_header }
+    }
+
+    fn file(
+        &mut self,
+        id: [u8; 16],
+        owner: u32,
+        number: u64,
+        wants_password: bool,
+        is_dynamic: bool,
+        resources: &mut Vec<Resource>,
+    ) -> FilePlan {
+        let resource = self.resource(resources.len(), wants_password);
+        let size = resource.current().size;
+        let serves_ranges = resource.serves_ranges;
+        resources.push(resource);
+        let index = resources.len() - 1;
+        if self.random.chance(150) {
+            // The same versions at another place, under tags of its own.
+            let original = &resources[index];
+            let twin = Resource {
+                name: name(index + 1),
+                versions: original.versions.clone(),
+                faults: VecDeque::new(),
+                password: original.password.clone(),
+                twin: Some(index),
+                ..*original
+            };
+            resources.push(twin);
+            resources[index].twin = Some(index + 1);
+        }
+        let (ranges, checksum) = if serves_ranges && !is_dynamic && size > 100 && self.random.chance(120) {
+            (self.ranges(size), None)
+        } else if self.random.chance(250) {
+            (Ranges::ALL, Some(self.random.chance(900)))
+        } else {
+            (Ranges::ALL, None)
+        };
+        let resume_by = match self.random.below(10) {
+            0 => ResumeBy::SizeAndTime,
+            1 if checksum.is_some() => ResumeBy::Checksum,
+            _ => ResumeBy::Validator,
+        };
+        let replaces = self.random.chance(200);
+        FilePlan {
+            resource: index,
+            local: format!("/home/{owner}/{:02x}{:02x}{:02x}-{number}", id[0], id[1], id[2]),
+            ranges,
+            checksum,
+            resume_by,
+            no_clobber: self.random.chance(100),
+            replaces,
+        }
+    }
+
+    fn ranges(&mut self, size: u64) -> Ranges {
+        let third = size / 3;
+        let range = |offset, length| ByteRange { offset: Bytes(offset), length: Some(Bytes(length)) };
+        let mut parts = vec![range(0, third.max(1)), range(2 * third, third / 2 + 1)];
+        if self.random.chance(500) {
+            parts.reverse();
+        }
+        if self.random.chance(300) {
+            parts.truncate(1);
+        }
+        Ranges::new(parts).expect("parts that do not overlap")
+    }
+
+    fn resource(&mut self, index: usize, wants_password: bool) -> Resource {
+        self.next_version += 1;
+        let largest = *self.random.pick(&[50_000, 50_000, 10_000_000, 20_000_000_000]);
+        let size = self.random.magnitude(largest);
+        let is_plain = self.theme != Theme::Everything;
+        let (tags, framings): (&[Tag], &[Framing]) = if is_plain {
+            (&[Tag::Strong, Tag::Date, Tag::ShyDate], &[Framing::Length])
+        } else {
+            (
+                &[Tag::Strong, Tag::Strong, Tag::Strong, Tag::Weak, Tag::Date, Tag::ShyDate, Tag::None],
+                &[Framing::Length, Framing::Length, Framing::Length, Framing::Chunked, Framing::UntilClose],
+            )
+        };
+        // As some hours are long, and no transfer is to last for weeks.
+        let rate = self.random.between(1 + size / HOUR, 1000 + size / 1000);
+        let mut faults = VecDeque::new();
+        for _ in 0..self.random.below(7) {
+            let fault = self.server_fault();
+            if self.is_kept() {
+                faults.push_back((self.elements, fault));
+            }
+        }
+        Resource {
+            name: name(index),
+            tag: *self.random.pick(tags),
+            framing: *self.random.pick(framings),
+            serves_ranges: is_plain || self.random.chance(800),
+            gives_digest: self.random.chance(250),
+            password: wants_password.then(|| format!("right-{SECRET_MARK}")),
+            is_gone: self.random.chance(20),
+            versions: vec![Version::new(self.next_version, size)],
+            faults,
+            has_lied: false,
+            rate,
+            twin: None,
+        }
+    }
+
+    fn server_fault(&mut self) -> ServerFault {
+        let part = self.random.below(1001);
+        if self.theme != Theme::Everything && self.random.chance(800) {
+            return match self.random.below(4) {
+                0 | 1 => ServerFault::Cut(part / 2),
+                2 => ServerFault::Changed,
+                _ => ServerFault::Stall(part / 2),
+            };
+        }
+        match self.random.below(26) {
+            0 => ServerFault::Refused,
+            1 => ServerFault::NoAnswer,
+            2 => ServerFault::NotHttp,
+            3 => ServerFault::Status(500, None),
+            4 => ServerFault::Status(503, Some(self.random.below(200) as u32)),
+            5 => ServerFault::Status(*self.random.pick(&[400, 403, 404, 410, 408, 429, 511, 304]), None),
+            6..=9 => ServerFault::Cut(part),
+            10 => ServerFault::Closed(part),
+            11 | 12 => ServerFault::Stall(part),
+            13 => ServerFault::SaysMore,
+            14 => ServerFault::SaysLess,
+            15..=17 => ServerFault::Changed,
+            18 => ServerFault::ChangedSilently,
+            19 => ServerFault::Corrupt(part),
+            20 => ServerFault::IgnoresRange,
+            21 => ServerFault::WrongRange,
+            22 => ServerFault::NoSuchRange,
+            23 => *self.random.pick(&[ServerFault::Packed, ServerFault::Page, ServerFault::RedirectLoop]),
+            _ => ServerFault::None,
+        }
+    }
+
+    fn world_fault(&mut self) -> WorldFault {
+        let lasts = self.random.between(SECOND, 10 * MINUTE);
+        let steps = self.random.below(12) as u32;
+        let trap = *self.random.pick(&Trap::ALL);
+        let down = *self.random.pick(&[100, 5 * SECOND, 10 * MINUTE]);
+        match self.theme {
+            Theme::Versions if self.random.chance(800) => {
+                let trap = *self.random.pick(&[Trap::Version, Trap::Version, Trap::Write]);
+                return WorldFault::Kill { trap, steps: self.random.below(4) as u32, down };
+            }
+            Theme::Power if self.random.chance(800) => {
+                return WorldFault::PowerCut { trap, steps: self.random.below(4) as u32, down };
+            }
+            _ => {}
+        }
+        match self.random.below(16) {
+            0..=4 => WorldFault::Kill { trap, steps, down },
+            5..=7 => WorldFault::PowerCut { trap, steps, down },
+            8 => {
+                let by = self.random.magnitude(3 * 24 * HOUR) as i64;
+                WorldFault::ClockSet(if self.random.chance(500) { by } else { -by })
+            }
+            9 => WorldFault::NetworkGone(lasts),
+            10 => WorldFault::DiskFull(lasts),
+            11 => WorldFault::StoreFull(lasts),
+            12 => WorldFault::StoreSlow { each: self.random.between(100, 20 * SECOND), lasts },
+            13 => WorldFault::CommitsFail(self.random.between(1, 3) as u32),
+            14 => WorldFault::SyncsFail(self.random.between(1, 2) as u32),
+            _ => WorldFault::KeyAway,
+        }
+    }
+
+    fn act(&mut self, owners: u32, jobs: usize) -> Act {
+        Act {
+            caller: self.random.below(owners.into()) as u32,
+            job: self.random.below(jobs as u64) as usize,
+            what: match self.random.below(10) {
+                0 => Deed::AgentLeaves,
+                1 | 2 => Deed::AgentComes,
+                _ => *self.random.pick(&Deed::ALL),
+            },
+        }
+    }
+}
+
+fn name(index: usize) -> RemoteName {
+    let text = format!("http://s{}.test/{index}", index % 7);
+    RemoteName::parse(&text).expect("a remote name").0
+}

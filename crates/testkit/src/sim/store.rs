@@ -1,0 +1,247 @@
+//! The store of a simulated world: the one in memory, over a journal of which a kill leaves what was
+//! written and a power cut what was synced.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bits_core::file::{File, FileIndex};
+use bits_core::job::{Job, JobId, Owner, Progress, State};
+use bits_core::ports::{
+    Batch, Cursor, FileChange, Filter, Page, RekeyError, Rewrap, SealedSecret, SealingKey, StateName, Store,
+    StoreError,
+};
+use bits_core::time::Timestamp;
+use bits_store::memory::MemoryStore;
+use bits_worker::link::temporary_name;
+
+use super::judge::Promise;
+use super::mutations::Mutation;
+use super::shared::{Shared, Surroundings};
+
+/// So much later a job goes on that waited; turns take a few milliseconds.
+const WAKE_WITHIN: Duration = Duration::from_secs(1);
+
+/// What is written.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    /// As the service has it.
+    live: MemoryStore,
+    /// As the next service will find it.
+    pub(super) lasting: MemoryStore,
+    /// Acted on, and not written yet; a mistake that can be switched on.
+    late: Vec<Batch>,
+    ids: BTreeSet<JobId>,
+    pub(super) is_full: bool,
+    pub(super) commits_to_fail: u32,
+    /// Whether a service is just starting.
+    pub(super) is_starting: bool,
+}
+
+impl Rows {
+    /// What is left when a service has ended; says where that is no state it was in.
+    pub(super) fn recover(&mut self) -> Result<(), String> {
+        self.late.clear();
+        let mut difference = Ok(());
+        for id in &self.ids {
+            let had = state(&mut self.live, *id);
+            let has = state(&mut self.lasting, *id);
+            if had != has {
+                difference = Err(format!("{id} was {had:?} and is {has:?}"));
+            }
+        }
+        self.live = self.lasting.clone();
+        difference
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = JobId> {
+        self.ids.iter().copied()
+    }
+
+    pub(super) fn job(&mut self, id: JobId) -> Option<Job> {
+        self.live.job(id).expect("memory is read")
+    }
+
+    pub(super) fn files(&mut self, id: JobId) -> Vec<File> {
+        self.live.files(id, FileIndex(0), usize::MAX).expect("memory is read")
+    }
+}
+
+type JobState = (Option<Job>, Vec<File>, Vec<SealedSecret>);
+
+fn state(store: &mut MemoryStore, id: JobId) -> JobState {
+    const READABLE: &str = "memory is read";
+    (
+        store.job(id).expect(READABLE),
+        store.files(id, FileIndex(0), usize::MAX).expect(READABLE),
+        store.secrets(id).expect(READABLE),
+    )
+}
+
+impl Shared {
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        // What the turn before has left to write.
+        for late in std::mem::take(&mut self.rows.late) {
+            self.rows.lasting.commit(&late)?;
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let gone = || StoreError::Io { doing: "written", reason: "the service was killed".to_owned() };
+        if self.step() {
+            if self.mutation == Some(Mutation::HalfACommit) {
+                let half = Batch { files: Vec::new(), ..batch.clone() };
+                _ = self.rows.lasting.commit(&half);
+                _ = self.rows.live.commit(batch);
+            }
+            return Err(gone());
+        }
+        if self.rows.is_full {
+            self.faults_met += 1;
+            return Err(StoreError::Full);
+        }
+        if self.rows.commits_to_fail > 0 {
+            self.rows.commits_to_fail -= 1;
+            self.faults_met += 1;
+            return Err(StoreError::Io { doing: "written", reason: "the disk does not answer".to_owned() });
+        }
+        self.look_at(batch);
+        self.rows.live.commit(batch)?;
+        self.rows.ids.extend(batch.jobs.iter().map(|change| change.job.id));
+        if self.mutation == Some(Mutation::CommitAfterAct) {
+            self.rows.late.push(batch.clone());
+        } else {
+            self.rows.lasting.commit(batch)?;
+        }
+        self.look_at_names(batch);
+        if self.step() { Err(gone()) } else { Ok(()) }
+    }
+
+    fn look_at(&mut self, batch: &Batch) {
+        let now = self.now;
+        self.judge.batch(batch, now);
+        if self.rows.is_starting {
+            for change in &batch.jobs {
+                let was = self.rows.live.job(change.job.id).expect("memory is read");
+                let goes_on = was.is_some_and(|was| {
+                    let (state, revision) = (change.job.state, change.job.revision);
+                    was.state.is_running() && change.job == Job { state, revision, ..was }
+                });
+                if !goes_on {
+                    self.judge.broken(Promise::P8, now, || {
+                        format!("{} was changed by the start of a service", change.job.id)
+                    });
+                }
+            }
+        }
+        self.look_at_waits(batch);
+        for (job, change) in &batch.files {
+            let (index, upto) = match change {
+                FileChange::Durable { index, upto } => (*index, *upto),
+                FileChange::Transferred { index, size } | FileChange::Whole { index, size, .. } => {
+                    (*index, *size)
+                }
+                _ => continue,
+            };
+            let file = self.rows.live.files(*job, index, 1).expect("memory is read").pop();
+            let name =
+                file.map(|file| temporary_name(*job, file.index, &file.local_name)).unwrap_or_default();
+            let lasts = self.disk.lasting(&name).map(|content| content.len());
+            let is_there = lasts.is_some_and(|lasts| lasts >= upto.0);
+            if !is_there && !self.judge.harmed.contains(&name) {
+                self.judge.broken(Promise::P2, now, || {
+                    format!("{upto} of {name} are recorded, and {lasts:?} are on the disk")
+                });
+            }
+        }
+    }
+
+    /// When nothing goes wrong, what has waited goes on when its time has come.
+    fn look_at_waits(&mut self, batch: &Batch) {
+        let Some(calm_since) = self.calm_since else { return };
+        let (now, wall) = (self.now, self.wall());
+        for change in &batch.jobs {
+            let was = self.rows.live.job(change.job.id).expect("memory is read").map(|was| was.state);
+            let Some(State::TransientError { retry_at }) = was else { continue };
+            let late = wall.since(retry_at.max(calm_since));
+            if late > WAKE_WITHIN && change.job.state.is_active() {
+                self.judge.broken(Promise::Rest, now, || {
+                    format!("{} went on {late:?} after its time had come", change.job.id)
+                });
+            }
+        }
+    }
+
+    /// Files that are recorded as being under their names are there, for good.
+    fn look_at_names(&mut self, batch: &Batch) {
+        for (job, change) in &batch.files {
+            let FileChange::Completed { index } = change else { continue };
+            let file = self.rows.live.files(*job, *index, 1).expect("memory is read").pop();
+            let Some(file) = file else { continue };
+            let name = file.local_name.as_str();
+            let now = self.now;
+            match self.disk.lasting(name) {
+                Some(content) => self.judge.name(name, content, &self.resources, now),
+                None => self.judge.broken(Promise::P1, now, || {
+                    format!("{name} is recorded as complete, and its name does not last")
+                }),
+            }
+        }
+    }
+}
+
+/// The store as a service has it.
+#[derive(Debug)]
+pub(super) struct SimStore(pub(super) Surroundings);
+
+impl Store for SimStore {
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        self.0.lock().commit(batch)
+    }
+    fn job(&mut self, id: JobId) -> Result<Option<Job>, StoreError> {
+        self.0.lock().rows.live.job(id)
+    }
+    fn progress(&mut self, id: JobId) -> Result<Progress, StoreError> {
+        self.0.lock().rows.live.progress(id)
+    }
+    fn files(&mut self, id: JobId, from: FileIndex, limit: usize) -> Result<Vec<File>, StoreError> {
+        self.0.lock().rows.live.files(id, from, limit)
+    }
+    fn secrets(&mut self, id: JobId) -> Result<Vec<SealedSecret>, StoreError> {
+        self.0.lock().rows.live.secrets(id)
+    }
+    fn list(&mut self, filter: &Filter, after: Option<Cursor>, limit: usize) -> Result<Page, StoreError> {
+        let mut shared = self.0.lock();
+        if shared.mutation == Some(Mutation::ListOfEverybody) {
+            let mut all = Page::default();
+            for owner in 0..shared.owners {
+                let filter = Filter { owner: Owner(owner), ..filter.clone() };
+                all.jobs.extend(shared.rows.live.list(&filter, after, limit)?.jobs);
+            }
+            return Ok(all);
+        }
+        shared.rows.live.list(filter, after, limit)
+    }
+    fn counts(&mut self, owner: Owner) -> Result<Vec<(StateName, u64)>, StoreError> {
+        self.0.lock().rows.live.counts(owner)
+    }
+    fn unfinished(&mut self, each: &mut dyn FnMut(Job)) -> Result<(), StoreError> {
+        self.0.lock().rows.live.unfinished(each)
+    }
+    fn forget_final(&mut self, before: Timestamp) -> Result<u64, StoreError> {
+        let mut shared = self.0.lock();
+        if shared.step() {
+            return Ok(0);
+        }
+        shared.rows.lasting.forget_final(before)?;
+        shared.rows.live.forget_final(before)
+    }
+    fn sealing_key(&mut self) -> Result<Option<SealingKey>, StoreError> {
+        self.0.lock().rows.live.sealing_key()
+    }
+    fn has_secrets(&mut self) -> Result<bool, StoreError> {
+        self.0.lock().rows.live.has_secrets()
+    }
+    fn rekey(&mut self, key: SealingKey, rewrap: &mut Rewrap<'_>) -> Result<(), RekeyError> {
+        self.0.lock().rows.live.rekey(key, rewrap)
+    }
+}
