@@ -455,7 +455,9 @@ impl Queue {
                 }
             }
             Report::Filled { attempt, file, filled, new } => {
-                if attempt == job.attempt && !job.state.is_final() {
+                // As with what is durable.
+                let is_counted = !self.finalizing.contains_key(&id);
+                if attempt == job.attempt && !job.state.is_final() && is_counted {
                     self.written(id, file, filled.total());
                     decision.file(id, FileChange::Filled { index: file, filled });
                     if !new.is_empty() {

@@ -310,6 +310,7 @@ impl Entry {
                 file.boot = None;
                 file.partial = None;
                 file.durable = Bytes::ZERO;
+                file.moved = false;
                 file.demand.filled = Filled::NOTHING;
                 file.stage = Stage::Waiting;
             }

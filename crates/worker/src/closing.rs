@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bits_core::error::{Code, JobError};
 use bits_core::file::{ClosingFile, FileIndex, LocalName, Stage};
@@ -22,6 +22,9 @@ use crate::folders::{Folders, is_same, parts};
 use crate::link::{CheckOptions, DestinationRefusal};
 use crate::local_file::LocalFault;
 use crate::sink::refuse_existing;
+
+/// How far off a file system may keep the time of a file: FAT knows every other second.
+const TIME_GRAIN: Duration = Duration::from_secs(2);
 
 /// What became of the files of a job.
 #[derive(Debug, Default)]
@@ -231,9 +234,16 @@ fn prepare<'a>(
         }
         Err(PartialError::File(error)) if error.kind == FileErrorKind::NotFound => {
             // An earlier attempt got as far as the name, and was killed before that was recorded.
+            // Another file of the same size that was there before has another time.
             let path = Path::new(file.local_name.as_str());
-            let is_there = std::fs::symlink_metadata(path)
-                .is_ok_and(|found| found.is_file() && Some(found.len()) == file.size.map(|size| size.0));
+            let is_there = std::fs::symlink_metadata(path).is_ok_and(|found| {
+                found.is_file()
+                    && Some(found.len()) == file.size.map(|size| size.0)
+                    && modified.is_none_or(|wanted| {
+                        let has = found.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+                        has.is_some_and(|has| has.abs_diff(wanted) <= TIME_GRAIN)
+                    })
+            });
             if !is_there {
                 let message = format!("{error}; resume the job to have it fetched again");
                 return Err(NotPlaced { fault: LocalFault::new(Code::FILE_NOT_FOUND, message), lost: true });

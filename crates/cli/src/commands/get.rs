@@ -103,6 +103,9 @@ fn metalink_of(get: &Get) -> Option<(&Path, &[OsString])> {
 
 fn read_metalink(path: &Path) -> Result<Vec<MetalinkFile>, Failure> {
     let wrong = |what: String| Failure::Usage(format!("the Metalink file {}: {what}", path.display()));
+    if path.to_string_lossy().contains("://") {
+        return Err(wrong("it is an address; fetch it first, then give the file".to_owned()));
+    }
     let mut text = Vec::new();
     let most = metalink::METALINK_BYTES_MAX as u64 + 1;
     let read = if path.as_os_str() == "-" {

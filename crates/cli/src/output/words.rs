@@ -109,8 +109,9 @@ fn moving(job: &Job, now: Timestamp, id: &str) -> Vec<String> {
         ("turn", _) => {
             let ahead = job.wait.as_ref().and_then(|wait| wait.ahead).unwrap_or(0);
             vec![match ahead {
-                0 => "It waits for its turn and is next.".to_owned(),
-                _ => format!("It waits for its turn; {} come first.", counted(ahead, "job")),
+                0 => "It waits for its turn.".to_owned(),
+                1 => "It waits for its turn; at least 1 job comes first.".to_owned(),
+                _ => format!("It waits for its turn; at least {} come first.", counted(ahead, "job")),
             }]
         }
         ("retry", _) => {
@@ -515,9 +516,9 @@ EncodeSample
             ),
             (
                 Job { wait: Some(turn(Some(2))), ..a_job("queued") },
-                "It waits for its turn; 2 jobs come first.",
+                "It waits for its turn; at least 2 jobs come first.",
             ),
-            (Job { wait: Some(turn(None)), ..a_job("queued") }, "It waits for its turn and is next."),
+            (Job { wait: Some(turn(None)), ..a_job("queued") }, "It waits for its turn."),
             (
                 Job { wait: Some(Wait { reason: "credential".to_owned(), ..turn(None) }), ..a_job("queued") },
                 "See which key that is: bits service status",

@@ -34,7 +34,7 @@ pub(crate) fn headers(texts: &[String], output: &Output) -> Result<Vec<SetHeader
     }
     if is_secret_seen {
         output.warn(
-            "others on this machine can read a secret on the command line; --header @FILE keeps it to you",
+            "others on this machine can read a secret on the command line; @FILE in its place keeps it to you",
         );
     }
     Ok(headers)

@@ -359,8 +359,10 @@ fn a_file_that_becomes_whole_while_files_are_put_in_place_does_not_count() {
     // The attempt has not heard of its end yet, and the worker was told to delete this file's part.
     let mut decision = Decision::default();
     let file = FileIndex(0);
+    let span = Span { from: Bytes(0), end: Bytes(2) };
     for report in [
         Report::Durable { attempt, file, upto: Bytes(2) },
+        Report::Filled { attempt, file, filled: Filled::of([span]), new: vec![span] },
         Report::FileTransferred { attempt, file, size: Bytes(3) },
     ] {
         world.take_in(Input::Report { job, report }, &mut decision);

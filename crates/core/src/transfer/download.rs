@@ -345,10 +345,10 @@ impl DownloadPlan {
     /// Lets the plan end with [`Outcome::Gathered`] when the file has at most `max` bytes, nothing of
     /// it is recorded, and there is no checksum to be looked at. What breaks off then has left nothing
     /// to go on from: not for a file that has just failed, or a line that breaks again and again would
-    /// never carry it.
+    /// never carry it. Nor for a file with mirrors, which goes on elsewhere.
     #[must_use]
     pub fn gathering_up_to(mut self, max: Bytes) -> Self {
-        self.gather_max = self.is_fresh.then_some(max);
+        self.gather_max = (self.is_fresh && self.choice.is_single()).then_some(max);
         self
     }
 

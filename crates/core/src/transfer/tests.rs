@@ -334,6 +334,25 @@ fn what_is_large_or_of_unknown_size_or_on_record_already_is_not_gathered() {
 }
 
 #[test]
+fn what_was_not_gathered_at_first_is_not_gathered_when_it_is_fetched_anew() {
+    let digest = "content-md5: qqqqqqqqqqqqqqqqqqqqqg==";
+    check_gathering(
+        &new_file(),
+        &format!(
+            "
+            begin                        -> get
+            answer 200 length 3; {digest} -> connected; cut to 0 for md5
+            cut                          -> version 3 nothing; wait
+            recorded                     -> receive 3
+            bytes 3                      -> sum
+            sums b                       -> note: checksum; get
+            answer 200 length 3          -> connected; cut to 0
+            "
+        ),
+    );
+}
+
+#[test]
 fn an_empty_file_is_whole_at_once() {
     check_scenario(
         &new_file(),

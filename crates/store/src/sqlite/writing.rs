@@ -144,7 +144,8 @@ fn follows((_, one): &(JobId, FileChange), (_, next): &(JobId, FileChange)) -> b
         (_, FileChange::Completed { .. }) => false,
         (one, next) => match (place(one), place(next)) {
             (Some(one), Some(next)) => one.0.abs_diff(next.0) <= GAP_MAX,
-            (None, _) | (_, None) => true,
+            (None, None) => true,
+            (None, _) | (_, None) => false,
         },
     }
 }

@@ -179,7 +179,11 @@ impl Client {
                         unprocessed += 1;
                         continue;
                     }
-                    if failed.nothing_came && (was_used || was_bound) {
+                    // Over a shared connection nobody knows what the server has begun with; what may not
+                    // be done twice is not asked twice (RFC 9110 §9.2.2).
+                    let may_be_repeated = connection.shared().is_none()
+                        || matches!(self.words.method_of(fetch), "GET" | "HEAD");
+                    if failed.nothing_came && (was_used || was_bound) && may_be_repeated {
                         continue;
                     }
                     if failed.is_about_our_certificate && asked != CertificateAsked::No {

@@ -126,7 +126,7 @@ pub(super) const SYSTEM: &[Row] = table! {
         "Run `bits set JOB client-certificate=FILE,KEY` with yours, then `bits resume JOB`.";
     12045, ERROR_WINHTTP_SECURE_INVALID_CA, Never:
         "Nobody whom this machine trusts has signed the server's certificate.",
-        "If the server is yours, add its CA to the system's trust store (`update-ca-certificates`).";
+        "If the server is yours, add its CA to the system's trust store (`update-ca-certificates`), or name it in the setting `extra_ca`.";
     12057, ERROR_WINHTTP_SECURE_CERT_REV_FAILED, Never:
         "Whether the server's certificate was revoked could not be found out.",
         "Check that the CA's revocation address can be reached from here.";

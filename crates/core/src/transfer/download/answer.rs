@@ -103,7 +103,8 @@ impl DownloadPlan {
     fn begin_whole(&mut self, head: &ResponseHead, now: Timestamp) {
         self.begin(Version::of_whole(head), head, now);
         self.body_end = self.size();
-        let may_gather = self.size().zip(self.gather_max).is_some_and(|(size, max)| size <= max);
+        // The first answer decides: what comes after it is of a file that is on record.
+        let may_gather = self.size().zip(self.gather_max.take()).is_some_and(|(size, max)| size <= max);
         let begins = matches!(self.step, Step::Cut(_)) && self.ending.is_none();
         if may_gather && begins && self.checksum().is_none() {
             self.step = Step::Gathering;
