@@ -166,7 +166,8 @@ impl Queue {
         match self.live.get_mut(&job) {
             Some(live) if live.file == file => live.transferred = transferred,
             _ => {
-                self.live.insert(job, Live { file, transferred, written: Bytes::ZERO });
+                // It goes on with what is written: how much that is the store counts.
+                self.live.insert(job, Live { file, transferred, written: transferred });
             }
         }
         true
