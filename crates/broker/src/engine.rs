@@ -596,6 +596,8 @@ impl<'a> Engine<'a> {
                         downloaded = downloaded.saturating_add(file.durable);
                     }
                 })?;
+                let parts = files.iter().filter(|file| file.durable > Bytes::ZERO);
+                self.queue.goes_on_with(id, parts.map(|file| (file.index, file.durable)));
                 if !job.properties.http.method.is_default() {
                     // What such a request answers cannot be put together from parts.
                     files.iter_mut().for_each(File::forget_content);

@@ -67,6 +67,8 @@ pub struct Queue {
     finalizing: BTreeMap<JobId, Closing>,
     discarding: BTreeMap<JobId, Vec<Ticket>>,
     live: BTreeMap<JobId, Live>,
+    /// Of jobs that run: the files of which a part was there when the attempt began.
+    begun: BTreeMap<JobId, Vec<(FileIndex, Bytes)>>,
     asking: Asking,
     present: Present,
 }
@@ -78,6 +80,7 @@ impl Queue {
             finalizing: BTreeMap::new(),
             discarding: BTreeMap::new(),
             live: BTreeMap::new(),
+            begun: BTreeMap::new(),
             asking: Asking::default(),
             present: Present::default(),
         }
@@ -166,11 +169,19 @@ impl Queue {
         match self.live.get_mut(&job) {
             Some(live) if live.file == file => live.transferred = transferred,
             _ => {
-                // It goes on with what is written: how much that is the store counts.
-                self.live.insert(job, Live { file, transferred, written: transferred });
+                // What the store counts already is not to be counted twice.
+                let begun = self.begun.get(&job).into_iter().flatten();
+                let written = begun.filter(|(begun, _)| *begun == file).map(|(_, durable)| *durable).next();
+                self.live.insert(job, Live { file, transferred, written: written.unwrap_or(Bytes::ZERO) });
             }
         }
         true
+    }
+
+    /// Takes note of the files of `job` that go on in the attempt that begins, and of how much of each
+    /// the store counts.
+    pub fn goes_on_with(&mut self, job: JobId, files: impl Iterator<Item = (FileIndex, Bytes)>) {
+        self.begun.insert(job, files.collect());
     }
 
     /// Forgets what was decided since `decision` began: it could not be committed.
@@ -611,6 +622,7 @@ impl Queue {
         let slot = Slot::of(job, now);
         if !job.state.is_running() {
             self.live.remove(&job.id);
+            self.begun.remove(&job.id);
         }
         self.move_to(job.id, slot, decision);
         self.noticed(job, decision);

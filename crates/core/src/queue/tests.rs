@@ -381,17 +381,18 @@ fn a_file_that_goes_on_in_another_attempt_is_not_counted_twice() {
     world.command(job, Command::Resume).expect("resumed");
     world.grant();
     let attempt = world.written[&job].attempt;
-    world.report(job, Report::Connected { attempt });
     let file = FileIndex(0);
+    world.queue.goes_on_with(job, [(file, Bytes(5))].into_iter());
+    world.report(job, Report::Connected { attempt });
     let shown = |world: &World, written: u64| {
         let written = job::Progress { bytes_transferred: Bytes(written), ..job::Progress::default() };
         world.queue.view(world.written[&job].clone(), written).progress.bytes_transferred.0
     };
     // Five bytes are on record, seven are there.
     world.report(job, Report::Progress { attempt, file, transferred: Bytes(7) });
-    assert_eq!(shown(&world, 5), 5);
-    world.report(job, Report::Progress { attempt, file, transferred: Bytes(9) });
     assert_eq!(shown(&world, 5), 7);
+    world.report(job, Report::Progress { attempt, file, transferred: Bytes(9) });
+    assert_eq!(shown(&world, 5), 9);
     world.report(job, Report::Durable { attempt, file, upto: Bytes(9) });
     assert_eq!(shown(&world, 9), 9);
 }
@@ -513,10 +514,6 @@ fn bytes_that_have_come_are_shown_before_they_are_written() {
     world.command(job, Command::Resume).expect("resumed");
     world.grant();
     let (attempt, file) = (Attempt(1), FileIndex(0));
-    let (boot, validator, served) = (BootId([0; 16]), Validator::default(), Served::default());
-    let partial = PartialId { device: 1, inode: 2 };
-    let begun = Report::Version { attempt, file, size: None, validator, served, boot, partial };
-    world.report(job, begun);
     assert!(world.queue.progressed(job, attempt, file, Bytes(70)));
     let shown = |world: &World, written: u64| {
         let progress = job::Progress { bytes_transferred: Bytes(written), ..job::Progress::default() };
