@@ -19,7 +19,7 @@ pub use error::{FileError, FileErrorKind};
 pub use folder::{Folder, FolderNames};
 pub use identity::FileIdentity;
 pub use partial::{
-    ClosedPartial, Existing, FinalState, FinalizeError, ForeignPartial, Partial, PartialError,
+    ClosedPartial, Existing, FinalState, FinalizeError, ForeignPartial, Partial, PartialError, PartialStamp,
     PreparedPartial, ReadyPartial, partial_name,
 };
 pub use source::{Source, SourceState};

@@ -31,6 +31,7 @@ use crate::link::{Assignment, FromWorker};
 use crate::local_file::QUOTA_EXCEEDED;
 use crate::pacing::Pacing;
 use crate::sink::Sink;
+use crate::tally::Tallies;
 use crate::transfer::download;
 
 /// What all attempts share.
@@ -48,6 +49,7 @@ pub(crate) struct Surroundings {
     pub(crate) proxies: ProxyEnvironment,
     /// The largest file that is gathered, if any is.
     pub(crate) gathered_bytes_max: Option<Bytes>,
+    pub(crate) tallies: Tallies,
 }
 
 /// Carries out `assignment`.
@@ -181,7 +183,7 @@ fn rules(assignment: &Assignment) -> Rules {
 async fn carry_on(begun: Begun, rules: Rules, around: &Surroundings, line: &mut Line) -> (Client, Outcome) {
     let Begun { mut client, file, plan, body } = begun;
     client.among_many(false);
-    let outcome = match Sink::open(line.job, &file, around.boot).await {
+    let outcome = match Sink::open(line.job, &file, around.boot, &around.tallies).await {
         Ok((sink, found)) => {
             let new = || DownloadPlan::new(line.attempt, &file, rules, found, around.boot, line.now());
             let plan = plan.unwrap_or_else(new);

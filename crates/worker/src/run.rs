@@ -29,6 +29,7 @@ use crate::link::{
 };
 use crate::pacing::Pacing;
 use crate::sink::blocking;
+use crate::tally::Tallies;
 
 /// What can be set about a worker.
 #[derive(Debug, Clone)]
@@ -124,6 +125,7 @@ impl Worker {
             pacing: Pacing::new(settings.politeness),
             proxies: settings.proxies,
             gathered_bytes_max: settings.gathered_bytes_max,
+            tallies: Tallies::default(),
         };
         Ok(Self { around })
     }

@@ -20,7 +20,7 @@ use bits_platform::files::{
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use crate::local_file::LocalFault;
-use crate::tally::{Tally, add};
+use crate::tally::{Tallies, Tally, add};
 
 /// Bytes of one buffer. Two of them carry a transfer: one is filled while the other is written.
 /// Large enough that calls do not count, small enough to stay in a processor's cache.
@@ -78,6 +78,7 @@ pub(crate) struct Sink {
     syncing: Option<(Bytes, JoinHandle<Result<(), FileError>>)>,
     /// What the bytes sum up to, when that is wanted.
     tally: Option<Arc<Mutex<Tally>>>,
+    tallies: Tallies,
 }
 
 /// Something that was under way and has ended.
@@ -93,6 +94,7 @@ impl Sink {
         job: JobId,
         file: &File,
         boot: BootId,
+        tallies: &Tallies,
     ) -> Result<(Self, Option<Found>), JobError> {
         let index = file.index;
         let path = file.local_name.as_str().to_owned();
@@ -110,6 +112,7 @@ impl Sink {
             writing: None,
             syncing: None,
             tally: None,
+            tallies: tallies.clone(),
         };
         Ok((sink, found))
     }
@@ -144,14 +147,16 @@ impl Sink {
         Ok(id)
     }
 
-    /// Sums up the first `upto` bytes of the partial file, as if they came just now.
+    /// Sums up the first `upto` bytes of the partial file, as if they came just now. Those that an
+    /// earlier attempt of this worker has summed up are not read again.
     pub(crate) async fn read_back(
         &mut self,
         upto: Bytes,
         algorithm: ChecksumAlgorithm,
     ) -> Result<(), JobError> {
         let partial = self.made();
-        let read = blocking(move || Tally::of_partial(algorithm, &partial, upto));
+        let tallies = self.tallies.clone();
+        let read = blocking(move || tallies.of_partial(algorithm, &partial, upto));
         let tally = read.await.map_err(|error| self.failed(error))?;
         self.tally = Some(Arc::new(Mutex::new(tally)));
         Ok(())
@@ -163,9 +168,10 @@ impl Sink {
         self.place = to;
     }
 
-    /// What all bytes of the partial file sum up to.
-    pub(crate) fn sum(&self) -> Checksum {
-        let tally = self.tally.as_ref().expect("what is to be compared was summed up");
+    /// What all bytes of the partial file sum up to. Nothing is written after that unless it is
+    /// [cut](Sink::cut) first.
+    pub(crate) fn sum(&mut self) -> Checksum {
+        let tally = self.tally.take().expect("what is to be compared was summed up");
         tally.lock().expect("no tally is left half done").sum()
     }
 
@@ -239,6 +245,18 @@ impl Sink {
 
     pub(crate) fn failed(&self, error: impl Into<LocalFault>) -> JobError {
         error.into().into_job_error(self.file)
+    }
+}
+
+impl Drop for Sink {
+    /// Keeps the sum of what has come for the next attempt. One that is still being added to by a write
+    /// under way is not kept.
+    fn drop(&mut self) {
+        let (Some(partial), Some(tally)) = (&self.partial, self.tally.take().and_then(Arc::into_inner))
+        else {
+            return;
+        };
+        self.tallies.keep(partial, tally.into_inner().expect("no tally is left half done"));
     }
 }
 

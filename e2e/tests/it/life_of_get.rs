@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::time::Duration;
 
 use bits_e2e::{Finished, Service, Signal, peers, sha256, until};
+use bits_testkit::UnkindOrigin;
 
 /// Longer than any of these transfers takes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -171,6 +172,42 @@ fn a_connection_that_breaks_is_shown_and_resumed_where_it_broke() {
     let resumed = peers.nginx.requests(&target).into_iter().filter(|request| request.range.is_some());
     let resumed: Vec<_> = resumed.collect();
     assert!(!resumed.is_empty() && resumed.iter().all(|request| request.if_range.is_some()), "{resumed:?}");
+}
+
+#[test]
+fn what_was_summed_up_once_is_not_read_again_by_later_attempts() {
+    const PART: u64 = 8_000_000;
+    let origin = UnkindOrigin::start();
+    let service = Service::new();
+    let target = format!("/stall?at={PART}&size=48000000&first=4");
+    let sum = format!("sha256:{}", origin.first(&target).sha256_hex());
+    let get = ["get", &origin.url(&target), "large", "--checksum", &sum, "--detach"];
+    let id = service.bits(get).finish().expect_code(0).stdout.trim().to_owned();
+    let pid = service.pid().expect("it runs").as_raw_nonzero();
+    let read = || -> u64 {
+        let told = fs::read_to_string(format!("/proc/{pid}/io")).expect("root may look at it");
+        let line = told.lines().find_map(|line| line.strip_prefix("rchar: "));
+        line.expect("a count").parse().expect("a number")
+    };
+    let mut before = None;
+    for part in 1..=4 {
+        until(PATIENCE, format_args!("part {part} has come"), || {
+            let job = service.bits(["show", &id, "--json"]).finish().expect_code(0).json();
+            (job["progress"]["bytes_transferred"] == part * PART).then_some(())
+        });
+        if part == 4 {
+            break;
+        }
+        before.get_or_insert_with(read);
+        service.bits(["suspend", &id]).finish().expect_code(0);
+        service.bits(["resume", &id]).finish().expect_code(0);
+    }
+    let read = read() - before.expect("a part has come");
+    assert!(read < PART, "{read} bytes were read while parts of {PART} bytes came");
+    // Once more by a service that has no sum of the part that is there.
+    service.kill();
+    service.bits(["watch", &id]).within(PATIENCE).finish().expect_code(0);
+    assert!(origin.first(&target).is(&fs::read(service.file("large")).expect("it has arrived")));
 }
 
 #[test]

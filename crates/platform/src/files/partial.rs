@@ -74,6 +74,17 @@ pub struct ClosedPartial {
     existing: Existing,
 }
 
+/// Which file a partial file is, and when it was last changed. As long as it is equal, so are the
+/// bytes, as far as a file system's clock can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartialStamp {
+    identity: FileIdentity,
+    size: u64,
+    /// Seconds and nanoseconds since 1970 at which the bytes were changed, and anything was.
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
 /// How a file is to be under its final name.
 #[derive(Debug, Clone, Copy)]
 pub struct FinalState<'a> {
@@ -231,6 +242,17 @@ impl Partial {
     /// Which file it is, whatever becomes of its name.
     pub fn identity(&self) -> FileIdentity {
         self.identity
+    }
+
+    /// What tells whether somebody changes it from now on.
+    pub fn stamp(&self) -> Result<PartialStamp, FileError> {
+        let metadata = self.file.metadata().map_err(self.failed("look at"))?;
+        Ok(PartialStamp {
+            identity: FileIdentity::of(&metadata),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        })
     }
 
     /// How long it is now.
