@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::credentials::Password;
-use crate::file::File;
+use crate::file::{AddFile, File};
 use crate::http_options::{ClientCertificate, Header, Proxy, SetHeader};
+use crate::problem::Problem;
 
 /// A job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -235,6 +236,49 @@ pub struct CreateJob {
     /// What of the caller's environment transfers need.
     #[serde(default)]
     pub environment: Environment,
+    /// Its first files; the job is made with all of them or not at all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<AddFile>,
+    /// Whether missing folders are made.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub create_folders: bool,
+    /// Whether the job may run at once; it has files then.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub resume: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// Jobs that can be created in one call.
+pub const JOBS_PER_CALL_MAX: usize = 1000;
+
+/// New jobs, up to 1000.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CreateJobs {
+    pub jobs: Vec<CreateJob>,
+}
+
+/// What became of new jobs, in their order: each is made or refused for itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CreatedJobs {
+    pub jobs: Vec<CreatedJob>,
+}
+
+/// What became of a new job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CreatedJob {
+    /// Null where the job was refused and had none.
+    pub id: Option<String>,
+    /// Why the job was not made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
 }
 
 /// Changes to the properties of a job; what is not given stays.

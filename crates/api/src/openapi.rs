@@ -39,6 +39,8 @@ fn describe_types(generator: &mut SchemaGenerator) -> Map<String, Value> {
     generator.subschema_for::<about::Key>();
     generator.subschema_for::<settings::SettingList>();
     generator.subschema_for::<job::CreateJob>();
+    generator.subschema_for::<job::CreateJobs>();
+    generator.subschema_for::<job::CreatedJobs>();
     generator.subschema_for::<job::ChangeJob>();
     generator.subschema_for::<job::Job>();
     generator.subschema_for::<job::JobList>();

@@ -7,6 +7,7 @@ mod answer;
 mod body;
 mod certificates;
 mod challenges;
+mod creating;
 mod events;
 mod export;
 mod files;
@@ -88,7 +89,8 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/jobs/{job}/cancel", post(jobs::cancel))
         .merge(
             Router::new()
-                .route("/v1/jobs", post(jobs::create))
+                .route("/v1/jobs", post(creating::create))
+                .route("/v1/jobs/create_many", post(creating::create_many))
                 .route("/v1/jobs/{job}", patch(jobs::change))
                 .route("/v1/jobs/{job}/files", get(files::list).post(files::add))
                 .route("/v1/jobs/{job}/files/{index}", get(files::one).patch(files::change))

@@ -13,7 +13,7 @@ use bits_api::export::{ExportedJob, ImportQuery, Imported};
 use bits_api::file::{
     AddFiles, ChangeFile, File, FileList, FileQuery, FilledRanges, ReplaceRemotePrefix, RequestRanges,
 };
-use bits_api::job::{ChangeJob, CommandAnswer, CreateJob, Job, JobList, ListQuery};
+use bits_api::job::{ChangeJob, CommandAnswer, CreateJob, CreateJobs, CreatedJobs, Job, JobList, ListQuery};
 use bits_api::settings::SettingList;
 use bits_core::credentials::AuthTarget;
 use bits_core::error::Code;
@@ -81,8 +81,10 @@ operations! {
     about() -> About;
     /// The settings in force, and where each came from.
     settings() -> SettingList;
-    /// Creates a job, suspended and without files.
+    /// Creates a job: with its first files, if any are given, and suspended unless it is to be resumed.
     create_job(job: CreateJob) -> Job;
+    /// Creates up to 1000 jobs in one call, each for itself.
+    create_jobs(jobs: CreateJobs) -> CreatedJobs;
     /// The job and its files as another service can take them over.
     export_job(id: JobId) -> ExportedJob;
     /// Makes a job that was exported.

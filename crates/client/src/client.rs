@@ -16,7 +16,7 @@ use bits_api::file::{
     AddFiles, ChangeFile, DownloadPosition, File, FileList, FileQuery, FilledRanges, ReplaceRemotePrefix,
     RequestRanges,
 };
-use bits_api::job::{ChangeJob, CommandAnswer, CreateJob, Job, JobList, ListQuery};
+use bits_api::job::{ChangeJob, CommandAnswer, CreateJob, CreateJobs, CreatedJobs, Job, JobList, ListQuery};
 use bits_api::operations::{self, Operation};
 use bits_api::settings::SettingList;
 use bits_core::credentials::{AuthScheme, AuthTarget};
@@ -131,11 +131,20 @@ impl Client {
         self.ask(request("settings", &[]), Again::Yes).await?.read()
     }
 
-    /// Creates a job, suspended and without files. Without an id it is given one here, so that
-    /// asking twice makes one job.
+    /// Creates a job: with its first files, if any are given, and suspended unless it is to be resumed.
+    /// Without an id it is given one here, so that asking twice makes one job.
     pub async fn create_job(&self, mut job: CreateJob) -> Result<Job, Error> {
         job.id.get_or_insert_with(|| new_id().to_string());
         self.ask(request("create_job", &[]).body(&job)?, Again::Yes).await?.read()
+    }
+
+    /// Creates up to 1000 jobs in one call, each for itself: what became of each is in the answer. Those
+    /// without ids are given some here, as by [`Client::create_job`].
+    pub async fn create_jobs(&self, mut jobs: CreateJobs) -> Result<CreatedJobs, Error> {
+        for job in &mut jobs.jobs {
+            job.id.get_or_insert_with(|| new_id().to_string());
+        }
+        self.ask(request("create_jobs", &[]).body(&jobs)?, Again::Yes).await?.read()
     }
 
     /// A part of the caller's jobs, oldest first.

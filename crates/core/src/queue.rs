@@ -209,24 +209,11 @@ impl Queue {
     ) {
         let id = request.job();
         let answer = match (request, job) {
-            (Request::Create { id, properties, secrets }, None) => {
-                for secret in secrets {
-                    decision.secret(id, secret);
-                }
-                self.put(Job::new(id, Owner(caller.uid), *properties, now), now, decision);
-                Ok(Answer::Job(id))
+            (Request::Create { id, properties, files, secrets, resume }, None) => {
+                let job = Job::new(id, Owner(caller.uid), *properties, now);
+                self.create(job, files, secrets, resume, now, decision).map(|()| Answer::Job(id))
             }
-            (Request::Import { id, properties, files, secrets }, None) => {
-                let mut job = Job::new(id, Owner(caller.uid), *properties, now);
-                add_files(&mut job, files, decision).map(|()| {
-                    for secret in secrets {
-                        decision.secret(id, secret);
-                    }
-                    self.put(job, now, decision);
-                    Answer::Job(id)
-                })
-            }
-            (Request::Create { id, .. } | Request::Import { id, .. }, Some(job)) => {
+            (Request::Create { id, .. }, Some(job)) => {
                 access::check(caller, &job).map(|_| Answer::Job(id)).map_err(|_| Refusal::IdTaken { id })
             }
             (_, None) => Err(Refusal::NotFound { what: id.to_string() }),
@@ -243,6 +230,30 @@ impl Queue {
             },
         };
         decision.effect(Effect::Answer { ticket, answer });
+    }
+
+    fn create(
+        &mut self,
+        mut job: Job,
+        files: Vec<NewFile>,
+        secrets: Vec<SecretChange>,
+        resume: bool,
+        now: Timestamp,
+        decision: &mut Decision,
+    ) -> Result<(), Refusal> {
+        if resume && files.is_empty() {
+            return Err(Refusal::Empty { id: job.id });
+        }
+        add_files(&mut job, files, decision)?;
+        for secret in secrets {
+            decision.secret(job.id, secret);
+        }
+        let effects = match resume {
+            true => job.apply(Command::Resume, now).expect("a new job with files can be resumed"),
+            false => Vec::new(),
+        };
+        self.settle(job, effects, now, decision);
+        Ok(())
     }
 
     /// Changes an owner's job; without an answer when that comes later.
@@ -264,7 +275,6 @@ impl Queue {
             Request::SetRemoteNames { .. } => true,
             // An answer is looked after where it is given.
             Request::Create { .. }
-            | Request::Import { .. }
             | Request::AddFiles { .. }
             | Request::RequestRanges { .. }
             | Request::SetPosition { .. }
@@ -276,9 +286,7 @@ impl Queue {
             self.no_longer_asked(id, decision);
         }
         match request {
-            Request::Create { .. } | Request::Import { .. } => {
-                unreachable!("a job that exists is not created")
-            }
+            Request::Create { .. } => unreachable!("a job that exists is not created"),
             Request::Command { command, .. } => {
                 let is_at_rest = !job.state.is_final() && !job.state.is_running();
                 if command == Command::Resume && is_at_rest && job.files_passed_over > 0 {

@@ -129,7 +129,13 @@ impl<'a> World<'a> {
             [Priority::Foreground, Priority::High, Priority::Normal, Priority::Low][usize::from(place)];
         properties.complete_when_done = self.told.below(4) == 0;
         properties.transfer.keep_going = self.told.below(4) == 0;
-        self.ask(Request::Create { id, properties: Box::new(properties), secrets: Vec::new() });
+        self.ask(Request::Create {
+            id,
+            properties: Box::new(properties),
+            secrets: Vec::new(),
+            files: Vec::new(),
+            resume: false,
+        });
     }
 
     fn add_files(&mut self, job: JobId) {

@@ -74,7 +74,6 @@ pub(super) fn cause(input: &Input) -> &'static str {
     match input {
         Input::Request { request, .. } => match request {
             Request::Create { .. } => "created",
-            Request::Import { .. } => "imported",
             Request::Command { command: Command::Resume, .. } => "resume",
             Request::Command { command: Command::Suspend, .. } => "suspend",
             Request::Command { command: Command::Complete, .. } => "complete",

@@ -238,8 +238,14 @@ impl World {
         for change in changes {
             properties.set(change).expect("a property");
         }
-        self.ask(Request::Create { id: JOB, properties: Box::new(properties), secrets: Vec::new() })
-            .expect("created");
+        self.ask(Request::Create {
+            id: JOB,
+            properties: Box::new(properties),
+            secrets: Vec::new(),
+            files: Vec::new(),
+            resume: false,
+        })
+        .expect("created");
         let file = NewFile::new(
             RemoteName::parse("http://h.test/f").expect("a name").0,
             LocalName::parse("/tmp/f").expect("a name"),

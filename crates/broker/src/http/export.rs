@@ -20,8 +20,8 @@ use crate::engine::{self, Query};
 
 use super::answer::{Refused, json};
 use super::body::{Asked, JobPath, Json, job_id};
+use super::creating::new_properties;
 use super::files::{self, Destinations};
-use super::jobs::new_properties;
 use super::{Api, finished};
 
 /// `GET`: the job as it is written.
@@ -68,7 +68,13 @@ pub(super) async fn import(
     let owner = Owner(caller.uid);
     let mut secrets = asked.seal(&api.vault, job, owner)?;
     secrets.extend(given.seal(&api.vault, job, owner)?.into_iter().map(SecretChange::Set));
-    let request = Request::Import { id: job, properties: Box::new(properties), files: given.files, secrets };
+    let request = Request::Create {
+        id: job,
+        properties: Box::new(properties),
+        files: given.files,
+        secrets,
+        resume: false,
+    };
     let importing = Arc::clone(&api);
     let answer = finished(async move {
         let answer = importing.engine.request(caller, request).await;

@@ -131,7 +131,7 @@ pub(super) fn parse_all(given: &[AddFile]) -> Result<Given, Refusal> {
 }
 
 /// How destinations are looked at.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Destinations {
     /// Whether missing folders are made.
     pub(super) create_folders: bool,
@@ -141,13 +141,18 @@ pub(super) struct Destinations {
 }
 
 /// Has a worker look whether the files can be put where they are to be.
-pub(super) async fn check(api: &Api, files: &[NewFile], how: Destinations) -> Result<(), Refusal> {
+pub(super) async fn check(
+    api: &Api,
+    files: impl IntoIterator<Item = &NewFile> + Clone,
+    how: Destinations,
+) -> Result<(), Refusal> {
     if how.create_folders && how.dry_run {
         return Ok(());
     }
     for no_clobber in [false, true] {
         let names: Vec<LocalName> = files
-            .iter()
+            .clone()
+            .into_iter()
             .filter(|file| file.no_clobber == no_clobber)
             .map(|file| file.local_name.clone())
             .collect();

@@ -1,4 +1,4 @@
-//! Jobs: create, list, show, change, command; credentials in, never out.
+//! Jobs: list, show, change, command; credentials in, never out.
 
 use std::sync::Arc;
 
@@ -7,13 +7,12 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bits_api::credentials::{ANY_SCHEME, Removed, SetCredentials};
-use bits_api::job::{ChangeJob, CommandAnswer, CreateJob, Environment, JobList, ListQuery};
+use bits_api::job::{ChangeJob, CommandAnswer, JobList, ListQuery};
 use bits_api::{PAGE_MAX, convert};
 use bits_core::access::Caller;
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot, is_passport};
 use bits_core::error::Code;
-use bits_core::http_options::ProxyUse;
-use bits_core::job::{self, Command, JobId, Owner, Properties, Revision};
+use bits_core::job::{self, Command, JobId, Owner, Revision};
 use bits_core::ports::{Cursor, Filter};
 use bits_core::queue::{JobView, Request};
 use bits_core::refusal::Refusal;
@@ -27,48 +26,8 @@ use super::body::{self, JobPath, Json, job_id};
 use super::properties::Asked;
 use super::{Api, finished};
 
-/// The type of a job that is served.
-const DOWNLOAD: &str = "download";
 /// Jobs in a page when nobody says how many.
 pub(super) const PAGE_DEFAULT: usize = 100;
-
-pub(super) async fn create(
-    State(api): State<Arc<Api>>,
-    Extension(caller): Extension<Caller>,
-    Json(body): Json<CreateJob>,
-) -> Result<Response, Refused> {
-    let id = match &body.id {
-        Some(text) => job_id(text)?,
-        None => JobId(uuid::Uuid::new_v4().into_bytes()),
-    };
-    let kind = body.kind.as_deref().unwrap_or(DOWNLOAD);
-    let (properties, asked) = new_properties(body.display_name, kind, body.properties, body.environment)?;
-    let same_key = api.vault.same_key().await;
-    let secrets = asked.seal(&api.vault, id, Owner(caller.uid))?;
-    let request = Request::Create { id, properties: Box::new(properties), secrets };
-    let (view, _) = request_with_secrets(&api, caller, request, same_key).await?;
-    Ok(api.job(StatusCode::CREATED, &view))
-}
-
-/// What is asked for of a new job; what is secret of it is still to be sealed.
-pub(super) fn new_properties(
-    display_name: String,
-    kind: &str,
-    properties: ChangeJob,
-    environment: Environment,
-) -> Result<(Properties, Asked), Refusal> {
-    if kind != DOWNLOAD {
-        return Err(Refusal::invalid(format!("the type `{kind}`"), "is not served; `download` is"));
-    }
-    let mut asked = Asked::of(properties)?;
-    let mut properties = Properties::named(display_name)?;
-    for change in asked.changes.drain(..) {
-        properties.set(change)?;
-    }
-    let uses_environment = properties.http.proxy == ProxyUse::Preconfigured;
-    properties.environment = asked.take_environment(environment, uses_environment)?;
-    Ok((properties, asked))
-}
 
 pub(super) async fn list(
     State(api): State<Arc<Api>>,

@@ -5,6 +5,7 @@ mod api;
 mod certificates;
 mod challenges;
 mod content;
+mod creating;
 mod export;
 mod http_options;
 mod metrics;

@@ -64,19 +64,14 @@ impl Input {
 /// What an owner asks. It can be refused.
 #[derive(Debug, Clone)]
 pub enum Request {
-    /// A new job; asking twice with one id makes one job.
+    /// A new job together with its first files, if there are any; it waits for its turn at once where
+    /// it is to be resumed. There is all of it or nothing; asking twice with one id makes one job.
     Create {
-        id: JobId,
-        properties: Box<Properties>,
-        secrets: Vec<SecretChange>,
-    },
-    /// A new job together with its files, as another service, or this one earlier, had it. There is
-    /// all of it or nothing; asking twice with one id makes one job.
-    Import {
         id: JobId,
         properties: Box<Properties>,
         files: Vec<NewFile>,
         secrets: Vec<SecretChange>,
+        resume: bool,
     },
     /// All of them, or none (`bits.md` §1.3, `AddFileSet`).
     AddFiles {
@@ -138,9 +133,10 @@ pub enum Request {
 }
 
 impl Request {
-    pub(super) fn job(&self) -> JobId {
+    /// The job it is about.
+    pub fn job(&self) -> JobId {
         match self {
-            Self::Create { id, .. } | Self::Import { id, .. } => *id,
+            Self::Create { id, .. } => *id,
             Self::AddFiles { job, .. }
             | Self::SetProperties { job, .. }
             | Self::Command { job, .. }

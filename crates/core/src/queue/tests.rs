@@ -74,8 +74,17 @@ impl World {
         let id = JobId([number; 16]);
         let mut properties = Properties::named("a job".to_owned()).expect("a name");
         properties.priority = priority;
-        self.ask(ANNA, Request::Create { id, properties: Box::new(properties), secrets: Vec::new() })
-            .expect("created");
+        self.ask(
+            ANNA,
+            Request::Create {
+                id,
+                properties: Box::new(properties),
+                secrets: Vec::new(),
+                files: Vec::new(),
+                resume: false,
+            },
+        )
+        .expect("created");
         let files = vec![a_file()];
         self.ask(ANNA, Request::AddFiles { job: id, files, credentials: Vec::new() }).expect("added");
         id
@@ -208,7 +217,13 @@ fn asking_twice_for_a_job_with_one_id_makes_one_job() {
     let mut world = World::new(Limits::default());
     let id = JobId([1; 16]);
     let properties = Properties::named("a job".to_owned()).expect("a name");
-    let create = Request::Create { id, properties: Box::new(properties), secrets: Vec::new() };
+    let create = Request::Create {
+        id,
+        properties: Box::new(properties),
+        secrets: Vec::new(),
+        files: Vec::new(),
+        resume: false,
+    };
     for _ in 0..2 {
         assert_eq!(world.ask(ANNA, create.clone()), Ok(Answer::Job(id)));
     }
@@ -217,26 +232,45 @@ fn asking_twice_for_a_job_with_one_id_makes_one_job() {
 }
 
 #[test]
-fn a_job_is_imported_with_all_its_files_once_or_not_at_all() {
+fn a_job_is_created_with_all_its_files_once_or_not_at_all() {
     let mut world = World::new(Limits::default());
-    let import = |number: u8, is_dynamic: bool| {
+    let create = |number: u8, is_dynamic: bool| {
         let mut properties = Properties::named("a job".to_owned()).expect("a name");
         properties.transfer.dynamic_content = is_dynamic;
         let mut part = a_file();
         part.ranges = Ranges::new(vec![ByteRange::parse("0:9").expect("a range")]).expect("ranges");
         let (properties, files) = (Box::new(properties), vec![a_file(), part]);
-        Request::Import { id: JobId([number; 16]), properties, files, secrets: Vec::new() }
+        Request::Create { id: JobId([number; 16]), properties, files, secrets: Vec::new(), resume: false }
     };
     let id = JobId([1; 16]);
     for _ in 0..2 {
-        assert_eq!(world.ask(ANNA, import(1, false)), Ok(Answer::Job(id)));
+        assert_eq!(world.ask(ANNA, create(1, false)), Ok(Answer::Job(id)));
     }
     assert_eq!((world.written[&id].files_total, world.state(id)), (2, "suspended"));
     assert_eq!(world.written[&id].revision, Revision(1));
-    assert_eq!(world.ask(BEN, import(1, false)), Err(Refusal::IdTaken { id }));
+    assert_eq!(world.ask(BEN, create(1, false)), Err(Refusal::IdTaken { id }));
     // A part of what is made anew for each request cannot be meant.
-    assert!(matches!(world.ask(ANNA, import(2, true)), Err(Refusal::InvalidArgument { .. })));
+    assert!(matches!(world.ask(ANNA, create(2, true)), Err(Refusal::InvalidArgument { .. })));
     assert!(!world.written.contains_key(&JobId([2; 16])));
+}
+
+#[test]
+fn a_new_job_that_is_to_run_at_once_waits_for_its_turn_in_the_same_commit() {
+    let mut world = World::new(Limits::default());
+    let create = |number: u8, files: Vec<NewFile>| {
+        let properties = Box::new(Properties::named("a job".to_owned()).expect("a name"));
+        let id = JobId([number; 16]);
+        Request::Create { id, properties, files, secrets: Vec::new(), resume: true }
+    };
+    let id = JobId([1; 16]);
+    for _ in 0..2 {
+        assert_eq!(world.ask(ANNA, create(1, vec![a_file()])), Ok(Answer::Job(id)));
+        assert_eq!((world.state(id), world.written[&id].revision), ("queued", Revision(1)));
+    }
+    assert_eq!(world.grant(), [id]);
+    let empty = JobId([2; 16]);
+    assert_eq!(world.ask(ANNA, create(2, Vec::new())), Err(Refusal::Empty { id: empty }));
+    assert!(!world.written.contains_key(&empty));
 }
 
 #[test]
@@ -585,7 +619,8 @@ fn secrets_come_with_a_new_job_or_a_change_and_go_with_the_job() {
     let slot = SecretSlot::CertificatePassphrase;
     let set = SecretChange::Set(SealedSecret { slot, record: vec![1] });
     let properties = Box::new(Properties::named("n".to_owned()).expect("a name"));
-    let create = Request::Create { id, properties, secrets: vec![set.clone()] };
+    let create =
+        Request::Create { id, properties, secrets: vec![set.clone()], files: Vec::new(), resume: false };
     let change = |changes, secrets| Request::SetProperties { job: id, expected: None, changes, secrets };
     let too_long = vec![PropertyChange::DisplayName("x".repeat(257))];
     for (request, expected) in [

@@ -132,7 +132,17 @@ impl World {
                 Err(_) => return,
             }
         }
-        self.request(owner, Some(at), Request::Create { id, properties: Box::new(properties), secrets });
+        self.request(
+            owner,
+            Some(at),
+            Request::Create {
+                id,
+                properties: Box::new(properties),
+                secrets,
+                files: Vec::new(),
+                resume: false,
+            },
+        );
     }
 
     fn add_files(&mut self, at: usize) {
@@ -392,7 +402,7 @@ impl World {
             Deed::TooLongName => set(job, PropertyChange::DisplayName("x".repeat(300))),
             Deed::CreateAgain => {
                 let properties = Box::new(Properties::named("another".to_owned()).expect("a name"));
-                Request::Create { id: job, properties, secrets: Vec::new() }
+                Request::Create { id: job, properties, secrets: Vec::new(), files: Vec::new(), resume: false }
             }
             Deed::UnknownJob => Request::Command { job: JobId([7; 16]), command: Command::Cancel },
             Deed::RemoveCredentials => Request::RemoveCredentials {
@@ -555,7 +565,7 @@ fn set(job: JobId, change: PropertyChange) -> Request {
 
 fn job_of(request: &Request) -> JobId {
     match request {
-        Request::Create { id, .. } | Request::Import { id, .. } => *id,
+        Request::Create { id, .. } => *id,
         Request::RequestRanges { job, .. }
         | Request::SetPosition { job, .. }
         | Request::AddFiles { job, .. }

@@ -507,7 +507,16 @@ fn beyond_the_limit_nobody_is_asked() {
         let id = JobId((job as u128 + 1).to_be_bytes());
         let properties = Properties::named("a job".to_owned()).expect("a name");
         world
-            .ask(ANNA, Request::Create { id, properties: Box::new(properties), secrets: Vec::new() })
+            .ask(
+                ANNA,
+                Request::Create {
+                    id,
+                    properties: Box::new(properties),
+                    secrets: Vec::new(),
+                    files: Vec::new(),
+                    resume: false,
+                },
+            )
             .expect("created");
         let files = vec![a_file()];
         world.ask(ANNA, Request::AddFiles { job: id, files, credentials: Vec::new() }).expect("added");

@@ -19,7 +19,13 @@ impl World {
         let id = JobId([number; 16]);
         let mut properties = Properties::named("a job".to_owned()).expect("a name");
         properties.priority = priority;
-        let create = Request::Create { id, properties: Box::new(properties), secrets: Vec::new() };
+        let create = Request::Create {
+            id,
+            properties: Box::new(properties),
+            secrets: Vec::new(),
+            files: Vec::new(),
+            resume: false,
+        };
         self.ask(caller, create).expect("created");
         let remote_name = RemoteName::parse(&format!("http://{host}/f")).expect("a name").0;
         let files = vec![NewFile { remote_name, ..a_file() }];

@@ -1,0 +1,181 @@
+//! New jobs: one, with its files if it brings any, or many in one call.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use bits_api::convert;
+use bits_api::job::{
+    ChangeJob, CreateJob, CreateJobs, CreatedJob, CreatedJobs, Environment, JOBS_PER_CALL_MAX,
+};
+use bits_core::access::Caller;
+use bits_core::http_options::ProxyUse;
+use bits_core::job::{JobId, Owner, Properties};
+use bits_core::ports::SecretChange;
+use bits_core::queue::Request;
+use bits_core::refusal::Refusal;
+use futures_util::future::join_all;
+
+use super::answer::{Refused, json};
+use super::body::{Json, job_id};
+use super::files::{self, Destinations, Given};
+use super::jobs::changed;
+use super::properties::Asked;
+use super::{Api, finished};
+
+/// The type of a job that is served.
+const DOWNLOAD: &str = "download";
+
+/// A new job that can be meant.
+struct New {
+    id: JobId,
+    properties: Properties,
+    /// What is secret of the properties.
+    asked: Asked,
+    given: Given,
+    create_folders: bool,
+    resume: bool,
+}
+
+/// `POST`: one job.
+pub(super) async fn create(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Json(body): Json<CreateJob>,
+) -> Result<Response, Refused> {
+    let new = New::parse(body)?;
+    new.check(&api).await?;
+    let same_key = api.vault.same_key().await;
+    let request = new.into_request(&api, caller)?;
+    let creating = Arc::clone(&api);
+    let answer = finished(async move {
+        let answer = creating.engine.request(caller, request).await;
+        drop(same_key);
+        answer
+    });
+    let (view, _) = changed(answer.await?);
+    Ok(api.job(StatusCode::CREATED, &view))
+}
+
+/// `POST`: many jobs, each for itself.
+pub(super) async fn create_many(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Json(body): Json<CreateJobs>,
+) -> Result<Response, Refused> {
+    let count = body.jobs.len();
+    if !(1..=JOBS_PER_CALL_MAX).contains(&count) {
+        let wrong = format!("has {count} jobs; one call makes between 1 and {JOBS_PER_CALL_MAX}");
+        return Err(Refusal::invalid("the list", wrong).into());
+    }
+    let mut news: Vec<Result<New, Refusal>> = body.jobs.into_iter().map(New::parse).collect();
+    check_all(&api, &mut news).await;
+    let same_key = api.vault.same_key().await;
+    let requests = news.into_iter().map(|new| new.and_then(|new| new.into_request(&api, caller)));
+    let requests: Vec<Result<Request, Refusal>> = requests.collect();
+    let creating = Arc::clone(&api);
+    let outcomes = finished(async move {
+        let asking = requests.into_iter().map(|request| {
+            let engine = &creating.engine;
+            async move {
+                let request = request?;
+                let id = request.job();
+                engine.request(caller, request).await.map(|_| id)
+            }
+        });
+        let outcomes = join_all(asking).await;
+        drop(same_key);
+        Ok(outcomes)
+    });
+    let jobs = outcomes.await?.into_iter().map(created).collect();
+    Ok(json(StatusCode::OK, &CreatedJobs { jobs }))
+}
+
+fn created(outcome: Result<JobId, Refusal>) -> CreatedJob {
+    match outcome {
+        Ok(id) => CreatedJob { id: Some(id.to_string()), problem: None },
+        Err(refusal) => {
+            let request = uuid::Uuid::new_v4().to_string();
+            tracing::info!(request, code = %refusal.code(), "refused: {refusal}");
+            CreatedJob { id: None, problem: Some(convert::problem(&refusal, request)) }
+        }
+    }
+}
+
+/// What is asked for of a new job; what is secret of it is still to be sealed.
+pub(super) fn new_properties(
+    display_name: String,
+    kind: &str,
+    properties: ChangeJob,
+    environment: Environment,
+) -> Result<(Properties, Asked), Refusal> {
+    if kind != DOWNLOAD {
+        return Err(Refusal::invalid(format!("the type `{kind}`"), "is not served; `download` is"));
+    }
+    let mut asked = Asked::of(properties)?;
+    let mut properties = Properties::named(display_name)?;
+    for change in asked.changes.drain(..) {
+        properties.set(change)?;
+    }
+    let uses_environment = properties.http.proxy == ProxyUse::Preconfigured;
+    properties.environment = asked.take_environment(environment, uses_environment)?;
+    Ok((properties, asked))
+}
+
+impl New {
+    fn parse(body: CreateJob) -> Result<Self, Refusal> {
+        let id = match &body.id {
+            Some(text) => job_id(text)?,
+            None => JobId(uuid::Uuid::new_v4().into_bytes()),
+        };
+        let kind = body.kind.as_deref().unwrap_or(DOWNLOAD);
+        let (properties, asked) = new_properties(body.display_name, kind, body.properties, body.environment)?;
+        let given = files::parse_all(&body.files)?;
+        let (create_folders, resume) = (body.create_folders, body.resume);
+        Ok(Self { id, properties, asked, given, create_folders, resume })
+    }
+
+    fn destinations(&self) -> Destinations {
+        let umask = self.properties.environment.umask;
+        Destinations { create_folders: self.create_folders, umask, dry_run: false }
+    }
+
+    async fn check(&self, api: &Api) -> Result<(), Refusal> {
+        files::check(api, &self.given.files, self.destinations()).await
+    }
+
+    fn into_request(self, api: &Api, caller: Caller) -> Result<Request, Refusal> {
+        let owner = Owner(caller.uid);
+        let mut secrets = self.asked.seal(&api.vault, self.id, owner)?;
+        secrets.extend(self.given.seal(&api.vault, self.id, owner)?.into_iter().map(SecretChange::Set));
+        Ok(Request::Create {
+            id: self.id,
+            properties: Box::new(self.properties),
+            files: self.given.files,
+            secrets,
+            resume: self.resume,
+        })
+    }
+}
+
+/// Looks at the destinations of all at once, and at those of each where one is not in order.
+async fn check_all(api: &Api, news: &mut [Result<New, Refusal>]) {
+    let Some(how) = news.iter().flatten().next().map(New::destinations) else { return };
+    if news.iter().flatten().all(|new| new.destinations() == how) {
+        let files: Vec<_> = news.iter().flatten().flat_map(|new| new.given.files.iter()).collect();
+        if files::check(api, files, how).await.is_ok() {
+            return;
+        }
+    }
+    for new in news {
+        let outcome = match new {
+            Ok(new) => new.check(api).await,
+            Err(_) => Ok(()),
+        };
+        if let Err(refusal) = outcome {
+            *new = Err(refusal);
+        }
+    }
+}
