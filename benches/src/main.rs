@@ -5,12 +5,15 @@
 //! end are counted. It prints CPU seconds and ratios of medians from one run, since machines are noisy
 //! and only what ran side by side compares. Nothing is asserted.
 
+mod aria2;
 mod contest;
 mod disk;
 mod floor;
+mod http;
 mod measure;
 mod must;
 mod origin;
+mod queue;
 mod service;
 mod small_things;
 
@@ -21,15 +24,19 @@ use origin::Origin;
 
 /// Bytes of the large file, if nobody says otherwise.
 const SIZE: u64 = 2 << 30;
+/// Jobs of the longest queue, if nobody says otherwise.
+const JOBS: usize = 1_000_000;
 /// Rounds, if nobody says otherwise.
 const ROUNDS: usize = 5;
 
-const USAGE: &str = "usage: bits-benches [--gib N] [--rounds N] [--only http|checksum|tls|many|small]";
+const USAGE: &str =
+    "usage: bits-benches [--gib N] [--rounds N] [--jobs N] [--only http|checksum|tls|many|small|queue]";
 
 /// What was asked for.
 struct Wanted {
     size: u64,
     rounds: usize,
+    jobs: usize,
     only: Option<String>,
 }
 
@@ -58,13 +65,14 @@ fn main() -> ExitCode {
 }
 
 fn parse(arguments: &[String]) -> Option<Wanted> {
-    let mut wanted = Wanted { size: SIZE, rounds: ROUNDS, only: None };
+    let mut wanted = Wanted { size: SIZE, rounds: ROUNDS, jobs: JOBS, only: None };
     let mut rest = arguments.iter();
     while let Some(name) = rest.next() {
         let value = rest.next()?;
         match name.as_str() {
             "--gib" => wanted.size = value.parse::<u64>().ok().filter(|gib| *gib > 0)? << 30,
             "--rounds" => wanted.rounds = value.parse().ok().filter(|rounds| *rounds > 0)?,
+            "--jobs" => wanted.jobs = value.parse().ok().filter(|jobs| *jobs >= 1000)?,
             "--only" => wanted.only = Some(value.clone()),
             _ => return None,
         }
@@ -83,6 +91,9 @@ fn run(wanted: &Wanted) -> Result<(), String> {
     }
     if is_wanted("small") {
         small_things::measure(&setup, wanted.rounds.max(SMALL_ROUNDS))?;
+    }
+    if is_wanted("queue") {
+        queue::measure(&setup, wanted.jobs)?;
     }
     println!("load at the end {}", measure::load());
     Ok(())

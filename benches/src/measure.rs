@@ -40,6 +40,53 @@ fn cpu_of_children() -> Result<f64, String> {
     Ok(seconds(usage.user_time()) + seconds(usage.system_time()))
 }
 
+/// Seconds of processor time that the process has had so far, user and system.
+pub(crate) fn cpu_of(pid: u32) -> Result<f64, String> {
+    let path = format!("/proc/{pid}/stat");
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+    // Behind the name, in which anything may be, stand the state and ten numbers, then these two.
+    let ticks = text.rsplit(')').next().map(|rest| rest.split_whitespace().skip(11).take(2));
+    let ticks = ticks.into_iter().flatten().filter_map(|number| number.parse::<f64>().ok());
+    Ok(ticks.sum::<f64>() / TICKS_A_SECOND)
+}
+
+/// In what the system counts processor time, on every machine in use.
+const TICKS_A_SECOND: f64 = 100.0;
+
+/// How often threads of the process have gone to sleep by themselves so far.
+pub(crate) fn sleeps_of(pid: u32) -> Result<f64, String> {
+    let path = format!("/proc/{pid}/task");
+    let threads = std::fs::read_dir(&path).map_err(|error| format!("{path}: {error}"))?;
+    let counts = threads.flatten().filter_map(|thread| {
+        let status = std::fs::read_to_string(thread.path().join("status")).ok()?;
+        status
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?
+            .trim()
+            .parse::<f64>()
+            .ok()
+    });
+    Ok(counts.sum())
+}
+
+/// The memory that the process has resident, in MiB.
+pub(crate) fn resident_mib(pid: u32) -> Result<f64, String> {
+    memory(pid, "VmRSS:")
+}
+
+/// The most that it has had.
+pub(crate) fn peak_mib(pid: u32) -> Result<f64, String> {
+    memory(pid, "VmHWM:")
+}
+
+fn memory(pid: u32, name: &str) -> Result<f64, String> {
+    let path = format!("/proc/{pid}/status");
+    let status = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok());
+    Ok(kib.ok_or_else(|| format!("{path} says nothing of {name}"))? / 1024.0)
+}
+
 /// The value in the middle.
 pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();

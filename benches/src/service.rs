@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::origin;
+use crate::{measure, origin};
 
 /// How long a service may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -71,10 +71,27 @@ impl Service<'_> {
 
     /// The most memory it has had resident, in MiB.
     pub(crate) fn peak_mib(&self) -> Option<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-        Some(kib / 1024.0)
+        measure::peak_mib(self.child.id()).ok()
+    }
+
+    /// The memory it has resident, in MiB.
+    pub(crate) fn resident_mib(&self) -> Result<f64, String> {
+        measure::resident_mib(self.child.id())
+    }
+
+    /// Seconds of processor time that it has had so far.
+    pub(crate) fn cpu(&self) -> Result<f64, String> {
+        measure::cpu_of(self.child.id())
+    }
+
+    /// How often its threads have gone to sleep so far, and so have woken.
+    pub(crate) fn woken(&self) -> Result<f64, String> {
+        measure::sleeps_of(self.child.id())
+    }
+
+    /// Ends it as a crash would.
+    pub(crate) fn kill(self) {
+        drop(self);
     }
 
     /// Stops it and waits for its end, so that its cost is counted.
