@@ -345,6 +345,7 @@ impl Queue {
             }
             Request::SetRemoteNames { names, .. } => {
                 changeable(&job)?;
+                names.iter().try_for_each(|(index, _)| has_file(&job, *index))?;
                 let changed = !names.is_empty();
                 for (index, remote_name) in names {
                     decision.file(id, FileChange::RemoteName { index, remote_name, moved: true });
@@ -363,6 +364,7 @@ impl Queue {
             }
             Request::SetValidation { file, valid, .. } => {
                 changeable(&job)?;
+                has_file(&job, file)?;
                 if valid {
                     return Ok(Some(Answer::Job(id)));
                 }
@@ -413,6 +415,7 @@ impl Queue {
         decision: &mut Decision,
     ) -> Result<(), Refusal> {
         changeable(&job)?;
+        has_file(&job, asked.file)?;
         if !job.properties.transfer.on_demand {
             let what = format!("the file {} of the job {}", asked.file.0, job.id);
             let why = "the job is not on demand, so all of it comes from its beginning";
@@ -726,6 +729,13 @@ fn add_files(job: &mut Job, files: Vec<NewFile>, decision: &mut Decision) -> Res
 fn changeable(job: &Job) -> Result<(), Refusal> {
     if job.state.is_final() {
         return Err(Refusal::InvalidState { id: job.id, state: job.state });
+    }
+    Ok(())
+}
+
+fn has_file(job: &Job, file: FileIndex) -> Result<(), Refusal> {
+    if file.0 >= job.files_total {
+        return Err(Refusal::NoSuchFile { id: job.id, index: file.0 });
     }
     Ok(())
 }

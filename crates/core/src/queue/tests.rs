@@ -255,6 +255,24 @@ fn a_job_is_created_with_all_its_files_once_or_not_at_all() {
 }
 
 #[test]
+fn what_is_said_of_a_file_that_a_job_does_not_have_is_refused_and_fails_no_turn() {
+    let mut world = World::new(Limits::default());
+    let job = world.add_job(1, Priority::Normal);
+    let before = world.written[&job].clone();
+    let file = FileIndex(before.files_total);
+    let names = vec![(FileIndex(0), a_file().remote_name), (file, a_file().remote_name)];
+    for request in [
+        Request::SetRemoteNames { job, names },
+        Request::RequestRanges { job, file, ranges: Vec::new() },
+        Request::SetPosition { job, file, position: Bytes::ZERO },
+        Request::SetValidation { job, file, valid: false },
+    ] {
+        assert_eq!(world.ask(ANNA, request), Err(Refusal::NoSuchFile { id: job, index: file.0 }));
+    }
+    assert_eq!(world.written[&job], before);
+}
+
+#[test]
 fn a_new_job_that_is_to_run_at_once_waits_for_its_turn_in_the_same_commit() {
     let mut world = World::new(Limits::default());
     let create = |number: u8, files: Vec<NewFile>| {
