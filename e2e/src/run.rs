@@ -246,6 +246,11 @@ impl Running {
         });
     }
 
+    /// Whether it has ended by now.
+    pub fn has_ended(&self) -> bool {
+        self.process.wait_end(Instant::now())
+    }
+
     /// Waits for its end.
     ///
     /// # Panics

@@ -6,6 +6,7 @@
 //! they have synced, and have not.
 
 use std::fs::{self, File};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,6 +35,8 @@ const OPERATIONS_MAX: u64 = 700;
 const POWER_MAX: Duration = Duration::from_millis(1500);
 /// How long anything of the machine may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Lines of the log that are told of a service that does not come up.
+const LOG_LINES_MAX: usize = 20;
 
 #[test]
 fn whatever_was_acknowledged_survives_power_cuts_at_any_moment() {
@@ -77,7 +80,7 @@ fn what_is_said_to_be_done_lasts_when_nothing_unsynced_has_reached_the_disk() {
         machine.disk.cut_hard();
         machine.lose_power(running);
         let running = machine.boot();
-        until(PATIENCE, "the service answers", || std::os::unix::net::UnixStream::connect(&socket).ok());
+        until(PATIENCE, "the service answers", || UnixStream::connect(&socket).ok());
         running
     };
     let ask = |api: &mut Api, method: &str, path: &str, body: Value| {
@@ -101,7 +104,7 @@ fn what_is_said_to_be_done_lasts_when_nothing_unsynced_has_reached_the_disk() {
         });
     };
     let running = machine.boot();
-    until(PATIENCE, "the service answers", || std::os::unix::net::UnixStream::connect(&socket).ok());
+    until(PATIENCE, "the service answers", || UnixStream::connect(&socket).ok());
 
     // The first job of all, in folders that were made for it.
     let first = make(&mut api, "/kind?size=300000&id=first", downloads.join("new/folder/first"));
@@ -217,24 +220,7 @@ impl Machine {
         });
         if !has_faults() {
             crowd.stopping.store(false, Ordering::Relaxed);
-            let running = machine.boot();
-            until(PATIENCE, "the service answers", || {
-                std::os::unix::net::UnixStream::connect(&crowd.socket).ok()
-            });
-            settle(&crowd, &mut clients);
-            // One more, with everything at its end: what has ended stays so.
-            machine.disk.cut();
-            machine.lose_power(running);
-            storm::look(&crowd, &mut Folder::default());
-            let running = machine.boot();
-            until(PATIENCE, "the service answers", || {
-                std::os::unix::net::UnixStream::connect(&crowd.socket).ok()
-            });
-            settle(&crowd, &mut clients);
-            drop(running.kill());
-            for name in remains::partial_files(&crowd.folder) {
-                crowd.blame(format!("{name}: it is left, and no job is"));
-            }
+            machine.settle(&crowd, &mut clients);
         }
         let mut told = summary(&clients);
         told["power"] = json!({
@@ -255,6 +241,20 @@ impl Machine {
             );
         }
         Ended { faults, told }
+    }
+
+    /// Everything comes to its end, and stays so over one cut more.
+    fn settle(&mut self, crowd: &Crowd, clients: &mut [Client]) {
+        let Some(running) = self.boot_for(crowd) else { return };
+        settle(crowd, clients);
+        self.lose_power(running);
+        storm::look(crowd, &mut Folder::default());
+        let Some(running) = self.boot_for(crowd) else { return };
+        settle(crowd, clients);
+        drop(running.kill());
+        for name in remains::partial_files(&crowd.folder) {
+            crowd.blame(format!("{name}: it is left, and no job is"));
+        }
     }
 
     fn new(seed: u64) -> Self {
@@ -289,6 +289,36 @@ impl Machine {
             .expect("our own file");
         let bitsd = self.service.run(program("bitsd")).env("XDG_STATE_HOME", self.place().join("state"));
         bitsd.folder(self.service.folder()).within(PATIENCE * 10).spawn()
+    }
+
+    /// The same with a service that answers; one that does not is blamed, with the last that it said.
+    fn boot_for(&mut self, crowd: &Crowd) -> Option<Running> {
+        let running = self.boot();
+        let end = Instant::now() + PATIENCE;
+        while UnixStream::connect(&crowd.socket).is_err() {
+            if running.has_ended() || Instant::now() >= end {
+                let ended = running.kill();
+                crowd.blame(format!(
+                    "the service does not come up again: {ended}; the last of its log:\n{}",
+                    self.end_of_log()
+                ));
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Some(running)
+    }
+
+    fn end_of_log(&self) -> String {
+        match fs::read(self.place().join("state/bits/bitsd.log")) {
+            Ok(log) => {
+                let log = String::from_utf8_lossy(&log);
+                // What a disk makes up where nothing was synced is left out.
+                let lines: Vec<_> = log.lines().map(|line| line.trim_start_matches('\0')).collect();
+                lines[lines.len().saturating_sub(LOG_LINES_MAX)..].join("\n")
+            }
+            Err(error) => format!("it cannot be read: {error}"),
+        }
     }
 
     /// Takes the power away, if it is still there, and gives the disk back as it is then.

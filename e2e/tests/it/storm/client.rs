@@ -82,6 +82,11 @@ fn is_in_trouble(answer: &Answer) -> bool {
     [503, 507].contains(&answer.status) || answer.code().as_deref() == Some("0x8007045D")
 }
 
+/// Whether the service knows no such job, or no more.
+fn is_unknown(answer: &Answer) -> bool {
+    answer.status == 404 && answer.code().as_deref() == Some("0x80200001")
+}
+
 /// One client.
 pub(crate) struct Client<'a> {
     crowd: &'a Crowd<'a>,
@@ -264,6 +269,12 @@ impl<'a> Client<'a> {
                 }
                 Ok(())
             }
+            // Nothing is asked of a job before it is made: it was there.
+            Ok(answer) if is_unknown(&answer) => {
+                let told = String::from_utf8_lossy(&answer.body).into_owned();
+                self.crowd.blame(format!("{id}: it is lost: {} was answered with {told}", change.name()));
+                Err(Over)
+            }
             Ok(answer) => {
                 let told = String::from_utf8_lossy(&answer.body).into_owned();
                 self.crowd.blame(format!("{id}: {} refused with {}: {told}", change.name(), answer.status));
@@ -319,6 +330,29 @@ impl<'a> Client<'a> {
         }
     }
 
+    /// The same, with a service that must answer before `deadline`.
+    fn find_until(
+        &mut self,
+        id: &str,
+        deadline: std::time::Instant,
+    ) -> Result<Option<(Value, Vec<Value>)>, Over> {
+        loop {
+            if let Some(found) = self.try_find(id)? {
+                return Ok(found);
+            }
+            self.in_time(deadline)?;
+        }
+    }
+
+    /// Blames a service that does not answer.
+    fn in_time(&self, deadline: std::time::Instant) -> Result<(), Over> {
+        if std::time::Instant::now() <= deadline {
+            return Ok(());
+        }
+        self.crowd.blame(format!("client {}: the service does not answer any more", self.number));
+        Err(Over)
+    }
+
     /// The same, tried once.
     #[expect(clippy::type_complexity, reason = "no answer, no such job, or a job with its files")]
     fn try_find(&mut self, id: &str) -> Result<Option<Option<(Value, Vec<Value>)>>, Over> {
@@ -360,9 +394,10 @@ impl<'a> Client<'a> {
     fn try_to_settle(&mut self, deadline: std::time::Instant) -> Result<(), Over> {
         while self.ledger.doubt.is_some() {
             self.clear_doubt()?;
+            self.in_time(deadline)?;
         }
         for id in self.ledger.jobs.keys().cloned().collect::<Vec<_>>() {
-            let found = self.find(&id)?;
+            let found = self.find_until(&id, deadline)?;
             self.compare(&id, found.as_ref().map(|(shown, files)| (shown, files.as_slice())))?;
         }
         let live: Vec<_> = self.live().map(|(id, job)| (id.clone(), job.clone())).collect();
@@ -381,7 +416,7 @@ impl<'a> Client<'a> {
                     self.clear_doubt()?;
                 }
                 if std::time::Instant::now() > deadline {
-                    let shown = self.find(&id)?.map(|(shown, _)| shown);
+                    let shown = self.try_find(&id)?.map(|found| found.map(|(shown, _)| shown));
                     self.crowd.blame(format!("{id}: it does not come to an end: {shown:?}"));
                     return Err(Over);
                 }
@@ -389,7 +424,7 @@ impl<'a> Client<'a> {
             thread::sleep(KNOCK);
         }
         for id in self.ledger.jobs.keys().cloned().collect::<Vec<_>>() {
-            let found = self.find(&id)?;
+            let found = self.find_until(&id, deadline)?;
             self.compare(&id, found.as_ref().map(|(shown, files)| (shown, files.as_slice())))?;
         }
         Ok(())
