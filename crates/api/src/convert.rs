@@ -15,6 +15,7 @@ use bits_core::sources::MirrorOrigin;
 use bits_core::time::Timestamp;
 use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
+use bits_core::windows_options::{ClassId, WindowsOptions};
 
 use crate::about::Key;
 use crate::challenge::PendingChallenge;
@@ -42,7 +43,7 @@ pub fn job(view: &JobView, owner_name: Option<String>) -> Job {
         kind: "download".to_owned(),
         state: job.state.name().to_owned(),
         priority: job.properties.priority.name().to_owned(),
-        owner: Owner { id: job.owner.0.to_string(), name: owner_name },
+        owner: owner(job.owner, owner_name),
         progress: Progress {
             bytes_total: view.progress.bytes_total.map(|bytes| bytes.0),
             bytes_transferred: view.progress.bytes_transferred.0,
@@ -60,7 +61,12 @@ pub fn job(view: &JobView, owner_name: Option<String>) -> Job {
         wait: view.wait.map(wait),
         minimum_retry_delay: job.properties.minimum_retry_delay.map(|delay| delay.as_secs()),
         no_progress_timeout: job.properties.no_progress_timeout.as_secs(),
+        maximum_download_time: job.properties.maximum_download_time.map(|most| most.as_secs()),
         complete_when_done: job.properties.complete_when_done,
+        file_acl_flags: job.properties.windows.file_acl_flags,
+        peer_caching_flags: job.properties.windows.peer_caching_flags,
+        helper_token_flags: job.properties.windows.helper_token_flags,
+        notification_clsid: class_id(job.properties.windows.notification_class),
         keep_going: job.properties.transfer.keep_going,
         dynamic_content: job.properties.transfer.dynamic_content,
         high_performance: job.properties.transfer.high_performance,
@@ -80,6 +86,21 @@ pub fn job(view: &JobView, owner_name: Option<String>) -> Job {
         credentials: None,
         files: None,
     }
+}
+
+/// Whose job it is, as programs see it.
+fn owner(owner: job::Owner, name: Option<String>) -> Owner {
+    const ROOT: job::Owner = job::Owner(0);
+    /// The levels of a process with and without the rights of an administrator (`bits.md` §1.5).
+    const HIGH: u32 = 0x3000;
+    const MEDIUM: u32 = 0x2000;
+    let elevated = owner == ROOT;
+    let integrity_level = if elevated { HIGH } else { MEDIUM };
+    Owner { id: owner.0.to_string(), name, integrity_level, elevated }
+}
+
+fn class_id(class: ClassId) -> Option<String> {
+    (!class.is_null()).then(|| class.to_string())
 }
 
 /// The file as programs see it.
@@ -189,7 +210,10 @@ pub fn exported_job(
         priority,
         minimum_retry_delay,
         no_progress_timeout,
+        maximum_download_time,
         complete_when_done,
+        windows:
+            WindowsOptions { file_acl_flags, peer_caching_flags, helper_token_flags, notification_class },
         http,
         transfer,
         environment: owners,
@@ -218,7 +242,12 @@ pub fn exported_job(
         priority: Some(priority.name().to_owned()),
         minimum_retry_delay: minimum_retry_delay.map(|delay| delay.as_secs()),
         no_progress_timeout: Some(no_progress_timeout.as_secs()),
+        maximum_download_time: maximum_download_time.map(|most| most.as_secs()),
         complete_when_done: Some(*complete_when_done),
+        file_acl_flags: (*file_acl_flags != 0).then_some(*file_acl_flags),
+        peer_caching_flags: (*peer_caching_flags != 0).then_some(*peer_caching_flags),
+        helper_token_flags: (*helper_token_flags != 0).then_some(*helper_token_flags),
+        notification_clsid: class_id(*notification_class),
         keep_going: keep_going.then_some(true),
         dynamic_content: dynamic_content.then_some(true),
         high_performance: high_performance.then_some(true),

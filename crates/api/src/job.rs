@@ -37,8 +37,24 @@ pub struct Job {
     pub minimum_retry_delay: Option<u64>,
     /// Seconds of errors without progress before the job is given up.
     pub no_progress_timeout: u64,
+    /// Seconds that the job may be connecting and transferring since it was last resumed; null: as
+    /// many as the setting `max_download_time` says.
+    #[serde(default)]
+    pub maximum_download_time: Option<u64>,
     /// Whether the service completes the job by itself.
     pub complete_when_done: bool,
+    /// `BG_COPY_FILE`, one mask; without effect here, like the next three.
+    #[serde(default)]
+    pub file_acl_flags: u32,
+    /// `BG_JOB_ENABLE_PEERCACHING_CLIENT` and its like, one mask.
+    #[serde(default)]
+    pub peer_caching_flags: u32,
+    /// `BG_TOKEN`, one mask.
+    #[serde(default)]
+    pub helper_token_flags: u32,
+    /// `NOTIFICATION_CLSID`; null: none.
+    #[serde(default)]
+    pub notification_clsid: Option<String>,
     /// Whether a file that fails is passed over, so that the others come.
     #[serde(default)]
     pub keep_going: bool,
@@ -105,6 +121,13 @@ pub struct Owner {
     pub id: String,
     /// The user's name, where the system knows one.
     pub name: Option<String>,
+    /// `0x3000` (12288) of root's jobs, `0x2000` (8192) of all others: the nearest there is to what
+    /// `GetOwnerIntegrityLevel` tells.
+    #[serde(default)]
+    pub integrity_level: u32,
+    /// Whether it is root's job.
+    #[serde(default)]
+    pub elevated: bool,
 }
 
 /// `BG_JOB_PROGRESS`.
@@ -298,8 +321,23 @@ pub struct ChangeJob {
     /// Seconds; `0` makes every error fatal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_progress_timeout: Option<u64>,
+    /// Seconds; `0` goes back to what the setting `max_download_time` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum_download_time: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub complete_when_done: Option<bool>,
+    /// Owner 1, group 2, DACL 4, SACL 8; not once the job is transferred.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_acl_flags: Option<u32>,
+    /// Client 1, server 2, no branch cache 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer_caching_flags: Option<u32>,
+    /// Local file 1, network 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub helper_token_flags: Option<u32>,
+    /// 32 hexadecimal digits, with or without hyphens and braces; zeros clear it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notification_clsid: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_going: Option<bool>,
     /// Only before the job is resumed for the first time.

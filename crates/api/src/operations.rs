@@ -120,6 +120,11 @@ pub const OPERATIONS: &[Operation] = &[
     command("suspend_job", "/v1/jobs/{job}/suspend", "Stops the job; what has come is kept."),
     command("complete_job", "/v1/jobs/{job}/complete", "Puts whole files in place and ends the job."),
     command("cancel_job", "/v1/jobs/{job}/cancel", "Ends the job and deletes what has come."),
+    command(
+        "take_ownership",
+        "/v1/jobs/{job}/take_ownership",
+        "Makes an administrator the owner, without the old owner's secrets.",
+    ),
     Operation {
         name: "export_job",
         method: GET,

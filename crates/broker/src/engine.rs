@@ -20,7 +20,7 @@ use bits_core::demand::Span;
 use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{ClosingFile, File, FileIndex, Stage};
 use bits_core::http_options::HttpOptions;
-use bits_core::job::{self, Attempt, Environment, Job, JobId, Owner, Priority};
+use bits_core::job::{self, Attempt, ClockChange, Environment, Job, JobId, Owner, Priority};
 use bits_core::ports::{RekeyError, SealedSecret, Store, StoreError};
 use bits_core::queue::{
     self, Answer, Asked, Decision, Effect, JobView, Limits, PresenceId, Queue, Report, Request, Ticket,
@@ -47,6 +47,11 @@ const PAUSE_AFTER_FAILED_COMMIT: Duration = Duration::from_secs(1);
 const FINAL_JOBS_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// How often final jobs that have been kept long enough are looked for.
 const FORGET_INTERVAL: Duration = Duration::from_secs(3600);
+/// How long a service leaves jobs alone that nobody has cared for, after its start: the clock of a
+/// machine that has just started may have to be set first.
+const PATIENCE_WITH_CLOCK: Duration = Duration::from_secs(120);
+/// A change of the clock that is no more than its correction.
+const CLOCK_CORRECTION_MAX: Duration = Duration::from_secs(60);
 /// Files read from the store at a time.
 const FILES_PER_READ: usize = 256;
 
@@ -177,6 +182,12 @@ pub trait EffectRunner {
 /// What time it is.
 pub trait Clock {
     fn now(&self) -> Timestamp;
+
+    /// How long the machine runs, asleep or not: what no setting of the clock changes. Without it only
+    /// a clock that is set back is noticed.
+    fn running(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Runs until it is told to shut down.
@@ -228,7 +239,11 @@ pub struct Engine<'a> {
     paused_until: Option<Timestamp>,
     /// When the last turn was, by which it shows that the clock was set back.
     last_turn: Timestamp,
+    /// How long the machine ran then.
+    last_running: Option<Duration>,
     forget_at: Timestamp,
+    /// When jobs are looked for that nobody has cared for.
+    purge_at: Timestamp,
 }
 
 enum Received {
@@ -280,6 +295,7 @@ impl<'a> Engine<'a> {
                 told.extend(changes::Change::between(Some(before), after, changes::START));
             }
         })?;
+        store.live(&mut |_, owner, _| queue.counts(owner))?;
         store.commit(&decision.take_batch())?;
         told.iter().for_each(changes::Change::tell);
         let mut engine = Self {
@@ -291,7 +307,9 @@ impl<'a> Engine<'a> {
             backlog: VecDeque::new(),
             paused_until: None,
             last_turn: now,
+            last_running: clock.running(),
             forget_at: now,
+            purge_at: now + PATIENCE_WITH_CLOCK,
         };
         let (due, _) = decision.into_effects();
         engine.run_effects(due);
@@ -328,7 +346,8 @@ impl<'a> Engine<'a> {
         {
             return Duration::ZERO;
         } else {
-            self.queue.next_wake().map_or(self.forget_at, |wake| wake.min(self.forget_at))
+            let tidy = self.forget_at.min(self.purge_at);
+            self.queue.next_wake().map_or(tidy, |wake| wake.min(tidy))
         };
         wake.since(now)
     }
@@ -343,11 +362,8 @@ impl<'a> Engine<'a> {
             shown: BTreeSet::new(),
             changes: Vec::new(),
         };
-        if now < self.last_turn {
-            tracing::info!(seconds = self.last_turn.since(now).as_secs(), "the clock was set back");
-            self.queue.clock_set_back(self.last_turn.since(now));
-            self.paused_until = self.paused_until.map(|until| until.min(now + PAUSE_AFTER_FAILED_COMMIT));
-            self.forget_at = self.forget_at.min(now + FORGET_INTERVAL);
+        if let Some(change) = self.clock_change(now) {
+            self.clock_was_set(change, now, &mut turn);
         }
         self.last_turn = now;
         let paused = self.paused_until.is_some_and(|until| until > now);
@@ -400,6 +416,9 @@ impl<'a> Engine<'a> {
                 self.take_in(queue::Input::Grant { job }, now, turn);
             }
         }
+        if self.purge_at <= now {
+            self.purge(now, turn);
+        }
         if self.forget_at <= now {
             self.forget_at = now + FORGET_INTERVAL;
             let before = Timestamp(now.0.saturating_sub(FINAL_JOBS_KEPT.as_millis() as u64));
@@ -408,6 +427,54 @@ impl<'a> Engine<'a> {
                 Ok(count) => tracing::info!(count, "final jobs forgotten"),
                 Err(error) => tracing::warn!(%error, "final jobs could not be forgotten"),
             }
+        }
+    }
+
+    /// By how much the clock was set since the last turn, if it was.
+    fn clock_change(&mut self, now: Timestamp) -> Option<ClockChange> {
+        let running = self.clock.running();
+        let ran = running.zip(self.last_running).map(|(now, then)| now.saturating_sub(then));
+        self.last_running = running;
+        let expected = ran.map_or(self.last_turn, |ran| self.last_turn + ran);
+        if now < self.last_turn || now + CLOCK_CORRECTION_MAX < expected {
+            return Some(ClockChange::Back(expected.since(now)));
+        }
+        ran?;
+        (expected + CLOCK_CORRECTION_MAX < now).then(|| ClockChange::Forward(now.since(expected)))
+    }
+
+    /// Moves along all that was to happen by the clock as it was.
+    fn clock_was_set(&mut self, change: ClockChange, now: Timestamp, turn: &mut Turn) {
+        tracing::info!(?change, "the clock was set");
+        self.queue.clock_was_set(change);
+        self.paused_until = self.paused_until.map(|until| until.min(now + PAUSE_AFTER_FAILED_COMMIT));
+        self.forget_at = self.forget_at.min(now + FORGET_INTERVAL);
+        self.purge_at = self.purge_at.max(now + PATIENCE_WITH_CLOCK).min(now + FORGET_INTERVAL);
+        let (ClockChange::Forward(by) | ClockChange::Back(by)) = change;
+        if by > CLOCK_CORRECTION_MAX {
+            for (job, _) in self.live_jobs() {
+                self.take_in(queue::Input::ClockSet { job, change }, now, turn);
+            }
+        }
+    }
+
+    /// Every job that is not over, and when something last happened to it.
+    fn live_jobs(&mut self) -> Vec<(JobId, Timestamp)> {
+        let mut jobs = Vec::new();
+        if let Err(error) = self.store.live(&mut |job, _, active_at| jobs.push((job, active_at))) {
+            tracing::warn!(%error, "the jobs could not be read");
+        }
+        jobs
+    }
+
+    /// Cancels the jobs that nobody has cared for; what does not fit into this turn waits for the next.
+    fn purge(&mut self, now: Timestamp, turn: &mut Turn) {
+        let mut abandoned = self.live_jobs();
+        abandoned.retain(|(_, active_at)| self.queue.is_abandoned(*active_at, now));
+        let fits = abandoned.len() <= INPUTS_PER_BATCH;
+        self.purge_at = now + if fits { FORGET_INTERVAL } else { Duration::ZERO };
+        for (job, _) in abandoned.into_iter().take(INPUTS_PER_BATCH) {
+            self.take_in(queue::Input::Abandoned { job }, now, turn);
         }
     }
 
@@ -446,6 +513,8 @@ impl<'a> Engine<'a> {
                     | queue::Input::Yield { .. }
                     | queue::Input::Due { .. }
                     | queue::Input::Attend { .. }
+                    | queue::Input::ClockSet { .. }
+                    | queue::Input::Abandoned { .. }
                     | queue::Input::Offer { .. } => {}
                 }
                 let (before, cause) = (job.as_ref().map(changes::Before::of), changes::cause(&input));
@@ -690,6 +759,7 @@ impl<'a> Engine<'a> {
         let (id, outcome) = match answer {
             Answer::Done => return Ok(Response::Done),
             Answer::Job(job) => (job, None),
+            Answer::OwnedAlready(job) => (job, Some(Code::NOTHING_TO_DO)),
             Answer::Completed { job, partial } => (job, partial.then_some(Code::PARTIAL_COMPLETE)),
             Answer::Cancelled { job, leftover } => (job, leftover.then_some(Code::UNABLE_TO_DELETE_FILES)),
         };

@@ -87,6 +87,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/jobs/{job}/suspend", post(jobs::suspend))
         .route("/v1/jobs/{job}/complete", post(jobs::complete))
         .route("/v1/jobs/{job}/cancel", post(jobs::cancel))
+        .route("/v1/jobs/{job}/take_ownership", post(jobs::take_ownership))
         .merge(
             Router::new()
                 .route("/v1/jobs", post(creating::create))

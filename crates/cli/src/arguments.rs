@@ -79,6 +79,11 @@ pub(crate) enum Command {
     Complete(Jobs),
     /// End jobs and delete what has come
     Cancel(Jobs),
+    /// Make jobs of other users yours, as an administrator
+    ///
+    /// The credentials, headers and client certificate of the old owner go; files, progress and all else
+    /// stay. A service of your own has no jobs but yours, and no administrator.
+    TakeOwnership(Jobs),
     /// List jobs
     List(List),
     /// Show everything about a job: its files, its last error, and why it does not move
@@ -395,8 +400,9 @@ pub(crate) struct Set {
     /// Its id, the beginning of one, or its name
     pub(crate) job: String,
     /// Such as priority=low. The keys are priority, description, display-name,
-    /// minimum-retry-delay, no-progress-timeout, complete-when-done, keep-going, dynamic-content,
-    /// high-performance, on-demand, max-download-size, http-method, custom-header,
+    /// minimum-retry-delay, no-progress-timeout, maximum-download-time, complete-when-done,
+    /// keep-going, dynamic-content, high-performance, on-demand, max-download-size, file-acl-flags,
+    /// peer-caching-flags, helper-token-flags, notification-clsid, http-method, custom-header,
     /// custom-headers-write-only, security-flags, client-certificate, client-certificate-by-id,
     /// client-certificate-by-name, client-certificate-password-file, proxy, proxy-bypass,
     /// use-stored-credentials, no-ntlm and service-name

@@ -53,6 +53,7 @@ pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<(), Fai
         Command::Resume(jobs) => on_jobs::run(on_jobs::Verb::Resume, jobs, &context).await,
         Command::Suspend(jobs) => on_jobs::run(on_jobs::Verb::Suspend, jobs, &context).await,
         Command::Complete(jobs) => on_jobs::run(on_jobs::Verb::Complete, jobs, &context).await,
+        Command::TakeOwnership(jobs) => on_jobs::run(on_jobs::Verb::TakeOwnership, jobs, &context).await,
         Command::Cancel(jobs) => on_jobs::run(on_jobs::Verb::Cancel, jobs, &context).await,
         Command::List(list) => list::run(list, &context).await,
         Command::Show(show) => show::run(show, &context).await,

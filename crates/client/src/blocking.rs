@@ -107,6 +107,8 @@ operations! {
     complete_job(id: JobId) -> CommandAnswer;
     /// Ends the job and deletes what has come.
     cancel_job(id: JobId) -> CommandAnswer;
+    /// Makes the caller the owner, who must be an administrator unless the job is theirs.
+    take_ownership(id: JobId) -> CommandAnswer;
     /// Adds files: all of them, or none.
     add_files(id: JobId, files: &AddFiles) -> Job;
     /// A part of the files of a job, in their order.

@@ -209,6 +209,12 @@ impl Client {
         self.ask(job_request("cancel_job", id), Again::No).await?.read()
     }
 
+    /// Makes the caller the owner, who must be an administrator unless the job is theirs
+    /// (`TakeOwnership`). The old owner's secrets go.
+    pub async fn take_ownership(&self, id: JobId) -> Result<CommandAnswer, Error> {
+        self.ask(job_request("take_ownership", id), Again::Yes).await?.read()
+    }
+
     /// Adds files: all of them, or none.
     pub async fn add_files(&self, id: JobId, files: &AddFiles) -> Result<Job, Error> {
         self.ask(job_request("add_files", id).body(files)?, Again::No).await?.read()

@@ -119,6 +119,11 @@ impl JobHandle {
         self.client.cancel_job(self.id).await
     }
 
+    /// Makes the caller the owner (`TakeOwnership`).
+    pub async fn take_ownership(&self) -> Result<CommandAnswer, Error> {
+        self.client.take_ownership(self.id).await
+    }
+
     /// Waits until the job rests: transferred, in error, suspended, or over.
     pub async fn wait_until_it_rests(&self) -> Result<Job, Error> {
         let mut events = self.client.events(Some(self.id)).await?;

@@ -1,4 +1,6 @@
 //! Who may do what to whose job.
+//!
+//! What a refusal or a change of owner brings with it is decided in the queue; here is only who may.
 
 use alloc::string::ToString;
 
@@ -14,8 +16,21 @@ pub struct Caller {
 /// Whom a service serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
-    /// One user, the one the service runs as.
+    /// One user, the one the service runs as. Nobody is an administrator of it.
     User(Owner),
+    /// Every user of the machine; root is its administrator.
+    Machine,
+}
+
+/// What somebody wants to do with a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// See it, control it and change what is no secret.
+    Manage,
+    /// Set or remove credentials or headers, or see headers.
+    Secrets,
+    /// Become its owner.
+    TakeOwnership,
 }
 
 /// Proof that somebody may do what is asked. Only the checks here make one.
@@ -26,33 +41,61 @@ impl Audience {
     /// Whether `caller` may speak to this service at all.
     ///
     /// # Errors
-    /// [`Refusal::OtherUser`]; root is a user like any other.
+    /// [`Refusal::OtherUser`]; root is a user like any other to the service of a user.
     pub fn admit(self, caller: Caller) -> Result<Allowed, Refusal> {
-        let Self::User(owner) = self;
-        if caller.uid == owner.0 {
-            Ok(Allowed(()))
-        } else {
-            Err(Refusal::OtherUser { owner: owner.0, caller: caller.uid })
+        match self {
+            Self::User(owner) if caller.uid != owner.0 => {
+                Err(Refusal::OtherUser { owner: owner.0, caller: caller.uid })
+            }
+            Self::User(_) | Self::Machine => Ok(Allowed(())),
+        }
+    }
+
+    /// Whether `caller` administers this service: no limit binds it, and it manages everybody's jobs.
+    pub fn is_administrator(self, caller: Caller) -> bool {
+        const ROOT: u32 = 0;
+        self == Self::Machine && caller.uid == ROOT
+    }
+
+    /// Whether `caller` may do `act` to `job` (`bits.md` §7.2).
+    ///
+    /// # Errors
+    /// [`Refusal::AccessDenied`] when the job is somebody else's, [`Refusal::OwnerOnly`] when not even
+    /// an administrator may, [`Refusal::NotAnAdministrator`] when only one may.
+    pub fn may(self, caller: Caller, act: Act, job: &Job) -> Result<Allowed, Refusal> {
+        let is_owner = job.owner == Owner(caller.uid);
+        let is_administrator = self.is_administrator(caller);
+        match act {
+            Act::Manage | Act::Secrets if is_owner => Ok(Allowed(())),
+            Act::Manage | Act::TakeOwnership if is_administrator => Ok(Allowed(())),
+            // Whoever asks for what it has is told so; it is no harm.
+            Act::TakeOwnership if is_owner => Ok(Allowed(())),
+            Act::TakeOwnership => Err(Refusal::NotAnAdministrator { what: job.id.to_string() }),
+            Act::Secrets if is_administrator => Err(Refusal::OwnerOnly { what: job.id.to_string() }),
+            Act::Manage | Act::Secrets => Err(Refusal::AccessDenied { what: job.id.to_string() }),
         }
     }
 }
 
-/// Whether `caller` may see and change `job` (`bits.md` §7.2).
+/// Whether `caller` owns `job`.
 ///
 /// # Errors
 /// [`Refusal::AccessDenied`] when the job is somebody else's.
 pub fn check(caller: Caller, job: &Job) -> Result<Allowed, Refusal> {
-    if job.owner == Owner(caller.uid) {
-        Ok(Allowed(()))
-    } else {
-        Err(Refusal::AccessDenied { what: job.id.to_string() })
-    }
+    Audience::User(Owner(caller.uid)).may(caller, Act::Manage, job)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::Code;
+    use crate::job::{JobId, Properties};
+    use crate::time::Timestamp;
+    use alloc::borrow::ToOwned;
+
+    const ROOT: u32 = 0;
+    const ANNA: u32 = 1000;
+    const BEN: u32 = 1001;
 
     #[test]
     fn a_users_service_admits_that_user_and_nobody_else_not_even_root() {
@@ -61,6 +104,37 @@ mod tests {
         for uid in [0, 1001] {
             let refusal = audience.admit(Caller { uid }).expect_err("another user");
             assert_eq!(refusal.code(), Code::ACCESS_DENIED);
+        }
+    }
+
+    /// `bits.md` §7.2, for the owners and administrators there can be.
+    #[test]
+    fn jobs_are_for_their_owner_and_administrators_and_secrets_for_the_owner_alone() {
+        let machine = Audience::Machine;
+        let (annas, roots) = (Audience::User(Owner(ANNA)), Audience::User(Owner(ROOT)));
+        for (audience, owner, caller, [manage, secrets, take]) in [
+            (machine, ANNA, ANNA, [true, true, true]),
+            (machine, ANNA, BEN, [false, false, false]),
+            (machine, ANNA, ROOT, [true, false, true]),
+            (machine, ROOT, ROOT, [true, true, true]),
+            (machine, ROOT, ANNA, [false, false, false]),
+            // Nobody administers the service of a user; a job there that somebody else owned stays so.
+            (annas, ANNA, ANNA, [true, true, true]),
+            (annas, BEN, ANNA, [false, false, false]),
+            (roots, ROOT, ROOT, [true, true, true]),
+            (roots, ANNA, ROOT, [false, false, false]),
+        ] {
+            let properties = Properties::named("a job".to_owned()).expect("a name");
+            let job = Job::new(JobId([1; 16]), Owner(owner), properties, Timestamp(0));
+            for (act, expected) in
+                [(Act::Manage, manage), (Act::Secrets, secrets), (Act::TakeOwnership, take)]
+            {
+                let answer = audience.may(Caller { uid: caller }, act, &job);
+                assert_eq!(answer.is_ok(), expected, "{audience:?}: {caller} to a job of {owner}: {act:?}");
+                if let Err(refusal) = answer {
+                    assert_eq!(refusal.code(), Code::ACCESS_DENIED);
+                }
+            }
         }
     }
 }

@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 
 use crate::file::{File, Stage};
-use crate::ranges::{ByteRange, RANGES_MAX, RangesError};
+use crate::ranges::{ByteRange, RangesError};
 use crate::units::Bytes;
 
 /// Some bytes of a file, at least one.
@@ -28,6 +28,8 @@ impl Span {
 pub struct Filled(Vec<Span>);
 
 /// Pieces in which a file may lie; each is written down again with every piece that comes.
+/// Ranges of a file that may be requested and not have come.
+const REQUESTED_MAX: usize = 500;
 pub const PIECES_MAX: usize = 10_000;
 
 impl Filled {
@@ -191,8 +193,8 @@ pub fn next_file(files: &[File]) -> Option<usize> {
 /// [`RangesError`]: one that has no bytes or ends beyond the file, or too many.
 pub fn check_ranges(file: &File, ranges: &[ByteRange]) -> Result<(), RangesError> {
     let requested = file.demand.requested.len() + ranges.len();
-    if requested > RANGES_MAX {
-        return Err(RangesError::TooMany(requested));
+    if requested > REQUESTED_MAX {
+        return Err(RangesError::TooMany { ranges: requested, most: REQUESTED_MAX });
     }
     if file.demand.filled.spans().len() + requested > PIECES_MAX {
         return Err(RangesError::TooManyPieces);
@@ -360,7 +362,7 @@ mod tests {
         }
         let range = ByteRange { offset: Bytes(1), length: Some(Bytes(9)) };
         assert_eq!(check_ranges(&known, &[range, range]), Ok(()), "they may overlap");
-        assert_eq!(check_ranges(&known, &[range; 501]), Err(RangesError::TooMany(501)));
+        assert_eq!(check_ranges(&known, &[range; 501]), Err(RangesError::TooMany { ranges: 501, most: 500 }));
         let pieces: Vec<_> = (0..PIECES_MAX as u64).map(|piece| (piece * 10, piece * 10 + 1)).collect();
         let torn = self::file(&[], None, &pieces, Some(1_000_000));
         assert_eq!(check_ranges(&torn, &[range]), Err(RangesError::TooManyPieces));

@@ -31,6 +31,16 @@ impl Code {
     pub const NOT_FOUND: Self = Self(0x8020_0001);
     pub const INVALID_STATE: Self = Self(0x8020_0002);
     pub const EMPTY: Self = Self(0x8020_0003);
+    pub const DESTINATION_LOCKED: Self = Self(0x8020_000D);
+    pub const NETWORK_DISCONNECTED: Self = Self(0x8020_0010);
+    pub const BLOCKED_BY_POLICY: Self = Self(0x8020_003E);
+    pub const TOO_MANY_JOBS_PER_USER: Self = Self(0x8020_0049);
+    pub const TOO_MANY_JOBS_PER_MACHINE: Self = Self(0x8020_0050);
+    pub const TOO_MANY_FILES_IN_JOB: Self = Self(0x8020_0051);
+    /// `BG_E_MAXDOWNLOAD_TIMEOUT`.
+    pub const MAXIMUM_DOWNLOAD_TIME: Self = Self(0x8020_0054);
+    /// `ERROR_RESOURCE_LANG_NOT_FOUND`: no words in the language that is asked for.
+    pub const LANGUAGE_NOT_FOUND: Self = Self(0x8007_0717);
     pub const VOLUME_CHANGED: Self = Self(0x8020_000E);
     pub const INSUFFICIENT_RANGE_SUPPORT: Self = Self(0x8020_0013);
     pub const PROXY_LIST_TOO_LARGE: Self = Self(0x8020_0018);

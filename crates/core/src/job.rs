@@ -12,6 +12,7 @@ mod id;
 mod properties;
 #[cfg(test)]
 mod tests;
+mod timing;
 
 use alloc::format;
 use alloc::vec::Vec;
@@ -30,6 +31,7 @@ pub use properties::{
     DESCRIPTION_UNITS_MAX, DISPLAY_NAME_UNITS_MAX, Environment, MINIMUM_RETRY_DELAY_FLOOR, Priority,
     Properties, PropertyChange,
 };
+pub use timing::ClockChange;
 
 /// Who a job belongs to: the user id the kernel named when it was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,6 +47,10 @@ pub struct Revision(pub u64);
 const SAME_ANSWERS_MAX: u32 = 10;
 /// Beginnings of a file that cannot be resumed, before it is given up.
 const BEGINNINGS_MAX: u32 = 25;
+/// What a job waits for without having failed, so that it does not count as an error (`bits.md` §1.3,
+/// `GetErrorCount`).
+const UNCOUNTED: [Code; 3] =
+    [Code::NETWORK_DISCONNECTED, Code::DESTINATION_LOCKED, Code::BLOCKED_BY_POLICY];
 /// Into how many parts the time is cut by which retries are spread.
 const SPREAD_PARTS: u32 = 1000;
 
@@ -166,6 +172,14 @@ pub struct Job {
     pub beginnings: u32,
     /// The first transient error since bytes last moved; starts the no-progress timeout.
     pub stalled_since: Option<Timestamp>,
+    /// How long it was CONNECTING or TRANSFERRING since it was last resumed, but for the time since
+    /// it last came there; what the maximum download time is about (`bits.md` §5.1).
+    pub ran_for: Duration,
+    /// Since when it is CONNECTING or TRANSFERRING.
+    pub running_since: Option<Timestamp>,
+    /// When it last got further, or its owner last did something to it; what the inactivity time-out
+    /// is about (`bits.md` §3.2).
+    pub active_at: Timestamp,
     /// The activation that is going on, or the last one.
     pub attempt: Attempt,
     pub times: Times,
@@ -225,6 +239,10 @@ pub enum Event {
     /// No partial file of this cancelled job is left.
     FilesDiscarded,
     TimePassed,
+    /// The time that the job may download is over.
+    OutOfTime(JobError),
+    /// Nobody has done anything to the job for so long that nobody will.
+    Abandoned,
 }
 
 /// What follows from a change, to be run after it is committed. Every effect can be derived again
@@ -262,6 +280,9 @@ impl Job {
             same_failures: 0,
             beginnings: 0,
             stalled_since: None,
+            ran_for: Duration::ZERO,
+            running_since: None,
+            active_at: now,
             attempt: Attempt(0),
             times: Times { created: now, modified: now, transfer_completed: None },
             demands: 0,
@@ -278,6 +299,9 @@ impl Job {
     /// [`Refusal::ReadOnlyAfterAddFile`]; nothing has changed then.
     pub fn set(&mut self, change: PropertyChange) -> Result<(), Refusal> {
         match change {
+            PropertyChange::FileAclFlags(_) if self.state == State::Transferred => {
+                Err(Refusal::InvalidState { id: self.id, state: self.state })
+            }
             // To set again what is set is no change.
             PropertyChange::HttpMethod(method) if method == self.properties.http.method => Ok(()),
             PropertyChange::HttpMethod(_) if self.resumed => {
@@ -300,6 +324,7 @@ impl Job {
         use State::*;
 
         let mut effects = Vec::new();
+        let was_running = self.state.is_running();
         match (self.state, command) {
             (Acknowledged | Cancelled, _) => {
                 return Err(Refusal::InvalidState { id: self.id, state: self.state });
@@ -321,9 +346,7 @@ impl Job {
             (_, Suspend) => self.deactivate(&mut effects),
             (_, Cancel) => {
                 self.deactivate(&mut effects);
-                self.enter(Cancelled);
-                self.discard_pending = true;
-                effects.extend([Effect::ForgetSecrets, Effect::DiscardFiles]);
+                self.cancel(&mut effects);
             }
             // Not final yet: a file that cannot be put in its place leaves the job where it is,
             // for the owner to complete again.
@@ -332,8 +355,12 @@ impl Job {
                 effects.push(Effect::FinalizeFiles);
             }
         }
-        self.resumed |= command == Resume;
-        self.times.modified = now;
+        self.count_time(was_running, now);
+        if command == Resume {
+            self.resumed = true;
+            self.count_anew(now);
+        }
+        self.touch(now);
         Ok(effects)
     }
 
@@ -343,6 +370,7 @@ impl Job {
         use State::*;
 
         let mut effects = Vec::new();
+        let was_running = self.state.is_running();
         match (self.state, event) {
             (Queued, Granted) => {
                 self.attempt = Attempt(self.attempt.0 + 1);
@@ -358,7 +386,7 @@ impl Job {
                 self.forget_error();
             }
             (_, Advanced(attempt)) if attempt == self.attempt && !self.state.is_final() => {
-                self.has_advanced();
+                self.has_advanced(now);
             }
             (_, FileBegun(attempt)) if attempt == self.attempt && !self.state.is_final() => {
                 self.beginnings = self.beginnings.saturating_add(1);
@@ -366,7 +394,7 @@ impl Job {
             (_, FileTransferred(attempt)) if attempt == self.attempt && !self.state.is_final() => {
                 self.files_transferred += 1;
                 self.beginnings = 0;
-                self.has_advanced();
+                self.has_advanced(now);
             }
             (_, FilePassedOver(attempt, error)) if attempt == self.attempt && !self.state.is_final() => {
                 self.error_count += 1;
@@ -413,16 +441,33 @@ impl Job {
             }
             (Queued, Unanswered) => self.enter(Error),
 
-            (TransientError { .. }, TimePassed) if self.is_out_of_patience(now) => self.enter(Error),
+            // One more try comes before giving up when both are due: a machine that has slept, or was
+            // off, has not tried in vain for all that time.
+            (TransientError { retry_at }, TimePassed)
+                if self.is_out_of_patience(now) && self.gives_up_before(retry_at) =>
+            {
+                self.enter(Error);
+            }
             // A clock that was set back must not make a job wait for as long as it was.
             (TransientError { retry_at }, TimePassed)
                 if retry_at <= now || retry_at.since(now) > self.delay_of_retry() =>
             {
                 self.enter(Queued);
             }
+            (Connecting | Transferring, OutOfTime(error)) => {
+                effects.push(Effect::Stop(self.attempt));
+                self.error_count += 1;
+                self.error = Some(error);
+                self.enter(Error);
+            }
+            (state, Abandoned) if !state.is_final() => {
+                self.deactivate(&mut effects);
+                self.cancel(&mut effects);
+            }
 
             (Suspended | Error | Transferred, FilesFinalized) => {
                 self.enter(Acknowledged);
+                self.forget_error();
                 effects.push(Effect::ForgetSecrets);
             }
             // Nobody waits for the answer of a completion that the service does by itself; the
@@ -450,9 +495,10 @@ impl Job {
                 Granted | Yielded | Connected(_) | Advanced(_) | FileBegun(_) | FileTransferred(_)
                 | FilePassedOver(..) | FilesLost(_) | FileRejected(_) | Failed(..) | Challenged(..)
                 | Unanswered | FilesTransferred(_) | Satisfied(..) | FilesFinalized | NotFinalized(_)
-                | FilesDiscarded | TimePassed,
+                | FilesDiscarded | TimePassed | OutOfTime(_) | Abandoned,
             ) => return effects,
         }
+        self.count_time(was_running, now);
         self.times.modified = now;
         effects
     }
@@ -495,11 +541,12 @@ impl Job {
     /// Stops what is going on, so that it begins again with what has changed; a job that does not
     /// run stays where it is.
     pub(crate) fn restart(&mut self, now: Timestamp) -> Vec<Effect> {
-        self.times.modified = now;
+        self.touch(now);
         if !self.state.is_running() {
             return Vec::new();
         }
         self.enter(State::Queued);
+        self.stop_counting(now);
         Vec::from([Effect::Stop(self.attempt)])
     }
 
@@ -551,7 +598,8 @@ impl Job {
     }
 
     /// What went wrong before is over.
-    fn has_advanced(&mut self) {
+    fn has_advanced(&mut self, now: Timestamp) {
+        self.active_at = now;
         self.failures_in_a_row = 0;
         self.same_failures = 0;
         self.stalled_since = None;
@@ -571,12 +619,19 @@ impl Job {
         }
     }
 
+    /// The last step of a job that its owner, or the service for want of one, gives up.
+    fn cancel(&mut self, effects: &mut Vec<Effect>) {
+        self.enter(State::Cancelled);
+        self.discard_pending = true;
+        effects.extend([Effect::ForgetSecrets, Effect::DiscardFiles]);
+    }
+
     fn fail(&mut self, mut error: JobError, now: Timestamp) {
         // An error that follows by itself does not make a refused secret good again.
         if error.challenge.is_none() && self.secret_refused() {
             error.challenge = self.error.as_mut().and_then(|last| last.challenge.take());
         }
-        self.error_count += 1;
+        self.error_count += u32::from(!UNCOUNTED.contains(&error.code));
         self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
         let is_another = self.error.as_ref().is_some_and(|last| last.code != error.code);
         self.same_failures = if is_another { 1 } else { self.same_failures.saturating_add(1) };
@@ -644,6 +699,10 @@ impl Job {
 
     fn patience_ends(&self) -> Option<Timestamp> {
         self.stalled_since.map(|since| since + self.properties.no_progress_timeout)
+    }
+
+    fn gives_up_before(&self, retry_at: Timestamp) -> bool {
+        self.patience_ends().is_some_and(|end| end < retry_at)
     }
 
     fn is_out_of_patience(&self, now: Timestamp) -> bool {

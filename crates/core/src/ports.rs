@@ -95,6 +95,13 @@ pub trait Store: Send {
     /// When it could not be written.
     fn forget_final(&mut self, before: Timestamp) -> Result<u64, StoreError>;
 
+    /// Calls `each` with every job that is not over, its owner, and when something last happened to
+    /// it ([`Job::active_at`]).
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn live(&mut self, each: &mut dyn FnMut(JobId, Owner, Timestamp)) -> Result<(), StoreError>;
+
     /// The key that was chosen for this store, once one is.
     ///
     /// # Errors

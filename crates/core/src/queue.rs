@@ -8,6 +8,7 @@
 mod asking;
 mod decision;
 mod input;
+mod ownership;
 mod schedule;
 #[cfg(test)]
 mod tests;
@@ -18,13 +19,13 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::time::Duration;
 
-use crate::access::{self, Caller};
+use crate::access::{Audience, Caller};
 use crate::credentials::SecretSlot;
 use crate::error::{Code, ErrorContext, JobError};
 use crate::file::{File, FileError, FileIndex};
-use crate::job::{self, Attempt, Command, Event, Job, JobId, Owner, Priority, State};
+use crate::job::{self, Attempt, ClockChange, Command, Event, Job, JobId, Owner, Priority, State};
+use crate::policy::Policy;
 use crate::ports::{FileChange, SecretChange};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
@@ -63,7 +64,13 @@ struct Live {
 /// All jobs of this service.
 #[derive(Debug)]
 pub struct Queue {
+    audience: Audience,
+    policy: Policy,
     schedule: Schedule,
+    /// How many jobs each owner has that are not over.
+    owned: BTreeMap<Owner, u32>,
+    /// When the time is over that each job which runs may download.
+    ends: BTreeMap<JobId, Timestamp>,
     finalizing: BTreeMap<JobId, Closing>,
     discarding: BTreeMap<JobId, Vec<Ticket>>,
     live: BTreeMap<JobId, Live>,
@@ -74,8 +81,14 @@ pub struct Queue {
 }
 
 impl Queue {
+    /// The queue of the service of one user.
     pub fn new(limits: Limits) -> Self {
         Self {
+            // Whose service it is is asked at the door; that it is one user's is all that counts here.
+            audience: Audience::User(Owner(u32::MAX)),
+            policy: limits.policy,
+            owned: BTreeMap::new(),
+            ends: BTreeMap::new(),
             schedule: Schedule::new(limits),
             finalizing: BTreeMap::new(),
             discarding: BTreeMap::new(),
@@ -86,11 +99,27 @@ impl Queue {
         }
     }
 
+    /// The same queue for a service that serves `audience`.
+    #[must_use]
+    pub fn serving(self, audience: Audience) -> Self {
+        Self { audience, ..self }
+    }
+
+    /// Whom the service serves.
+    pub fn audience(&self) -> Audience {
+        self.audience
+    }
+
+    /// Takes note of a job of `owner` that is there when the service starts and is not over.
+    pub fn counts(&mut self, owner: Owner) {
+        *self.owned.entry(owner).or_default() += 1;
+    }
+
     /// Takes over a job that an earlier service left unfinished (`bits.md` §3.2, last row).
     pub fn adopt(&mut self, mut job: Job, now: Timestamp, decision: &mut Decision) {
         if job.state.is_running() {
             decision.bring(&job);
-            job.state = State::Queued;
+            job.adopt();
             return self.put(job, now, decision);
         }
         if job.state == State::Cancelled && job.discard_pending {
@@ -121,6 +150,14 @@ impl Queue {
             Input::Grant { .. } => self.observe(job, Event::Granted, now, decision),
             Input::Hold { .. } => self.hold(job, decision),
             Input::Yield { .. } => self.observe(job, Event::Yielded, now, decision),
+            Input::Due { job: id } if self.ends.contains_key(&id) => self.out_of_time(id, job, now, decision),
+            Input::ClockSet { change, .. } => {
+                if let Some(mut job) = job.filter(|job| !job.state.is_final()) {
+                    job.clock_was_set(change);
+                    self.put(job, now, decision);
+                }
+            }
+            Input::Abandoned { .. } => self.abandon(job, now, decision),
             Input::Due { .. } => {
                 if !job.as_ref().is_some_and(|job| self.waits_on(job, decision)) {
                     self.observe(job, Event::TimePassed, now, decision);
@@ -143,7 +180,8 @@ impl Queue {
 
     /// The next job whose waiting is over at `now`, if any.
     pub fn next_due(&self, now: Timestamp) -> Option<JobId> {
-        self.schedule.next_due(now)
+        let ended = self.ends.iter().find(|(_, end)| **end <= now).map(|(job, _)| *job);
+        ended.or_else(|| self.schedule.next_due(now))
     }
 
     /// How many jobs of each priority have their turn, and how many wait for it.
@@ -153,12 +191,19 @@ impl Queue {
 
     /// When [`Queue::next_due`] or [`Queue::next_yield`] will have something, if ever.
     pub fn next_wake(&self) -> Option<Timestamp> {
-        self.schedule.next_wake()
+        self.schedule.next_wake().into_iter().chain(self.ends.values().copied()).min()
     }
 
-    /// Takes note that the clock was set back `by` so much.
-    pub fn clock_set_back(&mut self, by: Duration) {
-        self.schedule.set_back(by);
+    /// Takes note that the clock was set. What is written of jobs moves along with
+    /// [`Input::ClockSet`].
+    pub fn clock_was_set(&mut self, change: ClockChange) {
+        self.schedule.clock_was_set(change);
+        self.ends.values_mut().for_each(|end| *end = change.moved(*end));
+    }
+
+    /// Whether a job to which something last happened at `active_at` is to be cancelled at `now`.
+    pub fn is_abandoned(&self, active_at: Timestamp, now: Timestamp) -> bool {
+        self.policy.job_inactivity_timeout.is_some_and(|most| now.since(active_at) >= most)
     }
 
     /// Takes in a count to be shown; says whether it is of any job that runs.
@@ -192,6 +237,8 @@ impl Queue {
                 Undo::Finalizing(job, closing) => restore(&mut self.finalizing, job, closing),
                 Undo::Discarding(job, waiting) => restore(&mut self.discarding, job, waiting),
                 Undo::Asking(step) => self.asking.take_back(step),
+                Undo::End(job, end) => restore(&mut self.ends, job, end),
+                Undo::Owned(owner, count) => restore(&mut self.owned, owner, count),
             }
         }
         // Who has left meanwhile has left.
@@ -211,18 +258,21 @@ impl Queue {
         let answer = match (request, job) {
             (Request::Create { id, properties, files, secrets, resume }, None) => {
                 let job = Job::new(id, Owner(caller.uid), *properties, now);
-                self.create(job, files, secrets, resume, now, decision).map(|()| Answer::Job(id))
+                let fits = self.check_room(caller).and_then(|()| self.check_files(caller, &job, &files));
+                fits.and_then(|()| self.create(job, files, secrets, resume, now, decision))
+                    .map(|()| Answer::Job(id))
             }
             (Request::Create { id, .. }, Some(job)) => {
-                access::check(caller, &job).map(|_| Answer::Job(id)).map_err(|_| Refusal::IdTaken { id })
+                let is_owner = job.owner == Owner(caller.uid);
+                is_owner.then_some(Answer::Job(id)).ok_or(Refusal::IdTaken { id })
             }
             (_, None) => Err(Refusal::NotFound { what: id.to_string() }),
-            (request, Some(job)) => match access::check(caller, &job) {
+            (request, Some(job)) => match self.audience.may(caller, request.act(), &job) {
                 Err(refusal) => Err(refusal),
                 Ok(_) if self.finalizing.contains_key(&id) => {
                     return self.wait_for_finalizing(ticket, caller, request, id, decision);
                 }
-                Ok(_) => match self.change(ticket, request, job, now, decision) {
+                Ok(_) => match self.change(ticket, caller, request, job, now, decision) {
                     Ok(Some(answer)) => Ok(answer),
                     Ok(None) => return,
                     Err(refusal) => Err(refusal),
@@ -260,6 +310,7 @@ impl Queue {
     fn change(
         &mut self,
         ticket: Ticket,
+        caller: Caller,
         request: Request,
         mut job: Job,
         now: Timestamp,
@@ -272,7 +323,7 @@ impl Queue {
             }
             Request::SetProperties { secrets, .. } => !secrets.is_empty(),
             // Another server may want no credentials.
-            Request::SetRemoteNames { .. } => true,
+            Request::SetRemoteNames { .. } | Request::TakeOwnership { .. } => true,
             // An answer is looked after where it is given.
             Request::Create { .. }
             | Request::AddFiles { .. }
@@ -311,11 +362,12 @@ impl Queue {
             }
             Request::AddFiles { files, credentials, .. } => {
                 changeable(&job)?;
+                self.check_files(caller, &job, &files)?;
                 add_files(&mut job, files, decision)?;
                 for credential in credentials {
                     decision.secret(id, SecretChange::Set(credential));
                 }
-                job.times.modified = now;
+                job.touch(now);
                 self.put(job, now, decision);
             }
             Request::SetProperties { expected, changes, secrets, .. } => {
@@ -333,7 +385,7 @@ impl Queue {
                 for secret in secrets {
                     decision.secret(id, secret);
                 }
-                job.times.modified = now;
+                job.touch(now);
                 if completes_by_itself(&job) {
                     self.start_finalizing(id, None, decision);
                 }
@@ -386,7 +438,7 @@ impl Queue {
                 for credential in credentials {
                     decision.secret(id, SecretChange::Set(credential));
                 }
-                job.times.modified = now;
+                job.touch(now);
                 self.put(job, now, decision);
             }
             Request::RemoveCredentials { target, schemes, .. } => {
@@ -395,9 +447,10 @@ impl Queue {
                     let slot = SecretSlot::Credential { target, scheme };
                     decision.secret(id, SecretChange::Remove(slot));
                 }
-                job.times.modified = now;
+                job.touch(now);
                 self.put(job, now, decision);
             }
+            Request::TakeOwnership { .. } => return self.take_ownership(caller, job, now, decision).map(Some),
             Request::Answer { question, reply, .. } => {
                 return self.answer(question, reply, job, now, decision);
             }
@@ -422,7 +475,7 @@ impl Queue {
             return Err(Refusal::RandomAccessNotSupported { what, why });
         }
         job.demands = job.demands.saturating_add(1);
-        job.times.modified = now;
+        job.touch(now);
         decision.file(job.id, change);
         if job.state.is_running() {
             let (attempt, demands) = (job.attempt, job.demands);
@@ -625,6 +678,7 @@ impl Queue {
     }
 
     fn put(&mut self, job: Job, now: Timestamp, decision: &mut Decision) {
+        self.count(&job, decision);
         self.place(&job, now, decision);
         decision.put(job);
     }
@@ -636,6 +690,7 @@ impl Queue {
             self.begun.remove(&job.id);
         }
         self.move_to(job.id, slot, decision);
+        self.note_end(job, decision);
         self.noticed(job, decision);
     }
 
@@ -751,9 +806,9 @@ fn without(mut effects: Vec<job::Effect>, unwanted: job::Effect) -> Vec<job::Eff
     effects
 }
 
-fn restore<T>(map: &mut BTreeMap<JobId, T>, job: JobId, was: Option<T>) {
+fn restore<K: Ord, T>(map: &mut BTreeMap<K, T>, key: K, was: Option<T>) {
     match was {
-        Some(was) => map.insert(job, was),
-        None => map.remove(&job),
+        Some(was) => map.insert(key, was),
+        None => map.remove(&key),
     };
 }

@@ -21,8 +21,8 @@ pub struct ByteRange {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ranges(Vec<ByteRange>);
 
-/// Parts that one file may have (`bits.md` §4).
-pub const RANGES_MAX: usize = 500;
+/// Parts that one file may have, whatever the policy allows (`bits.md` §4).
+pub const RANGES_MAX: usize = 10_000;
 
 /// Why parts cannot be asked for (`bits.md` §1.5).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,8 +35,8 @@ pub enum RangesError {
     TooFar(ByteRange),
     #[error("the ranges {0} and {1} overlap")]
     Overlapping(ByteRange, ByteRange),
-    #[error("there are {0} ranges; a file may have {RANGES_MAX}")]
-    TooMany(usize),
+    #[error("there are {ranges} ranges; {most} are the most")]
+    TooMany { ranges: usize, most: usize },
     /// Of a file whose size is known.
     #[error("the range {range} ends beyond the file, which is {size} long")]
     BeyondEnd { range: ByteRange, size: Bytes },
@@ -108,7 +108,7 @@ impl Ranges {
     /// [`RangesError`].
     pub fn new(ranges: Vec<ByteRange>) -> Result<Self, RangesError> {
         if ranges.len() > RANGES_MAX {
-            return Err(RangesError::TooMany(ranges.len()));
+            return Err(RangesError::TooMany { ranges: ranges.len(), most: RANGES_MAX });
         }
         ranges.iter().try_for_each(|range| range.check())?;
         let mut sorted = ranges.clone();
@@ -248,7 +248,7 @@ mod tests {
         ] {
             assert_eq!(ranges(text).expect_err(text).to_string(), message);
         }
-        let many = (0..501).map(|n| ByteRange { offset: Bytes(n), length: Some(Bytes(1)) }).collect();
-        assert_eq!(Ranges::new(many), Err(RangesError::TooMany(501)));
+        let many = (0..10_001).map(|n| ByteRange { offset: Bytes(n), length: Some(Bytes(1)) }).collect();
+        assert_eq!(Ranges::new(many), Err(RangesError::TooMany { ranges: 10_001, most: 10_000 }));
     }
 }

@@ -20,6 +20,19 @@ pub enum Refusal {
     Ambiguous { what: String },
     #[error("the job {what} belongs to somebody else")]
     AccessDenied { what: String },
+    /// What belongs to the owner alone, asked for by an administrator.
+    #[error("credentials and headers of the job {what} are for its owner alone; take ownership of it first")]
+    OwnerOnly { what: String },
+    #[error("only an administrator can become the owner of the job {what}")]
+    NotAnAdministrator { what: String },
+    #[error("you have {max} jobs, which is the most; complete or cancel some first")]
+    TooManyJobsOfUser { max: u32 },
+    #[error("there are {max} jobs on this machine, which is the most; complete or cancel some first")]
+    TooManyJobs { max: u32 },
+    #[error("the job {id} would have {files} files; {max} are the most, so none was added")]
+    TooManyFiles { id: JobId, files: u64, max: u32 },
+    #[error("the file {what} has {ranges} ranges; {max} are the most, so none was added")]
+    TooManyRanges { what: String, ranges: usize, max: u32 },
     #[error("the question is not open any more: it was answered, or nobody needs the answer")]
     NoSuchQuestion,
     /// The service serves one user, and this was another.
@@ -117,7 +130,15 @@ impl Refusal {
             Self::Empty { .. } => Code::EMPTY,
             Self::InvalidState { .. } => Code::INVALID_STATE,
             Self::NotFound { .. } | Self::NoSuchQuestion => Code::NOT_FOUND,
-            Self::AccessDenied { .. } | Self::OtherUser { .. } | Self::IdTaken { .. } => Code::ACCESS_DENIED,
+            Self::AccessDenied { .. }
+            | Self::OtherUser { .. }
+            | Self::IdTaken { .. }
+            | Self::OwnerOnly { .. }
+            | Self::NotAnAdministrator { .. } => Code::ACCESS_DENIED,
+            Self::TooManyJobsOfUser { .. } => Code::TOO_MANY_JOBS_PER_USER,
+            Self::TooManyJobs { .. } => Code::TOO_MANY_JOBS_PER_MACHINE,
+            Self::TooManyFiles { .. } => Code::TOO_MANY_FILES_IN_JOB,
+            Self::TooManyRanges { .. } => Code::TOO_MANY_RANGES_IN_FILE,
             Self::Ambiguous { .. } | Self::InvalidArgument { .. } => Code::INVALID_ARGUMENT,
             Self::StringTooLong { .. } => Code::STRING_TOO_LONG,
             Self::ProxyListTooLarge { .. } => Code::PROXY_LIST_TOO_LARGE,
@@ -141,7 +162,7 @@ impl Refusal {
             Self::Ranges(RangesError::Overlapping(..)) => Code::OVERLAPPING_RANGES,
             Self::RandomAccessNotSupported { .. } => Code::RANDOM_ACCESS_NOT_SUPPORTED,
             Self::OnDemandAndDynamic => Code::UNSUPPORTED_JOB_CONFIGURATION,
-            Self::Ranges(RangesError::TooMany(_) | RangesError::TooManyPieces) => {
+            Self::Ranges(RangesError::TooMany { .. } | RangesError::TooManyPieces) => {
                 Code::TOO_MANY_RANGES_IN_FILE
             }
             Self::Ranges(RangesError::NotARange(_)) => Code::INVALID_ARGUMENT,

@@ -17,6 +17,7 @@ use std::time::Duration;
 use bits_api::settings::{Overruled, Setting, SettingList};
 use bits_core::http_options::ProxyEnvironment;
 use bits_core::pacing::{MinimumShare, Politeness, TargetDelay};
+use bits_core::policy::Policy;
 use bits_core::queue::Limits;
 use bits_platform::paths::Paths;
 use bits_worker::Http2;
@@ -152,6 +153,21 @@ impl Settings {
             foreground_jobs_max: self.count("foreground_jobs_max"),
             background_jobs_max: self.count("background_jobs_max"),
             time_slice: self.seconds("time_slice"),
+            policy: self.policy(),
+        }
+    }
+
+    /// What is allowed of everything.
+    fn policy(&self) -> Policy {
+        let most = |key| u32::try_from(self.number(key)).unwrap_or(u32::MAX);
+        let days = self.number("job_inactivity_timeout");
+        Policy {
+            jobs_per_user_max: most("max_jobs_per_user"),
+            jobs_per_machine_max: most("max_jobs_per_machine"),
+            files_per_job_max: most("max_files_per_job"),
+            ranges_per_file_max: most("max_ranges_per_file"),
+            maximum_download_time: self.seconds("max_download_time"),
+            job_inactivity_timeout: (days > 0).then(|| Duration::from_secs(days * 86_400)),
         }
     }
 

@@ -13,6 +13,7 @@ use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{BootId, FileIndex, LocalName, PartialId, Served, Stage, Validator};
 use bits_core::job::{self, Attempt, Command, Job, JobId, Priority, Properties, PropertyChange, State};
+use bits_core::policy::Policy;
 use bits_core::ports::{SealedSecret, Store};
 use bits_core::queue::{Decision, Effect, Input, Limits, NewFile, Queue, Report, Request, Ticket};
 use bits_core::remote_name::RemoteName;
@@ -25,7 +26,12 @@ use crate::MemoryStore;
 const JOBS: u8 = 5;
 const FILES_MAX: u32 = 4;
 const LIMITS: Limits =
-    Limits { foreground_jobs_max: 2, background_jobs_max: 2, time_slice: Duration::from_secs(60) };
+    Limits {
+        foreground_jobs_max: 2,
+        background_jobs_max: 2,
+        time_slice: Duration::from_secs(60),
+        policy: Policy::BUILT_IN,
+    };
 /// The size of every file.
 const SIZE: Bytes = Bytes(1000);
 const ANNA: u32 = 1;

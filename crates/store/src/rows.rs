@@ -31,6 +31,7 @@ use bits_core::time::Timestamp;
 use bits_core::transfer::last_modified;
 use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
+use bits_core::windows_options::{ClassId, WindowsOptions};
 use rusqlite::Row;
 use rusqlite::types::{FromSql, Null, ToSqlOutput, Value, ValueRef};
 
@@ -49,7 +50,8 @@ pub(crate) const JOB_COLUMNS: &str = "id, revision, owner, state, retry_at, \
      error_count, failures_in_a_row, stalled_since, attempt, created, modified, transfer_completed, \
      discard_pending, keep_going, dynamic_content, high_performance, max_download_size, \
      files_passed_over, same_failures, beginnings, host, on_demand, demands, \
-     demands_met";
+     demands_met, maximum_download_time, ran_for, running_since, active_at, \
+     file_acl_flags, peer_caching_flags, helper_token_flags, notification_class";
 
 /// The columns [`progress`] reads.
 pub(crate) const PROGRESS_COLUMNS: &str = "sum_files, sum_whole, sum_unsized, \
@@ -94,7 +96,9 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
             priority: columns.known("priority", priority)?,
             minimum_retry_delay: columns.amount_if_any()?.map(Duration::from_millis),
             no_progress_timeout: Duration::from_millis(columns.amount()?),
+            maximum_download_time: None,
             complete_when_done: columns.next()?,
+            windows: WindowsOptions::default(),
             http: http_options::options(columns)?,
             transfer: TransferOptions::default(),
             environment: http_options::environment(columns)?,
@@ -112,6 +116,9 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
         demands: 0,
         demands_met: 0,
         stalled_since: columns.time_if_any()?,
+        ran_for: Duration::ZERO,
+        running_since: None,
+        active_at: Timestamp(0),
         attempt: Attempt(columns.next()?),
         times: Times {
             created: Timestamp(columns.amount()?),
@@ -134,6 +141,16 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
     job.properties.transfer.on_demand = columns.next()?;
     job.demands = columns.next()?;
     job.demands_met = columns.next()?;
+    job.properties.maximum_download_time = columns.amount_if_any()?.map(Duration::from_millis);
+    job.ran_for = Duration::from_millis(columns.amount()?);
+    job.running_since = columns.time_if_any()?;
+    job.active_at = Timestamp(columns.amount()?);
+    job.properties.windows = WindowsOptions {
+        file_acl_flags: columns.next()?,
+        peer_caching_flags: columns.next()?,
+        helper_token_flags: columns.next()?,
+        notification_class: columns.next::<Option<[u8; 16]>>()?.map_or(ClassId::NULL, ClassId),
+    };
     Ok(job)
 }
 
@@ -157,6 +174,9 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         demands,
         demands_met,
         stalled_since,
+        ran_for,
+        running_since,
+        active_at,
         attempt,
         times,
         resumed,
@@ -168,7 +188,10 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         priority,
         minimum_retry_delay,
         no_progress_timeout,
+        maximum_download_time,
         complete_when_done,
+        windows:
+            WindowsOptions { file_acl_flags, peer_caching_flags, helper_token_flags, notification_class },
         http,
         transfer:
             TransferOptions { keep_going, dynamic_content, high_performance, on_demand, max_download_size },
@@ -216,6 +239,14 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         (*on_demand).into(),
         (*demands).into(),
         (*demands_met).into(),
+        maximum_download_time.map(milliseconds).into(),
+        milliseconds(*ran_for).into(),
+        time_value(*running_since),
+        time_value(Some(*active_at)),
+        (*file_acl_flags).into(),
+        (*peer_caching_flags).into(),
+        (*helper_token_flags).into(),
+        (!notification_class.is_null()).then(|| notification_class.0.to_vec()).into(),
     ]);
     values
 }

@@ -5,6 +5,7 @@
 
 mod bans;
 mod commands;
+mod compatibility;
 mod documents;
 mod floors;
 mod rust;

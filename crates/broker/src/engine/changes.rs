@@ -78,6 +78,7 @@ pub(super) fn cause(input: &Input) -> &'static str {
             Request::Command { command: Command::Suspend, .. } => "suspend",
             Request::Command { command: Command::Complete, .. } => "complete",
             Request::Command { command: Command::Cancel, .. } => "cancel",
+            Request::TakeOwnership { .. } => "take_ownership",
             Request::SetCredentials { .. } | Request::Answer { .. } => "credentials",
             _ => "request",
         },
@@ -93,6 +94,8 @@ pub(super) fn cause(input: &Input) -> &'static str {
         Input::Yield { .. } => "turn_over",
         Input::Hold { .. } => "key_missing",
         Input::Due { .. } => "time",
+        Input::ClockSet { .. } => "clock_set",
+        Input::Abandoned { .. } => "inactive",
         Input::Attend { .. } | Input::Offer { .. } => "agent",
     }
 }

@@ -79,6 +79,9 @@ impl Store for Disk {
     fn forget_final(&mut self, before: Timestamp) -> Result<u64, StoreError> {
         self.locked().forget_final(before)
     }
+    fn live(&mut self, each: &mut dyn FnMut(JobId, Owner, Timestamp)) -> Result<(), StoreError> {
+        self.locked().live(each)
+    }
     fn sealing_key(&mut self) -> Result<Option<SealingKey>, StoreError> {
         self.locked().sealing_key()
     }

@@ -28,10 +28,16 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::NotFound { .. } | Refusal::NoSuchFile { .. } | Refusal::NoSuchQuestion => {
             StatusCode::NOT_FOUND
         }
-        Refusal::AccessDenied { .. } | Refusal::OtherUser { .. } | Refusal::IdTaken { .. } => {
-            StatusCode::FORBIDDEN
-        }
+        Refusal::AccessDenied { .. }
+        | Refusal::OtherUser { .. }
+        | Refusal::IdTaken { .. }
+        | Refusal::OwnerOnly { .. }
+        | Refusal::NotAnAdministrator { .. } => StatusCode::FORBIDDEN,
         Refusal::Empty { .. }
+        | Refusal::TooManyJobsOfUser { .. }
+        | Refusal::TooManyJobs { .. }
+        | Refusal::TooManyFiles { .. }
+        | Refusal::TooManyRanges { .. }
         | Refusal::InvalidState { .. }
         | Refusal::NotFinalized { .. }
         | Refusal::NoKey { .. }

@@ -137,6 +137,16 @@ pub(super) async fn cancel(
     command(state, caller, job, Command::Cancel).await
 }
 
+pub(super) async fn take_ownership(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    JobPath(job): JobPath,
+) -> Result<Response, Refused> {
+    let (view, outcome) = changed(api.engine.request(caller, Request::TakeOwnership { job }).await?);
+    let outcome = outcome.map(|code| convert::outcome(code, "the job is yours already; nothing was changed"));
+    Ok(json(StatusCode::OK, &CommandAnswer { job: api.wire(&view), outcome }))
+}
+
 async fn command(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,

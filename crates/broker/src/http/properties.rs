@@ -15,6 +15,7 @@ use bits_core::refusal::Refusal;
 use bits_core::remote_name::UserInfo;
 use bits_core::secret::Secret;
 use bits_core::units::Bytes;
+use bits_core::windows_options::ClassId;
 
 use crate::vault::{NewCredential, Vault};
 
@@ -56,6 +57,18 @@ impl Asked {
             body.no_progress_timeout
                 .map(|seconds| PropertyChange::NoProgressTimeout(Duration::from_secs(seconds))),
         );
+        changes.extend(body.maximum_download_time.map(|seconds| {
+            PropertyChange::MaximumDownloadTime((seconds > 0).then(|| Duration::from_secs(seconds)))
+        }));
+        changes.extend(body.file_acl_flags.map(PropertyChange::FileAclFlags));
+        changes.extend(body.peer_caching_flags.map(PropertyChange::PeerCachingFlags));
+        changes.extend(body.helper_token_flags.map(PropertyChange::HelperTokenFlags));
+        if let Some(text) = body.notification_clsid {
+            let class = ClassId::parse(&text).ok_or_else(|| {
+                Refusal::invalid(format!("the class identifier `{text}`"), "is not of 32 hexadecimal digits")
+            })?;
+            changes.push(PropertyChange::NotificationClass(class));
+        }
         changes.extend(body.complete_when_done.map(PropertyChange::CompleteWhenDone));
         changes.extend(body.keep_going.map(PropertyChange::KeepGoing));
         changes.extend(body.dynamic_content.map(PropertyChange::DynamicContent));

@@ -1,4 +1,4 @@
-//! `bits resume`, `suspend`, `complete`, `cancel`: one word for each of the jobs.
+//! `bits resume`, `suspend`, `complete`, `cancel`, `take-ownership`: one word for each of the jobs.
 
 use bits_client::api::job::{CommandAnswer, Job};
 use bits_core::credentials::AuthTarget;
@@ -18,6 +18,7 @@ pub(super) enum Verb {
     Suspend,
     Complete,
     Cancel,
+    TakeOwnership,
 }
 
 /// Does all it can: a job that refuses does not keep the others from their turn.
@@ -65,6 +66,7 @@ async fn one(verb: Verb, text: &str, session: &Session, output: &Output) -> Resu
         Verb::Suspend => client.suspend_job(id).await?,
         Verb::Complete => client.complete_job(id).await?,
         Verb::Cancel => client.cancel_job(id).await?,
+        Verb::TakeOwnership => client.take_ownership(id).await?,
     })
 }
 

@@ -43,12 +43,17 @@ fn look_at_certificate(change: &ChangeJob, output: &Output) -> Result<(), Failur
     Ok(())
 }
 
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 29] = [
     "priority",
     "description",
     "display-name",
     "minimum-retry-delay",
     "no-progress-timeout",
+    "maximum-download-time",
+    "file-acl-flags",
+    "peer-caching-flags",
+    "helper-token-flags",
+    "notification-clsid",
     "complete-when-done",
     "keep-going",
     "dynamic-content",
@@ -99,6 +104,11 @@ fn parse(texts: &[String], output: &Output) -> Result<ChangeJob, Failure> {
             "display-name" => change.display_name = Some(value.to_owned()),
             "minimum-retry-delay" => change.minimum_retry_delay = Some(seconds(key, value)?),
             "no-progress-timeout" => change.no_progress_timeout = Some(seconds(key, value)?),
+            "maximum-download-time" => change.maximum_download_time = Some(seconds(key, value)?),
+            "file-acl-flags" => change.file_acl_flags = Some(mask(key, value)?),
+            "peer-caching-flags" => change.peer_caching_flags = Some(mask(key, value)?),
+            "helper-token-flags" => change.helper_token_flags = Some(mask(key, value)?),
+            "notification-clsid" => change.notification_clsid = Some(value.to_owned()),
             "complete-when-done" => change.complete_when_done = Some(truth(key, value)?),
             "keep-going" => change.keep_going = Some(truth(key, value)?),
             "dynamic-content" => change.dynamic_content = Some(truth(key, value)?),
@@ -186,6 +196,15 @@ fn seconds(key: &str, value: &str) -> Result<u64, Failure> {
     value.parse().map_err(|_| Failure::Usage(format!("{key}={value}: it is a whole number of seconds")))
 }
 
+/// A number, also with `0x` before hexadecimal digits.
+fn mask(key: &str, value: &str) -> Result<u32, Failure> {
+    let number = match value.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None => value.parse(),
+    };
+    number.map_err(|_| Failure::Usage(format!("{key}={value}: it is a mask, such as 3 or 0x3")))
+}
+
 fn amount(key: &str, value: &str) -> Result<u64, Failure> {
     value.parse().map_err(|_| Failure::Usage(format!("{key}={value}: it is a whole number of bytes")))
 }
@@ -224,6 +243,11 @@ mod tests {
             "display-name=a=b",
             "minimum-retry-delay=7",
             "no-progress-timeout=7",
+            "maximum-download-time=7",
+            "file-acl-flags=0xf",
+            "peer-caching-flags=4",
+            "helper-token-flags=3",
+            "notification-clsid={4991d34b-80a1-4291-83b6-3328366b9097}",
             "complete-when-done=on",
             "keep-going=on",
             "dynamic-content=on",
@@ -264,7 +288,12 @@ mod tests {
                 priority: Some("low".to_owned()),
                 minimum_retry_delay: Some(7),
                 no_progress_timeout: Some(7),
+                maximum_download_time: Some(7),
                 complete_when_done: Some(true),
+                file_acl_flags: Some(15),
+                peer_caching_flags: Some(4),
+                helper_token_flags: Some(3),
+                notification_clsid: Some("{4991d34b-80a1-4291-83b6-3328366b9097}".to_owned()),
                 keep_going: Some(true),
                 dynamic_content: Some(true),
                 high_performance: Some(true),
@@ -315,6 +344,7 @@ mod tests {
             (&["priority=hi"], "priority=hi: it is one of foreground", None),
             (&["priority=lwo"], "priority=lwo: it is one of", None),
             (&["minimum-retry-delay=-1"], "minimum-retry-delay=-1: it is a whole number of seconds", None),
+            (&["file-acl-flags=x"], "file-acl-flags=x: it is a mask", None),
             (&["complete-when-done=maybe"], "complete-when-done=maybe: it is true or false", None),
             (&["priority=low", "priority=high"], "`priority` is given twice", None),
             (&["custom-header=Bearer hunter2"], "header 1 is none; write", None),

@@ -224,6 +224,8 @@ fn options(job: &Job) -> Vec<String> {
     words.extend(job.dynamic_content.then(|| "dynamic content".to_owned()));
     words.extend(job.high_performance.then(|| "high performance".to_owned()));
     words.extend(job.on_demand.then(|| "on demand".to_owned()));
+    let seconds = job.maximum_download_time;
+    words.extend(seconds.map(|seconds| format!("downloads for {} at most", duration(seconds))));
     words.extend(job.max_download_size.map(|size| format!("downloads {} at most", bytes(size))));
     words
 }
@@ -355,7 +357,12 @@ pub(crate) mod tests {
             kind: "download".to_owned(),
             state: state.to_owned(),
             priority: "normal".to_owned(),
-            owner: Owner { id: "1000".to_owned(), name: Some("anna".to_owned()) },
+            owner: Owner {
+                id: "1000".to_owned(),
+                name: Some("anna".to_owned()),
+                integrity_level: 0x2000,
+                elevated: false,
+            },
             progress: Progress {
                 bytes_total: Some(1_048_576),
                 bytes_transferred: 4096,
@@ -373,7 +380,12 @@ pub(crate) mod tests {
             wait: None,
             minimum_retry_delay: None,
             no_progress_timeout: 1_209_600,
+            maximum_download_time: None,
             complete_when_done: false,
+            file_acl_flags: 0,
+            peer_caching_flags: 0,
+            helper_token_flags: 0,
+            notification_clsid: None,
             keep_going: false,
             dynamic_content: false,
             high_performance: false,

@@ -71,6 +71,7 @@ async fn every_operation_of_the_table_has_a_method() {
     let _ = client.suspend_job(id()).await;
     let _ = client.complete_job(id()).await;
     let _ = client.cancel_job(id()).await;
+    let _ = client.take_ownership(id()).await;
     let _ = client.add_files(id(), &one_file()).await;
     let _ = client.list_files(id(), &FileQuery::default()).await;
     let _ = client.file(id(), 0).await;

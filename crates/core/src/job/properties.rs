@@ -14,6 +14,7 @@ use crate::http_options::{
 use crate::refusal::Refusal;
 use crate::transfer_options::TransferOptions;
 use crate::units::Bytes;
+use crate::windows_options::{ClassId, WindowsOptions};
 
 /// `BG_JOB_PRIORITY`, `bits.md` §2.1; foreground comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,8 +68,12 @@ pub struct Properties {
     pub minimum_retry_delay: Option<Duration>,
     /// How long errors may follow each other without a byte moving; zero makes each one fatal.
     pub no_progress_timeout: Duration,
+    /// How long the job may be CONNECTING and TRANSFERRING in all; without it as long as the policy
+    /// of the service says.
+    pub maximum_download_time: Option<Duration>,
     /// Whether the service completes the job by itself as soon as all files are whole.
     pub complete_when_done: bool,
+    pub windows: WindowsOptions,
     pub http: HttpOptions,
     pub transfer: TransferOptions,
     pub environment: Environment,
@@ -83,6 +88,16 @@ pub enum PropertyChange {
     /// `None` goes back to the retries that back off.
     MinimumRetryDelay(Option<Duration>),
     NoProgressTimeout(Duration),
+    /// `None` goes back to what the policy of the service says.
+    MaximumDownloadTime(Option<Duration>),
+    /// `BG_COPY_FILE`, one mask (`bits.md` §2.8); not from TRANSFERRED on.
+    FileAclFlags(u32),
+    /// `BG_JOB_ENABLE_PEERCACHING` and its like, one mask.
+    PeerCachingFlags(u32),
+    /// `BG_TOKEN`, one mask.
+    HelperTokenFlags(u32),
+    /// `NOTIFICATION_CLSID`; the null identifier clears it.
+    NotificationClass(ClassId),
     CompleteWhenDone(bool),
     KeepGoing(bool),
     DynamicContent(bool),
@@ -106,6 +121,13 @@ pub enum PropertyChange {
     NoNtlm(bool),
     /// `None` goes back to `HTTP/` and the host of the URL.
     ServiceName(Option<String>),
+}
+
+impl PropertyChange {
+    /// Whether it is of the headers, which are for the owner alone (`bits.md` §7.2).
+    pub(crate) fn is_of_headers(&self) -> bool {
+        matches!(self, Self::Headers(_) | Self::MakeHeadersWriteOnly)
+    }
 }
 
 /// UTF-16 units a display name may have (`bits.md` §4).
@@ -134,7 +156,9 @@ impl Properties {
             priority: Priority::Normal,
             minimum_retry_delay: None,
             no_progress_timeout: NO_PROGRESS_TIMEOUT,
+            maximum_download_time: None,
             complete_when_done: false,
+            windows: WindowsOptions::default(),
             http: HttpOptions::default(),
             transfer: TransferOptions::default(),
             environment: Environment::default(),
@@ -169,6 +193,11 @@ impl Properties {
                 self.minimum_retry_delay = delay.map(|delay| delay.max(MINIMUM_RETRY_DELAY_FLOOR));
             }
             PropertyChange::NoProgressTimeout(timeout) => self.no_progress_timeout = timeout,
+            PropertyChange::MaximumDownloadTime(most) => self.maximum_download_time = most,
+            PropertyChange::FileAclFlags(mask) => self.windows.set_file_acl_flags(mask)?,
+            PropertyChange::PeerCachingFlags(mask) => self.windows.set_peer_caching_flags(mask)?,
+            PropertyChange::HelperTokenFlags(mask) => self.windows.set_helper_token_flags(mask)?,
+            PropertyChange::NotificationClass(class) => self.windows.notification_class = class,
             PropertyChange::CompleteWhenDone(yes) => self.complete_when_done = yes,
             PropertyChange::KeepGoing(yes) => self.transfer.keep_going = yes,
             PropertyChange::HighPerformance(yes) => self.transfer.high_performance = yes,

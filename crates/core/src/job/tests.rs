@@ -1,5 +1,8 @@
 //! The life of a job as scenarios: who does what, and what follows.
 
+mod states;
+mod times;
+
 use alloc::format;
 use alloc::string::{String, ToString};
 
@@ -39,6 +42,7 @@ fn check_scenario(mut job: Job, script: &str) -> Job {
 fn perform(job: &mut Job, action: &str, now: &mut Timestamp) -> Result<Vec<Effect>, Refusal> {
     let words: Vec<&str> = action.split_whitespace().collect();
     let event = match words.as_slice() {
+        ["content", "wrong"] => Event::FileRejected(error(false)),
         ["owner", command] => {
             let command = match *command {
                 "resumes" => Command::Resume,
@@ -68,6 +72,15 @@ fn perform(job: &mut Job, action: &str, now: &mut Timestamp) -> Result<Vec<Effec
         }
         ["worker", "lost", n] => Event::Failed(attempt(n), error(true)),
         ["worker", "fails", n] => Event::Failed(attempt(n), error(false)),
+        ["queue", "yields"] => Event::Yielded,
+        ["worker", "locked", n] => waits(n, Code::DESTINATION_LOCKED),
+        ["worker", "offline", n] => waits(n, Code::NETWORK_DISCONNECTED),
+        ["worker", "forbidden", n] => waits(n, Code::BLOCKED_BY_POLICY),
+        ["worker", "other-volume", n] => {
+            Event::Failed(attempt(n), JobError { code: Code::VOLUME_CHANGED, ..error(false) })
+        }
+        ["time", "over"] => job.out_of_time(Duration::from_secs(90)),
+        ["nobody", "cares"] => Event::Abandoned,
         ["worker", "finalized"] => Event::FilesFinalized,
         ["worker", "cannot-finalize"] => Event::NotFinalized(error(false)),
         ["worker", "discarded"] => Event::FilesDiscarded,
@@ -78,6 +91,11 @@ fn perform(job: &mut Job, action: &str, now: &mut Timestamp) -> Result<Vec<Effec
         other => panic!("nobody does {other:?}"),
     };
     Ok(job.observe(event, *now))
+}
+
+/// What a job waits for without having failed.
+fn waits(n: &str, code: Code) -> Event {
+    Event::Failed(attempt(n), JobError { code, ..error(true) })
 }
 
 fn attempt(text: &str) -> Attempt {
@@ -254,10 +272,13 @@ fn a_job_that_was_given_up_has_all_its_patience_again_when_resumed() {
         owner resumes       -> queued
         queue grants        -> connecting; begin 1
         worker lost 1       -> transient_error
-        clock 3             -> error
-        owner resumes       -> queued
+        clock 1.25          -> queued
         queue grants        -> connecting; begin 2
         worker lost 2       -> transient_error
+        clock 2             -> error
+        owner resumes       -> queued
+        queue grants        -> connecting; begin 3
+        worker lost 3       -> transient_error
         clock 1.25          -> queued
         ",
     );
@@ -344,54 +365,6 @@ fn a_cancelled_job_forgets_its_secrets_and_remembers_what_lies_about() {
     assert!(job.discard_pending);
     let job = check_scenario(job, "worker discarded -> .");
     assert!(!job.discard_pending);
-}
-
-/// `bits.md` §3.1, one line a cell: the state is reached by the first half, then the command.
-#[test]
-fn every_command_has_its_answer_in_every_state() {
-    const QUEUED: &str = "owner resumes -> queued\n";
-    const CONNECTING: &str = "queue grants -> connecting; begin 1\n";
-    const TRANSFERRING: &str = "worker connected 1 -> transferring\n";
-    let reach = |parts: &[&str]| parts.concat();
-    let suspended = String::new();
-    let queued = reach(&[QUEUED]);
-    let connecting = reach(&[QUEUED, CONNECTING]);
-    let transferring = reach(&[QUEUED, CONNECTING, TRANSFERRING]);
-    let waiting = reach(&[QUEUED, CONNECTING, "worker lost 1 -> transient_error\n"]);
-    let failed = reach(&[QUEUED, CONNECTING, "worker fails 1 -> error\n"]);
-    let transferred = reach(&[&transferring, "worker file 1 -> .\nworker done 1 -> transferred\n"]);
-    let acknowledged = reach(&[
-        &transferred,
-        "owner completes -> .; finalize\nworker finalized -> acknowledged; forget secrets\n",
-    ]);
-    let cancelled = reach(&["owner cancels -> cancelled; forget secrets; discard\n"]);
-    const INVALID: &str = "refused 0x80200002";
-    const CANCEL: &str = "cancelled; forget secrets; discard";
-    const CANCEL_RUNNING: &str = "cancelled; stop 1; forget secrets; discard";
-    for (state, resumes, suspends, completes, cancels) in [
-        (&suspended, "queued", ".", ".; finalize", CANCEL),
-        (&queued, ".", "suspended", "suspended; finalize", CANCEL),
-        (&connecting, ".", "suspended; stop 1", "suspended; stop 1; finalize", CANCEL_RUNNING),
-        (&transferring, ".", "suspended; stop 1", "suspended; stop 1; finalize", CANCEL_RUNNING),
-        (&waiting, "queued", "suspended", "suspended; finalize", CANCEL),
-        (&failed, "queued", ".", ".; finalize", CANCEL),
-        (&transferred, ".", ".", ".; finalize", CANCEL),
-        (&acknowledged, INVALID, INVALID, INVALID, INVALID),
-        (&cancelled, INVALID, INVALID, INVALID, INVALID),
-    ] {
-        for (command, expected) in
-            [("resumes", resumes), ("suspends", suspends), ("completes", completes), ("cancels", cancels)]
-        {
-            check_scenario(a_job(), &format!("{state}owner {command} -> {expected}"));
-        }
-    }
-}
-
-#[test]
-fn a_job_without_files_cannot_be_resumed() {
-    let mut job = a_job();
-    job.files_total = 0;
-    check_scenario(job, "owner resumes -> refused 0x80200003");
 }
 
 #[test]

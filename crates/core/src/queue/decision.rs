@@ -10,9 +10,10 @@ use core::mem;
 
 use crate::demand::Span;
 use crate::file::FileIndex;
-use crate::job::{self, Attempt, Job, JobId, Revision};
+use crate::job::{self, Attempt, Job, JobId, Owner, Revision};
 use crate::ports::{Batch, FileChange, JobChange, SecretChange};
 use crate::refusal::Refusal;
+use crate::time::Timestamp;
 
 use super::asking;
 use super::schedule::Before;
@@ -52,6 +53,10 @@ pub(super) enum Undo {
     Finalizing(JobId, Option<Closing>),
     Discarding(JobId, Option<Vec<Ticket>>),
     Asking(asking::Step),
+    /// When the time of a job that runs ends.
+    End(JobId, Option<Timestamp>),
+    /// How many jobs of an owner there were.
+    Owned(Owner, Option<u32>),
 }
 
 /// What one turn has decided so far.

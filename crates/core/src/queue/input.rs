@@ -7,13 +7,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::asking::{QuestionId, Reply};
-use crate::access::Caller;
+use crate::access::{Act, Caller};
 use crate::checksum::Checksum;
 use crate::credentials::{AuthScheme, AuthTarget};
 use crate::demand::{Beyond, Filled, Span};
 use crate::error::JobError;
 use crate::file::{BootId, FileIndex, LocalName, PartialId, ResumeBy, Served, Validator};
-use crate::job::{Attempt, Command, JobId, Properties, PropertyChange, Revision};
+use crate::job::{Attempt, ClockChange, Command, JobId, Properties, PropertyChange, Revision};
 use crate::ports::{SealedSecret, SecretChange};
 use crate::ranges::{ByteRange, Ranges};
 use crate::remote_name::RemoteName;
@@ -41,6 +41,12 @@ pub enum Input {
     Due { job: JobId },
     /// Something else that this job waited for has changed ([`super::Queue::next_attention`]).
     Attend { job: JobId },
+    /// The clock of the machine was set; for every job that is not over
+    /// ([`super::Queue::clock_was_set`]).
+    ClockSet { job: JobId, change: ClockChange },
+    /// Nothing has happened to this job for so long that it is to be cancelled
+    /// ([`super::Queue::is_abandoned`]).
+    Abandoned { job: JobId },
     /// Somebody has come who can answer for this job, which may be in ERROR for want of an answer.
     Offer { job: JobId },
 }
@@ -56,6 +62,8 @@ impl Input {
             | Self::Yield { job }
             | Self::Due { job }
             | Self::Attend { job }
+            | Self::ClockSet { job, .. }
+            | Self::Abandoned { job }
             | Self::Offer { job } => *job,
         }
     }
@@ -124,6 +132,10 @@ pub enum Request {
         target: AuthTarget,
         schemes: Vec<AuthScheme>,
     },
+    /// The caller wants to be the owner (`TakeOwnership`, `bits.md` §7.4).
+    TakeOwnership {
+        job: JobId,
+    },
     /// What a person answered to a question that the job waits for.
     Answer {
         job: JobId,
@@ -146,7 +158,33 @@ impl Request {
             | Self::SetValidation { job, .. }
             | Self::SetCredentials { job, .. }
             | Self::RemoveCredentials { job, .. }
+            | Self::TakeOwnership { job }
             | Self::Answer { job, .. } => *job,
+        }
+    }
+
+    /// What whoever asks for it wants to do with the job.
+    pub(super) fn act(&self) -> Act {
+        match self {
+            Self::SetCredentials { .. } | Self::RemoveCredentials { .. } | Self::Answer { .. } => {
+                Act::Secrets
+            }
+            Self::AddFiles { credentials, .. } if !credentials.is_empty() => Act::Secrets,
+            Self::SetProperties { secrets, changes, .. }
+                if !secrets.is_empty() || changes.iter().any(PropertyChange::is_of_headers) =>
+            {
+                Act::Secrets
+            }
+            Self::TakeOwnership { .. } => Act::TakeOwnership,
+            Self::Create { .. }
+            | Self::Import { .. }
+            | Self::AddFiles { .. }
+            | Self::SetProperties { .. }
+            | Self::Command { .. }
+            | Self::SetRemoteNames { .. }
+            | Self::RequestRanges { .. }
+            | Self::SetPosition { .. }
+            | Self::SetValidation { .. } => Act::Manage,
         }
     }
 }
@@ -320,6 +358,8 @@ pub enum Answer {
         job: JobId,
         partial: bool,
     },
+    /// The caller owned the job already, and nothing has changed.
+    OwnedAlready(JobId),
     /// The job is cancelled; `leftover` when partial files could not be deleted.
     Cancelled {
         job: JobId,

@@ -8,7 +8,8 @@ use core::cmp::Reverse;
 use core::time::Duration;
 
 use super::turns::{Class, Line, Place, Rotation, Standing};
-use crate::job::{Attempt, Job, JobId, Priority, State};
+use crate::job::{Attempt, ClockChange, Job, JobId, Priority, State};
+use crate::policy::Policy;
 use crate::time::Timestamp;
 
 /// How many jobs may run at a time, and for how long while others wait.
@@ -22,11 +23,18 @@ pub struct Limits {
     /// How long a job runs before it lets another of its priority have its turn (`bits.md` §4; how
     /// long that is in BITS is not documented).
     pub time_slice: Duration,
+    /// How much of everything there may be, and for how long.
+    pub policy: Policy,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { foreground_jobs_max: 16, background_jobs_max: 4, time_slice: Duration::from_secs(60) }
+        Self {
+            foreground_jobs_max: 16,
+            background_jobs_max: 4,
+            time_slice: Duration::from_secs(60),
+            policy: Policy::BUILT_IN,
+        }
     }
 }
 
@@ -302,17 +310,16 @@ impl Schedule {
         due.into_iter().chain(self.next_slice_end()).min()
     }
 
-    /// The clock was set back: what waits does not wait longer for that.
-    pub(super) fn set_back(&mut self, by: Duration) {
-        let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+    /// The clock was set: what waits does not wait longer or shorter for that.
+    pub(super) fn clock_was_set(&mut self, change: ClockChange) {
         for (until, job) in core::mem::take(&mut self.waiting) {
-            let until = Timestamp(until.0.saturating_sub(by));
+            let until = change.moved(until);
             self.slots.insert(job, Slot::Waiting { until });
             self.waiting.insert((until, job));
         }
         for (_, job) in &self.running {
             if let Some(Slot::Running { since, .. }) = self.slots.get_mut(job) {
-                *since = Timestamp(since.0.saturating_sub(by));
+                *since = change.moved(*since);
             }
         }
     }

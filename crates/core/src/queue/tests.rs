@@ -1,11 +1,15 @@
 //! The queue as a whole: several jobs, several callers, and decisions that cannot be written.
 
 mod asking;
+mod limits;
+mod ownership;
+mod states;
 mod turns;
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
 use alloc::vec;
+use core::time::Duration;
 
 use super::*;
 use crate::credentials::{AuthScheme, AuthTarget};
@@ -168,7 +172,7 @@ fn a_clock_that_is_set_back_makes_no_job_wait_longer_than_its_retry_takes() {
     fail(&mut world);
     let wait = world.queue.next_wake().expect("it waits").since(world.now);
     world.now = Timestamp(world.now.0 - 86_400_000);
-    world.queue.clock_set_back(DAY);
+    world.queue.clock_was_set(job::ClockChange::Back(DAY));
     assert_eq!(world.queue.next_wake().expect("it waits").since(world.now), wait);
     world.now = world.now + wait;
     let due = world.queue.next_due(world.now).expect("its time has come");

@@ -20,6 +20,7 @@ use bits_core::sources::{DropReason, Dropped, Mirror, MirrorOrigin, SourceIndex,
 use bits_core::time::Timestamp;
 use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
+use bits_core::windows_options::{ClassId, WindowsOptions};
 
 pub(super) const ALICE: Owner = Owner(1000);
 pub(super) const BOB: Owner = Owner(u32::MAX);
@@ -62,7 +63,14 @@ pub(super) fn full_job(number: u8) -> Job {
             priority: Priority::Foreground,
             minimum_retry_delay: Some(Duration::from_millis(5_001)),
             no_progress_timeout: Duration::from_millis(3),
+            maximum_download_time: Some(Duration::from_millis(9)),
             complete_when_done: true,
+            windows: WindowsOptions {
+                file_acl_flags: 15,
+                peer_caching_flags: 7,
+                helper_token_flags: 3,
+                notification_class: ClassId([7; 16]),
+            },
             http: full_options(),
             transfer: TransferOptions {
                 keep_going: true,
@@ -95,6 +103,9 @@ pub(super) fn full_job(number: u8) -> Job {
         demands: 9,
         demands_met: 8,
         stalled_since: Some(Timestamp(1_700_000_000_000)),
+        ran_for: Duration::from_millis(77),
+        running_since: Some(Timestamp(1_700_000_000_005)),
+        active_at: Timestamp(1_700_000_000_006),
         attempt: Attempt(u32::MAX),
         times: Times {
             created: Timestamp(1_700_000_000_002),

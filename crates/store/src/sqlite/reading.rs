@@ -72,6 +72,18 @@ pub(super) fn unfinished(connection: &Connection, each: &mut dyn FnMut(Job)) -> 
     })
 }
 
+pub(super) fn live(
+    connection: &Connection,
+    each: &mut dyn FnMut(JobId, Owner, Timestamp),
+) -> Result<(), StoreError> {
+    let sql = "SELECT id, owner, active_at FROM jobs WHERE state NOT IN ('acknowledged', 'cancelled')";
+    query_each(connection, sql, [], |row| {
+        let mut columns = Columns::of(row);
+        each(JobId(columns.next()?), Owner(columns.next()?), Timestamp(columns.amount()?));
+        Ok(())
+    })
+}
+
 pub(super) fn list(
     connection: &Connection,
     filter: &Filter,

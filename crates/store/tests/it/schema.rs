@@ -25,6 +25,7 @@ use bits_core::sources::{DropReason, Dropped, Mirror, MirrorOrigin, SourceIndex,
 use bits_core::time::Timestamp;
 use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
+use bits_core::windows_options::WindowsOptions;
 use bits_store::SqliteStore;
 use rusqlite::Connection;
 
@@ -147,7 +148,9 @@ fn waiting_to_be_tried_again(version: u32) -> Job {
             priority: Priority::High,
             minimum_retry_delay: Some(Duration::from_secs(600)),
             no_progress_timeout: Duration::from_secs(1_209_600),
+            maximum_download_time: None,
             complete_when_done: true,
+            windows: WindowsOptions::default(),
             http: if version < 3 { HttpOptions::default() } else { options() },
             transfer: if version < 4 { TransferOptions::default() } else { transfer_options(version) },
             environment: if version < 3 { first_environment() } else { environment() },
@@ -178,6 +181,10 @@ fn waiting_to_be_tried_again(version: u32) -> Job {
         demands: if version < 6 { 0 } else { 3 },
         demands_met: if version < 6 { 0 } else { 2 },
         stalled_since: Some(Timestamp(1_760_000_050_000)),
+        ran_for: Duration::ZERO,
+        running_since: None,
+        // What was last changed before version 7 was the last that was known of it.
+        active_at: Timestamp(1_760_000_060_000),
         attempt: Attempt(4),
         times: Times {
             created: Timestamp(1_760_000_000_000),

@@ -575,6 +575,7 @@ fn job_of(request: &Request) -> JobId {
         | Request::SetValidation { job, .. }
         | Request::SetCredentials { job, .. }
         | Request::RemoveCredentials { job, .. }
+        | Request::TakeOwnership { job }
         | Request::Answer { job, .. } => *job,
     }
 }

@@ -108,6 +108,10 @@ impl Clock for Surroundings {
     fn now(&self) -> Timestamp {
         self.lock().wall()
     }
+
+    fn running(&self) -> Option<Duration> {
+        Some(Duration::from_millis(self.lock().now))
+    }
 }
 
 /// The hands of the engine.

@@ -395,7 +395,8 @@ fn after_a_start_jobs_wait_a_moment_for_the_agent_to_return() {
         world.go_on();
         assert_eq!(world.shown(job), expected);
         assert_eq!(world.has_question(), comes);
-        assert_eq!(world.queue.next_wake(), None);
+        let end = world.now + Limits::default().policy.maximum_download_time;
+        assert_eq!(world.queue.next_wake(), (!comes).then_some(end), "it waits for no time but its own");
     }
 }
 

@@ -5,12 +5,13 @@ use alloc::vec;
 use core::time::Duration;
 
 use super::*;
+use crate::policy::Policy;
 
 const CARLA: Caller = Caller { uid: 1002 };
 const SLICE: Duration = Duration::from_secs(60);
 
 fn one_at_a_time() -> Limits {
-    Limits { foreground_jobs_max: 1, background_jobs_max: 1, time_slice: SLICE }
+    Limits { foreground_jobs_max: 1, background_jobs_max: 1, time_slice: SLICE, ..Limits::default() }
 }
 
 impl World {
@@ -102,10 +103,11 @@ fn a_job_that_has_had_its_time_lets_another_of_its_priority_have_its_turn() {
 fn a_job_for_whose_turn_nobody_waits_goes_on_and_nothing_wakes_for_it() {
     let mut world = World::new(one_at_a_time());
     let job = world.queued(ANNA, 1, Priority::Normal, "h.test");
+    let end = world.now + Policy::BUILT_IN.maximum_download_time;
     world.rotate();
     world.begins(job, true);
     world.queued(ANNA, 2, Priority::Low, "h.test");
-    assert_eq!(world.queue.next_wake(), None, "a lower priority has no turn before it is done");
+    assert_eq!(world.queue.next_wake(), Some(end), "a lower priority has no turn before it is done");
     world.now = world.now + 10 * SLICE;
     assert_eq!(world.rotate(), []);
 }

@@ -1,0 +1,211 @@
+//! What the policy allows (`bits.md` §4), and the times after which the queue acts by itself.
+
+use super::*;
+use crate::access::Audience;
+use crate::job::ClockChange;
+use crate::policy::Policy;
+
+const ROOT: Caller = Caller { uid: 0 };
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn world(policy: Policy) -> World {
+    World::new(Limits { policy, ..Limits::default() })
+}
+
+fn create(number: u8) -> Request {
+    let properties = Box::new(Properties::named("a job".to_owned()).expect("a name"));
+    Request::Create { id: JobId([number; 16]), properties, secrets: Vec::new() }
+}
+
+fn add(job: JobId, count: usize) -> Request {
+    Request::AddFiles { job, files: vec![a_file(); count], credentials: Vec::new() }
+}
+
+fn code(answer: Result<Answer, Refusal>) -> Option<Code> {
+    answer.err().map(|refusal| refusal.code())
+}
+
+#[test]
+fn one_job_more_than_a_user_or_the_machine_may_have_is_refused_and_nothing_is_made() {
+    let mut world = world(Policy { jobs_per_user_max: 2, jobs_per_machine_max: 3, ..Policy::BUILT_IN });
+    for number in [1, 2] {
+        assert_eq!(code(world.ask(ANNA, create(number))), None);
+    }
+    assert_eq!(code(world.ask(ANNA, create(3))), Some(Code::TOO_MANY_JOBS_PER_USER));
+    assert_eq!(code(world.ask(ANNA, create(1))), None, "asking again for one that is there");
+    assert_eq!(code(world.ask(BEN, create(4))), None);
+    assert_eq!(code(world.ask(BEN, create(5))), Some(Code::TOO_MANY_JOBS_PER_MACHINE));
+    assert_eq!(world.written.len(), 3);
+    // A job that is over makes room, for its owner and for all.
+    let cancel = world.request(ANNA, Request::Command { job: JobId([1; 16]), command: Command::Cancel });
+    world.turn(cancel);
+    assert_eq!(code(world.ask(BEN, create(5))), None);
+    assert_eq!(code(world.ask(ANNA, create(6))), Some(Code::TOO_MANY_JOBS_PER_MACHINE));
+}
+
+#[test]
+fn jobs_that_are_there_when_a_service_starts_count() {
+    let mut world = world(Policy { jobs_per_user_max: 2, ..Policy::BUILT_IN });
+    for owner in [ANNA, ANNA, BEN] {
+        world.queue.counts(Owner(owner.uid));
+    }
+    assert_eq!(code(world.ask(ANNA, create(1))), Some(Code::TOO_MANY_JOBS_PER_USER));
+    assert_eq!(code(world.ask(BEN, create(1))), None);
+}
+
+#[test]
+fn a_job_that_could_not_be_written_takes_no_room() {
+    let mut world = world(Policy { jobs_per_user_max: 1, ..Policy::BUILT_IN });
+    let input = world.request(ANNA, create(1));
+    let mut decision = Decision::default();
+    world.take_in(input, &mut decision);
+    world.queue.revert(decision);
+    assert_eq!(code(world.ask(ANNA, create(1))), None);
+    assert_eq!(code(world.ask(ANNA, create(2))), Some(Code::TOO_MANY_JOBS_PER_USER));
+}
+
+#[test]
+fn files_beyond_the_limit_are_refused_all_together() {
+    let mut world = world(Policy { files_per_job_max: 3, ..Policy::BUILT_IN });
+    let job = JobId([1; 16]);
+    world.ask(ANNA, create(1)).expect("made");
+    assert_eq!(code(world.ask(ANNA, add(job, 2))), None);
+    assert_eq!(code(world.ask(ANNA, add(job, 2))), Some(Code::TOO_MANY_FILES_IN_JOB));
+    assert_eq!(world.written[&job].files_total, 2);
+    assert_eq!(code(world.ask(ANNA, add(job, 1))), None);
+    let import = |number| Request::Import {
+        id: JobId([number; 16]),
+        properties: Box::new(Properties::named("a job".to_owned()).expect("a name")),
+        files: vec![a_file(); 4],
+        secrets: Vec::new(),
+    };
+    assert_eq!(code(world.ask(ANNA, import(2))), Some(Code::TOO_MANY_FILES_IN_JOB));
+    assert_eq!(world.written.len(), 1);
+}
+
+#[test]
+fn ranges_beyond_the_limit_are_refused_with_all_files_of_the_call() {
+    let mut world = world(Policy { ranges_per_file_max: 2, ..Policy::BUILT_IN });
+    let job = JobId([1; 16]);
+    world.ask(ANNA, create(1)).expect("made");
+    let with = |count: u64| {
+        let ranges = (0..count).map(|n| ByteRange { offset: Bytes(2 * n), length: Some(Bytes(1)) });
+        NewFile { ranges: Ranges::new(ranges.collect()).expect("ranges"), ..a_file() }
+    };
+    let add = |files| Request::AddFiles { job, files, credentials: Vec::new() };
+    let refused = world.ask(ANNA, add(vec![with(2), with(3)]));
+    assert_eq!(code(refused), Some(Code::TOO_MANY_RANGES_IN_FILE));
+    assert_eq!(world.written[&job].files_total, 0);
+    assert_eq!(code(world.ask(ANNA, add(vec![with(2)]))), None);
+}
+
+#[test]
+fn no_limit_binds_an_administrator() {
+    let none = Policy { jobs_per_user_max: 0, jobs_per_machine_max: 0, files_per_job_max: 0, ..Policy::BUILT_IN };
+    let mut world = world(none);
+    world.queue = Queue::new(Limits { policy: none, ..Limits::default() }).serving(Audience::Machine);
+    assert_eq!(code(world.ask(ROOT, create(1))), None);
+    assert_eq!(code(world.ask(ROOT, add(JobId([1; 16]), 3))), None);
+    assert_eq!(code(world.ask(ANNA, create(2))), Some(Code::TOO_MANY_JOBS_PER_USER));
+}
+
+#[test]
+fn limits_as_in_bits_are_one_name() {
+    let mut world = world(Policy::OF_BITS);
+    for number in 0..60 {
+        assert_eq!(code(world.ask(ANNA, create(number))), None, "{number}");
+    }
+    assert_eq!(code(world.ask(ANNA, create(60))), Some(Code::TOO_MANY_JOBS_PER_USER));
+    assert_eq!(code(world.ask(ANNA, add(JobId([0; 16]), 201))), Some(Code::TOO_MANY_FILES_IN_JOB));
+    assert_eq!(code(world.ask(ANNA, add(JobId([0; 16]), 200))), None);
+}
+
+#[test]
+fn a_job_is_woken_for_when_its_time_to_download_is_over() {
+    let mut world = world(Policy { maximum_download_time: DAY, ..Policy::BUILT_IN });
+    let job = world.add_job(1, Priority::Normal);
+    world.command(job, Command::Resume).expect("resumed");
+    assert_eq!(world.queue.next_wake(), None, "it does not run");
+    world.grant();
+    assert_eq!(world.queue.next_wake(), Some(world.now + DAY));
+    assert_eq!(world.queue.next_due(world.now), None);
+
+    // Two days are given while it runs; one of them is taken by sleep, which counts.
+    let changes = vec![PropertyChange::MaximumDownloadTime(Some(2 * DAY))];
+    let change = Request::SetProperties { job, expected: None, changes, secrets: Vec::new() };
+    world.ask(ANNA, change).expect("changed");
+    world.now = world.now + DAY;
+    assert_eq!(world.queue.next_due(world.now), None);
+    world.now = world.now + DAY;
+    let due = world.queue.next_due(world.now).expect("its time is over");
+    world.turn(Input::Due { job: due });
+    assert_eq!(world.state(job), "error");
+    assert_eq!(world.written[&job].error.as_ref().expect("an error").code, Code::MAXIMUM_DOWNLOAD_TIME);
+    assert_eq!((world.queue.next_due(world.now), world.queue.next_wake()), (None, None));
+}
+
+#[test]
+fn an_end_of_time_that_could_not_be_written_comes_again() {
+    let mut world = world(Policy { maximum_download_time: DAY, ..Policy::BUILT_IN });
+    let job = world.add_job(1, Priority::Normal);
+    world.command(job, Command::Resume).expect("resumed");
+    world.grant();
+    world.now = world.now + DAY;
+    let mut decision = Decision::default();
+    world.take_in(Input::Due { job }, &mut decision);
+    world.queue.revert(decision);
+    assert_eq!(world.queue.next_due(world.now), Some(job));
+    world.turn(Input::Due { job });
+    assert_eq!(world.state(job), "error");
+}
+
+#[test]
+fn a_clock_that_is_set_ends_no_jobs_time() {
+    for change in [ClockChange::Forward(400 * DAY), ClockChange::Back(10 * DAY)] {
+        let mut world = world(Policy { maximum_download_time: DAY, ..Policy::BUILT_IN });
+        world.now = Timestamp(1_760_000_000_000);
+        let job = world.add_job(1, Priority::Normal);
+        world.command(job, Command::Resume).expect("resumed");
+        world.grant();
+        world.now = change.moved(world.now);
+        world.queue.clock_was_set(change);
+        world.turn(Input::ClockSet { job, change });
+        assert_eq!(world.queue.next_due(world.now), None, "{change:?}");
+        assert_eq!(world.queue.next_wake(), Some(world.now + DAY), "{change:?}");
+        assert!(!world.queue.is_abandoned(world.written[&job].active_at, world.now), "{change:?}");
+        world.turn(Input::Abandoned { job });
+        assert_eq!(world.state(job), "connecting", "{change:?}");
+    }
+}
+
+#[test]
+fn a_job_that_nobody_has_cared_for_is_cancelled_and_leaves_nothing() {
+    let mut world = world(Policy { job_inactivity_timeout: Some(90 * DAY), ..Policy::BUILT_IN });
+    let job = world.add_job(1, Priority::Normal);
+    let begun = world.now;
+    world.now = begun + 89 * DAY;
+    world.turn(Input::Abandoned { job });
+    assert_eq!(world.state(job), "suspended", "too early");
+    // What its owner does begins the time anew.
+    let changes = vec![PropertyChange::Description("mine".to_owned())];
+    let change = Request::SetProperties { job, expected: None, changes, secrets: Vec::new() };
+    world.ask(ANNA, change).expect("changed");
+    world.now = begun + 91 * DAY;
+    world.turn(Input::Abandoned { job });
+    assert_eq!(world.state(job), "suspended");
+    world.now = begun + 179 * DAY;
+    assert!(world.queue.is_abandoned(world.written[&job].active_at, world.now));
+    let effects = world.turn(Input::Abandoned { job });
+    assert_eq!(world.state(job), "cancelled");
+    assert!(effects.contains(&Effect::Job { job, effect: job::Effect::DiscardFiles }), "{effects:?}");
+    let told = "cancelled: nothing has happened to it for 90 days".to_owned();
+    assert!(effects.contains(&Effect::Note { job, text: told }), "{effects:?}");
+    world.report(job, Report::Discarded { leftover: None });
+    assert!(!world.written[&job].discard_pending);
+
+    let mut patient = self::world(Policy { job_inactivity_timeout: None, ..Policy::BUILT_IN });
+    let job = patient.add_job(1, Priority::Normal);
+    patient.now = patient.now + 10_000 * DAY;
+    patient.turn(Input::Abandoned { job });
+    assert_eq!(patient.state(job), "suspended", "where there is no such time-out");
+}
