@@ -39,6 +39,7 @@ impl Code {
     pub const NO_PROGRESS: Self = Self(0x8020_0024);
     pub const FILE_NOT_IN_JOB: Self = Self(0x8020_0029);
     pub const INVALID_RANGE: Self = Self(0x8020_002B);
+    pub const BLOCKED_BY_POLICY: Self = Self(0x8020_003E);
     pub const OVERLAPPING_RANGES: Self = Self(0x8020_002C);
     pub const TOO_MANY_RANGES_IN_FILE: Self = Self(0x8020_0052);
     pub const VALIDATION_FAILED: Self = Self(0x8020_0053);

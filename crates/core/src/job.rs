@@ -19,6 +19,7 @@ use core::time::Duration;
 
 use crate::error::{Code, JobError};
 use crate::file::Validator;
+use crate::notify::Outbox;
 use crate::refusal::Refusal;
 use crate::remote_name::HostTag;
 use crate::time::Timestamp;
@@ -178,6 +179,8 @@ pub struct Job {
     pub resumed: bool,
     /// Whether partial files of this cancelled job may still lie about.
     pub discard_pending: bool,
+    /// What its owner is still to be told of it.
+    pub outbox: Outbox,
 }
 
 /// What an owner can ask of a job. A command can be refused.
@@ -268,6 +271,7 @@ impl Job {
             demands_met: 0,
             resumed: false,
             discard_pending: false,
+            outbox: Outbox::default(),
         }
     }
 

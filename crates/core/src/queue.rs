@@ -9,6 +9,7 @@ mod asking;
 mod decision;
 mod input;
 mod schedule;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod turns;
@@ -24,7 +25,8 @@ use crate::access::{self, Caller};
 use crate::credentials::SecretSlot;
 use crate::error::{Code, ErrorContext, JobError};
 use crate::file::{File, FileError, FileIndex};
-use crate::job::{self, Attempt, Command, Event, Job, JobId, Owner, Priority, State};
+use crate::job::{self, Attempt, Command, Event, Job, JobId, Owner, Priority, PropertyChange, State};
+use crate::notify;
 use crate::ports::{FileChange, SecretChange};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
@@ -42,6 +44,7 @@ pub use view::{CredentialWait, FileView, JobView, WaitReason};
 use asking::{Asking, Present};
 use decision::Undo;
 use schedule::{Schedule, Slot};
+use telling::Telling;
 
 /// Whoever waits until a worker has finalized or discarded files, and what came meanwhile.
 #[derive(Debug, Clone, Default)]
@@ -71,6 +74,7 @@ pub struct Queue {
     begun: BTreeMap<JobId, Vec<(FileIndex, Bytes)>>,
     asking: Asking,
     present: Present,
+    telling: Telling,
 }
 
 impl Queue {
@@ -83,11 +87,13 @@ impl Queue {
             begun: BTreeMap::new(),
             asking: Asking::default(),
             present: Present::default(),
+            telling: Telling::new(limits.notify),
         }
     }
 
     /// Takes over a job that an earlier service left unfinished (`bits.md` §3.2, last row).
     pub fn adopt(&mut self, mut job: Job, now: Timestamp, decision: &mut Decision) {
+        self.adopt_notices(&job, now, decision);
         if job.state.is_running() {
             decision.bring(&job);
             job.state = State::Queued;
@@ -127,6 +133,7 @@ impl Queue {
                 }
             }
             Input::Attend { job: id } => self.attend(id, job, now, decision),
+            Input::Tell { job: id, number } => self.tell(id, number, job, now, decision),
             Input::Offer { .. } => self.offer(job, decision),
         }
     }
@@ -153,12 +160,14 @@ impl Queue {
 
     /// When [`Queue::next_due`] or [`Queue::next_yield`] will have something, if ever.
     pub fn next_wake(&self) -> Option<Timestamp> {
-        self.schedule.next_wake()
+        let wakes = [self.schedule.next_wake(), self.next_notice_due()];
+        wakes.into_iter().flatten().min()
     }
 
     /// Takes note that the clock was set back `by` so much.
     pub fn clock_set_back(&mut self, by: Duration) {
         self.schedule.set_back(by);
+        self.telling.set_back(by);
     }
 
     /// Takes in a count to be shown; says whether it is of any job that runs.
@@ -192,6 +201,7 @@ impl Queue {
                 Undo::Finalizing(job, closing) => restore(&mut self.finalizing, job, closing),
                 Undo::Discarding(job, waiting) => restore(&mut self.discarding, job, waiting),
                 Undo::Asking(step) => self.asking.take_back(step),
+                Undo::Telling(job, notices) => self.telling.put_back(job, notices),
             }
         }
         // Who has left meanwhile has left.
@@ -209,6 +219,11 @@ impl Queue {
     ) {
         let id = request.job();
         let answer = match (request, job) {
+            (Request::Create { properties, .. } | Request::Import { properties, .. }, None)
+                if self.check_command(properties.notify.command.is_some()).is_err() =>
+            {
+                Err(Refusal::CommandsForbidden)
+            }
             (Request::Create { id, properties, secrets }, None) => {
                 for secret in secrets {
                     decision.secret(id, secret);
@@ -269,6 +284,7 @@ impl Queue {
             | Request::RequestRanges { .. }
             | Request::SetPosition { .. }
             | Request::SetValidation { .. }
+            | Request::Heard { .. }
             | Request::Answer { .. } => false,
         };
         if may_help {
@@ -315,6 +331,8 @@ impl Queue {
                 if let Some(expected) = expected.filter(|expected| *expected != job.revision) {
                     return Err(Refusal::RevisionMismatch { id, is: job.revision, expected });
                 }
+                let sets_command = |change: &PropertyChange| matches!(change, PropertyChange::NotifyCommand(Some(_)));
+                self.check_command(changes.iter().any(sets_command))?;
                 let was_foreground = job.properties.priority == Priority::Foreground;
                 for change in changes {
                     job.set(change)?;
@@ -387,6 +405,9 @@ impl Queue {
                 }
                 job.times.modified = now;
                 self.put(job, now, decision);
+            }
+            Request::Heard { happened, is_heard, .. } => {
+                return self.heard(job, happened, is_heard, now, decision);
             }
             Request::Answer { question, reply, .. } => {
                 return self.answer(question, reply, job, now, decision);
@@ -529,6 +550,7 @@ impl Queue {
                     decision.effect(Effect::Note { job: id, text });
                 }
             }
+            Report::Told { number, outcome } => self.told(job, number, outcome, now, decision),
             Report::Finalized { files, lost, error } => {
                 self.finalized(job, files, lost, error, now, decision);
             }
@@ -599,11 +621,11 @@ impl Queue {
 
     /// Puts a changed job where it belongs, and what follows from the change into the decision.
     fn settle(&mut self, job: Job, effects: Vec<job::Effect>, now: Timestamp, decision: &mut Decision) {
+        let id = job.id;
+        let forgets = effects.contains(&job::Effect::ForgetSecrets);
         for effect in effects {
             match effect {
-                job::Effect::ForgetSecrets => {
-                    decision.secret(job.id, SecretChange::RemoveAll);
-                }
+                job::Effect::ForgetSecrets => {}
                 job::Effect::Begin(_)
                 | job::Effect::Stop(_)
                 | job::Effect::FinalizeFiles
@@ -611,9 +633,20 @@ impl Queue {
             }
         }
         self.put(job, now, decision);
+        if forgets {
+            // What is still to be told is signed with one of them.
+            let has_notices = decision.job(id).is_some_and(|job| !job.outbox.pending.is_empty());
+            decision.secret(
+                id,
+                if has_notices { SecretChange::RemoveAllButWebhook } else { SecretChange::RemoveAll },
+            );
+        }
     }
 
-    fn put(&mut self, job: Job, now: Timestamp, decision: &mut Decision) {
+    fn put(&mut self, mut job: Job, now: Timestamp, decision: &mut Decision) {
+        notify::follow(decision.job(job.id), &mut job, now);
+        self.offer_to_callback(&mut job);
+        self.place_notices(&job, decision);
         self.place(&job, now, decision);
         decision.put(job);
     }

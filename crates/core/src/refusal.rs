@@ -20,6 +20,8 @@ pub enum Refusal {
     Ambiguous { what: String },
     #[error("the job {what} belongs to somebody else")]
     AccessDenied { what: String },
+    #[error("this service runs no notification commands (its setting notify_commands is off)")]
+    CommandsForbidden,
     #[error("the question is not open any more: it was answered, or nobody needs the answer")]
     NoSuchQuestion,
     /// The service serves one user, and this was another.
@@ -122,6 +124,7 @@ impl Refusal {
             Self::StringTooLong { .. } => Code::STRING_TOO_LONG,
             Self::ProxyListTooLarge { .. } => Code::PROXY_LIST_TOO_LARGE,
             Self::ProxyBypassListTooLarge { .. } => Code::PROXY_BYPASS_LIST_TOO_LARGE,
+            Self::CommandsForbidden => Code::BLOCKED_BY_POLICY,
             Self::NotImplemented { .. } => Code::NOT_IMPLEMENTED,
             Self::NotWithCustomMethod { .. } | Self::OnDemandWithMethod { .. } => {
                 Code::NOT_SUPPORTED_WITH_CUSTOM_HTTP_METHOD

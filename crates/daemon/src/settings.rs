@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use bits_api::settings::{Overruled, Setting, SettingList};
 use bits_core::http_options::ProxyEnvironment;
+use bits_core::notify::NotifyLimits;
 use bits_core::pacing::{MinimumShare, Politeness, TargetDelay};
 use bits_core::queue::Limits;
 use bits_platform::paths::Paths;
@@ -152,6 +153,11 @@ impl Settings {
             foreground_jobs_max: self.count("foreground_jobs_max"),
             background_jobs_max: self.count("background_jobs_max"),
             time_slice: self.seconds("time_slice"),
+            notify: NotifyLimits {
+                expiry: self.seconds("notify_expiry"),
+                commands: self.is_on("notify_commands"),
+                ..NotifyLimits::default()
+            },
         }
     }
 

@@ -10,6 +10,7 @@
 
 pub(crate) mod demand;
 mod http_options;
+mod notify;
 mod sources;
 
 use std::fmt::Display;
@@ -23,6 +24,7 @@ use bits_core::file::{
 };
 use bits_core::http_options::HeaderName;
 use bits_core::job::{Attempt, Job, JobId, Owner, Priority, Progress, Properties, Revision, State, Times};
+use bits_core::notify::{NotifyOptions, Outbox};
 use bits_core::ports::{KeySource, SealedSecret, StateName, StoreError};
 use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::remote_name::{HostTag, RemoteName};
@@ -49,7 +51,9 @@ pub(crate) const JOB_COLUMNS: &str = "id, revision, owner, state, retry_at, \
      error_count, failures_in_a_row, stalled_since, attempt, created, modified, transfer_completed, \
      discard_pending, keep_going, dynamic_content, high_performance, max_download_size, \
      files_passed_over, same_failures, beginnings, host, on_demand, demands, \
-     demands_met";
+     demands_met, \
+     notify_flags, notify_program, notify_arguments, notify_webhook, notify_interval, \
+     notices, notices_made, notice_failure";
 
 /// The columns [`progress`] reads.
 pub(crate) const PROGRESS_COLUMNS: &str = "sum_files, sum_whole, sum_unsized, \
@@ -97,6 +101,7 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
             complete_when_done: columns.next()?,
             http: http_options::options(columns)?,
             transfer: TransferOptions::default(),
+            notify: NotifyOptions::default(),
             environment: http_options::environment(columns)?,
         },
         host: HostTag::NONE,
@@ -119,6 +124,7 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
             transfer_completed: columns.time_if_any()?,
         },
         discard_pending: columns.next()?,
+        outbox: Outbox::default(),
     };
     job.properties.transfer = TransferOptions {
         keep_going: columns.next()?,
@@ -134,6 +140,7 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
     job.properties.transfer.on_demand = columns.next()?;
     job.demands = columns.next()?;
     job.demands_met = columns.next()?;
+    (job.properties.notify, job.outbox) = notify::read(columns)?;
     Ok(job)
 }
 
@@ -161,6 +168,7 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         times,
         resumed,
         discard_pending,
+        outbox,
     } = job;
     let Properties {
         display_name,
@@ -172,6 +180,7 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         http,
         transfer:
             TransferOptions { keep_going, dynamic_content, high_performance, on_demand, max_download_size },
+        notify,
         environment,
     } = properties;
     let Times { created, modified, transfer_completed } = times;
@@ -217,6 +226,7 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         (*demands).into(),
         (*demands_met).into(),
     ]);
+    values.extend(notify::values(notify, outbox));
     values
 }
 
@@ -450,6 +460,7 @@ pub(crate) fn slot_word(slot: &SecretSlot) -> String {
         }
         SecretSlot::Header(name) => format!("{HEADER}{}", name.as_str()),
         SecretSlot::CertificatePassphrase => PASSPHRASE.to_owned(),
+        SecretSlot::Webhook => WEBHOOK.to_owned(),
     }
 }
 
@@ -459,10 +470,14 @@ pub(crate) const HEADER: &str = "header:";
 pub(crate) const AFTER_HEADERS: &str = "header;";
 const CREDENTIAL: &str = "credential:";
 const PASSPHRASE: &str = "passphrase";
+pub(crate) const WEBHOOK: &str = "webhook";
 
 fn slot(word: &str) -> Option<SecretSlot> {
     if word == PASSPHRASE {
         return Some(SecretSlot::CertificatePassphrase);
+    }
+    if word == WEBHOOK {
+        return Some(SecretSlot::Webhook);
     }
     if let Some(name) = word.strip_prefix(HEADER) {
         return HeaderName::parse(name).ok().map(SecretSlot::Header);

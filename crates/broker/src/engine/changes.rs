@@ -94,6 +94,7 @@ pub(super) fn cause(input: &Input) -> &'static str {
         Input::Yield { .. } => "turn_over",
         Input::Hold { .. } => "key_missing",
         Input::Due { .. } => "time",
+        Input::Tell { .. } => "notice",
         Input::Attend { .. } | Input::Offer { .. } => "agent",
     }
 }

@@ -28,7 +28,10 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::NotFound { .. } | Refusal::NoSuchFile { .. } | Refusal::NoSuchQuestion => {
             StatusCode::NOT_FOUND
         }
-        Refusal::AccessDenied { .. } | Refusal::OtherUser { .. } | Refusal::IdTaken { .. } => {
+        Refusal::AccessDenied { .. }
+        | Refusal::OtherUser { .. }
+        | Refusal::IdTaken { .. }
+        | Refusal::CommandsForbidden => {
             StatusCode::FORBIDDEN
         }
         Refusal::Empty { .. }

@@ -7,13 +7,14 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bits_api::credentials::{ANY_SCHEME, Removed, SetCredentials};
-use bits_api::job::{ChangeJob, CommandAnswer, CreateJob, Environment, JobList, ListQuery};
+use bits_api::job::{ChangeJob, CommandAnswer, CreateJob, Environment, Heard, JobList, ListQuery};
 use bits_api::{PAGE_MAX, convert};
 use bits_core::access::Caller;
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot, is_passport};
 use bits_core::error::Code;
 use bits_core::http_options::ProxyUse;
 use bits_core::job::{self, Command, JobId, Owner, Properties, Revision};
+use bits_core::notify::Happened;
 use bits_core::ports::{Cursor, Filter};
 use bits_core::queue::{JobView, Request};
 use bits_core::refusal::Refusal;
@@ -176,6 +177,20 @@ pub(super) async fn cancel(
     job: JobPath,
 ) -> Result<Response, Refused> {
     command(state, caller, job, Command::Cancel).await
+}
+
+pub(super) async fn notification_heard(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    JobPath(job): JobPath,
+    Json(body): Json<Heard>,
+) -> Result<Response, Refused> {
+    let happened = Happened::named(&body.event).ok_or_else(|| {
+        Refusal::invalid(format!("the event `{}`", body.event), "is none; there are transferred and error")
+    })?;
+    let request = Request::Heard { job, happened, is_heard: body.heard };
+    api.engine.request(caller, request).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 async fn command(

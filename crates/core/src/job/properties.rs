@@ -11,7 +11,9 @@ use crate::http_options::{
     ClientCertificate, Header, HttpOptions, Method, PROXY_LIST_UNITS_MAX, ProxyEnvironment, ProxyUse,
     SERVICE_NAME_BYTES_MAX, SecurityFlags,
 };
+use crate::notify::{NotifyCommand, NotifyFlags, NotifyOptions};
 use crate::refusal::Refusal;
+use crate::remote_name::RemoteName;
 use crate::transfer_options::TransferOptions;
 use crate::units::Bytes;
 
@@ -71,6 +73,7 @@ pub struct Properties {
     pub complete_when_done: bool,
     pub http: HttpOptions,
     pub transfer: TransferOptions,
+    pub notify: NotifyOptions,
     pub environment: Environment,
 }
 
@@ -106,6 +109,12 @@ pub enum PropertyChange {
     NoNtlm(bool),
     /// `None` goes back to `HTTP/` and the host of the URL.
     ServiceName(Option<String>),
+    NotifyFlags(NotifyFlags),
+    /// `None` takes it away.
+    NotifyCommand(Option<NotifyCommand>),
+    /// `None` takes it away.
+    Webhook(Option<RemoteName>),
+    MinimumNotificationInterval(Duration),
 }
 
 /// UTF-16 units a display name may have (`bits.md` §4).
@@ -137,6 +146,7 @@ impl Properties {
             complete_when_done: false,
             http: HttpOptions::default(),
             transfer: TransferOptions::default(),
+            notify: NotifyOptions::default(),
             environment: Environment::default(),
         };
         properties.set(PropertyChange::DisplayName(display_name))?;
@@ -217,6 +227,18 @@ impl Properties {
             PropertyChange::ServiceName(name) => {
                 name.as_deref().map_or(Ok(()), check_service_name)?;
                 self.http.service_name = name;
+            }
+            PropertyChange::NotifyFlags(flags) => self.notify.flags = flags,
+            PropertyChange::NotifyCommand(command) => {
+                command.as_ref().map_or(Ok(()), NotifyCommand::check)?;
+                self.notify.command = command;
+            }
+            PropertyChange::Webhook(Some(url)) if url.local_path().is_some() => {
+                return Err(Refusal::invalid("the URL of the webhook", "is a file; write http:// or https://"));
+            }
+            PropertyChange::Webhook(url) => self.notify.webhook = url,
+            PropertyChange::MinimumNotificationInterval(interval) => {
+                self.notify.minimum_interval = interval;
             }
         }
         Ok(())

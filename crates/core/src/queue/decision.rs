@@ -14,7 +14,7 @@ use crate::job::{self, Attempt, Job, JobId, Revision};
 use crate::ports::{Batch, FileChange, JobChange, SecretChange};
 use crate::refusal::Refusal;
 
-use super::asking;
+use super::{asking, telling};
 use super::schedule::Before;
 use super::{Answer, Asked, Closing, Input, Ticket};
 
@@ -32,6 +32,8 @@ pub enum Effect {
     Asked { job: JobId, attempt: Attempt, demands: u32, asked: Asked },
     /// Tell whoever watches which bytes have come (`FileRangesTransferred`, `bits.md` §8.1).
     RangesTransferred { job: JobId, file: FileIndex, ranges: Vec<Span> },
+    /// Tell a notice in the outbox of the job; to be answered by [`Report::Told`](super::Report::Told).
+    Tell { job: JobId, number: u32 },
     /// Tell whoever watches, and the log.
     Note { job: JobId, text: String },
 }
@@ -52,6 +54,7 @@ pub(super) enum Undo {
     Finalizing(JobId, Option<Closing>),
     Discarding(JobId, Option<Vec<Ticket>>),
     Asking(asking::Step),
+    Telling(JobId, telling::OfJob),
 }
 
 /// What one turn has decided so far.

@@ -14,6 +14,7 @@ use crate::demand::{Beyond, Filled, Span};
 use crate::error::JobError;
 use crate::file::{BootId, FileIndex, LocalName, PartialId, ResumeBy, Served, Validator};
 use crate::job::{Attempt, Command, JobId, Properties, PropertyChange, Revision};
+use crate::notify::Happened;
 use crate::ports::{SealedSecret, SecretChange};
 use crate::ranges::{ByteRange, Ranges};
 use crate::remote_name::RemoteName;
@@ -41,6 +42,8 @@ pub enum Input {
     Due { job: JobId },
     /// Something else that this job waited for has changed ([`super::Queue::next_attention`]).
     Attend { job: JobId },
+    /// This notice of the job is to be told ([`super::Queue::next_notice`]).
+    Tell { job: JobId, number: u32 },
     /// Somebody has come who can answer for this job, which may be in ERROR for want of an answer.
     Offer { job: JobId },
 }
@@ -56,6 +59,7 @@ impl Input {
             | Self::Yield { job }
             | Self::Due { job }
             | Self::Attend { job }
+            | Self::Tell { job, .. }
             | Self::Offer { job } => *job,
         }
     }
@@ -135,6 +139,12 @@ pub enum Request {
         question: QuestionId,
         reply: Reply,
     },
+    /// A callback says whether it has heard what has happened to the job.
+    Heard {
+        job: JobId,
+        happened: Happened,
+        is_heard: bool,
+    },
 }
 
 impl Request {
@@ -150,6 +160,7 @@ impl Request {
             | Self::SetValidation { job, .. }
             | Self::SetCredentials { job, .. }
             | Self::RemoveCredentials { job, .. }
+            | Self::Heard { job, .. }
             | Self::Answer { job, .. } => *job,
         }
     }
@@ -302,6 +313,11 @@ pub enum Report {
     /// No partial file is left; else the sentence says what is.
     Discarded {
         leftover: Option<String>,
+    },
+    /// A notice was told, or for this reason not.
+    Told {
+        number: u32,
+        outcome: Result<(), String>,
     },
 }
 

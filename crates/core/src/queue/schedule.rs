@@ -9,6 +9,7 @@ use core::time::Duration;
 
 use super::turns::{Class, Line, Place, Rotation, Standing};
 use crate::job::{Attempt, Job, JobId, Priority, State};
+use crate::notify::NotifyLimits;
 use crate::time::Timestamp;
 
 /// How many jobs may run at a time, and for how long while others wait.
@@ -22,11 +23,13 @@ pub struct Limits {
     /// How long a job runs before it lets another of its priority have its turn (`bits.md` §4; how
     /// long that is in BITS is not documented).
     pub time_slice: Duration,
+    /// What is allowed in telling owners of their jobs.
+    pub notify: NotifyLimits,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { foreground_jobs_max: 16, background_jobs_max: 4, time_slice: Duration::from_secs(60) }
+        Self { foreground_jobs_max: 16, background_jobs_max: 4, time_slice: Duration::from_secs(60), notify: NotifyLimits::default() }
     }
 }
 

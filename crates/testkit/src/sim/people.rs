@@ -565,6 +565,7 @@ fn job_of(request: &Request) -> JobId {
         | Request::SetValidation { job, .. }
         | Request::SetCredentials { job, .. }
         | Request::RemoveCredentials { job, .. }
+        | Request::Heard { job, .. }
         | Request::Answer { job, .. } => *job,
     }
 }
