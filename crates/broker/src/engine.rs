@@ -654,13 +654,16 @@ impl<'a> Engine<'a> {
                     // What such a request answers cannot be put together from parts.
                     files.iter_mut().for_each(File::forget_content);
                 }
+                let mut secrets = self.store.secrets(id)?;
+                // That of a webhook is opened where one is sent.
+                secrets.retain(|secret| secret.slot != SecretSlot::Webhook);
                 let assignment = SealedAssignment {
                     job: id,
                     owner: job.owner,
                     attempt,
                     priority: job.properties.priority,
                     files,
-                    secrets: self.store.secrets(id)?,
+                    secrets,
                     secret_refused: job.secret_refused(),
                     failed_file: job.error.as_ref().and_then(|error| error.file),
                     http: job.properties.http,

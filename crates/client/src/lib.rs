@@ -12,6 +12,8 @@ mod certificates;
 mod challenges;
 mod client;
 mod connect;
+#[cfg(feature = "secret-service")]
+mod desktop;
 mod environment;
 mod error;
 mod events;
@@ -35,6 +37,8 @@ pub use certificates::Registration;
 pub use challenges::ChallengeStream;
 pub use client::{Client, Scheme, new_job};
 pub use connect::{ConnectOptions, service_program};
+#[cfg(feature = "secret-service")]
+pub use desktop::Desktop;
 pub use environment::environment_of_this_process;
 pub use error::{Error, Unreachable};
 pub use events::EventStream;

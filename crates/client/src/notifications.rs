@@ -57,6 +57,7 @@ pub struct Notifications {
     files: Files,
     ranges: Vec<(u32, Vec<Range>)>,
     is_ready: bool,
+    coming: Option<Event>,
     due: VecDeque<Notification>,
     /// What was told last, and whether it was heard, until the service knows.
     told: Option<(Happened, bool)>,
@@ -173,6 +174,7 @@ impl Client {
             files: Files::default(),
             ranges: Vec::new(),
             is_ready: false,
+            coming: None,
             due: VecDeque::new(),
             told: None,
         })
@@ -195,6 +197,11 @@ impl Notifications {
     pub async fn next(&mut self) -> Result<Option<Notification>, Error> {
         loop {
             self.say_what_was_heard().await?;
+            // Kept until it is dealt with, as this future may be dropped meanwhile.
+            if let Some(event) = self.coming.clone() {
+                self.take(event).await?;
+                self.coming = None;
+            }
             if let Some(notification) = self.due.pop_front() {
                 return Ok(Some(notification));
             }
@@ -237,7 +244,7 @@ impl Notifications {
             }
             let wait = self.callbacks.next_wake().map(|wake| wake.since(now).max(Duration::from_millis(1)));
             tokio::select! {
-                event = self.stream.next() => self.take(event?).await?,
+                event = self.stream.next() => self.coming = Some(event?),
                 () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {}
             }
         }
@@ -332,7 +339,7 @@ impl Notifications {
 }
 
 /// As much of `job` as decides what is told.
-fn seen(job: &Job) -> Seen {
+pub(crate) fn seen(job: &Job) -> Seen {
     let happened = match (job.state.as_str(), job.complete_when_done) {
         ("error", _) => Some((Happened::Error, u64::from(job.error_count))),
         ("transferred", false) | ("acknowledged", true)

@@ -44,7 +44,7 @@ pub use view::{CredentialWait, FileView, JobView, WaitReason};
 use asking::{Asking, Present};
 use decision::Undo;
 use schedule::{Schedule, Slot};
-use telling::Telling;
+use telling::{Telling, note_command, told_of_command};
 
 /// Whoever waits until a worker has finalized or discarded files, and what came meanwhile.
 #[derive(Debug, Clone, Default)]
@@ -225,6 +225,7 @@ impl Queue {
                 Err(Refusal::CommandsForbidden)
             }
             (Request::Create { id, properties, secrets }, None) => {
+                note_command(id, &properties, decision);
                 for secret in secrets {
                     decision.secret(id, secret);
                 }
@@ -232,6 +233,7 @@ impl Queue {
                 Ok(Answer::Job(id))
             }
             (Request::Import { id, properties, files, secrets }, None) => {
+                note_command(id, &properties, decision);
                 let mut job = Job::new(id, Owner(caller.uid), *properties, now);
                 add_files(&mut job, files, decision).map(|()| {
                     for secret in secrets {
@@ -333,6 +335,7 @@ impl Queue {
                 }
                 let sets_command = |change: &PropertyChange| matches!(change, PropertyChange::NotifyCommand(Some(_)));
                 self.check_command(changes.iter().any(sets_command))?;
+                let command_before = job.properties.notify.command.clone();
                 let was_foreground = job.properties.priority == Priority::Foreground;
                 for change in changes {
                     job.set(change)?;
@@ -342,6 +345,9 @@ impl Queue {
                 }
                 for secret in secrets {
                     decision.secret(id, secret);
+                }
+                if let Some(text) = told_of_command(command_before.as_ref(), &job) {
+                    decision.effect(Effect::Note { job: id, text });
                 }
                 job.times.modified = now;
                 if completes_by_itself(&job) {

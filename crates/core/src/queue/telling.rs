@@ -10,8 +10,8 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::credentials::SecretSlot;
-use crate::job::{Job, JobId, Owner};
-use crate::notify::{CALLBACK_RETURN_PATIENCE, Channel, Happened, Notice, NotifyLimits};
+use crate::job::{Job, JobId, Owner, Properties};
+use crate::notify::{CALLBACK_RETURN_PATIENCE, Channel, Happened, Notice, NotifyCommand, NotifyLimits};
 use crate::ports::SecretChange;
 use crate::time::Timestamp;
 
@@ -254,6 +254,27 @@ impl Queue {
             commands.for_each(|notice| notice.offered = true);
         }
     }
+}
+
+/// Takes note in the log of the command that a new job has (`bits.md` §8.3, event 6).
+pub(super) fn note_command(job: JobId, properties: &Properties, decision: &mut Decision) {
+    if let Some(command) = &properties.notify.command {
+        let text = set_to(command);
+        decision.effect(Effect::Note { job, text });
+    }
+}
+
+/// What the log is told when `job` has another command than `before`.
+pub(super) fn told_of_command(before: Option<&NotifyCommand>, job: &Job) -> Option<String> {
+    match &job.properties.notify.command {
+        after if after.as_ref() == before => None,
+        Some(command) => Some(set_to(command)),
+        None => Some(String::from("the notification command was taken away")),
+    }
+}
+
+fn set_to(command: &NotifyCommand) -> String {
+    format!("the notification command is {:?} with {:?}", command.program, command.arguments)
 }
 
 const FORBIDDEN: &str = "this service runs no commands (its setting notify_commands is off)";
