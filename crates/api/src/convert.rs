@@ -1,11 +1,14 @@
 //! Where the domain and the wire meet.
 
+use std::time::Duration;
+
 use bits_core::credentials::{AuthTarget, SecretSlot};
 use bits_core::demand::{Filled, Span};
 use bits_core::error::{self, Code};
 use bits_core::file::{self, ResumeBy, Stage};
 use bits_core::http_options::{self, ProxyUse};
 use bits_core::job;
+use bits_core::notify::{self, NotifyOptions};
 use bits_core::ports::{KeyStanding, SealedSecret};
 use bits_core::queue::{CredentialWait, FileView, JobView, Question, WaitReason};
 use bits_core::ranges::ByteRange;
@@ -26,15 +29,15 @@ use crate::http_options::{
     AUTODETECT, ClientCertificate, Header, NO_PROXY, OVERRIDE, PRECONFIG, Proxy, SetHeader,
 };
 use crate::job::{
-    Challenge, ChangeJob, CredentialPresent, Environment, Job, JobError, Outcome, Owner, Progress, Times,
-    Wait,
+    Challenge, ChangeJob, CredentialPresent, Environment, Job, JobError, NotifyCommand, Outcome, Owner,
+    Progress, Times, Wait,
 };
 use crate::problem::Problem;
 
 /// The job as programs see it.
 pub fn job(view: &JobView, owner_name: Option<String>) -> Job {
     let job = &view.job;
-    let http = &job.properties.http;
+    let (http, notify) = (&job.properties.http, &job.properties.notify);
     Job {
         id: job.id.to_string(),
         revision: job.revision.0,
@@ -81,6 +84,12 @@ pub fn job(view: &JobView, owner_name: Option<String>) -> Job {
         use_stored_credentials: http.stored_proxy_credentials.then(|| AuthTarget::Proxy.name().to_owned()),
         no_ntlm: http.no_ntlm,
         service_name: http.service_name.clone(),
+        notify_flags: notify.flags.mask(),
+        notify_command: notify.command.as_ref().map(command),
+        notify_webhook: notify.webhook.as_ref().map(|url| url.as_str().to_owned()),
+        minimum_notification_interval_ms: milliseconds(notify.minimum_interval),
+        notifications_pending: u32::try_from(job.outbox.pending.len()).unwrap_or(u32::MAX),
+        notification_failure: job.outbox.failure.clone(),
         environment: None,
         secret_headers: None,
         credentials: None,
@@ -185,7 +194,7 @@ pub fn whole_job(view: &JobView, owner_name: Option<String>, secrets: &[SealedSe
                 scheme: scheme.name().to_owned(),
             }),
             SecretSlot::Header(name) => secret_headers.push(name.as_str().to_owned()),
-            SecretSlot::CertificatePassphrase => {}
+            SecretSlot::CertificatePassphrase | SecretSlot::Webhook => {}
         }
     }
     Job {
@@ -212,10 +221,10 @@ pub fn exported_job(
         no_progress_timeout,
         maximum_download_time,
         complete_when_done,
-        windows:
-            WindowsOptions { file_acl_flags, peer_caching_flags, helper_token_flags, notification_class },
+        windows: WindowsOptions { file_acl_flags, peer_caching_flags, helper_token_flags, notification_class },
         http,
         transfer,
+        notify: NotifyOptions { flags, command: program, webhook, minimum_interval },
         environment: owners,
     } = &view.job.properties;
     let http_options::HttpOptions {
@@ -236,6 +245,7 @@ pub fn exported_job(
         left_out.push(LeftOut::WriteOnlyHeaders);
     }
     let headers = (!headers_write_only && !headers.is_empty()).then(|| headers.iter().map(set_header));
+    let usual = NotifyOptions::default();
     let properties = ChangeJob {
         display_name: None,
         description: (!description.is_empty()).then(|| description.clone()),
@@ -263,6 +273,12 @@ pub fn exported_job(
         use_stored_credentials: stored_proxy_credentials.then(|| AuthTarget::Proxy.name().to_owned()),
         no_ntlm: no_ntlm.then_some(true),
         service_name: service_name.clone(),
+        notify_flags: (*flags != usual.flags).then(|| flags.mask()),
+        notify_command: program.as_ref().map(command),
+        notify_webhook: webhook.as_ref().map(|url| url.as_str().to_owned()),
+        notify_webhook_secret: None,
+        minimum_notification_interval_ms: (*minimum_interval != usual.minimum_interval)
+            .then(|| u32::try_from(minimum_interval.as_millis()).unwrap_or(u32::MAX)),
     };
     let (in_place, wanted): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.stage == Stage::Completed);
     ExportedJob {
@@ -326,7 +342,16 @@ fn left_out(slot: &SecretSlot) -> LeftOut {
         }
         SecretSlot::Header(name) => LeftOut::Header { name: name.as_str().to_owned() },
         SecretSlot::CertificatePassphrase => LeftOut::CertificatePassphrase,
+        SecretSlot::Webhook => LeftOut::WebhookSecret,
     }
+}
+
+fn command(command: &notify::NotifyCommand) -> NotifyCommand {
+    NotifyCommand { program: command.program.clone(), arguments: command.arguments.clone() }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn environment(environment: &job::Environment) -> Environment {

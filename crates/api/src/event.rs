@@ -61,6 +61,10 @@ pub struct EventQuery {
     /// asked then, and the job is in ERROR when it meets one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attended: Option<bool>,
+    /// Whether the one who watches that job hears its notifications (`SetNotifyInterface`): no command is
+    /// run for what it says it has heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<bool>,
 }
 
 impl Event {

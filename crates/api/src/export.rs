@@ -57,6 +57,8 @@ pub enum LeftOut {
     WriteOnlyHeaders,
     /// What opens the key of the client certificate.
     CertificatePassphrase,
+    /// By what webhooks are signed.
+    WebhookSecret,
 }
 
 /// How a job is to be imported.

@@ -95,6 +95,24 @@ pub struct Job {
     /// The Kerberos name of the service; null: `HTTP/` and the host of the URL.
     #[serde(default)]
     pub service_name: Option<String>,
+    /// Which notifications are wanted, one mask (`SetNotifyFlags`).
+    #[serde(default)]
+    pub notify_flags: u32,
+    /// What is run when the job is TRANSFERRED or in ERROR (`SetNotifyCmdLine`).
+    #[serde(default)]
+    pub notify_command: Option<NotifyCommand>,
+    /// To where a webhook is sent then.
+    #[serde(default)]
+    pub notify_webhook: Option<String>,
+    /// Milliseconds between two notifications of changes, at least.
+    #[serde(default)]
+    pub minimum_notification_interval_ms: u64,
+    /// How many commands and webhooks have not been heard yet.
+    #[serde(default)]
+    pub notifications_pending: u32,
+    /// Why the last command or webhook was not heard, when it was not.
+    #[serde(default)]
+    pub notification_failure: Option<String>,
     /// Of the owner's environment what transfers need. Only when one job is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<Environment>,
@@ -381,6 +399,45 @@ pub struct ChangeJob {
     /// An empty text goes back to `HTTP/` and the host of the URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_name: Option<String>,
+    /// Which notifications are wanted: the sum of 1 JOB_TRANSFERRED, 2 JOB_ERROR, 4 DISABLE, 8
+    /// JOB_MODIFICATION, 16 FILE_TRANSFERRED and 32 FILE_RANGES_TRANSFERRED; 3 unless it is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify_flags: Option<u32>,
+    /// An empty program takes the command away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify_command: Option<NotifyCommand>,
+    /// An http or https URL; an empty text takes the webhook away. The secret of before goes with it,
+    /// unless it is given again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify_webhook: Option<String>,
+    /// By what a webhook is signed; one that begins with `whsec_` is base64 after that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify_webhook_secret: Option<Password>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum_notification_interval_ms: Option<u32>,
+}
+
+/// A program and just what it is given. No shell reads it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct NotifyCommand {
+    /// An absolute path.
+    pub program: String,
+    /// What comes after the name of the program.
+    #[serde(default)]
+    pub arguments: Vec<String>,
+}
+
+/// What a callback says of what has happened to a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Heard {
+    /// `transferred` or `error`.
+    pub event: String,
+    /// Without having heard it, the job's command is run.
+    pub heard: bool,
 }
 
 /// What of the caller's environment transfers need: the service was started from another one.

@@ -15,6 +15,7 @@ pub mod file;
 pub mod finding;
 pub mod http_options;
 pub mod job;
+pub mod notification;
 #[cfg(feature = "schema")]
 pub mod openapi;
 pub mod operations;

@@ -5,7 +5,9 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::operations::{OPENMETRICS, OPENMETRICS_TYPE, OPERATIONS, Operation};
-use crate::{about, certificate, challenge, credentials, event, export, file, job, problem, settings};
+use crate::{
+    about, certificate, challenge, credentials, event, export, file, job, notification, problem, settings,
+};
 
 /// The whole document.
 pub fn document() -> Value {
@@ -66,6 +68,8 @@ fn describe_types(generator: &mut SchemaGenerator) -> Map<String, Value> {
     generator.subschema_for::<certificate::AnswerCertificate>();
     generator.subschema_for::<event::Note>();
     generator.subschema_for::<event::RangesTransferred>();
+    generator.subschema_for::<job::Heard>();
+    generator.subschema_for::<notification::Message>();
     generator.subschema_for::<problem::Problem>();
     let mut queries = Map::new();
     for (name, schema) in [

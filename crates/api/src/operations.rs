@@ -256,6 +256,16 @@ pub const OPERATIONS: &[Operation] = &[
         problems: ONE_JOB,
     },
     Operation {
+        name: "notification_heard",
+        method: POST,
+        path: "/v1/jobs/{job}/notifications",
+        summary: "A callback says whether it has heard what has happened: if not, the job's command is run.",
+        query: None,
+        body: Some("Heard"),
+        answer: (204, None),
+        problems: CHANGE,
+    },
+    Operation {
         name: "list_challenges",
         method: GET,
         path: "/v1/challenges",

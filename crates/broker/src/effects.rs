@@ -17,8 +17,10 @@ use tokio::sync::oneshot;
 
 use crate::certificates::Change;
 use crate::engine::{
-    AgentWatcher, EffectRunner, Input, Notification, Query, Response, SealedAssignment, Watcher,
+    AgentWatcher, EffectRunner, Input, Notification, Query, Response, SealedAssignment, SealedTelling,
+    Watcher,
 };
+use crate::notify;
 use crate::subscriptions::Subscriptions;
 use crate::vault::{Rotation, Vault};
 use crate::workers::Workers;
@@ -91,6 +93,17 @@ impl EngineHandle {
         let connected = self.connected();
         let who = connected.who;
         self.ask(|ticket| Input::Attend { ticket, caller, who, job }).await?;
+        Ok(connected)
+    }
+
+    /// Offers to hear the notifications of `job`, until the return value is dropped.
+    ///
+    /// # Errors
+    /// [`Refusal`] when the job is not there or not for this caller.
+    pub async fn hear(&self, caller: Caller, job: JobId) -> Result<Connected, Refusal> {
+        let connected = self.connected();
+        let who = connected.who;
+        self.ask(|ticket| Input::Callback { ticket, caller, who, job }).await?;
         Ok(connected)
     }
 
@@ -228,6 +241,12 @@ impl EffectRunner for Effects {
 
     fn asked(&mut self, job: JobId, attempt: Attempt, demands: u32, asked: Asked) {
         self.workers.tell(ToWorker::Asked { job, attempt, demands, asked });
+    }
+
+    fn tell_owner(&mut self, telling: SealedTelling) -> Result<(), String> {
+        let telling = notify::open(telling, &self.vault)?;
+        self.workers.tell(ToWorker::Tell(Box::new(telling)));
+        Ok(())
     }
 
     fn committed(&mut self, took: Duration, is_written: bool) {

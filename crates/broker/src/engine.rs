@@ -16,11 +16,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use bits_core::access::{self, Caller};
+use bits_core::credentials::SecretSlot;
 use bits_core::demand::Span;
 use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{ClosingFile, File, FileIndex, Stage};
 use bits_core::http_options::HttpOptions;
 use bits_core::job::{self, Attempt, ClockChange, Environment, Job, JobId, Owner, Priority};
+use bits_core::notify::Notice;
 use bits_core::ports::{RekeyError, SealedSecret, Store, StoreError};
 use bits_core::queue::{
     self, Answer, Asked, Decision, Effect, JobView, Limits, PresenceId, Queue, Report, Request, Ticket,
@@ -94,7 +96,14 @@ pub enum Input {
         job: JobId,
         change: Change,
     },
-    /// An agent or attendant has gone.
+    /// Somebody hears the notifications of this job, from now on.
+    Callback {
+        ticket: Ticket,
+        caller: Caller,
+        who: PresenceId,
+        job: JobId,
+    },
+    /// An agent, attendant or callback has gone.
     Left {
         who: PresenceId,
     },
@@ -148,6 +157,15 @@ pub struct SealedAssignment {
     pub environment: Environment,
 }
 
+/// What is to be told of a job, with the secret still sealed.
+#[derive(Debug)]
+pub struct SealedTelling {
+    /// The job as it is now, which may have gone on since.
+    pub view: Box<JobView>,
+    pub notice: Notice,
+    pub secret: Option<SealedSecret>,
+}
+
 /// Carries out what was decided. It decides nothing, and never blocks.
 pub trait EffectRunner {
     fn answer(&mut self, ticket: Ticket, answer: Result<Response, Refusal>);
@@ -164,6 +182,11 @@ pub trait EffectRunner {
     fn recorded(&mut self, job: JobId, attempt: Attempt, file: FileIndex);
     /// Tells what more is asked for of a job on demand.
     fn asked(&mut self, job: JobId, attempt: Attempt, demands: u32, asked: Asked);
+    /// Tells the owner of a job what has become of it.
+    ///
+    /// # Errors
+    /// When the secret cannot be opened: this try has failed.
+    fn tell_owner(&mut self, telling: SealedTelling) -> Result<(), String>;
     fn finalize(&mut self, job: JobId, files: Vec<ClosingFile>, environment: Environment);
     fn discard(&mut self, job: JobId, files: Vec<ClosingFile>);
 
@@ -399,6 +422,10 @@ impl<'a> Engine<'a> {
             self.take_in(queue::Input::Due { job }, now, turn);
         }
         for _ in 0..INPUTS_PER_BATCH {
+            let Some((job, number)) = self.queue.next_notice(now) else { break };
+            self.take_in(queue::Input::Tell { job, number }, now, turn);
+        }
+        for _ in 0..INPUTS_PER_BATCH {
             let Some(job) = self.queue.next_attention() else { break };
             turn.shown.insert(job);
             self.take_in(queue::Input::Attend { job }, now, turn);
@@ -515,6 +542,7 @@ impl<'a> Engine<'a> {
                     | queue::Input::Attend { .. }
                     | queue::Input::ClockSet { .. }
                     | queue::Input::Abandoned { .. }
+                    | queue::Input::Tell { .. }
                     | queue::Input::Offer { .. } => {}
                 }
                 let (before, cause) = (job.as_ref().map(changes::Before::of), changes::cause(&input));
@@ -639,6 +667,7 @@ impl<'a> Engine<'a> {
                 Effect::RangesTransferred { job, file, ranges } => {
                     self.tell(job, Notification::Ranges { job, file, ranges });
                 }
+                Effect::Tell { job, number } => self.tell_owner(job, number),
                 Effect::Note { job, text } => self.note(job, text),
                 Effect::Job { job, effect } => {
                     if let Err(error) = self.run_job_effect(job, effect) {
@@ -650,6 +679,29 @@ impl<'a> Engine<'a> {
                 }
             }
         }
+    }
+
+    /// One try to tell the owner of a job what is in its outbox.
+    fn tell_owner(&mut self, id: JobId, number: u32) {
+        let outcome = match self.sealed_telling(id, number) {
+            // It is not to be told any more.
+            Ok(None) => Ok(()),
+            Ok(Some(telling)) => match self.effects.tell_owner(telling) {
+                Ok(()) => return,
+                Err(reason) => Err(reason),
+            },
+            Err(error) => Err(error.to_string()),
+        };
+        let report = Report::Told { number, outcome };
+        self.backlog.push_back(queue::Input::Report { job: id, report });
+    }
+
+    fn sealed_telling(&mut self, id: JobId, number: u32) -> Result<Option<SealedTelling>, StoreError> {
+        let Some(view) = self.view(id)? else { return Ok(None) };
+        let Some(notice) = view.job.outbox.notice(number).cloned() else { return Ok(None) };
+        let mut secrets = self.store.secrets(id)?;
+        secrets.retain(|secret| secret.slot == SecretSlot::Webhook);
+        Ok(Some(SealedTelling { view: Box::new(view), notice, secret: secrets.pop() }))
     }
 
     fn run_job_effect(&mut self, id: JobId, effect: job::Effect) -> Result<(), StoreError> {
@@ -671,13 +723,16 @@ impl<'a> Engine<'a> {
                     // What such a request answers cannot be put together from parts.
                     files.iter_mut().for_each(File::forget_content);
                 }
+                let mut secrets = self.store.secrets(id)?;
+                // That of a webhook is opened where one is sent.
+                secrets.retain(|secret| secret.slot != SecretSlot::Webhook);
                 let assignment = SealedAssignment {
                     job: id,
                     owner: job.owner,
                     attempt,
                     priority: job.properties.priority,
                     files,
-                    secrets: self.store.secrets(id)?,
+                    secrets,
                     secret_refused: job.secret_refused(),
                     failed_file: job.error.as_ref().and_then(|error| error.file),
                     http: job.properties.http,

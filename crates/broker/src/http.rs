@@ -103,6 +103,7 @@ pub fn router(api: Arc<Api>) -> Router {
                     "/v1/jobs/{job}/credentials/{target}/{scheme}",
                     put(jobs::set_credentials).delete(jobs::remove_credentials),
                 )
+                .route("/v1/jobs/{job}/notifications", post(jobs::notification_heard))
                 .route("/v1/challenges/{challenge}", post(challenges::answer))
                 .layer(middleware::map_response(hang_up)),
         )

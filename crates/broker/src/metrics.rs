@@ -112,6 +112,7 @@ impl Metrics {
             | Report::Beyond { .. }
             | Report::Progress { .. }
             | Report::Note { .. }
+            | Report::Told { .. }
             | Report::Discarded { .. } => {}
         }
     }

@@ -73,6 +73,7 @@ pub struct Opened {
     pub credentials: Vec<Credential>,
     pub headers: Vec<SecretHeader>,
     pub certificate_passphrase: Option<Secret>,
+    pub webhook: Option<Secret>,
 }
 
 impl Vault {
@@ -159,6 +160,22 @@ impl Vault {
         self.seal_plain(job, owner, SecretSlot::CertificatePassphrase, &lay_out_text(passphrase))
     }
 
+    /// Seals by what webhooks are signed.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidArgument`] for an empty one or what is no base64 after `whsec_`,
+    /// [`Refusal::PasswordTooLarge`], [`Refusal::NoKey`].
+    pub fn seal_webhook(&self, job: JobId, owner: Owner, secret: &Secret) -> Result<SealedSecret, Refusal> {
+        if secret.expose().encode_utf16().count() > PASSWORD_UNITS_MAX {
+            return Err(Refusal::PasswordTooLarge);
+        }
+        if bits_worker::signing_key(secret).is_none() {
+            let wrong = "is empty, or begins with whsec_ and is no base64 after that";
+            return Err(Refusal::invalid("the secret of the webhook", wrong));
+        }
+        self.seal_plain(job, owner, SecretSlot::Webhook, &lay_out_text(secret))
+    }
+
     fn seal_plain(
         &self,
         job: JobId,
@@ -222,6 +239,7 @@ impl Opened {
             SecretSlot::CertificatePassphrase => {
                 self.certificate_passphrase = Some(Secret::new(read_text(plain)?.to_owned()));
             }
+            SecretSlot::Webhook => self.webhook = Some(Secret::new(read_text(plain)?.to_owned())),
         }
         Some(())
     }
@@ -252,6 +270,9 @@ fn unreadable(slot: &SecretSlot, reason: &str) -> JobError {
         }
         SecretSlot::CertificatePassphrase => {
             format!("the stored passphrase of the client certificate cannot be read ({reason}); set it again")
+        }
+        SecretSlot::Webhook => {
+            format!("the stored secret of the webhook cannot be read ({reason}); set it again")
         }
     };
     failed(Code::INVALID_CREDENTIALS, false, message)
@@ -316,6 +337,7 @@ fn bound_to(job: JobId, owner: Owner, slot: &SecretSlot) -> Vec<u8> {
     match slot {
         SecretSlot::Credential { target, scheme } => bound_to.extend([*target as u8, *scheme as u8]),
         SecretSlot::CertificatePassphrase => bound_to.extend([0, 1]),
+        SecretSlot::Webhook => bound_to.extend([0, 3]),
         SecretSlot::Header(name) => {
             bound_to.extend([0, 2]);
             bound_to.extend(name.as_str().to_ascii_lowercase().into_bytes());

@@ -405,7 +405,8 @@ pub(crate) struct Set {
     /// peer-caching-flags, helper-token-flags, notification-clsid, http-method, custom-header,
     /// custom-headers-write-only, security-flags, client-certificate, client-certificate-by-id,
     /// client-certificate-by-name, client-certificate-password-file, proxy, proxy-bypass,
-    /// use-stored-credentials, no-ntlm and service-name
+    /// use-stored-credentials, no-ntlm, service-name, notify-flags, notify-command, notify-webhook,
+    /// notify-webhook-secret-file and minimum-notification-interval
     #[arg(value_name = "KEY=VALUE", required = true)]
     pub(crate) changes: Vec<String>,
 }

@@ -8,9 +8,10 @@ use std::path::Path;
 
 use bits_client::api::credentials::Password;
 use bits_client::api::http_options::{AUTODETECT, ClientCertificate, NO_PROXY, OVERRIDE, PRECONFIG, Proxy};
-use bits_client::api::job::CreateJob;
+use bits_client::api::job::{CreateJob, NotifyCommand};
 use bits_client::prompt::password_sources::read_password_file;
 use bits_core::http_options::SecurityFlags;
+use bits_core::notify::NotifyFlags;
 
 use crate::arguments::Requests;
 use crate::exit::Failure;
@@ -126,6 +127,40 @@ pub(crate) fn passphrase(path: &Path, output: &Output) -> Result<Password, Failu
         output.warn(&notice.to_string());
     }
     Ok(Password(file.password))
+}
+
+/// The mask that the words of notifications, or a number, stand for.
+///
+/// # Errors
+/// A sentence.
+pub(crate) fn notify_flags(text: &str) -> Result<u32, String> {
+    if let Ok(mask) = text.parse() {
+        return Ok(mask);
+    }
+    text.split(',').filter(|word| !word.is_empty()).try_fold(0, |mask, word| {
+        let known = NotifyFlags::NAMES.into_iter().find(|(name, _)| *name == word);
+        let words = || NotifyFlags::NAMES.map(|(name, _)| name).join(", ");
+        known
+            .map(|(_, flag)| mask | flag)
+            .ok_or_else(|| format!("`{word}` is no notification; there are {}", words()))
+    })
+}
+
+/// The command that `text` stands for: the path of a program, or a JSON list of the program and its
+/// arguments; `none` for no command.
+pub(crate) fn notify_command(text: &str) -> Result<NotifyCommand, Failure> {
+    let wrong = |why: &str| Failure::Usage(format!("notify-command={text}: {why}"));
+    let mut words = match text {
+        "none" | "" => return Ok(NotifyCommand::default()),
+        text if text.starts_with('[') => serde_json::from_str::<Vec<String>>(text)
+            .map_err(|_| wrong("write a path, or a list as in [\"/usr/bin/logger\", \"it is here\"]"))?,
+        path => vec![path.to_owned()],
+    };
+    if !words.first().is_some_and(|program| program.starts_with('/')) {
+        return Err(wrong("a program is named by an absolute path"));
+    }
+    let program = words.remove(0);
+    Ok(NotifyCommand { program, arguments: words })
 }
 
 #[cfg(test)]

@@ -13,7 +13,9 @@ use bits_api::export::{ExportedJob, ImportQuery, Imported};
 use bits_api::file::{
     AddFiles, ChangeFile, File, FileList, FileQuery, FilledRanges, ReplaceRemotePrefix, RequestRanges,
 };
-use bits_api::job::{ChangeJob, CommandAnswer, CreateJob, CreateJobs, CreatedJobs, Job, JobList, ListQuery};
+use bits_api::job::{
+    ChangeJob, CommandAnswer, CreateJob, CreateJobs, CreatedJobs, Heard, Job, JobList, ListQuery,
+};
 use bits_api::settings::SettingList;
 use bits_core::credentials::AuthTarget;
 use bits_core::error::Code;
@@ -28,6 +30,7 @@ use crate::connect::ConnectOptions;
 use crate::error::Error;
 use crate::events::EventStream;
 use crate::find::Found;
+use crate::notifications::{Callback, Notification, call};
 
 /// The service of this user. Not to be used from within an async runtime, which it would block.
 #[derive(Debug)]
@@ -41,6 +44,13 @@ pub struct Client {
 pub struct Events<'a> {
     client: &'a Client,
     stream: Option<EventStream>,
+}
+
+/// Notifications of one job, of [`crate::Notifications`]; ends when the job is over, and after an error.
+#[derive(Debug)]
+pub struct Notifications<'a> {
+    client: &'a Client,
+    stream: Option<crate::Notifications>,
 }
 
 /// Challenges, one after the other, of [`crate::ChallengeStream`]; ends after an error.
@@ -127,6 +137,8 @@ operations! {
     set_download_position(id: JobId, index: u32, offset: u64) -> Job;
     /// Changes the start of every remote name that begins so, of files that have not come.
     replace_remote_prefix(id: JobId, prefix: &ReplaceRemotePrefix) -> CommandAnswer;
+    /// Says whether a callback has heard that a job is TRANSFERRED or in ERROR.
+    notification_heard(id: JobId, heard: &Heard) -> ();
     /// Sets an explicit credential.
     set_credentials(id: JobId, target: AuthTarget, scheme: Scheme, credentials: &SetCredentials) -> ();
     /// Removes a credential; says whether there was one.
@@ -186,6 +198,29 @@ impl Client {
 }
 
 impl Client {
+    /// Notifications of one job, from now on, and what stands.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn notifications(&self, job: JobId) -> Result<Notifications<'_>, Error> {
+        let stream = self.runtime.block_on(self.client.notifications(job))?;
+        Ok(Notifications { client: self, stream: Some(stream) })
+    }
+
+    /// Calls `callback` on this thread until the job is over.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn call_back(&self, job: JobId, callback: &dyn Callback) -> Result<(), Error> {
+        let mut notifications = self.notifications(job)?;
+        while let Some(notification) = notifications.next().transpose()? {
+            if call(callback, &notification).is_err() {
+                notifications.not_heard();
+            }
+        }
+        Ok(())
+    }
+
     /// Becomes an agent: jobs of this user that need credentials wait, and say so here.
     ///
     /// # Errors
@@ -273,6 +308,28 @@ impl Iterator for Challenges<'_> {
 fn event_loop() -> Runtime {
     let runtime = Builder::new_current_thread().enable_all().build();
     runtime.expect("the system has a file descriptor for an event loop")
+}
+
+impl Notifications<'_> {
+    /// The last one was not dealt with, as with [`crate::Notifications::not_heard`].
+    pub fn not_heard(&mut self) {
+        if let Some(stream) = &mut self.stream {
+            stream.not_heard();
+        }
+    }
+}
+
+impl Iterator for Notifications<'_> {
+    type Item = Result<Notification, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let stream = self.stream.as_mut()?;
+        let next = self.client.runtime.block_on(stream.next()).transpose();
+        if !matches!(next, Some(Ok(_))) {
+            self.stream = None;
+        }
+        next
+    }
 }
 
 impl Iterator for Events<'_> {

@@ -324,16 +324,17 @@ impl Client {
 
     /// What happens to one job, or to all of the caller's: first how things are, then changes.
     pub async fn events(&self, job: Option<JobId>) -> Result<EventStream, Error> {
-        self.watch(EventQuery { job: job.map(|id| id.to_string()), attended: None }).await
+        self.watch(EventQuery { job: job.map(|id| id.to_string()), ..EventQuery::default() }).await
     }
 
     /// What happens to one job, for a program that deals with its requests for credentials itself:
     /// while this is open no agent is asked, and the job is in ERROR when it meets one.
     pub async fn attend(&self, job: JobId) -> Result<EventStream, Error> {
-        self.watch(EventQuery { job: Some(job.to_string()), attended: Some(true) }).await
+        self.watch(EventQuery { job: Some(job.to_string()), attended: Some(true), ..EventQuery::default() })
+            .await
     }
 
-    async fn watch(&self, query: EventQuery) -> Result<EventStream, Error> {
+    pub(crate) async fn watch(&self, query: EventQuery) -> Result<EventStream, Error> {
         Ok(EventStream::of(Feed::open(self.clone(), request("events", &[]).query(&query)).await?))
     }
 

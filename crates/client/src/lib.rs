@@ -12,6 +12,8 @@ mod certificates;
 mod challenges;
 mod client;
 mod connect;
+#[cfg(feature = "secret-service")]
+mod desktop;
 mod environment;
 mod error;
 mod events;
@@ -22,6 +24,7 @@ pub mod fuzzing;
 mod handle;
 pub mod metalink;
 pub mod netrc;
+mod notifications;
 pub mod prompt;
 pub mod saved;
 pub mod tickets;
@@ -34,8 +37,11 @@ pub use certificates::Registration;
 pub use challenges::ChallengeStream;
 pub use client::{Client, Scheme, new_job};
 pub use connect::{ConnectOptions, service_program};
+#[cfg(feature = "secret-service")]
+pub use desktop::Desktop;
 pub use environment::environment_of_this_process;
 pub use error::{Error, Unreachable};
 pub use events::EventStream;
 pub use find::Found;
 pub use handle::{AuthCredentials, JobCredentials, JobHandle, JobHttpOptions};
+pub use notifications::{Callback, Notification, Notifications, NotifyRegistration, call};

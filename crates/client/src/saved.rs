@@ -8,6 +8,8 @@ mod name;
 mod sealed_file;
 #[cfg(feature = "secret-service")]
 mod secret_service;
+#[cfg(feature = "secret-service")]
+pub(crate) use secret_service::connection as bus_connection;
 
 use std::ffi::OsString;
 use std::fmt;

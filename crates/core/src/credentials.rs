@@ -107,6 +107,8 @@ pub enum SecretSlot {
     Header(HeaderName),
     /// What opens the key of the client certificate.
     CertificatePassphrase,
+    /// By what a webhook shows that it is from here.
+    Webhook,
 }
 
 /// A header whose value is a secret, such as `Authorization`, opened for one attempt. It goes to the

@@ -33,7 +33,6 @@ impl Code {
     pub const EMPTY: Self = Self(0x8020_0003);
     pub const DESTINATION_LOCKED: Self = Self(0x8020_000D);
     pub const NETWORK_DISCONNECTED: Self = Self(0x8020_0010);
-    pub const BLOCKED_BY_POLICY: Self = Self(0x8020_003E);
     pub const TOO_MANY_JOBS_PER_USER: Self = Self(0x8020_0049);
     pub const TOO_MANY_JOBS_PER_MACHINE: Self = Self(0x8020_0050);
     pub const TOO_MANY_FILES_IN_JOB: Self = Self(0x8020_0051);
@@ -49,6 +48,7 @@ impl Code {
     pub const NO_PROGRESS: Self = Self(0x8020_0024);
     pub const FILE_NOT_IN_JOB: Self = Self(0x8020_0029);
     pub const INVALID_RANGE: Self = Self(0x8020_002B);
+    pub const BLOCKED_BY_POLICY: Self = Self(0x8020_003E);
     pub const OVERLAPPING_RANGES: Self = Self(0x8020_002C);
     pub const TOO_MANY_RANGES_IN_FILE: Self = Self(0x8020_0052);
     pub const VALIDATION_FAILED: Self = Self(0x8020_0053);

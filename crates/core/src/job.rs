@@ -20,6 +20,7 @@ use core::time::Duration;
 
 use crate::error::{Code, JobError};
 use crate::file::Validator;
+use crate::notify::Outbox;
 use crate::refusal::Refusal;
 use crate::remote_name::HostTag;
 use crate::time::Timestamp;
@@ -49,8 +50,7 @@ const SAME_ANSWERS_MAX: u32 = 10;
 const BEGINNINGS_MAX: u32 = 25;
 /// What a job waits for without having failed, so that it does not count as an error (`bits.md` §1.3,
 /// `GetErrorCount`).
-const UNCOUNTED: [Code; 3] =
-    [Code::NETWORK_DISCONNECTED, Code::DESTINATION_LOCKED, Code::BLOCKED_BY_POLICY];
+const UNCOUNTED: [Code; 3] = [Code::NETWORK_DISCONNECTED, Code::DESTINATION_LOCKED, Code::BLOCKED_BY_POLICY];
 /// Into how many parts the time is cut by which retries are spread.
 const SPREAD_PARTS: u32 = 1000;
 
@@ -192,6 +192,8 @@ pub struct Job {
     pub resumed: bool,
     /// Whether partial files of this cancelled job may still lie about.
     pub discard_pending: bool,
+    /// What its owner is still to be told of it.
+    pub outbox: Outbox,
 }
 
 /// What an owner can ask of a job. A command can be refused.
@@ -289,6 +291,7 @@ impl Job {
             demands_met: 0,
             resumed: false,
             discard_pending: false,
+            outbox: Outbox::default(),
         }
     }
 

@@ -17,6 +17,7 @@ pub mod file;
 pub mod http_options;
 pub mod identity;
 pub mod job;
+pub mod notify;
 pub mod pacing;
 pub mod policy;
 pub mod ports;

@@ -247,6 +247,8 @@ pub enum SecretChange {
     Remove(SecretSlot),
     /// Empties the slots of all headers.
     RemoveHeaders,
+    /// Empties all slots but that of the webhook.
+    RemoveAllButWebhook,
     RemoveAll,
 }
 

@@ -10,6 +10,7 @@ mod decision;
 mod input;
 mod ownership;
 mod schedule;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod turns;
@@ -24,7 +25,10 @@ use crate::access::{Audience, Caller};
 use crate::credentials::SecretSlot;
 use crate::error::{Code, ErrorContext, JobError};
 use crate::file::{File, FileError, FileIndex};
-use crate::job::{self, Attempt, ClockChange, Command, Event, Job, JobId, Owner, Priority, State};
+use crate::job::{
+    self, Attempt, ClockChange, Command, Event, Job, JobId, Owner, Priority, PropertyChange, State,
+};
+use crate::notify;
 use crate::policy::Policy;
 use crate::ports::{FileChange, SecretChange};
 use crate::refusal::Refusal;
@@ -43,6 +47,7 @@ pub use view::{CredentialWait, FileView, JobView, WaitReason};
 use asking::{Asking, Present};
 use decision::Undo;
 use schedule::{Schedule, Slot};
+use telling::{Telling, note_command, told_of_command};
 
 /// Whoever waits until a worker has finalized or discarded files, and what came meanwhile.
 #[derive(Debug, Clone, Default)]
@@ -78,6 +83,7 @@ pub struct Queue {
     begun: BTreeMap<JobId, Vec<(FileIndex, Bytes)>>,
     asking: Asking,
     present: Present,
+    telling: Telling,
 }
 
 impl Queue {
@@ -96,6 +102,7 @@ impl Queue {
             begun: BTreeMap::new(),
             asking: Asking::default(),
             present: Present::default(),
+            telling: Telling::new(limits.notify),
         }
     }
 
@@ -117,6 +124,7 @@ impl Queue {
 
     /// Takes over a job that an earlier service left unfinished (`bits.md` §3.2, last row).
     pub fn adopt(&mut self, mut job: Job, now: Timestamp, decision: &mut Decision) {
+        self.adopt_notices(&job, now, decision);
         if job.state.is_running() {
             decision.bring(&job);
             job.adopt();
@@ -164,6 +172,7 @@ impl Queue {
                 }
             }
             Input::Attend { job: id } => self.attend(id, job, now, decision),
+            Input::Tell { job: id, number } => self.tell(id, number, job, now, decision),
             Input::Offer { .. } => self.offer(job, decision),
         }
     }
@@ -191,7 +200,8 @@ impl Queue {
 
     /// When [`Queue::next_due`] or [`Queue::next_yield`] will have something, if ever.
     pub fn next_wake(&self) -> Option<Timestamp> {
-        self.schedule.next_wake().into_iter().chain(self.ends.values().copied()).min()
+        let wakes = [self.schedule.next_wake(), self.next_notice_due()];
+        wakes.into_iter().flatten().chain(self.ends.values().copied()).min()
     }
 
     /// Takes note that the clock was set. What is written of jobs moves along with
@@ -199,6 +209,7 @@ impl Queue {
     pub fn clock_was_set(&mut self, change: ClockChange) {
         self.schedule.clock_was_set(change);
         self.ends.values_mut().for_each(|end| *end = change.moved(*end));
+        self.telling.clock_was_set(change);
     }
 
     /// Whether a job to which something last happened at `active_at` is to be cancelled at `now`.
@@ -239,6 +250,7 @@ impl Queue {
                 Undo::Asking(step) => self.asking.take_back(step),
                 Undo::End(job, end) => restore(&mut self.ends, job, end),
                 Undo::Owned(owner, count) => restore(&mut self.owned, owner, count),
+                Undo::Telling(job, notices) => self.telling.put_back(job, notices),
             }
         }
         // Who has left meanwhile has left.
@@ -256,6 +268,11 @@ impl Queue {
     ) {
         let id = request.job();
         let answer = match (request, job) {
+            (Request::Create { properties, .. }, None)
+                if self.check_command(properties.notify.command.is_some()).is_err() =>
+            {
+                Err(Refusal::CommandsForbidden)
+            }
             (Request::Create { id, properties, files, secrets, resume }, None) => {
                 let job = Job::new(id, Owner(caller.uid), *properties, now);
                 let fits = self.check_room(caller).and_then(|()| self.check_files(caller, &job, &files));
@@ -295,6 +312,7 @@ impl Queue {
             return Err(Refusal::Empty { id: job.id });
         }
         add_files(&mut job, files, decision)?;
+        note_command(job.id, &job.properties, decision);
         for secret in secrets {
             decision.secret(job.id, secret);
         }
@@ -330,6 +348,7 @@ impl Queue {
             | Request::RequestRanges { .. }
             | Request::SetPosition { .. }
             | Request::SetValidation { .. }
+            | Request::Heard { .. }
             | Request::Answer { .. } => false,
         };
         if may_help {
@@ -375,6 +394,10 @@ impl Queue {
                 if let Some(expected) = expected.filter(|expected| *expected != job.revision) {
                     return Err(Refusal::RevisionMismatch { id, is: job.revision, expected });
                 }
+                let sets_command =
+                    |change: &PropertyChange| matches!(change, PropertyChange::NotifyCommand(Some(_)));
+                self.check_command(changes.iter().any(sets_command))?;
+                let command_before = job.properties.notify.command.clone();
                 let was_foreground = job.properties.priority == Priority::Foreground;
                 for change in changes {
                     job.set(change)?;
@@ -384,6 +407,9 @@ impl Queue {
                 }
                 for secret in secrets {
                     decision.secret(id, secret);
+                }
+                if let Some(text) = told_of_command(command_before.as_ref(), &job) {
+                    decision.effect(Effect::Note { job: id, text });
                 }
                 job.touch(now);
                 if completes_by_itself(&job) {
@@ -450,7 +476,12 @@ impl Queue {
                 job.touch(now);
                 self.put(job, now, decision);
             }
-            Request::TakeOwnership { .. } => return self.take_ownership(caller, job, now, decision).map(Some),
+            Request::TakeOwnership { .. } => {
+                return self.take_ownership(caller, job, now, decision).map(Some);
+            }
+            Request::Heard { happened, is_heard, .. } => {
+                return self.heard(job, happened, is_heard, now, decision);
+            }
             Request::Answer { question, reply, .. } => {
                 return self.answer(question, reply, job, now, decision);
             }
@@ -593,6 +624,7 @@ impl Queue {
                     decision.effect(Effect::Note { job: id, text });
                 }
             }
+            Report::Told { number, outcome } => self.told(job, number, outcome, now, decision),
             Report::Finalized { files, lost, error } => {
                 self.finalized(job, files, lost, error, now, decision);
             }
@@ -663,11 +695,11 @@ impl Queue {
 
     /// Puts a changed job where it belongs, and what follows from the change into the decision.
     fn settle(&mut self, job: Job, effects: Vec<job::Effect>, now: Timestamp, decision: &mut Decision) {
+        let id = job.id;
+        let forgets = effects.contains(&job::Effect::ForgetSecrets);
         for effect in effects {
             match effect {
-                job::Effect::ForgetSecrets => {
-                    decision.secret(job.id, SecretChange::RemoveAll);
-                }
+                job::Effect::ForgetSecrets => {}
                 job::Effect::Begin(_)
                 | job::Effect::Stop(_)
                 | job::Effect::FinalizeFiles
@@ -675,10 +707,21 @@ impl Queue {
             }
         }
         self.put(job, now, decision);
+        if forgets {
+            // What is still to be told is signed with one of them.
+            let has_notices = decision.job(id).is_some_and(|job| !job.outbox.pending.is_empty());
+            decision.secret(
+                id,
+                if has_notices { SecretChange::RemoveAllButWebhook } else { SecretChange::RemoveAll },
+            );
+        }
     }
 
-    fn put(&mut self, job: Job, now: Timestamp, decision: &mut Decision) {
+    fn put(&mut self, mut job: Job, now: Timestamp, decision: &mut Decision) {
         self.count(&job, decision);
+        notify::follow(decision.job(job.id), &mut job, now);
+        self.offer_to_callback(&mut job);
+        self.place_notices(&job, decision);
         self.place(&job, now, decision);
         decision.put(job);
     }

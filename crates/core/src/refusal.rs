@@ -21,7 +21,9 @@ pub enum Refusal {
     #[error("the job {what} belongs to somebody else")]
     AccessDenied { what: String },
     /// What belongs to the owner alone, asked for by an administrator.
-    #[error("credentials and headers of the job {what} are for its owner alone; take ownership of it first")]
+    #[error(
+        "credentials, headers and notifications of the job {what} are for its owner alone; take ownership of it first"
+    )]
     OwnerOnly { what: String },
     #[error("only an administrator can become the owner of the job {what}")]
     NotAnAdministrator { what: String },
@@ -33,6 +35,8 @@ pub enum Refusal {
     TooManyFiles { id: JobId, files: u64, max: u32 },
     #[error("the file {what} has {ranges} ranges; {max} are the most, so none was added")]
     TooManyRanges { what: String, ranges: usize, max: u32 },
+    #[error("this service runs no notification commands (its setting notify_commands is off)")]
+    CommandsForbidden,
     #[error("the question is not open any more: it was answered, or nobody needs the answer")]
     NoSuchQuestion,
     /// The service serves one user, and this was another.
@@ -143,6 +147,7 @@ impl Refusal {
             Self::StringTooLong { .. } => Code::STRING_TOO_LONG,
             Self::ProxyListTooLarge { .. } => Code::PROXY_LIST_TOO_LARGE,
             Self::ProxyBypassListTooLarge { .. } => Code::PROXY_BYPASS_LIST_TOO_LARGE,
+            Self::CommandsForbidden => Code::BLOCKED_BY_POLICY,
             Self::NotImplemented { .. } => Code::NOT_IMPLEMENTED,
             Self::NotWithCustomMethod { .. } | Self::OnDemandWithMethod { .. } => {
                 Code::NOT_SUPPORTED_WITH_CUSTOM_HTTP_METHOD

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use bits_api::settings::{Overruled, Setting, SettingList};
 use bits_core::http_options::ProxyEnvironment;
+use bits_core::notify::NotifyLimits;
 use bits_core::pacing::{MinimumShare, Politeness, TargetDelay};
 use bits_core::policy::Policy;
 use bits_core::queue::Limits;
@@ -154,6 +155,11 @@ impl Settings {
             background_jobs_max: self.count("background_jobs_max"),
             time_slice: self.seconds("time_slice"),
             policy: self.policy(),
+            notify: NotifyLimits {
+                expiry: self.seconds("notify_expiry"),
+                commands: self.is_on("notify_commands"),
+                ..NotifyLimits::default()
+            },
         }
     }
 

@@ -1,6 +1,7 @@
 //! The parts of the service, put together for one user: one process, one worker in it, joined by
 //! channels.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
@@ -26,7 +27,7 @@ use bits_platform::endpoint::{self, BindError, LockError, ServiceLock, SocketFil
 use bits_platform::paths::{Paths, PathsError, PrivateFolderError, ensure_private_folder};
 use bits_platform::seal::{KeyError, KeyPlaces};
 use bits_store::sqlite::{OpenError, SqliteStore};
-use bits_worker::link;
+use bits_worker::{CommandSettings, link};
 use tokio::net::UnixListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -157,7 +158,8 @@ impl Service {
         let owner = Owner(own_uid());
         let (inputs, received) = mpsc::channel();
         let (broker_end, worker_end) = link::local();
-        let worker = bits_worker::run::Worker::new(worker_settings(&settings))?;
+        let worker =
+            bits_worker::run::Worker::new(worker_settings(&settings, command_environment(environment)))?;
         let pacing = worker.pacing();
         runtime.spawn(worker.run(worker_end));
         let handle = EngineHandle::new(inputs.clone());
@@ -330,7 +332,10 @@ impl Idle {
         let caller = Caller { uid: owner.0 };
         let counts = api.engine.query(caller, Query::Counts).await;
         let has_no_jobs = matches!(counts, Ok(Response::Counts(counts)) if counts.is_empty());
-        let is_idle = has_no_jobs && connections.open() == 0 && connections.served() == self.served;
+        let notices = api.engine.query(caller, Query::Notices).await;
+        let has_told_all = matches!(notices, Ok(Response::Notices(false)));
+        let is_idle =
+            has_no_jobs && has_told_all && connections.open() == 0 && connections.served() == self.served;
         if !is_idle {
             *self = Self { served: connections.served(), since: now };
         }
@@ -350,7 +355,37 @@ fn open_store(paths: &Paths, notices: &mut Vec<String>) -> Result<SqliteStore, S
     Ok(opened.store)
 }
 
-fn worker_settings(settings: &Settings) -> bits_worker::run::Settings {
+/// Variables of the service that a notification command finds: who its owner is, how things are
+/// written, and where the desktop is. None of ours, and nothing that could be a secret.
+const COMMAND_VARIABLES: [&str; 17] = [
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "PATH",
+    "LANG",
+    "LANGUAGE",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LC_MESSAGES",
+    "LC_TIME",
+    "TZ",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "DISPLAY",
+    "XAUTHORITY",
+    "WAYLAND_DISPLAY",
+];
+
+fn command_environment(environment: crate::Environment<'_>) -> Vec<(String, OsString)> {
+    let variables = COMMAND_VARIABLES.into_iter();
+    variables.filter_map(|name| Some((name.to_owned(), environment(name)?))).collect()
+}
+
+fn worker_settings(
+    settings: &Settings,
+    command_environment: Vec<(String, OsString)>,
+) -> bits_worker::run::Settings {
     bits_worker::run::Settings {
         connect_timeout: settings.seconds("connect_timeout"),
         response_timeout: settings.seconds("response_timeout"),
@@ -361,6 +396,10 @@ fn worker_settings(settings: &Settings) -> bits_worker::run::Settings {
         politeness: settings.politeness(),
         proxies: settings.proxies(),
         http2: settings.http2(),
+        commands: CommandSettings {
+            time_limit: settings.seconds("notify_command_timeout"),
+            environment: command_environment,
+        },
         ..bits_worker::run::Settings::default()
     }
 }

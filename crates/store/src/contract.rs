@@ -39,7 +39,7 @@ pub fn check(make: &mut dyn FnMut() -> Box<dyn Store>) {
     }
 }
 
-const CLAUSES: [fn(&mut dyn Store); 29] = [
+const CLAUSES: [fn(&mut dyn Store); 30] = [
     a_job_reads_back_as_it_was_written,
     every_word_and_number_reads_back,
     a_change_decided_on_another_revision_is_stale,
@@ -54,6 +54,7 @@ const CLAUSES: [fn(&mut dyn Store); 29] = [
     credentials_are_one_for_each_target_and_scheme,
     a_secret_header_has_one_value_whatever_the_letter_case_of_its_name,
     a_final_job_has_no_secrets,
+    a_final_job_keeps_what_its_last_notices_are_signed_with_as_long_as_there_are_any,
     progress_adds_up_the_files,
     progress_adds_up_many_changes_made_at_once,
     lists::a_list_is_paged_oldest_first,
@@ -528,6 +529,27 @@ fn a_final_job_has_no_secrets(store: &mut dyn Store) {
         change_secret(store, id(number), set(AuthTarget::Server, AuthScheme::Digest, b"later"));
         let kept = store.secrets(id(number)).expect("credentials").len();
         assert_eq!(kept, if state.is_final() { 0 } else { 3 }, "{state:?}");
+    }
+}
+
+fn a_final_job_keeps_what_its_last_notices_are_signed_with_as_long_as_there_are_any(store: &mut dyn Store) {
+    let webhook = || SealedSecret { slot: SecretSlot::Webhook, record: b"key".to_vec() };
+    for (number, state) in [(1, State::Acknowledged), (2, State::Cancelled)] {
+        let id = id(number);
+        add(store, &job(number));
+        change_secret(store, id, SecretChange::Set(webhook()));
+        change_secret(store, id, set(AuthTarget::Server, AuthScheme::Basic, b"secret"));
+        let ended = Job { revision: Revision(2), state, outbox: samples::full_outbox(), ..job(number) };
+        change(store, Revision(1), &ended);
+        assert_eq!(store.secrets(id), Ok(vec![webhook()]));
+        change_secret(store, id, SecretChange::RemoveAllButWebhook);
+        assert_eq!(store.secrets(id), Ok(vec![webhook()]));
+        assert_eq!(store.forget_final(Timestamp(u64::MAX)), Ok(0), "it has something to tell");
+        assert_eq!(unfinished(store), std::slice::from_ref(&ended));
+        let told = Job { revision: Revision(3), state, ..job(number) };
+        change(store, Revision(2), &told);
+        assert_eq!(store.secrets(id), Ok(vec![]));
+        assert_eq!(store.forget_final(Timestamp(u64::MAX)), Ok(1));
     }
 }
 

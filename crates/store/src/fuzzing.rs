@@ -13,6 +13,7 @@ use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{BootId, FileIndex, LocalName, PartialId, Served, Stage, Validator};
 use bits_core::job::{self, Attempt, Command, Job, JobId, Priority, Properties, PropertyChange, State};
+use bits_core::notify::NotifyLimits;
 use bits_core::policy::Policy;
 use bits_core::ports::{SealedSecret, Store};
 use bits_core::queue::{Decision, Effect, Input, Limits, NewFile, Queue, Report, Request, Ticket};
@@ -25,13 +26,16 @@ use crate::MemoryStore;
 /// Jobs there can be, and files of one.
 const JOBS: u8 = 5;
 const FILES_MAX: u32 = 4;
-const LIMITS: Limits =
-    Limits {
-        foreground_jobs_max: 2,
-        background_jobs_max: 2,
-        time_slice: Duration::from_secs(60),
-        policy: Policy::BUILT_IN,
-    };
+const LIMITS: Limits = Limits {
+    foreground_jobs_max: 2,
+    background_jobs_max: 2,
+    time_slice: Duration::from_secs(60),
+    policy: Policy::BUILT_IN,
+    notify: NOTIFY,
+};
+/// Nobody is told of a job here.
+const NOTIFY: NotifyLimits =
+    NotifyLimits { at_once_max: 4, expiry: Duration::from_secs(86_400), commands: true };
 /// The size of every file.
 const SIZE: Bytes = Bytes(1000);
 const ANNA: u32 = 1;
@@ -340,6 +344,7 @@ impl<'a> World<'a> {
                 }
                 Effect::Job { job, effect } => self.run_job(job, effect),
                 Effect::Recorded { .. } | Effect::Note { .. } => {}
+                Effect::Tell { .. } => unreachable!("nobody is to be told here"),
                 Effect::Asked { .. } | Effect::RangesTransferred { .. } => {
                     unreachable!("nobody makes a job on demand here")
                 }

@@ -57,7 +57,8 @@ impl Store for MemoryStore {
         }
         for mut entry in draft.changed.into_values() {
             if entry.job.state.is_final() {
-                entry.secrets.clear();
+                let keeps = !entry.job.outbox.pending.is_empty();
+                entry.secrets.retain(|slot, _| keeps && *slot == SecretSlot::Webhook);
             }
             self.jobs.insert(entry.job.id, entry);
         }
@@ -120,7 +121,8 @@ impl Store for MemoryStore {
     fn forget_final(&mut self, before: Timestamp) -> Result<u64, StoreError> {
         let had = self.jobs.len();
         self.jobs.retain(|_, Entry { job, .. }| {
-            !job.state.is_final() || job.discard_pending || job.times.modified >= before
+            let keeps = job.discard_pending || !job.outbox.pending.is_empty();
+            !job.state.is_final() || keeps || job.times.modified >= before
         });
         Ok((had - self.jobs.len()) as u64)
     }
@@ -159,6 +161,7 @@ impl Store for MemoryStore {
 fn is_unfinished(job: &&Job) -> bool {
     job.state.is_active()
         || job.discard_pending
+        || !job.outbox.pending.is_empty()
         || (job.state == State::Transferred && job.properties.complete_when_done)
 }
 
@@ -216,13 +219,19 @@ impl Draft<'_> {
                 secrets.insert(slot.clone(), record.clone());
             }
             // What is not there is removed already.
-            SecretChange::Remove(_) | SecretChange::RemoveHeaders | SecretChange::RemoveAll
+            SecretChange::Remove(_)
+            | SecretChange::RemoveHeaders
+            | SecretChange::RemoveAllButWebhook
+            | SecretChange::RemoveAll
                 if self.get(id).is_none() => {}
             SecretChange::Remove(slot) => {
                 self.entry(id)?.secrets.remove(slot);
             }
             SecretChange::RemoveHeaders => {
                 self.entry(id)?.secrets.retain(|slot, _| !matches!(slot, SecretSlot::Header(_)));
+            }
+            SecretChange::RemoveAllButWebhook => {
+                self.entry(id)?.secrets.retain(|slot, _| *slot == SecretSlot::Webhook);
             }
             SecretChange::RemoveAll => self.entry(id)?.secrets.clear(),
         }

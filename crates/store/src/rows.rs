@@ -10,6 +10,7 @@
 
 pub(crate) mod demand;
 mod http_options;
+mod notify;
 mod sources;
 
 use std::fmt::Display;
@@ -23,6 +24,7 @@ use bits_core::file::{
 };
 use bits_core::http_options::HeaderName;
 use bits_core::job::{Attempt, Job, JobId, Owner, Priority, Progress, Properties, Revision, State, Times};
+use bits_core::notify::{NotifyOptions, Outbox};
 use bits_core::ports::{KeySource, SealedSecret, StateName, StoreError};
 use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::remote_name::{HostTag, RemoteName};
@@ -51,7 +53,9 @@ pub(crate) const JOB_COLUMNS: &str = "id, revision, owner, state, retry_at, \
      discard_pending, keep_going, dynamic_content, high_performance, max_download_size, \
      files_passed_over, same_failures, beginnings, host, on_demand, demands, \
      demands_met, maximum_download_time, ran_for, running_since, active_at, \
-     file_acl_flags, peer_caching_flags, helper_token_flags, notification_class";
+     file_acl_flags, peer_caching_flags, helper_token_flags, notification_class, \
+     notify_flags, notify_program, notify_arguments, notify_webhook, notify_interval, \
+     notices, notices_made, notice_failure";
 
 /// The columns [`progress`] reads.
 pub(crate) const PROGRESS_COLUMNS: &str = "sum_files, sum_whole, sum_unsized, \
@@ -101,6 +105,7 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
             windows: WindowsOptions::default(),
             http: http_options::options(columns)?,
             transfer: TransferOptions::default(),
+            notify: NotifyOptions::default(),
             environment: http_options::environment(columns)?,
         },
         host: HostTag::NONE,
@@ -126,6 +131,7 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
             transfer_completed: columns.time_if_any()?,
         },
         discard_pending: columns.next()?,
+        outbox: Outbox::default(),
     };
     job.properties.transfer = TransferOptions {
         keep_going: columns.next()?,
@@ -151,6 +157,7 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
         helper_token_flags: columns.next()?,
         notification_class: columns.next::<Option<[u8; 16]>>()?.map_or(ClassId::NULL, ClassId),
     };
+    (job.properties.notify, job.outbox) = notify::read(columns)?;
     Ok(job)
 }
 
@@ -181,6 +188,7 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         times,
         resumed,
         discard_pending,
+        outbox,
     } = job;
     let Properties {
         display_name,
@@ -190,11 +198,11 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         no_progress_timeout,
         maximum_download_time,
         complete_when_done,
-        windows:
-            WindowsOptions { file_acl_flags, peer_caching_flags, helper_token_flags, notification_class },
+        windows: WindowsOptions { file_acl_flags, peer_caching_flags, helper_token_flags, notification_class },
         http,
         transfer:
             TransferOptions { keep_going, dynamic_content, high_performance, on_demand, max_download_size },
+        notify,
         environment,
     } = properties;
     let Times { created, modified, transfer_completed } = times;
@@ -248,6 +256,7 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         (*helper_token_flags).into(),
         (!notification_class.is_null()).then(|| notification_class.0.to_vec()).into(),
     ]);
+    values.extend(notify::values(notify, outbox));
     values
 }
 
@@ -481,6 +490,7 @@ pub(crate) fn slot_word(slot: &SecretSlot) -> String {
         }
         SecretSlot::Header(name) => format!("{HEADER}{}", name.as_str()),
         SecretSlot::CertificatePassphrase => PASSPHRASE.to_owned(),
+        SecretSlot::Webhook => WEBHOOK.to_owned(),
     }
 }
 
@@ -490,10 +500,14 @@ pub(crate) const HEADER: &str = "header:";
 pub(crate) const AFTER_HEADERS: &str = "header;";
 const CREDENTIAL: &str = "credential:";
 const PASSPHRASE: &str = "passphrase";
+pub(crate) const WEBHOOK: &str = "webhook";
 
 fn slot(word: &str) -> Option<SecretSlot> {
     if word == PASSPHRASE {
         return Some(SecretSlot::CertificatePassphrase);
+    }
+    if word == WEBHOOK {
+        return Some(SecretSlot::Webhook);
     }
     if let Some(name) = word.strip_prefix(HEADER) {
         return HeaderName::parse(name).ok().map(SecretSlot::Header);

@@ -29,6 +29,7 @@ use crate::gathering::{Begun, Clients, Ended, Gatherer, gather};
 use crate::http::{AttemptIdentity, Client, HttpSettings, OwnersWords, Pool, TlsOptions, TlsTrust};
 use crate::link::{Assignment, FromWorker};
 use crate::local_file::QUOTA_EXCEEDED;
+use crate::notify::CommandSettings;
 use crate::pacing::Pacing;
 use crate::sink::Sink;
 use crate::tally::Tallies;
@@ -50,6 +51,7 @@ pub(crate) struct Surroundings {
     /// The largest file that is gathered, if any is.
     pub(crate) gathered_bytes_max: Option<Bytes>,
     pub(crate) tallies: Tallies,
+    pub(crate) commands: Arc<CommandSettings>,
 }
 
 /// Carries out `assignment`.
@@ -282,7 +284,7 @@ fn client(assignment: Assignment, around: &Surroundings) -> Result<(Vec<File>, C
         },
         service: http.service_name.as_deref().map(service_name).transpose()?,
     };
-    let words = OwnersWords { method: http.method, headers: http.headers, secret_headers };
+    let words = OwnersWords { method: http.method, headers: http.headers, secret_headers, content: None };
     let pool = match priority {
         Priority::Foreground => around.foreground_pool.clone(),
         _ => around.background_pool.clone(),

@@ -15,6 +15,7 @@ mod http;
 pub mod link;
 mod local_file;
 mod local_source;
+mod notify;
 pub mod pacing;
 pub mod run;
 mod sink;
@@ -23,3 +24,4 @@ mod transfer;
 
 pub use attempt::{Passing, PassingOver};
 pub use http::{Http2, UserAgentError};
+pub use notify::{CommandSettings, signing_key};

@@ -7,9 +7,11 @@ use bits_core::certificates::{Fingerprint, Verdict};
 use bits_core::credentials::{Credential, SecretHeader};
 use bits_core::error::Code;
 use bits_core::file::{ClosingFile, File, FileIndex, LocalName};
-use bits_core::http_options::HttpOptions;
+use bits_core::http_options::{HttpOptions, ProxyUse};
 use bits_core::job::{Attempt, Environment, JobId, Priority};
+use bits_core::notify::NotifyCommand;
 use bits_core::queue::{Asked, Report};
+use bits_core::remote_name::RemoteName;
 use bits_core::secret::Secret;
 use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
@@ -56,6 +58,8 @@ pub enum ToWorker {
         names: Vec<LocalName>,
         options: CheckOptions,
     },
+    /// Tell the owner what has become of a job; to be answered by [`Report::Told`].
+    Tell(Box<Telling>),
     /// What the owner's program says to a [`FromWorker::Certificate`].
     CertificateAnswer {
         ticket: CertificateTicket,
@@ -90,6 +94,40 @@ pub struct Assignment {
     pub downloaded: Bytes,
     /// Whether a program of the owner is to be asked about each server's certificate.
     pub asks_about_certificates: bool,
+    pub environment: Environment,
+}
+
+/// One try to tell the owner of a job what has become of it.
+#[derive(Debug)]
+pub struct Telling {
+    pub job: JobId,
+    /// Which of the notices of the job it is.
+    pub number: u32,
+    pub errand: Errand,
+}
+
+/// By which way, and what.
+#[derive(Debug)]
+pub enum Errand {
+    Command {
+        command: NotifyCommand,
+        /// Variables that say what has become of which job.
+        about: Vec<(&'static str, String)>,
+    },
+    Webhook(Box<Letter>),
+}
+
+/// What is sent to a server.
+#[derive(Debug)]
+pub struct Letter {
+    pub url: RemoteName,
+    /// The same for each try.
+    pub id: String,
+    /// JSON.
+    pub body: String,
+    /// Opened for this try alone.
+    pub secret: Option<Secret>,
+    pub proxy: ProxyUse,
     pub environment: Environment,
 }
 

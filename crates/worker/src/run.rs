@@ -25,8 +25,9 @@ use crate::certificates::Certificates;
 use crate::closing;
 use crate::http::{Http2, HttpSettings, Pool, Timeouts, TlsTrust, UserAgent, UserAgentError};
 use crate::link::{
-    Assignment, CheckOptions, CheckTicket, DestinationRefusal, FromWorker, ToWorker, WorkerEnd,
+    Assignment, CheckOptions, CheckTicket, DestinationRefusal, FromWorker, Telling, ToWorker, WorkerEnd,
 };
+use crate::notify::{self, CommandSettings};
 use crate::pacing::Pacing;
 use crate::sink::blocking;
 use crate::tally::Tallies;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub gathered_bytes_max: Option<Bytes>,
     /// Whether HTTP/2 is spoken with servers.
     pub http2: Http2,
+    /// How the commands of owners are run.
+    pub commands: CommandSettings,
 }
 
 /// What the system reads at once; larger files gain nothing by being gathered.
@@ -73,6 +76,7 @@ impl Default for Settings {
             proxies: ProxyEnvironment::default(),
             gathered_bytes_max: Some(GATHERED_BYTES_MAX),
             http2: Http2::default(),
+            commands: CommandSettings::default(),
         }
     }
 }
@@ -126,6 +130,7 @@ impl Worker {
             proxies: settings.proxies,
             gathered_bytes_max: settings.gathered_bytes_max,
             tallies: Tallies::default(),
+            commands: Arc::new(settings.commands),
         };
         Ok(Self { around })
     }
@@ -187,13 +192,15 @@ enum Purpose {
     Finalize(JobId),
     Discard(JobId),
     Check(CheckTicket),
+    Tell(JobId, u32),
 }
 
 impl Purpose {
     fn job(self) -> Option<JobId> {
         match self {
             Self::Attempt(job, _) | Self::Finalize(job) | Self::Discard(job) => Some(job),
-            Self::Check(_) => None,
+            // Nothing else waits for these.
+            Self::Check(_) | Self::Tell(..) => None,
         }
     }
 }
@@ -206,13 +213,16 @@ struct Desk {
     jobs: HashMap<JobId, JobDesk>,
     tasks: JoinSet<()>,
     purposes: HashMap<Id, Purpose>,
+    /// Stops what tells owners of their jobs.
+    stop: CancellationToken,
 }
 
 impl Desk {
     fn new(around: Surroundings, to_broker: UnboundedSender<FromWorker>) -> Self {
         let certificates = Certificates::new(to_broker.clone());
         let (jobs, tasks, purposes) = (HashMap::new(), JoinSet::new(), HashMap::new());
-        Self { around, to_broker, certificates, jobs, tasks, purposes }
+        let stop = CancellationToken::new();
+        Self { around, to_broker, certificates, jobs, tasks, purposes, stop }
     }
 
     fn take(&mut self, message: ToWorker) {
@@ -248,6 +258,7 @@ impl Desk {
             }
             ToWorker::Discard { job, files } => self.put(job, Order::Discard { files }),
             ToWorker::Check { ticket, names, options } => self.check(ticket, names, options),
+            ToWorker::Tell(telling) => self.tell(*telling),
             ToWorker::CertificateAnswer { ticket, verdict } => self.certificates.answered(ticket, verdict),
         }
     }
@@ -307,6 +318,17 @@ impl Desk {
         self.purposes.insert(task.id(), Purpose::Check(ticket));
     }
 
+    fn tell(&mut self, telling: Telling) {
+        let (job, number) = (telling.job, telling.number);
+        let (around, stop, to_broker) = (self.around.clone(), self.stop.clone(), self.to_broker.clone());
+        let task = self.tasks.spawn(async move {
+            if let Some(report) = notify::tell(telling, &around, &stop).await {
+                let _ = to_broker.send(FromWorker::Report { job, report });
+            }
+        });
+        self.purposes.insert(task.id(), Purpose::Tell(job, number));
+    }
+
     fn ended(&mut self, ended: Result<(Id, ()), JoinError>) {
         let (id, panicked) = match ended {
             Ok((id, ())) => (id, false),
@@ -346,6 +368,9 @@ impl Desk {
                 report(job, Report::Finalized { files: Vec::new(), lost: Vec::new(), error: Some(error) })
             }
             Purpose::Discard(job) => report(job, Report::Discarded { leftover: Some(MESSAGE.to_owned()) }),
+            Purpose::Tell(job, number) => {
+                report(job, Report::Told { number, outcome: Err(MESSAGE.to_owned()) })
+            }
             Purpose::Check(ticket) => FromWorker::Checked {
                 ticket,
                 outcome: Err(DestinationRefusal { code: error.code, message: error.message }),
@@ -355,6 +380,7 @@ impl Desk {
     }
 
     fn stop_all(&mut self) {
+        self.stop.cancel();
         for desk in self.jobs.values_mut() {
             desk.waiting.clear();
             for handle in &desk.attempts {
@@ -387,6 +413,7 @@ mod tests {
             Purpose::Finalize(job),
             Purpose::Discard(job),
             Purpose::Check(CheckTicket(4)),
+            Purpose::Tell(job, 5),
         ] {
             let task = desk.tasks.spawn(async { panic!("a mistake") });
             desk.purposes.insert(task.id(), purpose);
@@ -403,6 +430,9 @@ mod tests {
                     Purpose::Finalize(_),
                     FromWorker::Report { report: Report::Finalized { error, .. }, .. },
                 ) => error.is_some(),
+                (Purpose::Tell(..), FromWorker::Report { report: Report::Told { number, outcome }, .. }) => {
+                    number == 5 && outcome.is_err()
+                }
                 (Purpose::Discard(_), FromWorker::Report { report: Report::Discarded { leftover }, .. }) => {
                     leftover.is_some()
                 }

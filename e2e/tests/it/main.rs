@@ -17,6 +17,7 @@ mod lives;
 mod load;
 mod main_job;
 mod mirrors;
+mod notifications;
 mod on_demand;
 mod operations;
 mod outcome;

@@ -91,7 +91,7 @@ impl Engine<'_> {
 
     pub(super) fn agent_left(&mut self, who: PresenceId) {
         self.agents.0.remove(&who);
-        self.queue.left(who);
+        self.queue.left(who, self.clock.now());
     }
 
     /// Tells a new agent what is open, and from now on what changes.
@@ -101,7 +101,7 @@ impl Engine<'_> {
         if agent.tell(self.queue.questions(owner)) && agent.watcher.try_send(AgentNotice::Ready).is_ok() {
             self.agents.0.insert(who, agent);
         } else {
-            self.queue.left(who);
+            self.queue.left(who, self.clock.now());
         }
     }
 
@@ -110,6 +110,6 @@ impl Engine<'_> {
         // One that does not keep up hears no more: its stream ends, and it begins anew.
         let behind = self.agents.0.extract_if(.., |_, agent| !agent.tell(queue.questions(agent.owner)));
         let behind: Vec<PresenceId> = behind.map(|(who, _)| who).collect();
-        behind.into_iter().for_each(|who| self.queue.left(who));
+        behind.into_iter().for_each(|who| self.queue.left(who, self.clock.now()));
     }
 }

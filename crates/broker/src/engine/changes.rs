@@ -96,6 +96,7 @@ pub(super) fn cause(input: &Input) -> &'static str {
         Input::Due { .. } => "time",
         Input::ClockSet { .. } => "clock_set",
         Input::Abandoned { .. } => "inactive",
+        Input::Tell { .. } => "notice",
         Input::Attend { .. } | Input::Offer { .. } => "agent",
     }
 }

@@ -35,6 +35,8 @@ pub enum Query {
     Counts,
     /// How many jobs of each priority have their turn, and wait for it; of all callers.
     Turns,
+    /// Whether something is still to be told of a job, to anybody.
+    Notices,
     /// What the caller is asked.
     Questions,
     /// One of these questions.
@@ -69,6 +71,7 @@ pub enum Response {
     },
     Counts(Vec<(StateName, u64)>),
     Turns(Vec<Turns>),
+    Notices(bool),
     Questions(Vec<Question>),
 }
 
@@ -91,6 +94,13 @@ impl Engine<'_> {
                 let answer = self.view_for(caller, job).map(|_| Response::Done);
                 if answer.is_ok() {
                     self.queue.came(who, Presence::Attendant(job));
+                }
+                self.effects.answer(ticket, answer);
+            }
+            Input::Callback { ticket, caller, who, job } => {
+                let answer = self.view_for(caller, job).map(|_| Response::Done);
+                if answer.is_ok() {
+                    self.queue.came(who, Presence::Callback(job));
                 }
                 self.effects.answer(ticket, answer);
             }
@@ -143,6 +153,7 @@ impl Engine<'_> {
                 Ok(Response::Counts(counts))
             }
             Query::Turns => Ok(Response::Turns(self.queue.turns().to_vec())),
+            Query::Notices => Ok(Response::Notices(self.queue.has_notices())),
             Query::Questions => {
                 Ok(Response::Questions(self.queue.questions(Owner(caller.uid)).cloned().collect()))
             }

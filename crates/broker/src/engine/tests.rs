@@ -27,6 +27,7 @@ enum Done {
     Recorded(FileIndex),
     Asked(Attempt, u32),
     Finalized,
+    Told(u32),
     Discarded,
     Committed,
 }
@@ -124,6 +125,10 @@ impl EffectRunner for Hands {
     }
     fn asked(&mut self, _: JobId, attempt: Attempt, demands: u32, _: Asked) {
         self.did(Done::Asked(attempt, demands));
+    }
+    fn tell_owner(&mut self, telling: SealedTelling) -> Result<(), String> {
+        self.did(Done::Told(telling.notice.number));
+        Ok(())
     }
     fn finalize(&mut self, _: JobId, _: Vec<ClosingFile>, _: Environment) {
         self.did(Done::Finalized);

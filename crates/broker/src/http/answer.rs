@@ -32,7 +32,8 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::OtherUser { .. }
         | Refusal::IdTaken { .. }
         | Refusal::OwnerOnly { .. }
-        | Refusal::NotAnAdministrator { .. } => StatusCode::FORBIDDEN,
+        | Refusal::NotAnAdministrator { .. }
+        | Refusal::CommandsForbidden => StatusCode::FORBIDDEN,
         Refusal::Empty { .. }
         | Refusal::TooManyJobsOfUser { .. }
         | Refusal::TooManyJobs { .. }

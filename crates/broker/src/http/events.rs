@@ -37,14 +37,19 @@ pub(super) async fn stream(
         (None, Some(true)) => return Err(Refusal::invalid("the query", "attends no job").into()),
         _ => None,
     };
+    let hearing = match (job, asked.callback) {
+        (Some(job), Some(true)) => Some(api.engine.hear(caller, job).await?),
+        (None, Some(true)) => return Err(Refusal::invalid("the query", "hears no job").into()),
+        _ => None,
+    };
     let (watcher, changes) = mpsc::channel(WATCHER_BACKLOG_MAX);
     // Changes gather from here on, so that none falls between how things are and what changes.
     api.engine.watch(caller, job, watcher).await?;
     let first = how_things_are(Arc::clone(&api), caller, job);
     let ready = stream::once(async { frame(event::READY, &serde_json::json!({})) });
-    let changes = stream::unfold((changes, attending), |(mut changes, attending)| async move {
+    let changes = stream::unfold((changes, (attending, hearing)), |(mut changes, present)| async move {
         let notification = changes.recv().await?;
-        Some((notification, (changes, attending)))
+        Some((notification, (changes, present)))
     })
     .map(move |notification| match notification {
         Notification::Job(view) => frame(event::JOB, &api.wire(&view)),

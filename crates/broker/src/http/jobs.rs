@@ -7,12 +7,13 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bits_api::credentials::{ANY_SCHEME, Removed, SetCredentials};
-use bits_api::job::{ChangeJob, CommandAnswer, JobList, ListQuery};
+use bits_api::job::{ChangeJob, CommandAnswer, Heard, JobList, ListQuery};
 use bits_api::{PAGE_MAX, convert};
 use bits_core::access::Caller;
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot, is_passport};
 use bits_core::error::Code;
 use bits_core::job::{self, Command, JobId, Owner, Revision};
+use bits_core::notify::Happened;
 use bits_core::ports::{Cursor, Filter};
 use bits_core::queue::{JobView, Request};
 use bits_core::refusal::Refusal;
@@ -145,6 +146,20 @@ pub(super) async fn take_ownership(
     let (view, outcome) = changed(api.engine.request(caller, Request::TakeOwnership { job }).await?);
     let outcome = outcome.map(|code| convert::outcome(code, "the job is yours already; nothing was changed"));
     Ok(json(StatusCode::OK, &CommandAnswer { job: api.wire(&view), outcome }))
+}
+
+pub(super) async fn notification_heard(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    JobPath(job): JobPath,
+    Json(body): Json<Heard>,
+) -> Result<Response, Refused> {
+    let happened = Happened::named(&body.event).ok_or_else(|| {
+        Refusal::invalid(format!("the event `{}`", body.event), "is none; there are transferred and error")
+    })?;
+    let request = Request::Heard { job, happened, is_heard: body.heard };
+    api.engine.request(caller, request).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 async fn command(

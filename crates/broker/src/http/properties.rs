@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use bits_api::http_options::{AUTODETECT, ClientCertificate, NO_PROXY, OVERRIDE, PRECONFIG, Proxy};
-use bits_api::job::{ChangeJob, Environment};
+use bits_api::job::{ChangeJob, Environment, NotifyCommand};
 use bits_core::credentials::{AuthTarget, SecretHeader, SecretSlot};
 use bits_core::http_options::{
     self, GivenHeaders, Method, PROXY_LIST_UNITS_MAX, ProxyEnvironment, ProxyUse, SecurityFlags, one_proxy,
     proxy_list,
 };
 use bits_core::job::{self, JobId, Owner, Priority, PropertyChange};
+use bits_core::notify::{self, NotifyFlags};
 use bits_core::ports::SecretChange;
 use bits_core::refusal::Refusal;
-use bits_core::remote_name::UserInfo;
+use bits_core::remote_name::{RemoteName, UserInfo};
 use bits_core::secret::Secret;
 use bits_core::units::Bytes;
 use bits_core::windows_options::ClassId;
@@ -29,6 +30,9 @@ pub(super) struct Asked {
     /// Whether another certificate takes the place of the one before.
     is_certificate_new: bool,
     passphrase: Option<Secret>,
+    /// Whether another webhook takes the place of the one before.
+    is_webhook_new: bool,
+    webhook_secret: Option<Secret>,
     /// Who signs in at the proxy, when its address said so.
     proxy_user: Option<UserInfo>,
 }
@@ -122,7 +126,41 @@ impl Asked {
         changes.extend(
             body.service_name.map(|name| PropertyChange::ServiceName((!name.is_empty()).then_some(name))),
         );
+        asked.take_notifications(body.notify_flags, body.notify_command, body.notify_webhook)?;
+        asked.webhook_secret = body.notify_webhook_secret.map(|secret| secret.0);
+        asked.changes.extend(
+            body.minimum_notification_interval_ms.map(|millis| {
+                PropertyChange::MinimumNotificationInterval(Duration::from_millis(millis.into()))
+            }),
+        );
         Ok(asked)
+    }
+
+    fn take_notifications(
+        &mut self,
+        flags: Option<u32>,
+        command: Option<NotifyCommand>,
+        webhook: Option<String>,
+    ) -> Result<(), Refusal> {
+        if let Some(mask) = flags {
+            self.changes.push(PropertyChange::NotifyFlags(NotifyFlags::from_mask(mask)?));
+        }
+        if let Some(NotifyCommand { program, arguments }) = command {
+            if program.is_empty() && !arguments.is_empty() {
+                return Err(Refusal::invalid("the notification command", "has arguments and no program"));
+            }
+            let command = (!program.is_empty()).then_some(notify::NotifyCommand { program, arguments });
+            self.changes.push(PropertyChange::NotifyCommand(command));
+        }
+        if let Some(text) = webhook {
+            let url = match text.as_str() {
+                "" => None,
+                text => Some(webhook_url(text)?),
+            };
+            self.changes.push(PropertyChange::Webhook(url));
+            self.is_webhook_new = true;
+        }
+        Ok(())
     }
 
     /// Parses what came along of the caller's environment. Who signs in at a proxy named there is
@@ -194,6 +232,11 @@ impl Asked {
             }
             None => {}
         }
+        match &self.webhook_secret {
+            Some(secret) => changes.push(SecretChange::Set(vault.seal_webhook(job, owner, secret)?)),
+            None if self.is_webhook_new => changes.push(SecretChange::Remove(SecretSlot::Webhook)),
+            None => {}
+        }
         if let Some(UserInfo { user, password }) = &self.proxy_user {
             let new = NewCredential { target: AuthTarget::Proxy, scheme: None, user, password };
             changes.extend(vault.seal(job, owner, &new)?.into_iter().map(SecretChange::Set));
@@ -210,6 +253,18 @@ fn check_text(name: &str, text: &str) -> Result<(), Refusal> {
         return Err(Refusal::invalid(name, "is too long, or has a control character"));
     }
     Ok(())
+}
+
+/// # Errors
+/// [`Refusal::InvalidArgument`], which never repeats a password.
+fn webhook_url(text: &str) -> Result<RemoteName, Refusal> {
+    let what = "the URL of the webhook";
+    let (url, user_info) =
+        RemoteName::parse(text).map_err(|wrong| Refusal::invalid(what, format!("is none: {wrong}")))?;
+    match user_info {
+        None => Ok(url),
+        Some(_) => Err(Refusal::invalid(what, "names a user; a webhook is known by its signature")),
+    }
 }
 
 fn client_certificate(given: ClientCertificate) -> Result<Option<http_options::ClientCertificate>, Refusal> {

@@ -9,5 +9,6 @@ mod creating;
 mod export;
 mod http_options;
 mod metrics;
+mod notifications;
 mod stream;
 mod world;

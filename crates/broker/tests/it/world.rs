@@ -21,7 +21,7 @@ use bits_core::ports::{KeyChange, KeySource, KeyStanding, Seal, SealError};
 use bits_core::queue::{Limits, Report};
 use bits_core::time::Timestamp;
 use bits_store::memory::MemoryStore;
-use bits_worker::link::{self, Assignment, CheckTicket, DestinationRefusal, FromWorker, ToWorker};
+use bits_worker::link::{self, Assignment, CheckTicket, DestinationRefusal, FromWorker, Telling, ToWorker};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -66,6 +66,7 @@ pub(crate) struct World {
     begun: tokio::sync::Mutex<UnboundedReceiver<Box<Assignment>>>,
     from_worker: UnboundedSender<FromWorker>,
     verdicts: tokio::sync::Mutex<UnboundedReceiver<Verdict>>,
+    told: tokio::sync::Mutex<UnboundedReceiver<Box<Telling>>>,
 }
 
 /// An answer.
@@ -92,8 +93,9 @@ impl World {
         let (broker_end, worker_end) = link::local();
         let (begins, begun) = tokio::sync::mpsc::unbounded_channel();
         let (says, verdicts) = tokio::sync::mpsc::unbounded_channel();
+        let (tells, told) = tokio::sync::mpsc::unbounded_channel();
         let from_worker = worker_end.to_broker.clone();
-        tokio::spawn(play_the_worker(worker_end, begins, says));
+        tokio::spawn(play_the_worker(worker_end, begins, says, tells));
         let handle = EngineHandle::new(inputs.clone());
         let workers = Workers::new(broker_end, inputs);
         let vault = Vault::new(Arc::new(Turned));
@@ -125,7 +127,13 @@ impl World {
             begun: tokio::sync::Mutex::new(begun),
             from_worker,
             verdicts: tokio::sync::Mutex::new(verdicts),
+            told: tokio::sync::Mutex::new(told),
         }
+    }
+
+    /// The next that an owner is told.
+    pub(crate) async fn told(&self) -> Box<Telling> {
+        self.told.lock().await.recv().await.expect("the worker is there")
     }
 
     /// Has the worker say something by itself.
@@ -199,6 +207,7 @@ async fn play_the_worker(
     mut end: link::WorkerEnd,
     begins: UnboundedSender<Box<Assignment>>,
     verdicts: UnboundedSender<Verdict>,
+    told: UnboundedSender<Box<Telling>>,
 ) {
     while let Some(message) = end.from_broker.recv().await {
         let answer = match message {
@@ -223,6 +232,11 @@ async fn play_the_worker(
             }
             ToWorker::CertificateAnswer { verdict, .. } => {
                 let _ = verdicts.send(verdict);
+                continue;
+            }
+            ToWorker::Tell(telling) => {
+                // Most tests do not ask.
+                let _ = told.send(telling);
                 continue;
             }
             ToWorker::Stop { .. } | ToWorker::Recorded { .. } | ToWorker::Asked { .. } => continue,

@@ -30,6 +30,10 @@ use crate::output::Output;
 use crate::output::units::counted;
 use crate::sign_in;
 
+/// The pause before a desktop is looked for again.
+#[cfg(feature = "secret-service")]
+const DESKTOP_PAUSE: Duration = Duration::from_secs(30);
+
 /// The pause before it is looked again whether the service is back.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -60,10 +64,28 @@ pub(super) async fn run(agent: Agent, context: &Context<'_>) -> Result<(), Failu
     };
     tokio::select! {
         outcome = desk.stay() => outcome,
+        () = show_news(&session.client) => unreachable!("it goes on"),
         _ = interrupts.recv() => {
             desk.tell("ended", json!({}), "the agent ends; jobs that wait for it are in error now")
         }
     }
+}
+
+/// Shows on the desktop what becomes of background jobs, while there is a desktop.
+#[cfg(feature = "secret-service")]
+async fn show_news(client: &Client) {
+    loop {
+        if let Some(desktop) = bits_client::Desktop::find(None).await {
+            // Ends when the service has gone for long.
+            let _ = desktop.show_news(client).await;
+        }
+        tokio::time::sleep(DESKTOP_PAUSE).await;
+    }
+}
+
+#[cfg(not(feature = "secret-service"))]
+async fn show_news(_: &Client) {
+    std::future::pending().await
 }
 
 /// Where questions come in and answers go out.

@@ -73,6 +73,11 @@ const KEYS: [&str; 29] = [
     "use-stored-credentials",
     "no-ntlm",
     "service-name",
+    "notify-flags",
+    "notify-command",
+    "notify-webhook",
+    "notify-webhook-secret-file",
+    "minimum-notification-interval",
 ];
 /// May be given more than once: together they are the headers of the job.
 const CUSTOM_HEADER: &str = "custom-header";
@@ -149,6 +154,23 @@ fn parse(texts: &[String], output: &Output) -> Result<ChangeJob, Failure> {
             "use-stored-credentials" => change.use_stored_credentials = Some(value.to_owned()),
             "no-ntlm" => change.no_ntlm = Some(truth(key, value)?),
             "service-name" => change.service_name = Some(value.to_owned()),
+            "notify-flags" => {
+                let mask = requests::notify_flags(value);
+                change.notify_flags =
+                    Some(mask.map_err(|wrong| Failure::Usage(format!("{key}={value}: {wrong}")))?);
+            }
+            "notify-command" => change.notify_command = Some(requests::notify_command(value)?),
+            "notify-webhook" if value == "none" => change.notify_webhook = Some(String::new()),
+            "notify-webhook" => change.notify_webhook = Some(value.to_owned()),
+            "notify-webhook-secret-file" => {
+                change.notify_webhook_secret = Some(requests::passphrase(Path::new(value), output)?);
+            }
+            "minimum-notification-interval" => {
+                let millis = value.parse().map_err(|_| {
+                    Failure::Usage(format!("{key}={value}: it is a whole number of milliseconds"))
+                })?;
+                change.minimum_notification_interval_ms = Some(millis);
+            }
             _ => {
                 return Err(Failure::UsageNear {
                     sentence: format!("there is no property `{key}`; `bits set --help` names them all"),
@@ -223,6 +245,7 @@ mod tests {
     use crate::arguments::Arguments;
     use bits_client::api::credentials::Password;
     use bits_client::api::http_options::{Proxy, SetHeader};
+    use bits_client::api::job::NotifyCommand;
     use bits_core::secret::Secret;
     use clap::Parser;
 
@@ -237,6 +260,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), "words\n").expect("written");
         let passphrase = format!("client-certificate-password-file={}", file.path().display());
+        let webhook_secret = format!("notify-webhook-secret-file={}", file.path().display());
         let texts = [
             "priority=LOW",
             "description=a=b",
@@ -266,6 +290,11 @@ mod tests {
             "use-stored-credentials=proxy",
             "no-ntlm=yes",
             "service-name=HTTP/h",
+            "notify-flags=job-error,file-transferred",
+            r#"notify-command=["/bin/a b","$(c)",""]"#,
+            "notify-webhook=https://h/",
+            &webhook_secret,
+            "minimum-notification-interval=7",
         ];
         let seen = texts.map(|text| text.split_once('=').expect("a key").0);
         assert!(KEYS.iter().all(|key| seen.contains(key) || CERTIFICATES.contains(key)), "{seen:?}");
@@ -309,6 +338,14 @@ mod tests {
                 use_stored_credentials: Some("proxy".to_owned()),
                 no_ntlm: Some(true),
                 service_name: Some("HTTP/h".to_owned()),
+                notify_flags: Some(0x12),
+                notify_command: Some(NotifyCommand {
+                    program: "/bin/a b".to_owned(),
+                    arguments: vec!["$(c)".to_owned(), String::new()],
+                }),
+                notify_webhook: Some("https://h/".to_owned()),
+                notify_webhook_secret: Some(Password(Secret::new("words".to_owned()))),
+                minimum_notification_interval_ms: Some(7),
             }
         );
     }
@@ -356,6 +393,10 @@ mod tests {
                 "the client certificate is given twice",
                 None,
             ),
+            (&["notify-flags=job-done"], "notify-flags=job-done: `job-done` is no notification", None),
+            (&["notify-command=run"], "notify-command=run: a program is named by an absolute path", None),
+            (&["notify-command=[\"/a\", 1]"], "notify-command=[\"/a\", 1]: write a path", None),
+            (&["minimum-notification-interval=1s"], "minimum-notification-interval=1s: it is", None),
             (&["proxy-bypass=a"], "proxy-bypass belongs to a proxy", None),
         ] {
             let (sentence, nearest) = match parsed(texts) {

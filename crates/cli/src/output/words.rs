@@ -2,6 +2,7 @@
 //!
 //! Pure: the time and the zone are arguments.
 
+mod notifications;
 mod requests;
 
 use bits_client::api::file::{File, FilledRanges, Range, Source};
@@ -41,7 +42,7 @@ pub(crate) fn describe(job: &Job, files: &[File], now: Timestamp, zone: &TimeZon
     if !options.is_empty() {
         field("options", options.join(", "));
     }
-    for (name, value) in requests::fields(job) {
+    for (name, value) in requests::fields(job).into_iter().chain(notifications::fields(job)) {
         field(name, value);
     }
     if let Some(credentials) = &job.credentials {
@@ -400,6 +401,12 @@ pub(crate) mod tests {
             use_stored_credentials: None,
             no_ntlm: false,
             service_name: None,
+            notify_flags: 3,
+            notify_command: None,
+            notify_webhook: None,
+            minimum_notification_interval_ms: 500,
+            notifications_pending: 0,
+            notification_failure: None,
             environment: None,
             secret_headers: None,
             credentials: None,

@@ -218,7 +218,8 @@ fn secret_of(bytes: &[u8]) -> Result<Secret, SavedError> {
     Ok(Secret::new(text.to_owned()))
 }
 
-async fn connection(address: Option<&str>) -> Result<Connection, SavedError> {
+/// A connection to the bus at `address`, or to the session's.
+pub(crate) async fn connection(address: Option<&str>) -> Result<Connection, SavedError> {
     let builder = match address {
         Some(address) => Builder::address(address),
         None => Builder::session(),

@@ -8,7 +8,7 @@ use bits_client::api::credentials::{Password, SetCredentials};
 use bits_client::api::export::{ExportedJob, ImportQuery};
 use bits_client::api::file::{AddFile, AddFiles, ChangeFile, FileQuery, ReplaceRemotePrefix, RequestRanges};
 use bits_client::api::http_options::{ClientCertificate, Proxy};
-use bits_client::api::job::{ChangeJob, ListQuery};
+use bits_client::api::job::{ChangeJob, Heard, ListQuery};
 use bits_client::api::operations::{OPERATIONS, Operation};
 use bits_client::{AuthCredentials, Error, Found, Scheme, new_job};
 use bits_core::credentials::{AuthScheme, AuthTarget};
@@ -94,6 +94,8 @@ async fn every_operation_of_the_table_has_a_method() {
     let _ = client.set_download_position(id(), 0, 7).await;
     let _ = client.metrics().await;
     let _ = client.rotate_key().await;
+    let heard = Heard { event: "error".to_owned(), heard: true };
+    let _ = client.notification_heard(id(), &heard).await;
     let _ = client.stop().await;
 
     let asked: BTreeSet<&str> = service.lines().iter().map(|line| operation(line).name).collect();

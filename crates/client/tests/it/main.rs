@@ -9,7 +9,10 @@ mod certificates;
 mod challenges;
 mod client;
 mod connecting;
+#[cfg(feature = "secret-service")]
+mod desktop;
 mod events;
+mod notifications;
 mod password_stdin;
 mod prompt;
 mod saved;

@@ -1,7 +1,7 @@
 //! Saving, finding and forgetting credentials: one suite for every store, and what is only one's.
 
 #[cfg(feature = "secret-service")]
-mod bus;
+pub(crate) mod bus;
 mod sealed_file;
 #[cfg(feature = "secret-service")]
 mod secret_service;

@@ -11,7 +11,9 @@ use crate::http_options::{
     ClientCertificate, Header, HttpOptions, Method, PROXY_LIST_UNITS_MAX, ProxyEnvironment, ProxyUse,
     SERVICE_NAME_BYTES_MAX, SecurityFlags,
 };
+use crate::notify::{NotifyCommand, NotifyFlags, NotifyOptions};
 use crate::refusal::Refusal;
+use crate::remote_name::RemoteName;
 use crate::transfer_options::TransferOptions;
 use crate::units::Bytes;
 use crate::windows_options::{ClassId, WindowsOptions};
@@ -76,6 +78,7 @@ pub struct Properties {
     pub windows: WindowsOptions,
     pub http: HttpOptions,
     pub transfer: TransferOptions,
+    pub notify: NotifyOptions,
     pub environment: Environment,
 }
 
@@ -121,12 +124,22 @@ pub enum PropertyChange {
     NoNtlm(bool),
     /// `None` goes back to `HTTP/` and the host of the URL.
     ServiceName(Option<String>),
+    NotifyFlags(NotifyFlags),
+    /// `None` takes it away.
+    NotifyCommand(Option<NotifyCommand>),
+    /// `None` takes it away.
+    Webhook(Option<RemoteName>),
+    MinimumNotificationInterval(Duration),
 }
 
 impl PropertyChange {
-    /// Whether it is of the headers, which are for the owner alone (`bits.md` §7.2).
-    pub(crate) fn is_of_headers(&self) -> bool {
-        matches!(self, Self::Headers(_) | Self::MakeHeadersWriteOnly)
+    /// Whether it is for the owner alone: headers (`bits.md` §7.2), and what runs as the owner or tells
+    /// others of the job.
+    pub(crate) fn is_for_owner_alone(&self) -> bool {
+        matches!(
+            self,
+            Self::Headers(_) | Self::MakeHeadersWriteOnly | Self::NotifyCommand(_) | Self::Webhook(_)
+        )
     }
 }
 
@@ -161,6 +174,7 @@ impl Properties {
             windows: WindowsOptions::default(),
             http: HttpOptions::default(),
             transfer: TransferOptions::default(),
+            notify: NotifyOptions::default(),
             environment: Environment::default(),
         };
         properties.set(PropertyChange::DisplayName(display_name))?;
@@ -246,6 +260,21 @@ impl Properties {
             PropertyChange::ServiceName(name) => {
                 name.as_deref().map_or(Ok(()), check_service_name)?;
                 self.http.service_name = name;
+            }
+            PropertyChange::NotifyFlags(flags) => self.notify.flags = flags,
+            PropertyChange::NotifyCommand(command) => {
+                command.as_ref().map_or(Ok(()), NotifyCommand::check)?;
+                self.notify.command = command;
+            }
+            PropertyChange::Webhook(Some(url)) if url.local_path().is_some() => {
+                return Err(Refusal::invalid(
+                    "the URL of the webhook",
+                    "is a file; write http:// or https://",
+                ));
+            }
+            PropertyChange::Webhook(url) => self.notify.webhook = url,
+            PropertyChange::MinimumNotificationInterval(interval) => {
+                self.notify.minimum_interval = interval;
             }
         }
         Ok(())

@@ -39,6 +39,7 @@ impl Job {
         self.stalled_since = self.stalled_since.map(|since| change.moved(since));
         self.running_since = self.running_since.map(|since| change.moved(since));
         self.active_at = change.moved(self.active_at);
+        self.outbox.clock_was_set(change);
     }
 
     /// When the time that the job may download is over, while it runs; `by_default` is what a job

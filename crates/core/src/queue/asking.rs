@@ -52,6 +52,8 @@ pub enum Presence {
     Agent(Owner),
     /// A program that deals with this job's questions itself, when the job is in ERROR.
     Attendant(JobId),
+    /// A program that is to be told what happens to this job, before any command is run for it.
+    Callback(JobId),
 }
 
 /// What became of a question, for one of its jobs.
@@ -99,8 +101,11 @@ pub(super) struct Present(BTreeMap<PresenceId, Presence>);
 impl Present {
     /// Whether there is somebody to ask for `job`, and nobody who deals with it alone.
     fn can_ask(&self, owner: Owner, job: JobId) -> bool {
-        let has = |presence| self.0.values().any(|present| *present == presence);
-        has(Presence::Agent(owner)) && !has(Presence::Attendant(job))
+        self.has(Presence::Agent(owner)) && !self.has(Presence::Attendant(job))
+    }
+
+    pub(super) fn has(&self, presence: Presence) -> bool {
+        self.0.values().any(|present| *present == presence)
     }
 }
 
@@ -112,8 +117,13 @@ impl Queue {
     }
 
     /// Takes note that somebody is no longer connected.
-    pub fn left(&mut self, who: PresenceId) {
-        self.present.0.remove(&who);
+    pub fn left(&mut self, who: PresenceId, now: Timestamp) {
+        let gone = self.present.0.remove(&who);
+        if let Some(Presence::Callback(job)) = gone
+            && !self.present.has_callback(job)
+        {
+            self.callback_left(job, now);
+        }
         self.look_around();
     }
 

@@ -15,9 +15,9 @@ use crate::ports::{Batch, FileChange, JobChange, SecretChange};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 
-use super::asking;
 use super::schedule::Before;
 use super::{Answer, Asked, Closing, Input, Ticket};
+use super::{asking, telling};
 
 /// What is to be done once the decision is committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub enum Effect {
     Asked { job: JobId, attempt: Attempt, demands: u32, asked: Asked },
     /// Tell whoever watches which bytes have come (`FileRangesTransferred`, `bits.md` §8.1).
     RangesTransferred { job: JobId, file: FileIndex, ranges: Vec<Span> },
+    /// Tell a notice in the outbox of the job; to be answered by [`Report::Told`](super::Report::Told).
+    Tell { job: JobId, number: u32 },
     /// Tell whoever watches, and the log.
     Note { job: JobId, text: String },
 }
@@ -57,6 +59,7 @@ pub(super) enum Undo {
     End(JobId, Option<Timestamp>),
     /// How many jobs of an owner there were.
     Owned(Owner, Option<u32>),
+    Telling(JobId, telling::OfJob),
 }
 
 /// What one turn has decided so far.

@@ -14,6 +14,7 @@ use crate::demand::{Beyond, Filled, Span};
 use crate::error::JobError;
 use crate::file::{BootId, FileIndex, LocalName, PartialId, ResumeBy, Served, Validator};
 use crate::job::{Attempt, ClockChange, Command, JobId, Properties, PropertyChange, Revision};
+use crate::notify::Happened;
 use crate::ports::{SealedSecret, SecretChange};
 use crate::ranges::{ByteRange, Ranges};
 use crate::remote_name::RemoteName;
@@ -47,6 +48,8 @@ pub enum Input {
     /// Nothing has happened to this job for so long that it is to be cancelled
     /// ([`super::Queue::is_abandoned`]).
     Abandoned { job: JobId },
+    /// This notice of the job is to be told ([`super::Queue::next_notice`]).
+    Tell { job: JobId, number: u32 },
     /// Somebody has come who can answer for this job, which may be in ERROR for want of an answer.
     Offer { job: JobId },
 }
@@ -64,6 +67,7 @@ impl Input {
             | Self::Attend { job }
             | Self::ClockSet { job, .. }
             | Self::Abandoned { job }
+            | Self::Tell { job, .. }
             | Self::Offer { job } => *job,
         }
     }
@@ -142,6 +146,12 @@ pub enum Request {
         question: QuestionId,
         reply: Reply,
     },
+    /// A callback says whether it has heard what has happened to the job.
+    Heard {
+        job: JobId,
+        happened: Happened,
+        is_heard: bool,
+    },
 }
 
 impl Request {
@@ -159,6 +169,7 @@ impl Request {
             | Self::SetCredentials { job, .. }
             | Self::RemoveCredentials { job, .. }
             | Self::TakeOwnership { job }
+            | Self::Heard { job, .. }
             | Self::Answer { job, .. } => *job,
         }
     }
@@ -171,20 +182,20 @@ impl Request {
             }
             Self::AddFiles { credentials, .. } if !credentials.is_empty() => Act::Secrets,
             Self::SetProperties { secrets, changes, .. }
-                if !secrets.is_empty() || changes.iter().any(PropertyChange::is_of_headers) =>
+                if !secrets.is_empty() || changes.iter().any(PropertyChange::is_for_owner_alone) =>
             {
                 Act::Secrets
             }
             Self::TakeOwnership { .. } => Act::TakeOwnership,
             Self::Create { .. }
-            | Self::Import { .. }
             | Self::AddFiles { .. }
             | Self::SetProperties { .. }
             | Self::Command { .. }
             | Self::SetRemoteNames { .. }
             | Self::RequestRanges { .. }
             | Self::SetPosition { .. }
-            | Self::SetValidation { .. } => Act::Manage,
+            | Self::SetValidation { .. }
+            | Self::Heard { .. } => Act::Manage,
         }
     }
 }
@@ -336,6 +347,11 @@ pub enum Report {
     /// No partial file is left; else the sentence says what is.
     Discarded {
         leftover: Option<String>,
+    },
+    /// A notice was told, or for this reason not.
+    Told {
+        number: u32,
+        outcome: Result<(), String>,
     },
 }
 

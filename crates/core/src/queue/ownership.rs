@@ -10,6 +10,7 @@ use super::{Answer, Decision, Effect, NewFile, Queue, changeable};
 use crate::access::Caller;
 use crate::http_options::HttpOptions;
 use crate::job::{Environment, Event, Job, JobId, Owner};
+use crate::notify::Outbox;
 use crate::ports::SecretChange;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
@@ -39,7 +40,8 @@ impl Queue {
     pub(super) fn check_files(&self, caller: Caller, job: &Job, files: &[NewFile]) -> Result<(), Refusal> {
         let count = u64::from(job.files_total) + files.len() as u64;
         // Files are counted by 32 bits, whoever adds them.
-        let most = if self.audience.is_administrator(caller) { u32::MAX } else { self.policy.files_per_job_max };
+        let most =
+            if self.audience.is_administrator(caller) { u32::MAX } else { self.policy.files_per_job_max };
         if count > u64::from(most) {
             return Err(Refusal::TooManyFiles { id: job.id, files: count, max: most });
         }
@@ -99,6 +101,9 @@ impl Queue {
             ..HttpOptions::default()
         };
         job.properties.environment = Environment::default();
+        // Nor does the new owner run what the old one chose, or send it what happens.
+        (job.properties.notify.command, job.properties.notify.webhook) = (None, None);
+        job.outbox = Outbox::default();
         decision.secret(id, SecretChange::RemoveAll);
         job.has_new_credentials();
         // An attempt that goes on is the old owner's.
@@ -110,7 +115,13 @@ impl Queue {
     }
 
     /// Ends a job whose time to download is over.
-    pub(super) fn out_of_time(&mut self, id: JobId, job: Option<Job>, now: Timestamp, decision: &mut Decision) {
+    pub(super) fn out_of_time(
+        &mut self,
+        id: JobId,
+        job: Option<Job>,
+        now: Timestamp,
+        decision: &mut Decision,
+    ) {
         let by_default = self.policy.maximum_download_time;
         match job {
             Some(job) if job.download_time_ends(by_default).is_some_and(|end| end <= now) => {

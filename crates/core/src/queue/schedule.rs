@@ -9,6 +9,7 @@ use core::time::Duration;
 
 use super::turns::{Class, Line, Place, Rotation, Standing};
 use crate::job::{Attempt, ClockChange, Job, JobId, Priority, State};
+use crate::notify::NotifyLimits;
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
@@ -25,6 +26,8 @@ pub struct Limits {
     pub time_slice: Duration,
     /// How much of everything there may be, and for how long.
     pub policy: Policy,
+    /// What is allowed in telling owners of their jobs.
+    pub notify: NotifyLimits,
 }
 
 impl Default for Limits {
@@ -34,6 +37,7 @@ impl Default for Limits {
             background_jobs_max: 4,
             time_slice: Duration::from_secs(60),
             policy: Policy::BUILT_IN,
+            notify: NotifyLimits::default(),
         }
     }
 }

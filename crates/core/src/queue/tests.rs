@@ -4,6 +4,7 @@ mod asking;
 mod limits;
 mod ownership;
 mod states;
+mod telling;
 mod turns;
 
 use alloc::borrow::ToOwned;

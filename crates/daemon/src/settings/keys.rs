@@ -170,6 +170,20 @@ pub(crate) const KEYS: &[Key] = &[
         text: "",
     },
     Key {
+        name: "notify_commands",
+        kind: Kind::Switch,
+        expected: "on or off",
+        meaning: "Whether owners may have commands run when their jobs are done or in error.",
+        text: "on",
+    },
+    seconds("notify_command_timeout", 600, 1, "Seconds after which such a command is killed."),
+    seconds(
+        "notify_expiry",
+        86_400,
+        1,
+        "Seconds after which it is given up to run a command or to send a webhook.",
+    ),
+    Key {
         name: "proxy",
         kind: Kind::AnyText,
         expected: "printable ASCII, or empty",

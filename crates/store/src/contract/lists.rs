@@ -1,10 +1,11 @@
 //! The clauses about many jobs: lists, counts, and what is unfinished.
 
 use bits_core::job::{Job, Owner, Revision, State};
+use bits_core::notify::Outbox;
 use bits_core::ports::{Batch, Filter, JobChange, Page, Store};
 use bits_core::time::Timestamp;
 
-use super::samples::{ALICE, ALL_STATES, BOB, full_error, id, job};
+use super::samples::{self, ALICE, ALL_STATES, BOB, full_error, id, job};
 use super::{add, change, ids, list, live, unfinished};
 
 pub(super) fn a_list_is_paged_oldest_first(store: &mut dyn Store) {
@@ -177,13 +178,16 @@ pub(super) fn unfinished_jobs_are_those_that_something_is_to_be_done_for(store: 
         for (complete_when_done, discard_pending) in
             [(false, false), (true, false), (false, true), (true, true)]
         {
-            number += 1;
-            let mut job = Job { state, discard_pending, ..job(number) };
-            job.properties.complete_when_done = complete_when_done;
-            add(store, &job);
-            let to_be_completed = state == State::Transferred && complete_when_done;
-            if state.is_active() || discard_pending || to_be_completed {
-                expected.push(job);
+            for outbox in [Outbox::default(), samples::full_outbox()] {
+                number += 1;
+                let has_notices = !outbox.pending.is_empty();
+                let mut job = Job { state, discard_pending, outbox, ..job(number) };
+                job.properties.complete_when_done = complete_when_done;
+                add(store, &job);
+                let to_be_completed = state == State::Transferred && complete_when_done;
+                if state.is_active() || discard_pending || to_be_completed || has_notices {
+                    expected.push(job);
+                }
             }
         }
     }

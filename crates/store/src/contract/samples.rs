@@ -13,6 +13,7 @@ use bits_core::http_options::{
     ClientCertificate, Header, HeaderName, HttpOptions, Method, ProxyEnvironment, ProxyUse, SecurityFlags,
 };
 use bits_core::job::{Attempt, Environment, Job, JobId, Owner, Priority, Properties, Revision, State, Times};
+use bits_core::notify::{Channel, Happened, Notice, NotifyCommand, NotifyFlags, NotifyOptions, Outbox};
 use bits_core::ports::SealedSecret;
 use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::remote_name::{HostTag, RemoteName};
@@ -79,6 +80,7 @@ pub(super) fn full_job(number: u8) -> Job {
                 on_demand: true,
                 max_download_size: Some(Bytes(7)),
             },
+            notify: full_notify(),
             environment: Environment {
                 krb5_config: Some("/etc/krb5 b.conf".into()),
                 krb5_ccname: Some("FILE:/tmp/krb5cc_7".into()),
@@ -114,7 +116,44 @@ pub(super) fn full_job(number: u8) -> Job {
         },
         resumed: true,
         discard_pending: true,
+        outbox: full_outbox(),
     }
+}
+
+fn full_notify() -> NotifyOptions {
+    NotifyOptions {
+        flags: NotifyFlags::from_mask(0x3f).expect("flags"),
+        command: Some(NotifyCommand {
+            program: "/opt/my app/run".into(),
+            arguments: vec!["".into(), "$(a) 'b'\n".into(), "".into()],
+        }),
+        webhook: Some(RemoteName::parse("https://h.test/hook?a=b%20c").expect("a URL").0),
+        minimum_interval: Duration::from_millis(7),
+    }
+}
+
+pub(super) fn full_outbox() -> Outbox {
+    let notice = Notice {
+        number: u32::MAX,
+        channel: Channel::Command,
+        happened: Happened::Error,
+        at: Timestamp(1_700_000_000_005),
+        code: Some(Code(u32::MAX)),
+        tries: 3,
+        due: Timestamp(1_700_000_000_006),
+        offered: true,
+        past_callback: false,
+    };
+    let other = Notice {
+        number: 1,
+        channel: Channel::Webhook,
+        happened: Happened::Transferred,
+        code: None,
+        offered: false,
+        past_callback: true,
+        ..notice.clone()
+    };
+    Outbox { pending: vec![other, notice], made: 9, failure: Some("exit code 3\nand more".into()) }
 }
 
 /// Options none of which is as it was made.

@@ -204,7 +204,7 @@ fn unfinished_sql() -> String {
     format!(
         "SELECT {JOB_COLUMNS} FROM jobs INDEXED BY jobs_unfinished \
          WHERE state IN ('queued', 'connecting', 'transferring', 'transient_error') \
-         OR discard_pending = 1 OR (state = 'transferred' AND complete_when_done = 1) \
+         OR discard_pending = 1 OR notices IS NOT NULL OR (state = 'transferred' AND complete_when_done = 1) \
          ORDER BY created, id"
     )
 }

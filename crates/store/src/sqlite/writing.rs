@@ -58,7 +58,7 @@ pub(super) fn forget_final(connection: &Connection, before: Timestamp) -> Result
 }
 
 const FORGET: &str = "DELETE FROM jobs WHERE rowid IN (SELECT rowid FROM jobs \
-     WHERE state IN ('acknowledged', 'cancelled') AND discard_pending = 0 AND modified < ?1 LIMIT ?2)";
+     WHERE state IN ('acknowledged', 'cancelled') AND discard_pending = 0 AND notices IS NULL AND modified < ?1 LIMIT ?2)";
 
 static INSERT_JOB: LazyLock<String> = LazyLock::new(|| {
     let places = places(1, JOB_COLUMNS);
@@ -343,15 +343,21 @@ fn change_secret(
             let remove = "DELETE FROM secrets WHERE job = ?1 AND slot >= ?2 AND slot < ?3";
             execute(transaction, remove, params![job.0, rows::HEADER, rows::AFTER_HEADERS])
         }
+        SecretChange::RemoveAllButWebhook => {
+            let remove = "DELETE FROM secrets WHERE job = ?1 AND slot <> ?2";
+            execute(transaction, remove, params![job.0, rows::WEBHOOK])
+        }
         SecretChange::RemoveAll => execute(transaction, "DELETE FROM secrets WHERE job = ?1", params![job.0]),
     }
 }
 
-/// Whatever a batch says, a final job has no secrets.
+/// Whatever a batch says, a final job has no secrets, but for that by which what is still to be told is
+/// signed.
 fn wipe_if_final(transaction: &Transaction<'_>, job: JobId) -> Result<usize, StoreError> {
     let sql = "DELETE FROM secrets WHERE job = ?1 AND EXISTS \
-         (SELECT 1 FROM jobs WHERE id = ?1 AND state IN ('acknowledged', 'cancelled'))";
-    execute(transaction, sql, params![job.0])
+         (SELECT 1 FROM jobs WHERE id = ?1 AND state IN ('acknowledged', 'cancelled') \
+          AND (notices IS NULL OR slot <> ?2))";
+    execute(transaction, sql, params![job.0, rows::WEBHOOK])
 }
 
 fn execute(connection: &Connection, sql: &str, params: impl Params) -> Result<usize, StoreError> {

@@ -8,6 +8,7 @@ use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{BootId, File, FileError, FileIndex, PartialId, Served, Stage, Validator};
 use bits_core::http_options::HeaderName;
 use bits_core::job::{Job, JobId, Owner, Priority, Revision, State};
+use bits_core::notify::{Channel, Happened, Notice};
 use bits_core::ports::{Batch, FileChange, Filter, JobChange, SealedSecret, SecretChange, Store, StoreError};
 use bits_core::ranges::ByteRange;
 use bits_core::sources::{SourceIndex, Sources};
@@ -155,6 +156,19 @@ fn some_job(chance: &mut Chance, number: u32) -> Job {
     job.properties.priority = chance.pick(&Priority::ALL);
     job.properties.complete_when_done = chance.one_in(2);
     job.discard_pending = chance.one_in(4);
+    if chance.one_in(4) {
+        job.outbox.pending.push(Notice {
+            number: 1,
+            channel: chance.pick(&Channel::ALL),
+            happened: chance.pick(&Happened::ALL),
+            at: Timestamp(5),
+            code: None,
+            tries: 0,
+            due: Timestamp(5),
+            offered: chance.one_in(2),
+            past_callback: chance.one_in(2),
+        });
+    }
     job.times.created = Timestamp(chance.up_to(5));
     job.times.modified = Timestamp(chance.up_to(60));
     job.error_count = chance.up_to(1000) as u32;
@@ -235,7 +249,8 @@ fn some_range(chance: &mut Chance) -> ByteRange {
 
 fn some_secret_change(chance: &mut Chance) -> SecretChange {
     let header = |name| SecretSlot::Header(HeaderName::parse(name).expect("a name"));
-    let slot = match chance.index(5) {
+    let slot = match chance.index(6) {
+        2 => SecretSlot::Webhook,
         0 => header(chance.pick(&["Cookie", "cookie", "Authorization"])),
         1 => SecretSlot::CertificatePassphrase,
         _ => SecretSlot::Credential {
@@ -246,6 +261,7 @@ fn some_secret_change(chance: &mut Chance) -> SecretChange {
     match chance.index(5) {
         0 => SecretChange::Remove(slot),
         1 if chance.one_in(3) => SecretChange::RemoveAll,
+        1 if chance.one_in(2) => SecretChange::RemoveAllButWebhook,
         2 => SecretChange::RemoveHeaders,
         _ => {
             let record = vec![chance.up_to(255) as u8; chance.index(40)];

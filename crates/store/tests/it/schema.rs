@@ -18,6 +18,7 @@ use bits_core::http_options::{
 use bits_core::job::{
     Attempt, Environment, Job, JobId, Owner, Priority, Progress, Properties, Revision, State, Times,
 };
+use bits_core::notify::{NotifyOptions, Outbox};
 use bits_core::ports::{KeyId, KeySource, SealedSecret, SealingKey, Store};
 use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::remote_name::{HostTag, RemoteName};
@@ -153,6 +154,7 @@ fn waiting_to_be_tried_again(version: u32) -> Job {
             windows: WindowsOptions::default(),
             http: if version < 3 { HttpOptions::default() } else { options() },
             transfer: if version < 4 { TransferOptions::default() } else { transfer_options(version) },
+            notify: NotifyOptions::default(),
             environment: if version < 3 { first_environment() } else { environment() },
         },
         host: if version < 6 { HostTag::NONE } else { HostTag::MAX },
@@ -193,6 +195,7 @@ fn waiting_to_be_tried_again(version: u32) -> Job {
         },
         resumed: true,
         discard_pending: false,
+        outbox: Outbox::default(),
     }
 }
 

@@ -576,6 +576,7 @@ fn job_of(request: &Request) -> JobId {
         | Request::SetCredentials { job, .. }
         | Request::RemoveCredentials { job, .. }
         | Request::TakeOwnership { job }
+        | Request::Heard { job, .. }
         | Request::Answer { job, .. } => *job,
     }
 }

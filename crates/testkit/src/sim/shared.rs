@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bits_broker::certificates::Change;
 use bits_broker::effects;
 use bits_broker::engine::{
-    AgentWatcher, Clock, EffectRunner, Notification, Response, SealedAssignment, Watcher,
+    AgentWatcher, Clock, EffectRunner, Notification, Response, SealedAssignment, SealedTelling, Watcher,
 };
 use bits_broker::vault::Vault;
 use bits_core::error::JobError;
@@ -178,6 +178,10 @@ impl EffectRunner for Hands {
 
     fn asked(&mut self, _: JobId, _: Attempt, _: u32, _: Asked) {
         unreachable!("nobody makes a job on demand here");
+    }
+
+    fn tell_owner(&mut self, _: SealedTelling) -> Result<(), String> {
+        unreachable!("nobody is to be told here");
     }
 
     fn finalize(&mut self, job: JobId, files: Vec<ClosingFile>, environment: Environment) {

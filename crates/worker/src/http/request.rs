@@ -24,6 +24,8 @@ pub(crate) struct OwnersWords {
     pub(crate) headers: Vec<Header>,
     /// Go to the server of the file's own URL alone.
     pub(crate) secret_headers: Vec<SecretHeader>,
+    /// What is sent to the server, over HTTP/1.1 alone.
+    pub(crate) content: Option<String>,
 }
 
 impl OwnersWords {
@@ -62,7 +64,7 @@ impl Proved {
     }
 }
 
-/// A request without content, before it is put in the words of one version of HTTP.
+/// A request, before it is put in the words of one version of HTTP.
 #[derive(Debug)]
 pub(super) struct Request<'a> {
     method: &'a str,
@@ -71,6 +73,7 @@ pub(super) struct Request<'a> {
     /// The field of HTTP/1.1 by which a connection is asked to stay.
     stays_by: &'static str,
     fields: Vec<Field<'a>>,
+    content: &'a str,
 }
 
 struct Field<'a> {
@@ -90,7 +93,7 @@ impl Request<'_> {
         let start = [self.method, " ", self.target, " HTTP/1.1\r\nHost: ", &self.authority];
         let stays = ["\r\n", self.stays_by, ": keep-alive"];
         let fields = self.fields.iter().flat_map(|field| ["\r\n", field.name, ": ", &*field.value]);
-        let parts = || start.into_iter().chain(fields.clone()).chain(stays).chain([END]);
+        let parts = || start.into_iter().chain(fields.clone()).chain(stays).chain([END, self.content]);
         let mut text = Zeroizing::new(String::with_capacity(parts().map(str::len).sum()));
         parts().for_each(|part| text.push_str(part));
         text
@@ -102,7 +105,7 @@ impl Request<'_> {
             http::Uri::builder().scheme("https").authority(&*self.authority).path_and_query(self.target);
         let uri = uri.build().ok().filter(|uri| uri.path_and_query().is_some_and(|it| *it == self.target))?;
         let method = http::Method::from_bytes(self.method.as_bytes()).ok()?;
-        if method == http::Method::CONNECT {
+        if method == http::Method::CONNECT || !self.content.is_empty() {
             return None;
         }
         let mut message = http::Request::new(());
@@ -143,9 +146,10 @@ pub(super) fn for_file<'a>(
     user_agent: &'a UserAgent,
 ) -> Request<'a> {
     let method = words.method_of(fetch);
+    let content = words.content.as_deref().unwrap_or_default();
     let authority = Cow::Owned(fetch.remote_name.authority());
     let mut request =
-        Request { method, target, authority, stays_by: "Connection", fields: Vec::with_capacity(8) };
+        Request { method, target, authority, stays_by: "Connection", fields: Vec::with_capacity(8), content };
     if !words.said("User-Agent") {
         let value = Cow::Borrowed(user_agent.as_str());
         request.fields.push(Field { name: "User-Agent", value, is_secret: false });
@@ -156,7 +160,7 @@ pub(super) fn for_file<'a>(
     request.put("Accept-Encoding", "identity");
     if !matches!(method, "GET" | "HEAD") {
         // A server that expects content would wait for it.
-        request.put("Content-Length", "0");
+        request.put("Content-Length", content.len().to_string());
     }
     if let Some(range) = &fetch.range {
         let last = range.end.map(|end| end.0.saturating_sub(1).to_string()).unwrap_or_default();
@@ -192,7 +196,7 @@ pub(super) fn for_tunnel<'a>(
     let mut fields = vec![field("User-Agent", user_agent.as_str(), false)];
     fields.extend(to_proxy.map(|proof| field("Proxy-Authorization", proof.expose(), true)));
     let authority = Cow::Borrowed(place);
-    Request { method: "CONNECT", target: place, authority, stays_by: "Proxy-Connection", fields }
+    Request { method: "CONNECT", target: place, authority, stays_by: "Proxy-Connection", fields, content: "" }
 }
 
 /// `host:port` of the server of `name`, as CONNECT wants it.

@@ -6,6 +6,8 @@ use std::fs;
 
 use bits_e2e::{Finished, Run, Service, peers, until};
 
+use crate::notifications::receiver::Receiver;
+
 use super::memory::{Forms, Memory};
 use super::stalling::{Scheme, StallingServer};
 use super::{PATIENCE, is_in_no_file_or_answer, secret_file, show, wait_for_state};
@@ -119,6 +121,40 @@ fn a_password_in_the_url_of_a_proxy_is_a_credential_and_in_no_file_or_answer() {
     let found = Memory::of(pid).find(forms);
     assert!(found.is_empty(), "{found:#?}");
     is_in_no_file_or_answer(&service, forms, &id, "at the end");
+}
+
+#[test]
+fn what_a_webhook_is_signed_with_is_in_no_file_or_answer_and_gone_with_the_last_webhook() {
+    let Some((service, pid)) = talkative() else { return };
+    for end in ["complete", "cancel"] {
+        let secret = format!("Zx9-webhook-{end}-unlikely");
+        let forms = Forms::of("", &secret);
+        let receiver = Receiver::start();
+        receiver.answer(500);
+        fs::write(service.file("source"), "content").expect("a file of this world");
+        let source = format!("file://{}", service.file("source").display());
+        let made = service.bits(["create", end]).finish().expect_code(0);
+        let id = made.stdout.trim();
+        service.bits(["add", id, &source, end]).finish().expect_code(0);
+        let path = secret_file(&service, "secret", &secret);
+        let (url, by) = (
+            format!("notify-webhook={}", receiver.url()),
+            format!("notify-webhook-secret-file={}", path.display()),
+        );
+        let set = service.bits(["-v", "set", id, &url, &by]).finish().expect_code(0);
+        assert!(forms.in_bytes(format!("{set}").as_bytes()).is_none(), "{set}");
+        fs::remove_file(path).expect("our own file");
+        service.bits(["resume", id]).finish().expect_code(0);
+        assert!(receiver.next().is_signed_by(&secret), "{end}: it is in use, so it is the right one");
+        is_in_no_file_or_answer(&service, &forms, id, end);
+        wait_for_state(&service, id, "transferred");
+        receiver.answer(200);
+        service.bits([end, id]).finish().expect_code(0);
+        until(PATIENCE, "all is told", || (show(&service, id)["notifications_pending"] == 0).then_some(()));
+        let found = Memory::of(pid).find(&forms);
+        assert!(found.is_empty(), "{end}: {found:#?}");
+        is_in_no_file_or_answer(&service, &forms, id, end);
+    }
 }
 
 #[test]

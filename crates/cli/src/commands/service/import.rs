@@ -156,6 +156,9 @@ fn needs(job: &ExportedJob) -> Vec<String> {
         LeftOut::WriteOnlyHeaders => {
             format!("its write-only headers: bits set {id} custom-header='NAME: …', with all of them")
         }
+        LeftOut::WebhookSecret => format!(
+            "the secret of its webhook: bits set {id} notify-webhook=URL notify-webhook-secret-file=FILE"
+        ),
         LeftOut::CertificatePassphrase => {
             format!(
                 "the passphrase of its client certificate: bits set {id} client-certificate=FILE client-certificate-password-file=FILE"

@@ -179,10 +179,10 @@ fn an_agent_that_leaves_puts_its_jobs_in_error_and_one_that_comes_is_offered_the
     let job = world.waiting(1);
     let (late, _) = world.question();
     world.queue.came(PresenceId(2), Presence::Agent(Owner(ANNA.uid)));
-    world.queue.left(AGENT);
+    world.queue.left(AGENT, world.now);
     world.go_on();
     assert_eq!(world.shown(job), "queued, asks", "another one is there");
-    world.queue.left(PresenceId(2));
+    world.queue.left(PresenceId(2), world.now);
     world.go_on();
     assert_eq!((world.shown(job).as_str(), world.code(job)), ("error", Code::HTTP_UNAUTHORIZED));
     let refusal = world.ask(ANNA, Request::Answer { job, question: late, reply: a_secret() });
@@ -203,7 +203,7 @@ fn a_job_that_rests_in_error_stays_there_when_its_agent_leaves_again() {
     let before = world.written[&job].clone();
     world.queue.came(AGENT, Presence::Agent(Owner(ANNA.uid)));
     world.turn(Input::Offer { job });
-    world.queue.left(AGENT);
+    world.queue.left(AGENT, world.now);
     world.go_on();
     assert_eq!(world.written[&job], before);
     assert!(!world.has_question());
@@ -275,7 +275,7 @@ fn a_wrong_answer_is_tested_once_and_all_are_asked_again_together() {
     assert_eq!(world.answered(a_secret()), [jobs[0]]);
     world.fails(jobs[0], challenge(HOST, true));
     assert_eq!(world.question().1, jobs);
-    world.queue.left(AGENT);
+    world.queue.left(AGENT, world.now);
     world.go_on();
     for job in jobs {
         assert_eq!(world.shown(job), "error");
@@ -299,7 +299,7 @@ fn the_next_job_tries_an_answer_that_the_first_could_not() {
                 world.report(jobs[0], Report::Failed { attempt, error: an_error() });
             }
             _ => {
-                world.queue.left(AGENT);
+                world.queue.left(AGENT, world.now);
                 world.fails(jobs[0], challenge(HOST, true));
                 assert_eq!(world.shown(jobs[1]), "error", "{how}");
                 continue;
@@ -422,7 +422,7 @@ fn a_question_or_an_answer_that_could_not_be_written_leaves_no_trace() {
         world.queue.revert(decision);
         assert_eq!(alloc::format!("{:?}", world.queue), before);
     }
-    world.queue.left(AGENT);
+    world.queue.left(AGENT, world.now);
     let mut decision = Decision::default();
     world.take_in(Input::Attend { job }, &mut decision);
     world.queue.revert(decision);

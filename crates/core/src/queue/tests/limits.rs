@@ -14,7 +14,13 @@ fn world(policy: Policy) -> World {
 
 fn create(number: u8) -> Request {
     let properties = Box::new(Properties::named("a job".to_owned()).expect("a name"));
-    Request::Create { id: JobId([number; 16]), properties, secrets: Vec::new() }
+    Request::Create {
+        id: JobId([number; 16]),
+        properties,
+        secrets: Vec::new(),
+        files: Vec::new(),
+        resume: false,
+    }
 }
 
 fn add(job: JobId, count: usize) -> Request {
@@ -73,11 +79,12 @@ fn files_beyond_the_limit_are_refused_all_together() {
     assert_eq!(code(world.ask(ANNA, add(job, 2))), Some(Code::TOO_MANY_FILES_IN_JOB));
     assert_eq!(world.written[&job].files_total, 2);
     assert_eq!(code(world.ask(ANNA, add(job, 1))), None);
-    let import = |number| Request::Import {
+    let import = |number| Request::Create {
         id: JobId([number; 16]),
         properties: Box::new(Properties::named("a job".to_owned()).expect("a name")),
         files: vec![a_file(); 4],
         secrets: Vec::new(),
+        resume: false,
     };
     assert_eq!(code(world.ask(ANNA, import(2))), Some(Code::TOO_MANY_FILES_IN_JOB));
     assert_eq!(world.written.len(), 1);
@@ -101,7 +108,8 @@ fn ranges_beyond_the_limit_are_refused_with_all_files_of_the_call() {
 
 #[test]
 fn no_limit_binds_an_administrator() {
-    let none = Policy { jobs_per_user_max: 0, jobs_per_machine_max: 0, files_per_job_max: 0, ..Policy::BUILT_IN };
+    let none =
+        Policy { jobs_per_user_max: 0, jobs_per_machine_max: 0, files_per_job_max: 0, ..Policy::BUILT_IN };
     let mut world = world(none);
     world.queue = Queue::new(Limits { policy: none, ..Limits::default() }).serving(Audience::Machine);
     assert_eq!(code(world.ask(ROOT, create(1))), None);

@@ -4,6 +4,8 @@ use super::*;
 use crate::access::Audience;
 use crate::http_options::{ClientCertificate, Header, HeaderName, Method, ProxyUse, SecurityFlags};
 use crate::job::Environment;
+use crate::notify::NotifyCommand;
+use crate::remote_name::RemoteName;
 
 const ROOT: Caller = Caller { uid: 0 };
 
@@ -21,6 +23,15 @@ fn set(job: JobId, change: PropertyChange) -> Request {
 fn headers() -> PropertyChange {
     let name = HeaderName::parse("X-A").expect("a name");
     PropertyChange::Headers(vec![Header::new(name, "1").expect("a value")])
+}
+
+fn command() -> PropertyChange {
+    let command = NotifyCommand { program: "/bin/true".to_owned(), arguments: Vec::new() };
+    PropertyChange::NotifyCommand(Some(command))
+}
+
+fn webhook() -> PropertyChange {
+    PropertyChange::Webhook(Some(RemoteName::parse("https://h.test/hook").expect("a URL").0))
 }
 
 fn a_secret() -> SealedSecret {
@@ -57,12 +68,14 @@ fn a_job_is_for_its_owner_and_an_administrator_and_its_secrets_for_the_owner_alo
     let signed_in = |job| Request::AddFiles { job, files: vec![a_file()], credentials: vec![a_secret()] };
     let resume = |job| Request::Command { job, command: Command::Resume };
     let rename = |job| set(job, PropertyChange::DisplayName("n".to_owned()));
-    let cases: [(&dyn Fn(JobId) -> Request, bool); 9] = [
+    let cases: [(&dyn Fn(JobId) -> Request, bool); 11] = [
         (&rename, true),
         (&files, true),
         (&resume, true),
         (&|job| set(job, headers()), false),
         (&|job| set(job, PropertyChange::MakeHeadersWriteOnly), false),
+        (&|job| set(job, command()), false),
+        (&|job| set(job, webhook()), false),
         (&credentials, false),
         (&with_secret, false),
         (&remove, false),
@@ -98,6 +111,8 @@ fn whoever_takes_a_job_gets_it_without_what_was_the_old_owners_alone() {
     for change in [
         headers(),
         PropertyChange::MakeHeadersWriteOnly,
+        command(),
+        webhook(),
         PropertyChange::ClientCertificate(Some(ClientCertificate::File {
             path: "/home/anna/me.pem".to_owned(),
             key: None,
@@ -137,6 +152,7 @@ fn whoever_takes_a_job_gets_it_without_what_was_the_old_owners_alone() {
     assert_eq!((http.headers_write_only, &http.client_certificate), (false, &None));
     assert_eq!((http.stored_proxy_credentials, &http.service_name), (false, &None));
     assert_eq!(after.properties.environment, Environment::default());
+    assert_eq!((&after.properties.notify.command, &after.properties.notify.webhook), (&None, &None));
     // What says how to transfer stays.
     assert_eq!((&http.proxy, http.security.mask()), (&proxy, 0x100));
     assert_eq!(http.method, Method::default());
@@ -183,7 +199,13 @@ fn jobs_that_change_hands_count_for_the_new_owner() {
     world.queue = Queue::new(limits).serving(Audience::Machine);
     let job = world.add_job(1, Priority::Normal);
     let properties = Box::new(Properties::named("a job".to_owned()).expect("a name"));
-    let create = Request::Create { id: JobId([2; 16]), properties, secrets: Vec::new() };
+    let create = Request::Create {
+        id: JobId([2; 16]),
+        properties,
+        secrets: Vec::new(),
+        files: Vec::new(),
+        resume: false,
+    };
     let refused = world.ask(ANNA, create.clone()).expect_err("it has one");
     assert_eq!(refused.code(), Code::TOO_MANY_JOBS_PER_USER);
     world.ask(ROOT, Request::TakeOwnership { job }).expect("taken");
