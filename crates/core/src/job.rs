@@ -225,6 +225,8 @@ pub enum Event {
     /// No partial file of this cancelled job is left.
     FilesDiscarded,
     TimePassed,
+    /// There is another network than the one on which the job has failed.
+    NetworkChanged,
 }
 
 /// What follows from a change, to be run after it is committed. Every effect can be derived again
@@ -421,6 +423,12 @@ impl Job {
                 self.enter(Queued);
             }
 
+            // What the other network was good for says nothing of this one.
+            (TransientError { .. }, NetworkChanged) => {
+                self.failures_in_a_row = 0;
+                self.enter(Queued);
+            }
+
             (Suspended | Error | Transferred, FilesFinalized) => {
                 self.enter(Acknowledged);
                 effects.push(Effect::ForgetSecrets);
@@ -450,7 +458,7 @@ impl Job {
                 Granted | Yielded | Connected(_) | Advanced(_) | FileBegun(_) | FileTransferred(_)
                 | FilePassedOver(..) | FilesLost(_) | FileRejected(_) | Failed(..) | Challenged(..)
                 | Unanswered | FilesTransferred(_) | Satisfied(..) | FilesFinalized | NotFinalized(_)
-                | FilesDiscarded | TimePassed,
+                | FilesDiscarded | TimePassed | NetworkChanged,
             ) => return effects,
         }
         self.times.modified = now;

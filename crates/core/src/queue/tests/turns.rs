@@ -10,7 +10,7 @@ const CARLA: Caller = Caller { uid: 1002 };
 const SLICE: Duration = Duration::from_secs(60);
 
 fn one_at_a_time() -> Limits {
-    Limits { foreground_jobs_max: 1, background_jobs_max: 1, time_slice: SLICE }
+    Limits { foreground_jobs_max: 1, background_jobs_max: 1, time_slice: SLICE, ..Limits::default() }
 }
 
 impl World {
@@ -244,7 +244,7 @@ fn a_day_of_thousands_of_jobs_starves_nobody() {
                 owner: Owner(share.owner),
                 host: HostTag(u64::from(number % 7)),
             };
-            schedule.set(JobId(id), Some(Slot::Runnable(Place { line, has_begun: false, since: now })));
+            schedule.set(JobId(id), Some(Slot::Runnable(Place { line, has_begun: false, since: now, cost: None })));
             jobs.insert(JobId(id), (place, share.needs, now));
         }
     }
