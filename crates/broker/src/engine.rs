@@ -16,6 +16,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use bits_core::access::{self, Caller};
+use bits_core::conditions::Conditions;
 use bits_core::demand::Span;
 use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{ClosingFile, File, FileIndex, Stage};
@@ -47,6 +48,9 @@ const PAUSE_AFTER_FAILED_COMMIT: Duration = Duration::from_secs(1);
 const FINAL_JOBS_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// How often final jobs that have been kept long enough are looked for.
 const FORGET_INTERVAL: Duration = Duration::from_secs(3600);
+/// How many jobs watchers are told of when the conditions are others: each is read from the store for
+/// that. Whoever watches more of them sees the rest in lists.
+const SHOWN_MAX: usize = 1000;
 /// Files read from the store at a time.
 const FILES_PER_READ: usize = 256;
 
@@ -93,6 +97,8 @@ pub enum Input {
     Left {
         who: PresenceId,
     },
+    /// The conditions under which jobs run are others.
+    Conditions(Conditions),
     /// Another key is to seal the credentials.
     Rotate {
         ticket: Ticket,
@@ -363,6 +369,10 @@ impl<'a> Engine<'a> {
                 Input::Queue(input @ queue::Input::Report { .. }) if paused => self.backlog.push_back(input),
                 Input::Queue(input) => self.take_in(input, now, &mut turn),
                 Input::Left { who } => self.agent_left(who),
+                Input::Conditions(conditions) => {
+                    let changed = self.queue.change_conditions(conditions, now);
+                    turn.shown.extend(changed.into_iter().take(SHOWN_MAX));
+                }
                 query => {
                     if let Input::Agent { caller, who, .. } = &query {
                         self.agent_came(*caller, *who, now, &mut turn);
@@ -386,6 +396,10 @@ impl<'a> Engine<'a> {
             let Some(job) = self.queue.next_attention() else { break };
             turn.shown.insert(job);
             self.take_in(queue::Input::Attend { job }, now, turn);
+        }
+        for _ in 0..INPUTS_PER_BATCH {
+            let Some(job) = self.queue.next_halt() else { break };
+            self.take_in(queue::Input::Halt { job }, now, turn);
         }
         for _ in 0..INPUTS_PER_BATCH {
             let Some(job) = self.queue.next_runnable() else {
@@ -444,6 +458,7 @@ impl<'a> Engine<'a> {
                     queue::Input::Grant { .. }
                     | queue::Input::Hold { .. }
                     | queue::Input::Yield { .. }
+                    | queue::Input::Halt { .. }
                     | queue::Input::Due { .. }
                     | queue::Input::Attend { .. }
                     | queue::Input::Offer { .. } => {}

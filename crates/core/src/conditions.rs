@@ -12,6 +12,7 @@ mod tests;
 
 use alloc::string::String;
 
+use crate::error::Code;
 use crate::job::Priority;
 
 pub use cost::{CostFlags, CostFlagsError, NetworkCost, States, TransferPolicy};
@@ -72,6 +73,7 @@ impl Missing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Power {
     #[default]
+    Unknown,
     Mains,
     Battery,
 }
@@ -80,6 +82,7 @@ pub enum Power {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Attendance {
     #[default]
+    Unknown,
     Present,
     Away,
 }
@@ -170,6 +173,18 @@ pub enum Hold {
     Power,
     /// The owner is logged off.
     OwnerAway,
+}
+
+impl Hold {
+    /// The code that BITS shows for it (`bits.md` §3.2).
+    pub fn code(self) -> Code {
+        match self {
+            Self::Network(_) => Code::NETWORK_DISCONNECTED,
+            Self::Cost { .. } => Code::BLOCKED_BY_COST_TRANSFER_POLICY,
+            Self::Power => Code::BLOCKED_BY_BATTERY_POLICY,
+            Self::OwnerAway => Code::NOT_LOGGED_ON,
+        }
+    }
 }
 
 impl Rules {

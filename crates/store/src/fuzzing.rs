@@ -24,8 +24,6 @@ use crate::MemoryStore;
 /// Jobs there can be, and files of one.
 const JOBS: u8 = 5;
 const FILES_MAX: u32 = 4;
-const LIMITS: Limits =
-    Limits { foreground_jobs_max: 2, background_jobs_max: 2, time_slice: Duration::from_secs(60) };
 /// The size of every file.
 const SIZE: Bytes = Bytes(1000);
 const ANNA: u32 = 1;
@@ -83,7 +81,7 @@ impl<'a> World<'a> {
     fn new(bytes: &'a [u8]) -> Self {
         Self {
             told: Told(bytes),
-            queue: Queue::new(LIMITS),
+            queue: Queue::new(limits()),
             store: MemoryStore::new(),
             now: Timestamp(1_000_000),
             tickets: 0,
@@ -370,7 +368,7 @@ impl<'a> World<'a> {
     /// The service is killed and started again.
     fn restart(&mut self) {
         let before = self.all();
-        self.queue = Queue::new(LIMITS);
+        self.queue = Queue::new(limits());
         self.waiting.clear();
         self.work.clear();
         self.finalizing.clear();
@@ -420,7 +418,7 @@ impl<'a> World<'a> {
         };
         // A job whose priority is changed while it runs goes on.
         assert!(
-            running(true) + running(false) <= LIMITS.foreground_jobs_max + LIMITS.background_jobs_max + 2
+            running(true) + running(false) <= limits().foreground_jobs_max + limits().background_jobs_max + 2
         );
         for job in &all {
             let files = self.store.files(job.id, FileIndex(0), 100).expect("memory can be read");
@@ -507,4 +505,8 @@ mod tests {
             queue(&life);
         }
     }
+}
+
+fn limits() -> Limits {
+    Limits { foreground_jobs_max: 2, background_jobs_max: 2, ..Limits::default() }
 }

@@ -16,6 +16,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use bits_core::checksum::Checksum;
+use bits_core::conditions::CostFlags;
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::error::{Challenge, Code, ErrorContext, JobError};
 use bits_core::file::{
@@ -49,7 +50,7 @@ pub(crate) const JOB_COLUMNS: &str = "id, revision, owner, state, retry_at, \
      error_count, failures_in_a_row, stalled_since, attempt, created, modified, transfer_completed, \
      discard_pending, keep_going, dynamic_content, high_performance, max_download_size, \
      files_passed_over, same_failures, beginnings, host, on_demand, demands, \
-     demands_met";
+     demands_met, cost_flags";
 
 /// The columns [`progress`] reads.
 pub(crate) const PROGRESS_COLUMNS: &str = "sum_files, sum_whole, sum_unsized, \
@@ -126,6 +127,7 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
         high_performance: columns.next()?,
         on_demand: false,
         max_download_size: columns.amount_if_any()?.map(Bytes),
+        cost_flags: None,
     };
     job.files_passed_over = columns.next()?;
     job.same_failures = columns.next()?;
@@ -134,6 +136,9 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
     job.properties.transfer.on_demand = columns.next()?;
     job.demands = columns.next()?;
     job.demands_met = columns.next()?;
+    let flags: Option<u32> = columns.next()?;
+    let flags = flags.map(|flags| CostFlags::new(flags).map_err(|_| meaningless("cost_flags", flags)));
+    job.properties.transfer.cost_flags = flags.transpose()?;
     Ok(job)
 }
 
@@ -171,7 +176,14 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         complete_when_done,
         http,
         transfer:
-            TransferOptions { keep_going, dynamic_content, high_performance, on_demand, max_download_size },
+            TransferOptions {
+                keep_going,
+                dynamic_content,
+                high_performance,
+                on_demand,
+                max_download_size,
+                cost_flags,
+            },
         environment,
     } = properties;
     let Times { created, modified, transfer_completed } = times;
@@ -216,6 +228,7 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         (*on_demand).into(),
         (*demands).into(),
         (*demands_met).into(),
+        cost_flags.map(CostFlags::bits).into(),
     ]);
     values
 }

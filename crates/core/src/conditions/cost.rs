@@ -86,7 +86,9 @@ pub enum CostFlagsError {
 impl fmt::Display for CostFlagsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoState => f.write_str("allow no state of the network, so that the job would never transfer"),
+            Self::NoState => {
+                f.write_str("allow no state of the network, so that the job would never transfer")
+            }
             Self::UnknownBit(bits) => write!(f, "have bits that mean nothing: {bits:#x}"),
         }
     }
@@ -166,7 +168,8 @@ impl TransferPolicy {
     /// The policy called `name`, in any letter case, also as BITS spells it.
     pub fn named(name: &str) -> Option<Self> {
         let same = |a: u8, b: u8| a.eq_ignore_ascii_case(&b) || (a == b'-' && b == b'_');
-        let is = |word: &str| word.len() == name.len() && word.bytes().zip(name.bytes()).all(|(a, b)| same(a, b));
+        let is =
+            |word: &str| word.len() == name.len() && word.bytes().zip(name.bytes()).all(|(a, b)| same(a, b));
         Self::ALL.into_iter().find(|policy| is(policy.name()))
     }
 

@@ -102,9 +102,10 @@ impl Slot {
             State::Connecting | State::Transferring => {
                 Some(Self::Running { place, since: now, attempt: job.attempt, keeps: true })
             }
-            State::TransientError { retry_at } => {
-                Some(Self::Waiting { until: job.next_wake(now).unwrap_or(retry_at), retries: Retries::of(job) })
-            }
+            State::TransientError { retry_at } => Some(Self::Waiting {
+                until: job.next_wake(now).unwrap_or(retry_at),
+                retries: Retries::of(job),
+            }),
             State::Suspended | State::Error | State::Transferred | State::Acknowledged | State::Cancelled => {
                 None
             }
@@ -124,9 +125,7 @@ impl Slot {
             (
                 Some(Self::Runnable(was) | Self::Blocked(was)),
                 Self::Running { place, since, attempt, keeps },
-            ) => {
-                Self::Running { place: place.kept_from(was, was.has_begun), since, attempt, keeps }
-            }
+            ) => Self::Running { place: place.kept_from(was, was.has_begun), since, attempt, keeps },
             (
                 Some(Self::Running { place: was, since, attempt: earlier, keeps }),
                 Self::Running { place, attempt, .. },
@@ -211,8 +210,8 @@ impl Schedule {
     /// Looks at every active job.
     pub(super) fn change_conditions(&mut self, conditions: Conditions, now: Timestamp) -> Vec<JobId> {
         let before = core::mem::replace(&mut self.conditions, conditions);
-        let is_another_network =
-            before.network != self.conditions.network && matches!(self.conditions.network, Network::Up { .. });
+        let is_another_network = before.network != self.conditions.network
+            && matches!(self.conditions.network, Network::Up { .. });
         let rules = self.limits.rules;
         let mut changed = Vec::new();
         for (job, slot) in &self.slots {

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use super::*;
 use crate::conditions::{
-    Attendance, Conditions, CostFlags, Hold, Missing, Network, NetworkCost, OnBattery, OwnerAway, Power, Rules,
-    TransferPolicy,
+    Attendance, Conditions, CostFlags, Hold, Missing, Network, NetworkCost, OnBattery, OwnerAway, Power,
+    Rules, TransferPolicy,
 };
 
 fn up(attachment: u64) -> Conditions {
