@@ -463,9 +463,8 @@ pub(crate) mod tests {
             error_count: 2,
             wait: Some(Wait {
                 reason: "retry".to_owned(),
-                needs: None,
                 until: Some("2026-11-23T06:00:04Z".to_owned()),
-                ahead: None,
+                ..Wait::default()
             }),
             credentials: Some(vec![CredentialPresent {
                 target: "server".to_owned(),
