@@ -23,10 +23,10 @@ mod terminal;
 mod until;
 
 pub use api::{Answer, Api, Unanswered};
-pub use own_mounts::with_own_mounts;
+pub use own_mounts::{with_own_mounts, with_own_network};
 pub use peers::{
-    Account, Bus, Domain, FaultProxy, Kdc, Keyring, NameServer, Peers, Proxies, Proxy, Request, Server,
-    SignIn, Wild, peers,
+    Account, Bus, Desktop, Domain, FaultProxy, Kdc, Keyring, NameServer, Peers, Proxies, Proxy, Request,
+    Server, SignIn, Wild, desktop, peers,
 };
 pub use programs::{program, tickets_are_built_in};
 pub use random::Random;

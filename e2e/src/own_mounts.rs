@@ -1,5 +1,5 @@
-//! Tests that mount: each runs in a process with mounts of its own, so that nothing stays mounted
-//! however it ends, and no other test sees or holds it.
+//! Tests that mount, or change the network: each runs in a process with mounts or a network of its own,
+//! so that nothing stays however it ends, and no other test sees or holds it.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -9,6 +9,8 @@ use crate::run::Run;
 
 /// Set for the test process that has them.
 const OWN: &str = "BITS_E2E_OWN_MOUNTS";
+/// Set for the test process that has a network of its own.
+const OWN_NETWORK: &str = "BITS_E2E_OWN_NETWORK";
 /// Longer than any such test, at night too.
 const DEADLINE: Duration = Duration::from_secs(3600);
 
@@ -22,22 +24,38 @@ const REQUIRE: &str = "OPENBITS_REQUIRE_MOUNTS";
 /// When the test has failed there; or nothing can be mounted here, and `OPENBITS_REQUIRE_MOUNTS=1`.
 #[track_caller]
 pub fn with_own_mounts() -> bool {
-    if std::env::var_os(OWN).is_some() {
+    in_own(OWN, REQUIRE, &["unshare", "--mount", "--propagation", "private"], may_mount)
+}
+
+/// Whether this test is to go on: true in a process with a network of its own, in which there is but
+/// a loopback interface that is down. As [`with_own_mounts`] otherwise.
+///
+/// # Panics
+/// When the test has failed there; or there can be no such network here, and
+/// `OPENBITS_REQUIRE_MOUNTS=1`.
+#[track_caller]
+pub fn with_own_network() -> bool {
+    in_own(OWN_NETWORK, REQUIRE, &["unshare", "--net"], may_have_a_network)
+}
+
+#[track_caller]
+fn in_own(own: &str, require: &str, through: &[&str], may: fn() -> Result<(), String>) -> bool {
+    if std::env::var_os(own).is_some() {
         return true;
     }
     let thread = std::thread::current();
     let test = thread.name().expect("a test has a thread of its name");
-    if let Err(why) = may_mount() {
-        assert!(std::env::var_os(REQUIRE).is_none_or(|value| value != "1"), "{why}");
+    if let Err(why) = may() {
+        assert!(std::env::var_os(require).is_none_or(|value| value != "1"), "{why}");
         // Not eprintln!, which the test runner keeps to itself when a test succeeds.
         let _ = writeln!(std::io::stderr(), "skipped: {test}: {why}");
         return false;
     }
     let mut run = Run::new(std::env::current_exe().expect("a test has a path"))
         .args(["--exact", test, "--nocapture"])
-        .env(OWN, "1")
+        .env(own, "1")
         .within(DEADLINE)
-        .through(["unshare", "--mount", "--propagation", "private"]);
+        .through(through);
     for (name, value) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"OPENBITS_") || name == "RUST_BACKTRACE" {
             run = run.env(name, value);
@@ -65,5 +83,19 @@ fn may_mount() -> Result<(), String> {
         Ok(())
     } else {
         Err(format!("a process cannot have mounts of its own here: {own}"))
+    }
+}
+
+/// That a process can have a network of its own here, and interfaces in it.
+fn may_have_a_network() -> Result<(), String> {
+    if !rustix::process::geteuid().is_root() {
+        return Err("only root may have a network of its own".to_owned());
+    }
+    let words = ["--net", "ip", "link", "add", "own0", "type", "veth", "peer", "name", "own1"];
+    let own = Run::new("unshare").args(words).finish();
+    if own.code == Some(0) {
+        Ok(())
+    } else {
+        Err(format!("a process cannot have a network of its own here: {own}"))
     }
 }

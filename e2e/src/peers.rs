@@ -7,6 +7,7 @@
 
 mod account;
 mod bus;
+mod desktop;
 mod domain;
 mod fault_proxy;
 mod kdc;
@@ -22,6 +23,7 @@ use std::sync::OnceLock;
 
 pub use account::Account;
 pub use bus::{Bus, Keyring};
+pub use desktop::Desktop;
 pub use domain::{Domain, SignIn};
 pub use fault_proxy::FaultProxy;
 pub use kdc::Kdc;
@@ -50,6 +52,18 @@ const CHAINS: [&[&str]; 3] = [&["nginx"], &["kdc", "apache2"], &["lighttpd"]];
 pub fn peers() -> Option<&'static Peers> {
     static PEERS: OnceLock<Result<Peers, Absence>> = OnceLock::new();
     or_skip("the peers", PEERS.get_or_init(Peers::start))
+}
+
+/// A new system bus with what a desktop has on it; `None` on a machine without its packages. It needs
+/// none of the servers of [`peers`].
+///
+/// # Panics
+/// As [`peers`] does.
+#[track_caller]
+pub fn desktop() -> Option<Desktop> {
+    static CAN: OnceLock<Result<(), Absence>> = OnceLock::new();
+    or_skip("the desktop", CAN.get_or_init(|| require("desktop")))?;
+    Some(Desktop::start())
 }
 
 /// All servers of a set.

@@ -25,8 +25,29 @@ pub struct About {
     pub key: Option<Key>,
     /// The caller's jobs by state; states without any are absent.
     pub jobs: BTreeMap<String, u64>,
+    /// What the service sees of the conditions under which jobs run; absent in the answers of services
+    /// before it looked.
+    #[serde(default)]
+    pub conditions: Option<Conditions>,
     /// What the person should know about, such as a damaged queue that was set aside.
     pub notices: Vec<String>,
+}
+
+/// The conditions under which jobs run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Conditions {
+    /// `up`, or `no_link`, `no_address` or `no_route`. What cannot be seen counts as up.
+    pub network: String,
+    /// The interface by which most of it is reached, where that is known.
+    pub interface: Option<String>,
+    /// `unrestricted`, `metered`, `below-cap`, `near-cap`, `over-cap-charged`, `over-cap-throttled`,
+    /// `billed` or `roaming`.
+    pub cost: String,
+    /// `mains` or `battery`, where that is known.
+    pub power: Option<String>,
+    /// `present` or `away`, where jobs are to wait for their owner and it is known.
+    pub owner: Option<String>,
 }
 
 /// The key that seals credentials.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bits_core::conditions::{self, CostFlags, Hold};
 use bits_core::credentials::{AuthTarget, SecretSlot};
 use bits_core::demand::{Filled, Span};
 use bits_core::error::{self, Code};
@@ -20,7 +21,7 @@ use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
 use bits_core::windows_options::{ClassId, WindowsOptions};
 
-use crate::about::Key;
+use crate::about::{Conditions, Key};
 use crate::challenge::PendingChallenge;
 use crate::credentials::Password;
 use crate::export::{ExportedJob, LeftOut};
@@ -75,6 +76,7 @@ pub fn job(view: &JobView, owner_name: Option<String>) -> Job {
         high_performance: job.properties.transfer.high_performance,
         on_demand: job.properties.transfer.on_demand,
         max_download_size: job.properties.transfer.max_download_size.map(|size| size.0),
+        cost_flags: job.properties.transfer.cost_flags.map(CostFlags::bits),
         http_method: http.method.as_str().to_owned(),
         custom_headers: (!http.headers_write_only).then(|| http.headers.iter().map(header).collect()),
         custom_headers_write_only: http.headers_write_only,
@@ -238,8 +240,14 @@ pub fn exported_job(
         no_ntlm,
         service_name,
     } = http;
-    let TransferOptions { keep_going, dynamic_content, high_performance, on_demand, max_download_size } =
-        *transfer;
+    let TransferOptions {
+        keep_going,
+        dynamic_content,
+        high_performance,
+        on_demand,
+        max_download_size,
+        cost_flags,
+    } = *transfer;
     let mut left_out: Vec<LeftOut> = secrets.iter().map(|secret| left_out(&secret.slot)).collect();
     if *headers_write_only && !headers.is_empty() {
         left_out.push(LeftOut::WriteOnlyHeaders);
@@ -263,6 +271,7 @@ pub fn exported_job(
         high_performance: high_performance.then_some(true),
         on_demand: on_demand.then_some(true),
         max_download_size: max_download_size.map(|size| size.0),
+        cost_flags: cost_flags.map(CostFlags::bits),
         http_method: (!method.is_default()).then(|| method.as_str().to_owned()),
         custom_headers: headers.map(Iterator::collect),
         make_custom_headers_write_only: headers_write_only.then_some(true),
@@ -457,7 +466,7 @@ fn challenge(challenge: &error::Challenge) -> Challenge {
 }
 
 fn wait(wait: WaitReason) -> Wait {
-    let because = |reason: &str| Wait { reason: reason.to_owned(), needs: None, until: None, ahead: None };
+    let because = |reason: &str| Wait { reason: reason.to_owned(), ..Wait::default() };
     match wait {
         WaitReason::Queued { ahead } => Wait { ahead: Some(ahead as u64), ..because("turn") },
         WaitReason::Demand => because("demand"),
@@ -469,6 +478,47 @@ fn wait(wait: WaitReason) -> Wait {
             };
             Wait { needs: Some(needs.to_owned()), ..because("credential") }
         }
+        WaitReason::Conditions(hold) => {
+            let wait = match hold {
+                Hold::Network(missing) => {
+                    Wait { needs: Some(missing.name().to_owned()), ..because("network") }
+                }
+                Hold::Cost { is, allowed, is_own } => Wait {
+                    needs: Some(allowed.to_string()),
+                    has: Some(is.name().to_owned()),
+                    asked_by: Some(if is_own { "job" } else { "settings" }.to_owned()),
+                    ..because("cost")
+                },
+                Hold::Power => because("power"),
+                Hold::OwnerAway => because("owner_away"),
+            };
+            Wait { code: Some(hold.code().to_string()), ..wait }
+        }
+    }
+}
+
+/// What the service sees of the conditions under which jobs run.
+pub fn conditions(seen: &conditions::Conditions) -> Conditions {
+    use conditions::{Attendance, Network, Power};
+
+    let (network, interface) = match &seen.network {
+        Network::Up { interface, .. } => ("up", interface.clone()),
+        Network::Down(missing) => (missing.name(), None),
+    };
+    Conditions {
+        network: if network == "up" { network.to_owned() } else { format!("no_{network}") },
+        interface,
+        cost: seen.cost.name().to_owned(),
+        power: match seen.power {
+            Power::Unknown => None,
+            Power::Mains => Some("mains".to_owned()),
+            Power::Battery => Some("battery".to_owned()),
+        },
+        owner: match seen.owner {
+            Attendance::Unknown => None,
+            Attendance::Present => Some("present".to_owned()),
+            Attendance::Away => Some("away".to_owned()),
+        },
     }
 }
 

@@ -70,6 +70,10 @@ pub struct Job {
     /// Bytes that the job may download altogether; null: no limit.
     #[serde(default)]
     pub max_download_size: Option<u64>,
+    /// In which states of the network's cost the job may transfer, a mask (`COST_FLAGS`); null: as the
+    /// settings say for its priority.
+    #[serde(default)]
+    pub cost_flags: Option<u32>,
     /// `GET` unless another one was set.
     #[serde(default = "default_method")]
     pub http_method: String,
@@ -207,16 +211,27 @@ pub struct Challenge {
 }
 
 /// Why a job waits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Wait {
-    /// `turn`, `retry`, `credential`: it cannot sign in, or `demand`: all is here that was asked for
-    /// of its files.
+    /// `turn`, `retry`, `credential`: it cannot sign in, `demand`: all is here that was asked for of its
+    /// files, `network`: there is none, `cost`: the network costs more than the job may spend, `power`:
+    /// the machine runs on its battery, or `owner_away`: its owner is logged off.
     pub reason: String,
     /// What that takes, with `credential`: the `key` to its credentials, or an `answer` of a person
-    /// who was asked for them.
+    /// who was asked for them; with `network`: a `link`, an `address` or a `route`; with `cost`: the
+    /// transfer policy, or the mask of cost flags, that must be met.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<String>,
+    /// What is there instead: with `cost` what the network is, such as `metered` or `roaming`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub has: Option<String>,
+    /// Who asks for that: with `cost` the `job`, or the `settings` for its priority.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<String>,
+    /// The code that BITS has for it, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     /// Until when, where that is known.
     pub until: Option<String>,
     /// How many jobs have their turn first.
@@ -370,6 +385,10 @@ pub struct ChangeJob {
     /// Bytes, at least 1; only before the job is resumed for the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_download_size: Option<u64>,
+    /// A mask, as `0x80000067` for the policy STANDARD; `0` goes back to what the settings say for the
+    /// priority. Takes effect at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_flags: Option<u32>,
     /// Only before the job is resumed for the first time. Another one than `GET` makes the job
     /// foreground for good, and every error of it fatal.
     #[serde(default, skip_serializing_if = "Option::is_none")]

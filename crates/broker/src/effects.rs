@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bits_core::access::Caller;
+use bits_core::conditions::Conditions;
 use bits_core::error::JobError;
 use bits_core::file::{ClosingFile, FileIndex};
 use bits_core::job::{Attempt, Environment, JobId, Owner};
@@ -71,6 +72,12 @@ impl EngineHandle {
         let number = name.strip_prefix(&*self.run).and_then(|rest| rest.strip_prefix('.'));
         let number = number.and_then(|number| number.parse().ok());
         number.map(QuestionId).ok_or(Refusal::NoSuchQuestion)
+    }
+
+    /// Says under which conditions jobs run from now on.
+    pub fn conditions_are(&self, conditions: Conditions) {
+        // An engine that has ended lets nobody run.
+        let _ = self.inputs.send(Input::Conditions(conditions));
     }
 
     /// Offers to answer what is asked for the caller's background jobs, until the return value is

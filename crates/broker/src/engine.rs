@@ -16,6 +16,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use bits_core::access::{self, Caller};
+use bits_core::conditions::Conditions;
 use bits_core::credentials::SecretSlot;
 use bits_core::demand::Span;
 use bits_core::error::{Code, ErrorContext, JobError};
@@ -54,6 +55,9 @@ const FORGET_INTERVAL: Duration = Duration::from_secs(3600);
 const PATIENCE_WITH_CLOCK: Duration = Duration::from_secs(120);
 /// A change of the clock that is no more than its correction.
 const CLOCK_CORRECTION_MAX: Duration = Duration::from_secs(60);
+/// How many jobs watchers are told of when the conditions are others: each is read from the store for
+/// that. Whoever watches more of them sees the rest in lists.
+const SHOWN_MAX: usize = 1000;
 /// Files read from the store at a time.
 const FILES_PER_READ: usize = 256;
 
@@ -107,6 +111,8 @@ pub enum Input {
     Left {
         who: PresenceId,
     },
+    /// The conditions under which jobs run are others.
+    Conditions(Conditions),
     /// Another key is to seal the credentials.
     Rotate {
         ticket: Ticket,
@@ -402,6 +408,10 @@ impl<'a> Engine<'a> {
                 Input::Queue(input @ queue::Input::Report { .. }) if paused => self.backlog.push_back(input),
                 Input::Queue(input) => self.take_in(input, now, &mut turn),
                 Input::Left { who } => self.agent_left(who),
+                Input::Conditions(conditions) => {
+                    let changed = self.queue.change_conditions(conditions, now);
+                    turn.shown.extend(changed.into_iter().take(SHOWN_MAX));
+                }
                 query => {
                     if let Input::Agent { caller, who, .. } = &query {
                         self.agent_came(*caller, *who, now, &mut turn);
@@ -429,6 +439,10 @@ impl<'a> Engine<'a> {
             let Some(job) = self.queue.next_attention() else { break };
             turn.shown.insert(job);
             self.take_in(queue::Input::Attend { job }, now, turn);
+        }
+        for _ in 0..INPUTS_PER_BATCH {
+            let Some(job) = self.queue.next_halt() else { break };
+            self.take_in(queue::Input::Halt { job }, now, turn);
         }
         for _ in 0..INPUTS_PER_BATCH {
             let Some(job) = self.queue.next_runnable() else {
@@ -538,6 +552,7 @@ impl<'a> Engine<'a> {
                     queue::Input::Grant { .. }
                     | queue::Input::Hold { .. }
                     | queue::Input::Yield { .. }
+                    | queue::Input::Halt { .. }
                     | queue::Input::Due { .. }
                     | queue::Input::Attend { .. }
                     | queue::Input::ClockSet { .. }

@@ -160,6 +160,10 @@ async fn about(
     let engine::Response::Counts(counts) = api.engine.query(caller.0, Query::Counts).await? else {
         unreachable!("counts are answered with counts")
     };
+    let engine::Response::Conditions(conditions) = api.engine.query(caller.0, Query::Conditions).await?
+    else {
+        unreachable!("conditions are answered with conditions")
+    };
     let identity = api.identity.clone();
     let key = api.vault.key_standing();
     Ok(json(
@@ -175,6 +179,7 @@ async fn about(
             key_source: key.place.clone(),
             key: Some(convert::key(&key)),
             jobs: counts.into_iter().map(|(state, count)| (state.to_owned(), count)).collect(),
+            conditions: Some(convert::conditions(&conditions)),
             notices: identity.notices,
         },
     ))

@@ -401,9 +401,10 @@ pub(crate) struct Set {
     pub(crate) job: String,
     /// Such as priority=low. The keys are priority, description, display-name,
     /// minimum-retry-delay, no-progress-timeout, maximum-download-time, complete-when-done,
-    /// keep-going, dynamic-content, high-performance, on-demand, max-download-size, file-acl-flags,
-    /// peer-caching-flags, helper-token-flags, notification-clsid, http-method, custom-header,
-    /// custom-headers-write-only, security-flags, client-certificate, client-certificate-by-id,
+    /// keep-going, dynamic-content, high-performance, on-demand, max-download-size, transfer-policy,
+    /// cost-flags, file-acl-flags, peer-caching-flags, helper-token-flags, notification-clsid,
+    /// http-method, custom-header, custom-headers-write-only, security-flags, client-certificate,
+    /// client-certificate-by-id,
     /// client-certificate-by-name, client-certificate-password-file, proxy, proxy-bypass,
     /// use-stored-credentials, no-ntlm, service-name, notify-flags, notify-command, notify-webhook,
     /// notify-webhook-secret-file and minimum-notification-interval

@@ -1,6 +1,6 @@
 //! Telling a person what happens to jobs while they look on.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Instant;
 
 use bits_client::api::event::Note;
@@ -19,13 +19,13 @@ pub(crate) struct Teller<'a> {
     progress: Progress<'a>,
     /// How many errors of each job have been told.
     errors: HashMap<String, u32>,
-    /// Jobs of which it has been told that they wait for a key.
-    keyless: HashSet<String>,
+    /// What holds jobs back, as it has been told.
+    held_back: HashMap<String, String>,
 }
 
 impl<'a> Teller<'a> {
     pub(crate) fn new(output: &'a Output) -> Self {
-        Self { progress: Progress::new(output), errors: HashMap::new(), keyless: HashSet::new() }
+        Self { progress: Progress::new(output), errors: HashMap::new(), held_back: HashMap::new() }
     }
 
     /// Tells how `job` is now.
@@ -40,9 +40,14 @@ impl<'a> Teller<'a> {
             let line = format!("{}: {}", job.display_name, words::retry(job, Timestamp::now()));
             self.progress.aside(|output| output.say(&line));
         }
-        let is_keyless = job.wait.as_ref().is_some_and(|wait| wait.reason == "credential");
-        if is_keyless && self.keyless.insert(job.id.clone()) {
-            for line in words::what_now(job, Timestamp::now()) {
+        let reason = words::held_back_by(job);
+        if self.held_back.get(&job.id).map(String::as_str) != reason {
+            match reason {
+                Some(reason) => self.held_back.insert(job.id.clone(), reason.to_owned()),
+                None => self.held_back.remove(&job.id),
+            };
+            let lines = reason.is_some().then(|| words::what_now(job, Timestamp::now()));
+            for line in lines.into_iter().flatten() {
                 let line = format!("{}: {line}", job.display_name);
                 self.progress.aside(|output| output.say(&line));
             }

@@ -245,6 +245,8 @@ pub enum Event {
     OutOfTime(JobError),
     /// Nobody has done anything to the job for so long that nobody will.
     Abandoned,
+    /// There is another network than the one on which the job has failed.
+    NetworkChanged,
 }
 
 /// What follows from a change, to be run after it is committed. Every effect can be derived again
@@ -468,6 +470,12 @@ impl Job {
                 self.cancel(&mut effects);
             }
 
+            // What the other network was good for says nothing of this one.
+            (TransientError { .. }, NetworkChanged) => {
+                self.failures_in_a_row = 0;
+                self.enter(Queued);
+            }
+
             (Suspended | Error | Transferred, FilesFinalized) => {
                 self.enter(Acknowledged);
                 self.forget_error();
@@ -498,7 +506,7 @@ impl Job {
                 Granted | Yielded | Connected(_) | Advanced(_) | FileBegun(_) | FileTransferred(_)
                 | FilePassedOver(..) | FilesLost(_) | FileRejected(_) | Failed(..) | Challenged(..)
                 | Unanswered | FilesTransferred(_) | Satisfied(..) | FilesFinalized | NotFinalized(_)
-                | FilesDiscarded | TimePassed | OutOfTime(_) | Abandoned,
+                | FilesDiscarded | TimePassed | NetworkChanged | OutOfTime(_) | Abandoned,
             ) => return effects,
         }
         self.count_time(was_running, now);

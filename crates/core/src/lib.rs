@@ -10,6 +10,7 @@ extern crate alloc;
 pub mod access;
 pub mod certificates;
 pub mod checksum;
+pub mod conditions;
 pub mod credentials;
 pub mod demand;
 pub mod error;

@@ -28,8 +28,8 @@ impl Policy {
     /// What is built in. More than BITS allows: the limits there are for a time when a list of jobs
     /// was slow (`bits.md` §13, complaint 9).
     pub const BUILT_IN: Self = Self {
-        jobs_per_user_max: 100_000,
-        jobs_per_machine_max: 500_000,
+        jobs_per_user_max: 2_000_000,
+        jobs_per_machine_max: 5_000_000,
         files_per_job_max: 1_000_000,
         ranges_per_file_max: 10_000,
         maximum_download_time: DAY.saturating_mul(90),

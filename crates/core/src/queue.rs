@@ -22,6 +22,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::access::{Audience, Caller};
+use crate::conditions::Conditions;
 use crate::credentials::SecretSlot;
 use crate::error::{Code, ErrorContext, JobError};
 use crate::file::{File, FileError, FileIndex};
@@ -157,7 +158,7 @@ impl Queue {
             }
             Input::Grant { .. } => self.observe(job, Event::Granted, now, decision),
             Input::Hold { .. } => self.hold(job, decision),
-            Input::Yield { .. } => self.observe(job, Event::Yielded, now, decision),
+            Input::Yield { .. } | Input::Halt { .. } => self.observe(job, Event::Yielded, now, decision),
             Input::Due { job: id } if self.ends.contains_key(&id) => self.out_of_time(id, job, now, decision),
             Input::ClockSet { change, .. } => {
                 if let Some(mut job) = job.filter(|job| !job.state.is_final()) {
@@ -166,9 +167,11 @@ impl Queue {
                 }
             }
             Input::Abandoned { .. } => self.abandon(job, now, decision),
-            Input::Due { .. } => {
+            Input::Due { job: id } => {
                 if !job.as_ref().is_some_and(|job| self.waits_on(job, decision)) {
-                    self.observe(job, Event::TimePassed, now, decision);
+                    let is_early = self.schedule.is_early(id);
+                    let event = if is_early { Event::NetworkChanged } else { Event::TimePassed };
+                    self.observe(job, event, now, decision);
                 }
             }
             Input::Attend { job: id } => self.attend(id, job, now, decision),
@@ -185,6 +188,22 @@ impl Queue {
     /// The next job that must let another one have its turn at `now`, if any.
     pub fn next_yield(&mut self, now: Timestamp) -> Option<JobId> {
         self.schedule.next_yield(now)
+    }
+
+    /// Takes note of the conditions as they are `now`; the jobs that wait for something else than before.
+    /// Nothing of it is written down: it is seen anew after each start.
+    pub fn change_conditions(&mut self, conditions: Conditions, now: Timestamp) -> Vec<JobId> {
+        self.schedule.change_conditions(conditions, now)
+    }
+
+    /// The conditions as they are known.
+    pub fn conditions(&self) -> &Conditions {
+        self.schedule.conditions()
+    }
+
+    /// The next running job that must stop because of the conditions, if any.
+    pub fn next_halt(&self) -> Option<JobId> {
+        self.schedule.next_halt()
     }
 
     /// The next job whose waiting is over at `now`, if any.

@@ -41,12 +41,20 @@ impl HostTag {
     /// Tags are not greater, so that every database can keep them.
     pub const MAX: Self = Self(i64::MAX as u64);
 
+    /// The greatest tag of a host that is this machine; of others only an accident has such a small one.
+    const LOCAL_MAX: u64 = 0xFFFF;
+
     /// FNV-1a over `authority`. It is written down with jobs and stays as it is.
     fn of(authority: &str) -> Self {
         let hash = authority.bytes().fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
         });
         Self(hash >> 1)
+    }
+
+    /// Whether it is this machine itself, which is there without any network.
+    pub fn is_local(self) -> bool {
+        (1..=Self::LOCAL_MAX).contains(&self.0)
     }
 }
 
@@ -187,7 +195,24 @@ impl RemoteName {
 
     /// The tag of its host and port.
     pub fn host_tag(&self) -> HostTag {
-        HostTag::of(&self.authority())
+        let tag = HostTag::of(&self.authority());
+        if self.is_local() { HostTag(tag.0 % HostTag::LOCAL_MAX + 1) } else { tag }
+    }
+
+    /// Whether it is on this machine, whatever network there is: a file, or a host that is reached by
+    /// the loopback interface (`localhost` and names below it by RFC 6761 §6.3).
+    pub fn is_local(&self) -> bool {
+        match self.0.host() {
+            None => true,
+            Some(url::Host::Domain(name)) => {
+                let name = name.strip_suffix('.').unwrap_or(name);
+                name.is_empty() || name == "localhost" || name.ends_with(".localhost")
+            }
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => {
+                address.is_loopback() || address.to_ipv4_mapped().is_some_and(|address| address.is_loopback())
+            }
+        }
     }
 
     /// Path and query, as they are sent in a request line.
@@ -289,6 +314,27 @@ mod tests {
 
     fn name(text: &str) -> RemoteName {
         RemoteName::parse(text).expect("a URL").0
+    }
+
+    #[test]
+    fn this_machine_is_told_from_others_by_name_and_by_tag() {
+        for (url, is_local) in [
+            ("http://localhost/f", true),
+            ("http://LOCALHOST.:8080/f", true),
+            ("https://a.localhost/f", true),
+            ("http://127.9.9.9/f", true),
+            ("http://[::1]:81/f", true),
+            ("http://[::ffff:127.0.0.1]/f", true),
+            ("file:///srv/f", true),
+            ("http://localhost.test/f", false),
+            ("http://notlocalhost/f", false),
+            ("http://10.0.0.1/f", false),
+            ("http://[fe80::1]/f", false),
+        ] {
+            let name = name(url);
+            assert_eq!((name.is_local(), name.host_tag().is_local()), (is_local, is_local), "{url}");
+        }
+        assert!(!HostTag::NONE.is_local() && !HostTag::MAX.is_local());
     }
 
     #[test]

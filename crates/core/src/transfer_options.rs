@@ -1,5 +1,6 @@
 //! How the files of a job are transferred: what an owner can say of it (`bits.md` §1.6).
 
+use crate::conditions::CostFlags;
 use crate::units::Bytes;
 
 /// What an owner has said of the transfers of a job. By default nothing.
@@ -15,4 +16,7 @@ pub struct TransferOptions {
     pub on_demand: bool,
     /// Bytes that the job may download altogether.
     pub max_download_size: Option<Bytes>,
+    /// In which states of the network's cost the job may transfer; what the settings say for its
+    /// priority when absent (`bits.md` §10.4).
+    pub cost_flags: Option<CostFlags>,
 }

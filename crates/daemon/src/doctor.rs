@@ -5,6 +5,7 @@
 //! queue. What only a running service knows is asked for by `bits`.
 
 mod clock;
+mod conditions;
 mod kerberos;
 mod places;
 mod queue;
@@ -13,7 +14,7 @@ use bits_api::finding::Finding;
 use bits_platform::endpoint::holder;
 use bits_platform::paths::Paths;
 
-use crate::settings::Settings;
+use crate::settings::{Settings, SettingsError};
 
 /// All that can be found out from here.
 pub(crate) fn examine(environment: crate::Environment<'_>, deep: bool) -> Vec<Finding> {
@@ -23,7 +24,8 @@ pub(crate) fn examine(environment: crate::Environment<'_>, deep: bool) -> Vec<Fi
             return vec![Finding::bad("paths", error.to_string(), "set the variable it names")];
         }
     };
-    let mut findings = vec![settings(&paths, environment)];
+    let loaded = Settings::load(&paths, environment, &[]);
+    let mut findings = vec![settings(&loaded)];
     findings.extend(places::check(&paths));
     let holder = holder(&paths.state_folder);
     findings.push(match &holder {
@@ -38,12 +40,13 @@ pub(crate) fn examine(environment: crate::Environment<'_>, deep: bool) -> Vec<Fi
     let is_held = matches!(holder, Ok(Some(_)));
     findings.extend(queue::check(&paths, environment, is_held, deep));
     findings.extend(clock::check(&paths));
+    findings.extend(loaded.as_ref().map(conditions::check).unwrap_or_default());
     findings.extend(kerberos::check(environment));
     findings
 }
 
-fn settings(paths: &Paths, environment: crate::Environment<'_>) -> Finding {
-    match Settings::load(paths, environment, &[]) {
+fn settings(loaded: &Result<Settings, SettingsError>) -> Finding {
+    match loaded {
         Ok(_) => Finding::ok("settings", "all settings can be read"),
         Err(error) => Finding::bad(
             "settings",

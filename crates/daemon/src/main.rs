@@ -3,6 +3,7 @@
 //! Here are its start and its end. What it does is wired together in [`wire`], what it is told in
 //! [`settings`]; nothing about jobs is decided in this crate.
 
+mod conditions;
 mod doctor;
 mod log;
 mod sealing;

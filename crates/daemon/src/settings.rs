@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bits_api::settings::{Overruled, Setting, SettingList};
+use bits_core::conditions::{InterfaceCosts, OnBattery, OwnerAway, Rules, TransferPolicy};
 use bits_core::http_options::ProxyEnvironment;
 use bits_core::notify::NotifyLimits;
 use bits_core::pacing::{MinimumShare, Politeness, TargetDelay};
@@ -155,6 +156,7 @@ impl Settings {
             background_jobs_max: self.count("background_jobs_max"),
             time_slice: self.seconds("time_slice"),
             policy: self.policy(),
+            rules: self.rules(),
             notify: NotifyLimits {
                 expiry: self.seconds("notify_expiry"),
                 commands: self.is_on("notify_commands"),
@@ -175,6 +177,31 @@ impl Settings {
             maximum_download_time: self.seconds("max_download_time"),
             job_inactivity_timeout: (days > 0).then(|| Duration::from_secs(days * 86_400)),
         }
+    }
+
+    /// Under which conditions jobs run.
+    pub(crate) fn rules(&self) -> Rules {
+        let policy =
+            |key| TransferPolicy::named(self.text(key)).expect("the policy was checked when it was set");
+        Rules {
+            wait_for_network: self.is_on("wait_for_network"),
+            transfer_policies: [
+                policy("transfer_policy_foreground"),
+                policy("transfer_policy_high"),
+                policy("transfer_policy_normal"),
+                policy("transfer_policy_low"),
+            ],
+            on_battery: OnBattery::named(self.text("on_battery")).expect("it was checked when it was set"),
+            owner_away: match self.text("owner_away") {
+                "wait" => OwnerAway::Wait,
+                _ => OwnerAway::Run,
+            },
+        }
+    }
+
+    /// What networks cost, by interface.
+    pub(crate) fn network_costs(&self) -> InterfaceCosts {
+        InterfaceCosts::parse(self.text("network_cost")).expect("they were checked when they were set")
     }
 
     pub(crate) fn extra_ca(&self) -> Option<PathBuf> {
@@ -260,6 +287,8 @@ impl Settings {
                 | Kind::Form
                 | Kind::Switch
                 | Kind::SwitchOrAuto
+                | Kind::Choice(_)
+                | Kind::NetworkCosts
                 | Kind::NumberOrAuto { .. } => Value::Text(key.built_in_text().to_owned()),
                 Kind::Text | Kind::AnyText => Value::Text(key.built_in_text().to_owned()),
             };
@@ -340,6 +369,12 @@ impl Key {
             (Kind::SwitchOrAuto, Written::Text(text)) => {
                 [ON, OFF, AUTO].contains(&text.as_str()).then(|| Value::Text(text.clone()))
             }
+            (Kind::Choice(words), Written::Text(text)) => {
+                words.contains(&text.as_str()).then(|| Value::Text(text.clone()))
+            }
+            (Kind::NetworkCosts, Written::Text(text)) => {
+                InterfaceCosts::parse(text).is_ok().then(|| Value::Text(text.clone()))
+            }
             (Kind::Path, Written::Text(text)) => {
                 (text.is_empty() || text.starts_with('/')).then(|| Value::Text(text.clone()))
             }
@@ -362,7 +397,9 @@ impl Key {
                 | Kind::Level
                 | Kind::Form
                 | Kind::Switch
-                | Kind::SwitchOrAuto,
+                | Kind::SwitchOrAuto
+                | Kind::Choice(_)
+                | Kind::NetworkCosts,
                 _,
             ) => None,
         }

@@ -34,6 +34,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::time::{interval, timeout};
 
+use crate::conditions::Watching;
 use crate::log::{self, LogError};
 use crate::sealing;
 use crate::settings::{Settings, SettingsError};
@@ -144,9 +145,6 @@ impl Service {
                 .filter(|folder| folder.is_absolute()),
         };
         let vault = Vault::new(sealing::open(&mut store, &places, &mut notices)?);
-        for notice in &notices {
-            tracing::warn!("{notice}");
-        }
 
         let system = |doing| move |source| StartError::System { doing, source };
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -166,6 +164,19 @@ impl Service {
         let workers = Workers::new(broker_end, inputs);
         workers.metrics().watch_pacing(pacing);
         workers.metrics().watch_store(paths.database_files());
+        let watching = runtime.block_on(Watching::begin(
+            &bus_address(environment),
+            owner,
+            &settings.rules(),
+            settings.network_costs(),
+            &mut notices,
+        ));
+        for notice in &notices {
+            tracing::warn!("{notice}");
+        }
+        // Before anything else, so that no job begins that is to wait.
+        handle.conditions_are(watching.conditions());
+        runtime.spawn(watching.run(handle.clone()));
         let mut effects = Effects::new(&handle, workers.clone(), vault.clone());
         let limits = settings.limits();
         let stop = Arc::new(Notify::new());
@@ -341,6 +352,12 @@ impl Idle {
         }
         now.since(self.since)
     }
+}
+
+/// Where the system bus is.
+fn bus_address(environment: crate::Environment<'_>) -> String {
+    let given = environment("DBUS_SYSTEM_BUS_ADDRESS").and_then(|address| address.into_string().ok());
+    given.unwrap_or_else(|| "unix:path=/run/dbus/system_bus_socket".to_owned())
 }
 
 fn open_store(paths: &Paths, notices: &mut Vec<String>) -> Result<SqliteStore, StartError> {

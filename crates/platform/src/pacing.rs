@@ -11,6 +11,7 @@ mod socket;
 mod tcp_info;
 
 pub use counters::Counters;
+pub(crate) use interfaces::{Entry, entries};
 pub use interfaces::{Interfaces, Way, kind_of};
 pub use neighbours::Neighbours;
 pub use socket::{prepare_download, prepare_upload, set_window, smooth, unacknowledged};

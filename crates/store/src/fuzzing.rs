@@ -13,8 +13,6 @@ use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{BootId, FileIndex, LocalName, PartialId, Served, Stage, Validator};
 use bits_core::job::{self, Attempt, Command, Job, JobId, Priority, Properties, PropertyChange, State};
-use bits_core::notify::NotifyLimits;
-use bits_core::policy::Policy;
 use bits_core::ports::{SealedSecret, Store};
 use bits_core::queue::{Decision, Effect, Input, Limits, NewFile, Queue, Report, Request, Ticket};
 use bits_core::remote_name::RemoteName;
@@ -26,20 +24,14 @@ use crate::MemoryStore;
 /// Jobs there can be, and files of one.
 const JOBS: u8 = 5;
 const FILES_MAX: u32 = 4;
-const LIMITS: Limits = Limits {
-    foreground_jobs_max: 2,
-    background_jobs_max: 2,
-    time_slice: Duration::from_secs(60),
-    policy: Policy::BUILT_IN,
-    notify: NOTIFY,
-};
-/// Nobody is told of a job here.
-const NOTIFY: NotifyLimits =
-    NotifyLimits { at_once_max: 4, expiry: Duration::from_secs(86_400), commands: true };
 /// The size of every file.
 const SIZE: Bytes = Bytes(1000);
 const ANNA: u32 = 1;
 const BEN: u32 = 2;
+
+fn limits() -> Limits {
+    Limits { foreground_jobs_max: 2, background_jobs_max: 2, ..Limits::default() }
+}
 
 /// Lives what `bytes` tell, and asserts what must hold.
 pub fn queue(bytes: &[u8]) {
@@ -93,7 +85,7 @@ impl<'a> World<'a> {
     fn new(bytes: &'a [u8]) -> Self {
         Self {
             told: Told(bytes),
-            queue: Queue::new(LIMITS),
+            queue: Queue::new(limits()),
             store: MemoryStore::new(),
             now: Timestamp(1_000_000),
             tickets: 0,
@@ -387,7 +379,7 @@ impl<'a> World<'a> {
     /// The service is killed and started again.
     fn restart(&mut self) {
         let before = self.all();
-        self.queue = Queue::new(LIMITS);
+        self.queue = Queue::new(limits());
         self.waiting.clear();
         self.work.clear();
         self.finalizing.clear();
@@ -437,7 +429,7 @@ impl<'a> World<'a> {
         };
         // A job whose priority is changed while it runs goes on.
         assert!(
-            running(true) + running(false) <= LIMITS.foreground_jobs_max + LIMITS.background_jobs_max + 2
+            running(true) + running(false) <= limits().foreground_jobs_max + limits().background_jobs_max + 2
         );
         for job in &all {
             let files = self.store.files(job.id, FileIndex(0), 100).expect("memory can be read");

@@ -17,6 +17,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use bits_core::checksum::Checksum;
+use bits_core::conditions::CostFlags;
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::error::{Challenge, Code, ErrorContext, JobError};
 use bits_core::file::{
@@ -53,7 +54,7 @@ pub(crate) const JOB_COLUMNS: &str = "id, revision, owner, state, retry_at, \
      discard_pending, keep_going, dynamic_content, high_performance, max_download_size, \
      files_passed_over, same_failures, beginnings, host, on_demand, demands, \
      demands_met, maximum_download_time, ran_for, running_since, active_at, \
-     file_acl_flags, peer_caching_flags, helper_token_flags, notification_class, \
+     file_acl_flags, peer_caching_flags, helper_token_flags, notification_class, cost_flags, \
      notify_flags, notify_program, notify_arguments, notify_webhook, notify_interval, \
      notices, notices_made, notice_failure";
 
@@ -139,6 +140,7 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
         high_performance: columns.next()?,
         on_demand: false,
         max_download_size: columns.amount_if_any()?.map(Bytes),
+        cost_flags: None,
     };
     job.files_passed_over = columns.next()?;
     job.same_failures = columns.next()?;
@@ -157,6 +159,9 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
         helper_token_flags: columns.next()?,
         notification_class: columns.next::<Option<[u8; 16]>>()?.map_or(ClassId::NULL, ClassId),
     };
+    let flags: Option<u32> = columns.next()?;
+    let flags = flags.map(|flags| CostFlags::new(flags).map_err(|_| meaningless("cost_flags", flags)));
+    job.properties.transfer.cost_flags = flags.transpose()?;
     (job.properties.notify, job.outbox) = notify::read(columns)?;
     Ok(job)
 }
@@ -201,7 +206,14 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         windows: WindowsOptions { file_acl_flags, peer_caching_flags, helper_token_flags, notification_class },
         http,
         transfer:
-            TransferOptions { keep_going, dynamic_content, high_performance, on_demand, max_download_size },
+            TransferOptions {
+                keep_going,
+                dynamic_content,
+                high_performance,
+                on_demand,
+                max_download_size,
+                cost_flags,
+            },
         notify,
         environment,
     } = properties;
@@ -255,6 +267,7 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         (*peer_caching_flags).into(),
         (*helper_token_flags).into(),
         (!notification_class.is_null()).then(|| notification_class.0.to_vec()).into(),
+        cost_flags.map(CostFlags::bits).into(),
     ]);
     values.extend(notify::values(notify, outbox));
     values

@@ -7,6 +7,7 @@ mod agent;
 mod bad_input;
 mod by_proxy;
 mod certificate_callback;
+mod conditions;
 mod endless_questions;
 mod exhaustion;
 mod harness;

@@ -92,6 +92,7 @@ pub(super) fn cause(input: &Input) -> &'static str {
         },
         Input::Grant { .. } => "turn",
         Input::Yield { .. } => "turn_over",
+        Input::Halt { .. } => "conditions",
         Input::Hold { .. } => "key_missing",
         Input::Due { .. } => "time",
         Input::ClockSet { .. } => "clock_set",

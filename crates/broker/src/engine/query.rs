@@ -5,6 +5,7 @@
 
 use bits_core::access::{self, Caller};
 use bits_core::certificates;
+use bits_core::conditions::Conditions;
 use bits_core::error::Code;
 use bits_core::file::{File, FileIndex};
 use bits_core::job::{JobId, Owner};
@@ -37,6 +38,8 @@ pub enum Query {
     Turns,
     /// Whether something is still to be told of a job, to anybody.
     Notices,
+    /// The conditions under which jobs run.
+    Conditions,
     /// What the caller is asked.
     Questions,
     /// One of these questions.
@@ -72,6 +75,7 @@ pub enum Response {
     Counts(Vec<(StateName, u64)>),
     Turns(Vec<Turns>),
     Notices(bool),
+    Conditions(Box<Conditions>),
     Questions(Vec<Question>),
 }
 
@@ -112,7 +116,7 @@ impl Engine<'_> {
                 }
                 self.effects.answer(ticket, answer.map(|()| Response::Done));
             }
-            Input::Queue(_) | Input::Left { .. } | Input::Shutdown => {
+            Input::Queue(_) | Input::Conditions(_) | Input::Left { .. } | Input::Shutdown => {
                 unreachable!("handled where inputs are received")
             }
         }
@@ -152,6 +156,7 @@ impl Engine<'_> {
                 let counts = self.store.counts(Owner(caller.uid)).map_err(|error| not_written(&error))?;
                 Ok(Response::Counts(counts))
             }
+            Query::Conditions => Ok(Response::Conditions(Box::new(self.queue.conditions().clone()))),
             Query::Turns => Ok(Response::Turns(self.queue.turns().to_vec())),
             Query::Notices => Ok(Response::Notices(self.queue.has_notices())),
             Query::Questions => {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bits_api::http_options::{AUTODETECT, ClientCertificate, NO_PROXY, OVERRIDE, PRECONFIG, Proxy};
 use bits_api::job::{ChangeJob, Environment, NotifyCommand};
+use bits_core::conditions::CostFlags;
 use bits_core::credentials::{AuthTarget, SecretHeader, SecretSlot};
 use bits_core::http_options::{
     self, GivenHeaders, Method, PROXY_LIST_UNITS_MAX, ProxyEnvironment, ProxyUse, SecurityFlags, one_proxy,
@@ -79,6 +80,13 @@ impl Asked {
         changes.extend(body.high_performance.map(PropertyChange::HighPerformance));
         changes.extend(body.on_demand.map(PropertyChange::OnDemand));
         changes.extend(body.max_download_size.map(|size| PropertyChange::MaxDownloadSize(Bytes(size))));
+        if let Some(mask) = body.cost_flags {
+            let flags = (mask != 0).then(|| CostFlags::new(mask)).transpose();
+            let flags = flags.map_err(|wrong| {
+                Refusal::invalid(format!("the mask of cost flags {mask:#010x}"), wrong.to_string())
+            })?;
+            changes.push(PropertyChange::CostFlags(flags));
+        }
         if let Some(text) = body.http_method {
             let method = Method::parse(&text)
                 .map_err(|wrong| Refusal::invalid(format!("the HTTP method `{text}`"), wrong))?;

@@ -61,7 +61,10 @@ fn row(job: &Job) -> [String; 5] {
     [
         // One that is over is found by its whole id alone.
         if is_over { format!("{} ", job.id) } else { job.id.clone() },
-        job.state.replace('_', " "),
+        match words::held_back_by(job) {
+            Some(reason) => format!("{} ({})", job.state, reason).replace('_', " "),
+            None => job.state.replace('_', " "),
+        },
         job.priority.clone(),
         words::progress(&job.progress),
         job.display_name.clone(),
@@ -91,6 +94,17 @@ fn shorten_ids(rows: &mut [[String; 5]]) {
 mod tests {
     use super::*;
     use crate::output::words::tests::a_job;
+    use bits_client::api::job::Wait;
+
+    #[test]
+    fn a_job_that_is_held_back_says_by_what() {
+        let waits = |reason: &str| {
+            let wait = Wait { reason: reason.to_owned(), ..Wait::default() };
+            row(&Job { wait: Some(wait), ..a_job("queued") })[1].clone()
+        };
+        let rows = ["turn", "network", "owner_away"].map(waits);
+        assert_eq!(rows, ["queued", "queued (network)", "queued (owner away)"]);
+    }
 
     #[test]
     fn ids_are_as_long_as_it_takes_to_tell_them_apart() {

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use bits_client::api::about::{About, Key};
+use bits_client::api::about::{About, Conditions, Key};
 use bits_client::{Error, Unreachable, service_program};
 use bits_platform::paths::Paths;
 use bits_platform::process::is_running;
@@ -170,10 +170,27 @@ fn in_words(about: &About) -> Vec<String> {
         ("state folder", about.state_folder.clone()),
         ("log", about.log.clone()),
         ("key", key),
+        ("conditions", about.conditions.as_ref().map_or_else(|| "unknown".to_owned(), conditions)),
         ("jobs", jobs),
     ]
     .map(|(name, value)| format!("{:<14}{value}", format!("{name}:")))
     .into()
+}
+
+/// `network up by eth0, unrestricted; mains power`.
+fn conditions(conditions: &Conditions) -> String {
+    let Conditions { network, interface, cost, power, owner } = conditions;
+    let network = match (network.as_str(), interface) {
+        ("up", Some(interface)) => format!("network up by {interface}, {cost}"),
+        ("up", None) => format!("network not seen, {cost}"),
+        (missing, _) => missing.replace("no_", "no network: no "),
+    };
+    let power = power.as_deref().map(|power| match power {
+        "mains" => "; mains power".to_owned(),
+        power => format!("; on {power}"),
+    });
+    let owner = owner.as_deref().map(|owner| format!("; owner {owner}"));
+    [network, power.unwrap_or_default(), owner.unwrap_or_default()].concat()
 }
 
 fn install(which: &Install, output: &Output) -> Result<(), Failure> {
@@ -246,6 +263,7 @@ mod tests {
                 problem: None,
             }),
             jobs: [("transient_error".to_owned(), 2)].into(),
+            conditions: None,
             notices: Vec::new(),
         }
     }
@@ -260,6 +278,26 @@ mod tests {
         (key.present, key.problem) = (false, Some("the key file /f/seal.key is missing".to_owned()));
         let missing = "key:          MISSING: the key file /f/seal.key is missing";
         assert_eq!(line(&about).as_deref(), Some(missing));
+    }
+
+    #[test]
+    fn status_says_what_the_service_sees_of_the_conditions() {
+        let of = |network: &str, interface: Option<&str>, power: Option<&str>, owner: Option<&str>| {
+            let some = |text: Option<&str>| text.map(str::to_owned);
+            conditions(&Conditions {
+                network: network.to_owned(),
+                interface: some(interface),
+                cost: "metered".to_owned(),
+                power: some(power),
+                owner: some(owner),
+            })
+        };
+        assert_eq!(of("up", Some("eth0"), Some("mains"), None), "network up by eth0, metered; mains power");
+        assert_eq!(
+            of("no_address", None, Some("battery"), Some("away")),
+            "no network: no address; on battery; owner away"
+        );
+        assert_eq!(of("up", None, None, None), "network not seen, metered");
     }
 
     #[test]

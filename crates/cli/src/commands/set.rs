@@ -4,6 +4,7 @@ use std::path::Path;
 
 use bits_client::api::http_options::ClientCertificate;
 use bits_client::api::job::ChangeJob;
+use bits_core::conditions::{CostFlags, TransferPolicy};
 use bits_core::job::Priority;
 
 use super::Context;
@@ -26,6 +27,31 @@ pub(super) async fn run(set: Set, context: &Context<'_>) -> Result<(), Failure> 
     Ok(())
 }
 
+/// The mask of the transfer policy `value`; 0 for what the settings say.
+fn policy(value: &str) -> Result<u32, Failure> {
+    if value.eq_ignore_ascii_case("default") {
+        return Ok(0);
+    }
+    TransferPolicy::named(value).map(|policy| policy.flags().bits()).ok_or_else(|| {
+        let words = TransferPolicy::ALL.map(TransferPolicy::name).join(", ");
+        Failure::Usage(format!("transfer-policy={value}: is none; there are {words}, and default"))
+    })
+}
+
+/// The mask `value`, as `0x80000067`; 0 for what the settings say.
+fn cost_flags(value: &str) -> Result<u32, Failure> {
+    let wrong = |why: String| Failure::Usage(format!("cost-flags={value}: {why}"));
+    let number = match value.strip_prefix("0x").or_else(|| value.strip_prefix("0X")) {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None => value.parse(),
+    };
+    let mask = number.map_err(|_| wrong("is no mask, such as 0x80000067".to_owned()))?;
+    if mask != 0 {
+        CostFlags::new(mask).map_err(|error| wrong(error.to_string()))?;
+    }
+    Ok(mask)
+}
+
 /// Looks at a client certificate before a job runs into it.
 fn look_at_certificate(change: &ChangeJob, output: &Output) -> Result<(), Failure> {
     if let Some(which) = &change.client_certificate {
@@ -43,7 +69,7 @@ fn look_at_certificate(change: &ChangeJob, output: &Output) -> Result<(), Failur
     Ok(())
 }
 
-const KEYS: [&str; 29] = [
+const KEYS: [&str; 31] = [
     "priority",
     "description",
     "display-name",
@@ -60,6 +86,8 @@ const KEYS: [&str; 29] = [
     "high-performance",
     "on-demand",
     "max-download-size",
+    "transfer-policy",
+    "cost-flags",
     "http-method",
     "custom-header",
     "custom-headers-write-only",
@@ -120,6 +148,13 @@ fn parse(texts: &[String], output: &Output) -> Result<ChangeJob, Failure> {
             "high-performance" => change.high_performance = Some(truth(key, value)?),
             "on-demand" => change.on_demand = Some(truth(key, value)?),
             "max-download-size" => change.max_download_size = Some(amount(key, value)?),
+            "transfer-policy" | "cost-flags" if change.cost_flags.is_some() => {
+                let wrong =
+                    "`transfer-policy` and `cost-flags` are two words for one thing; give one of them";
+                return Err(Failure::Usage(wrong.to_owned()));
+            }
+            "transfer-policy" => change.cost_flags = Some(policy(value)?),
+            "cost-flags" => change.cost_flags = Some(cost_flags(value)?),
             "http-method" => change.http_method = Some(value.to_owned()),
             // An empty one takes all of them away.
             CUSTOM_HEADER => {
@@ -278,6 +313,7 @@ mod tests {
             "high-performance=on",
             "on-demand=true",
             "max-download-size=7",
+            "transfer-policy=NO_SURCHARGE",
             "http-method=REPORT",
             "custom-header=X-A: 1",
             "custom-header=Cookie: c",
@@ -297,7 +333,10 @@ mod tests {
             "minimum-notification-interval=7",
         ];
         let seen = texts.map(|text| text.split_once('=').expect("a key").0);
-        assert!(KEYS.iter().all(|key| seen.contains(key) || CERTIFICATES.contains(key)), "{seen:?}");
+        assert!(
+            KEYS.iter().all(|key| seen.contains(key) || CERTIFICATES.contains(key) || *key == "cost-flags"),
+            "{seen:?}"
+        );
         let header = |name: &str, value: &str| SetHeader {
             name: name.to_owned(),
             value: Password(Secret::new(value.to_owned())),
@@ -328,6 +367,7 @@ mod tests {
                 high_performance: Some(true),
                 on_demand: Some(true),
                 max_download_size: Some(7),
+                cost_flags: Some(0x8000_006F),
                 http_method: Some("REPORT".to_owned()),
                 custom_headers: Some(vec![header("X-A", "1"), header("Cookie", "c")]),
                 make_custom_headers_write_only: Some(true),
@@ -348,6 +388,32 @@ mod tests {
                 minimum_notification_interval_ms: Some(7),
             }
         );
+    }
+
+    #[test]
+    fn the_states_of_a_network_s_cost_are_a_policy_or_a_mask() {
+        for (text, expected) in [
+            ("transfer-policy=always", 0x8000_00FF),
+            ("transfer-policy=Not-Roaming", 0x8000_007F),
+            ("transfer-policy=default", 0),
+            ("cost-flags=0x80000067", 0x8000_0067),
+            ("cost-flags=33", 33),
+            ("cost-flags=0", 0),
+        ] {
+            assert_eq!(parsed(&[text]).expect(text).cost_flags, Some(expected), "{text}");
+        }
+        for wrong in [
+            &["transfer-policy=sometimes"][..],
+            &["transfer-policy="],
+            &["cost-flags=0x80000000"],
+            &["cost-flags=0x100"],
+            &["cost-flags=-1"],
+            &["cost-flags=9999999999"],
+            &["transfer-policy=always", "cost-flags=1"],
+            &["cost-flags=1", "transfer-policy=always"],
+        ] {
+            assert!(matches!(parsed(wrong), Err(Failure::Usage(_))), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod requests;
 
 use bits_client::api::file::{File, FilledRanges, Range, Source};
 use bits_client::api::job::{Challenge, Job, JobError, Progress};
+use bits_core::conditions::CostFlags;
 use bits_core::credentials::AuthScheme;
 use bits_core::error::Code;
 use bits_core::error::codes;
@@ -134,6 +135,39 @@ fn moving(job: &Job, now: Timestamp, id: &str) -> Vec<String> {
             "It waits for the key that its credentials are sealed with.".to_owned(),
             "See which key that is: bits service status".to_owned(),
         ],
+        ("network", _) => {
+            let missing = match needs {
+                "link" => "no link is up",
+                "address" => "the machine has no address",
+                _ => "there is no route",
+            };
+            vec![
+                format!("It waits for the network: {missing}."),
+                "It goes on by itself when there is one.".to_owned(),
+            ]
+        }
+        ("cost", _) => {
+            let wait = job.wait.as_ref();
+            let has = wait.and_then(|wait| wait.has.as_deref()).unwrap_or("another one");
+            let is_own = wait.and_then(|wait| wait.asked_by.as_deref()) == Some("job");
+            let whose = if is_own {
+                "its transfer policy".to_owned()
+            } else {
+                format!("the transfer policy for {} priority", job.priority)
+            };
+            vec![
+                format!("It waits for another network: this one is {has}, and {whose} is {needs}."),
+                format!("Let it transfer all the same: bits set {id} transfer-policy=always"),
+            ]
+        }
+        ("power", _) => vec![
+            "It waits for mains power: the machine runs on its battery.".to_owned(),
+            "Jobs that run on battery: the setting on_battery".to_owned(),
+        ],
+        ("owner_away", _) => vec![
+            "It waits until its owner logs on.".to_owned(),
+            "Jobs that go on without: the setting owner_away".to_owned(),
+        ],
         (_, "connecting") => vec!["It is connecting to the server.".to_owned()],
         (_, "transferring") => vec!["It is transferring.".to_owned()],
         (_, "transferred") => vec!["All files are here and are being put in their places.".to_owned()],
@@ -228,6 +262,10 @@ fn options(job: &Job) -> Vec<String> {
     let seconds = job.maximum_download_time;
     words.extend(seconds.map(|seconds| format!("downloads for {} at most", duration(seconds))));
     words.extend(job.max_download_size.map(|size| format!("downloads {} at most", bytes(size))));
+    words.extend(job.cost_flags.map(|mask| match CostFlags::new(mask) {
+        Ok(flags) => format!("transfer policy {flags}"),
+        Err(_) => format!("cost flags {mask:#x}"),
+    }));
     words
 }
 
@@ -240,6 +278,12 @@ fn retries(job: &Job) -> String {
         0 => "none: every error is final".to_owned(),
         timeout => format!("{when}, for up to {} without progress", duration(timeout)),
     }
+}
+
+/// What holds `job` back, if it is neither its turn nor time: somebody has to do something, or wait.
+pub(crate) fn held_back_by(job: &Job) -> Option<&str> {
+    let reason = job.wait.as_ref().map(|wait| wait.reason.as_str());
+    reason.filter(|reason| !["turn", "retry", "demand"].contains(reason))
 }
 
 /// Whether `job`, whose files come on demand, rests since nothing more is asked for.
@@ -392,6 +436,7 @@ pub(crate) mod tests {
             high_performance: false,
             on_demand: false,
             max_download_size: None,
+            cost_flags: None,
             http_method: "GET".to_owned(),
             custom_headers: Some(Vec::new()),
             custom_headers_write_only: false,
@@ -437,9 +482,8 @@ pub(crate) mod tests {
             error_count: 2,
             wait: Some(Wait {
                 reason: "retry".to_owned(),
-                needs: None,
                 until: Some("2026-11-23T06:00:04Z".to_owned()),
-                ahead: None,
+                ..Wait::default()
             }),
             credentials: Some(vec![CredentialPresent {
                 target: "server".to_owned(),
@@ -517,10 +561,37 @@ EncodeSample
     }
 
     #[test]
+    fn a_job_that_the_conditions_hold_back_says_what_they_are_and_what_it_asks_for() {
+        let wait = |reason: &str, needs: &str, asked_by: &str| {
+            let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            let wait = Wait { reason: reason.to_owned(), needs: some(needs), ..Wait::default() };
+            let wait = Wait { has: Some("metered".to_owned()), asked_by: some(asked_by), ..wait };
+            Job { wait: Some(wait), ..a_job("queued") }
+        };
+        for (job, expected) in [
+            (wait("network", "link", ""), "It waits for the network: no link is up."),
+            (wait("network", "address", ""), "It waits for the network: the machine has no address."),
+            (wait("network", "route", ""), "It waits for the network: there is no route."),
+            (
+                wait("cost", "unrestricted", "settings"),
+                "It waits for another network: this one is metered, and the transfer policy for normal priority is unrestricted.",
+            ),
+            (
+                wait("cost", "0x3", "job"),
+                "It waits for another network: this one is metered, and its transfer policy is 0x3.",
+            ),
+            (wait("power", "", ""), "It waits for mains power: the machine runs on its battery."),
+            (wait("owner_away", "", ""), "It waits until its owner logs on."),
+        ] {
+            assert_eq!(what_now(&job, now()).first().map(String::as_str), Some(expected));
+        }
+    }
+
+    #[test]
     fn a_job_that_does_not_move_says_what_would_make_it() {
         let empty = Progress { files_total: 0, ..a_job("").progress };
         let whole = Progress { files_transferred: 1, ..a_job("").progress };
-        let turn = |ahead| Wait { reason: "turn".to_owned(), needs: None, until: None, ahead };
+        let turn = |ahead| Wait { reason: "turn".to_owned(), ahead, ..Wait::default() };
         for (job, expected) in [
             (Job { progress: empty, ..a_job("suspended") }, "Add one: bits add 8e2d0a1b URL PATH"),
             (a_job("suspended"), "Let it run: bits resume 8e2d0a1b"),
@@ -554,8 +625,12 @@ EncodeSample
                 "Give them here: bits credentials set 8e2d0a1b --prompt",
             ),
             (
-                Job { wait: Some(Wait { reason: "network".to_owned(), ..turn(None) }), ..a_job("queued") },
-                "It waits (network).",
+                Job { wait: Some(Wait { reason: "power".to_owned(), ..turn(None) }), ..a_job("queued") },
+                "Jobs that run on battery: the setting on_battery",
+            ),
+            (
+                Job { wait: Some(Wait { reason: "tides".to_owned(), ..turn(None) }), ..a_job("queued") },
+                "It waits (tides).",
             ),
         ] {
             assert_eq!(what_now(&job, now()).last().map(String::as_str), Some(expected));

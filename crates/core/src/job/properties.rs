@@ -6,6 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::conditions::CostFlags;
 use crate::credentials::AuthTarget;
 use crate::http_options::{
     ClientCertificate, Header, HttpOptions, Method, PROXY_LIST_UNITS_MAX, ProxyEnvironment, ProxyUse,
@@ -108,6 +109,8 @@ pub enum PropertyChange {
     OnDemand(bool),
     /// The largest number there is means none.
     MaxDownloadSize(Bytes),
+    /// `None` goes back to what the settings say for the priority. Takes effect at once.
+    CostFlags(Option<CostFlags>),
     /// Another one than `GET` makes the job foreground for good and every error fatal (`bits.md`
     /// §1.8). Not to be changed once the job was resumed; see [`Job::set`](super::Job::set).
     HttpMethod(Method),
@@ -230,6 +233,7 @@ impl Properties {
             PropertyChange::MaxDownloadSize(size) => {
                 self.transfer.max_download_size = (size != Bytes(u64::MAX)).then_some(size);
             }
+            PropertyChange::CostFlags(flags) => self.transfer.cost_flags = flags,
             PropertyChange::HttpMethod(method) if self.transfer.on_demand && !method.is_default() => {
                 return Err(Refusal::OnDemandWithMethod { method: method.as_str().into() });
             }

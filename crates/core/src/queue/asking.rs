@@ -22,7 +22,7 @@ use crate::ports::{SealedSecret, SecretChange};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 
-use super::schedule::Slot;
+use super::schedule::{Retries, Slot};
 use super::{Answer, Decision, Queue};
 
 use questions::{Changing, Place};
@@ -218,7 +218,8 @@ impl Queue {
         let error = job.error.as_ref().filter(|error| job.state == State::Queued && asks(error));
         let Some(error) = error.filter(|_| !self.asking.is_full()) else { return false };
         self.change_asking(decision).join(job.id, job.owner, error, Place::Returning);
-        self.schedule.set(job.id, Some(Slot::Waiting { until: now + AGENT_RETURN_PATIENCE }));
+        let until = now + AGENT_RETURN_PATIENCE;
+        self.schedule.set(job.id, Some(Slot::Waiting { until, retries: Retries::WhenDue }));
         true
     }
 

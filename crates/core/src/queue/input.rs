@@ -38,6 +38,8 @@ pub enum Input {
     Hold { job: JobId },
     /// It is another job's turn now ([`super::Queue::next_yield`]).
     Yield { job: JobId },
+    /// The conditions under which this job runs are gone ([`super::Queue::next_halt`]).
+    Halt { job: JobId },
     /// The time this job waited for has come ([`super::Queue::next_due`]).
     Due { job: JobId },
     /// Something else that this job waited for has changed ([`super::Queue::next_attention`]).
@@ -63,6 +65,7 @@ impl Input {
             | Self::Grant { job }
             | Self::Hold { job }
             | Self::Yield { job }
+            | Self::Halt { job }
             | Self::Due { job }
             | Self::Attend { job }
             | Self::ClockSet { job, .. }

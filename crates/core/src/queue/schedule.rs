@@ -8,6 +8,8 @@ use core::cmp::Reverse;
 use core::time::Duration;
 
 use super::turns::{Class, Line, Place, Rotation, Standing};
+use crate::conditions::{Conditions, CostFlags, Hold, Network, Rules};
+use crate::error::ErrorContext;
 use crate::job::{Attempt, ClockChange, Job, JobId, Priority, State};
 use crate::notify::NotifyLimits;
 use crate::policy::Policy;
@@ -28,6 +30,8 @@ pub struct Limits {
     pub policy: Policy,
     /// What is allowed in telling owners of their jobs.
     pub notify: NotifyLimits,
+    /// Under which conditions they run.
+    pub rules: Rules,
 }
 
 impl Default for Limits {
@@ -38,6 +42,7 @@ impl Default for Limits {
             time_slice: Duration::from_secs(60),
             policy: Policy::BUILT_IN,
             notify: NotifyLimits::default(),
+            rules: Rules::default(),
         }
     }
 }
@@ -55,6 +60,8 @@ pub struct Turns {
 pub(super) enum Slot {
     /// Waits for its turn.
     Runnable(Place),
+    /// Would wait for its turn, but the conditions hold it back.
+    Blocked(Place),
     Running {
         /// Where it waited.
         place: Place,
@@ -66,23 +73,47 @@ pub(super) enum Slot {
     },
     Waiting {
         until: Timestamp,
+        /// Whether it failed on its way to the server, so that another network may be all it takes.
+        retries: Retries,
     },
     /// Queued, and passed over until somebody lets it go.
     Held,
 }
 
+/// What a job that waits for its retry has to do with the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Retries {
+    WhenDue,
+    /// Also as soon as the network is another one.
+    WithTheNetwork,
+    /// It is: when it is due, it is so before its time.
+    Early,
+}
+
+impl Retries {
+    fn of(job: &Job) -> Self {
+        // What a server asks for is no question of the network.
+        let is_of_the_way = job.error.as_ref().is_some_and(|error| {
+            error.context == ErrorContext::GeneralTransport && error.retry_after_seconds.is_none()
+        });
+        if is_of_the_way { Self::WithTheNetwork } else { Self::WhenDue }
+    }
+}
+
 impl Slot {
     /// The slot of `job`, which has come to its state at `now`; none for a job at rest.
     pub(super) fn of(job: &Job, now: Timestamp) -> Option<Self> {
-        let place = Place { line: Line::of(job), has_begun: false, since: now };
+        let cost = job.properties.transfer.cost_flags.map(CostFlags::states);
+        let place = Place { line: Line::of(job), has_begun: false, since: now, cost };
         match job.state {
             State::Queued => Some(Self::Runnable(place)),
             State::Connecting | State::Transferring => {
                 Some(Self::Running { place, since: now, attempt: job.attempt, keeps: true })
             }
-            State::TransientError { retry_at } => {
-                Some(Self::Waiting { until: job.next_wake(now).unwrap_or(retry_at) })
-            }
+            State::TransientError { retry_at } => Some(Self::Waiting {
+                until: job.next_wake(now).unwrap_or(retry_at),
+                retries: Retries::of(job),
+            }),
             State::Suspended | State::Error | State::Transferred | State::Acknowledged | State::Cancelled => {
                 None
             }
@@ -93,15 +124,16 @@ impl Slot {
     /// whoever goes on running the time it has run.
     fn after(self, was: Option<Self>) -> Self {
         match (was, self) {
-            (Some(Self::Runnable(was)), Self::Runnable(place)) => {
+            (Some(Self::Runnable(was) | Self::Blocked(was)), Self::Runnable(place)) => {
                 Self::Runnable(place.kept_from(was, was.has_begun))
             }
             (Some(Self::Running { place: was, .. }), Self::Runnable(place)) => {
                 Self::Runnable(place.kept_from(was, true))
             }
-            (Some(Self::Runnable(was)), Self::Running { place, since, attempt, keeps }) => {
-                Self::Running { place: place.kept_from(was, was.has_begun), since, attempt, keeps }
-            }
+            (
+                Some(Self::Runnable(was) | Self::Blocked(was)),
+                Self::Running { place, since, attempt, keeps },
+            ) => Self::Running { place: place.kept_from(was, was.has_begun), since, attempt, keeps },
             (
                 Some(Self::Running { place: was, since, attempt: earlier, keeps }),
                 Self::Running { place, attempt, .. },
@@ -116,7 +148,7 @@ impl Slot {
     /// The line that the job is in.
     fn line(self) -> Option<Line> {
         match self {
-            Self::Runnable(place) | Self::Running { place, .. } => Some(place.line),
+            Self::Runnable(place) | Self::Blocked(place) | Self::Running { place, .. } => Some(place.line),
             Self::Waiting { .. } | Self::Held => None,
         }
     }
@@ -149,6 +181,7 @@ pub(super) struct Schedule {
     waiting: BTreeSet<(Timestamp, JobId)>,
     /// The jobs that run; there are never many.
     running: BTreeSet<(Class, JobId)>,
+    conditions: Conditions,
 }
 
 impl Schedule {
@@ -159,7 +192,74 @@ impl Schedule {
             rotation: Rotation::default(),
             waiting: BTreeSet::new(),
             running: BTreeSet::new(),
+            conditions: Conditions::default(),
         }
+    }
+
+    /// What holds back the job that waits at `place`, or has its turn from there.
+    fn hold_at(&self, place: Place) -> Option<Hold> {
+        self.limits.rules.hold(place.needs(), &self.conditions)
+    }
+
+    /// What holds back `job`, which is queued.
+    pub(super) fn hold_of(&self, job: JobId) -> Option<Hold> {
+        match self.get(job) {
+            Some(Slot::Blocked(place)) => self.hold_at(place),
+            _ => None,
+        }
+    }
+
+    /// What the conditions are now.
+    pub(super) fn conditions(&self) -> &Conditions {
+        &self.conditions
+    }
+
+    /// Takes note that the conditions are others, at `now`; the jobs that wait for something else now.
+    /// Looks at every active job.
+    pub(super) fn change_conditions(&mut self, conditions: Conditions, now: Timestamp) -> Vec<JobId> {
+        let before = core::mem::replace(&mut self.conditions, conditions);
+        let is_another_network = before.network != self.conditions.network
+            && matches!(self.conditions.network, Network::Up { .. });
+        let rules = self.limits.rules;
+        let mut changed = Vec::new();
+        for (job, slot) in &self.slots {
+            match *slot {
+                Slot::Runnable(place) | Slot::Blocked(place) => {
+                    let was = rules.hold(place.needs(), &before);
+                    let is = rules.hold(place.needs(), &self.conditions);
+                    if was != is {
+                        changed.push((*job, Slot::Runnable(place)));
+                    }
+                }
+                Slot::Waiting { until, retries: Retries::WithTheNetwork } if is_another_network => {
+                    let until = until.min(now + settling(*job));
+                    changed.push((*job, Slot::Waiting { until, retries: Retries::Early }));
+                }
+                Slot::Running { .. } | Slot::Waiting { .. } | Slot::Held => {}
+            }
+        }
+        for (job, slot) in &changed {
+            self.set(*job, Some(*slot));
+        }
+        changed.into_iter().map(|(job, _)| job).collect()
+    }
+
+    /// Whether the retry of `job` is due before its time, as the network is another one.
+    pub(super) fn is_early(&self, job: JobId) -> bool {
+        matches!(self.get(job), Some(Slot::Waiting { retries: Retries::Early, .. }))
+    }
+
+    /// The next running job that the conditions have turned against, if any. One that runs without
+    /// a network goes on if it would lose what has come: it fails by itself if the network stays away.
+    pub(super) fn next_halt(&self) -> Option<JobId> {
+        let jobs = self.running.iter().map(|(_, job)| *job);
+        jobs.into_iter().find(|job| match self.get(*job) {
+            Some(Slot::Running { place, keeps, .. }) => match self.hold_at(place) {
+                Some(Hold::Network(_)) => keeps,
+                hold => hold.is_some(),
+            },
+            _ => false,
+        })
     }
 
     pub(super) fn get(&self, job: JobId) -> Option<Slot> {
@@ -188,33 +288,36 @@ impl Schedule {
     /// that goes on running the time it has run, and one that is held stays so until it is taken out.
     pub(super) fn set(&mut self, job: JobId, slot: Option<Slot>) {
         let was = self.get(job);
-        let slot = slot.map(|slot| slot.after(was));
+        let slot = slot.map(|slot| match slot.after(was) {
+            Slot::Runnable(place) if self.hold_at(place).is_some() => Slot::Blocked(place),
+            slot => slot,
+        });
         if slot == was {
             return;
         }
         match self.slots.remove(&job) {
             Some(Slot::Runnable(place)) => self.rotation.wait_no_more(place, job),
-            Some(Slot::Waiting { until }) => {
+            Some(Slot::Waiting { until, .. }) => {
                 self.waiting.remove(&(until, job));
             }
             Some(Slot::Running { place: Place { line, .. }, .. }) => {
                 self.running.remove(&(Class::of(line.priority), job));
                 self.rotation.run_no_more(line);
             }
-            Some(Slot::Held) | None => {}
+            Some(Slot::Held | Slot::Blocked(_)) | None => {}
         }
         let Some(slot) = slot else { return };
         self.slots.insert(job, slot);
         match slot {
             Slot::Runnable(place) => self.rotation.wait(place, job),
-            Slot::Waiting { until } => {
+            Slot::Waiting { until, .. } => {
                 self.waiting.insert((until, job));
             }
             Slot::Running { place, .. } => {
                 self.running.insert((Class::of(place.line.priority), job));
                 self.rotation.run(place);
             }
-            Slot::Held => {}
+            Slot::Held | Slot::Blocked(_) => {}
         }
     }
 
@@ -311,15 +414,18 @@ impl Schedule {
 
     pub(super) fn next_wake(&self) -> Option<Timestamp> {
         let due = self.waiting.first().map(|(until, _)| *until);
-        due.into_iter().chain(self.next_slice_end()).min()
+        let halt = self.next_halt().map(|_| Timestamp(0));
+        due.into_iter().chain(halt).chain(self.next_slice_end()).min()
     }
 
     /// The clock was set: what waits does not wait longer or shorter for that.
     pub(super) fn clock_was_set(&mut self, change: ClockChange) {
         for (until, job) in core::mem::take(&mut self.waiting) {
-            let until = change.moved(until);
-            self.slots.insert(job, Slot::Waiting { until });
-            self.waiting.insert((until, job));
+            let moved = change.moved(until);
+            if let Some(Slot::Waiting { until, .. }) = self.slots.get_mut(&job) {
+                *until = moved;
+            }
+            self.waiting.insert((moved, job));
         }
         for (_, job) in &self.running {
             if let Some(Slot::Running { since, .. }) = self.slots.get_mut(job) {
@@ -352,11 +458,17 @@ impl Schedule {
             match slot {
                 Slot::Runnable(place) => turns[place.line.priority as usize].runnable += 1,
                 Slot::Running { place, .. } => turns[place.line.priority as usize].running += 1,
-                Slot::Waiting { .. } | Slot::Held => {}
+                Slot::Waiting { .. } | Slot::Held | Slot::Blocked(_) => {}
             }
         }
         turns
     }
+}
+
+/// How long a new network is left alone, so that what comes with it is there, and not all come at once:
+/// from a half to one and a half seconds. Ids are random, and that is all the randomness there is here.
+fn settling(job: JobId) -> Duration {
+    Duration::from_millis(500 + u64::from(job.0[15]) * 1000 / 256)
 }
 
 /// Who gives up a turn first: of the lowest level, whoever loses nothing by it, and has had it longest.

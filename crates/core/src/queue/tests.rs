@@ -1,6 +1,7 @@
 //! The queue as a whole: several jobs, several callers, and decisions that cannot be written.
 
 mod asking;
+mod conditions;
 mod limits;
 mod ownership;
 mod states;

@@ -11,6 +11,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
+use crate::conditions::{Needs, States};
 use crate::job::{Job, JobId, Owner, Priority};
 use crate::remote_name::HostTag;
 use crate::time::Timestamp;
@@ -61,6 +62,15 @@ pub(super) struct Place {
     pub(super) has_begun: bool,
     /// When it was queued.
     pub(super) since: Timestamp,
+    /// What it says itself of the network's cost.
+    pub(super) cost: Option<States>,
+}
+
+impl Place {
+    /// What the job that waits here needs.
+    pub(super) fn needs(self) -> Needs {
+        Needs { priority: self.line.priority, is_local: self.line.host.is_local(), cost: self.cost }
+    }
 }
 
 /// Counts turns, so that who had one earlier comes before who had one later.
@@ -161,7 +171,7 @@ impl Rotation {
     }
 
     fn first(&self, line: Line, has_begun: bool) -> Option<JobId> {
-        let start = Place { line, has_begun, since: Timestamp(0) };
+        let start = Place { line, has_begun, since: Timestamp(0), cost: None };
         let first = self.jobs.range((start, JobId::FIRST)..).next();
         first.filter(|(place, _)| (place.line, place.has_begun) == (line, has_begun)).map(|(_, job)| *job)
     }

@@ -1,5 +1,6 @@
 //! What is shown of a job: what is written, and what is known beyond that just now.
 
+use crate::conditions::Hold;
 use crate::file::{File, Stage};
 use crate::job::{Job, Progress, State};
 use crate::time::Timestamp;
@@ -16,6 +17,8 @@ pub enum WaitReason {
     Retry { until: Timestamp },
     /// It cannot sign in.
     Credential(CredentialWait),
+    /// The conditions are not what it needs.
+    Conditions(Hold),
     /// All is here that was asked for of its files, which come on demand.
     Demand,
 }
@@ -61,6 +64,9 @@ impl Queue {
             }
             State::Queued if self.schedule.is_held(job.id) => {
                 Some(WaitReason::Credential(CredentialWait::Key))
+            }
+            State::Queued if let Some(hold) = self.schedule.hold_of(job.id) => {
+                Some(WaitReason::Conditions(hold))
             }
             State::Queued => Some(WaitReason::Queued { ahead: self.schedule.ahead_of(job.id, AHEAD_MAX) }),
             State::Suspended if job.is_satisfied() => Some(WaitReason::Demand),

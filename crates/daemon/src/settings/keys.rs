@@ -21,6 +21,10 @@ pub(crate) enum Kind {
     Switch,
     /// The same, or as the service thinks best, which is what is built in.
     SwitchOrAuto,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// What networks cost, by interface, or nothing.
+    NetworkCosts,
     /// So many, or as the service thinks best, which is what is built in.
     NumberOrAuto {
         least: u64,
@@ -70,6 +74,19 @@ const fn jobs(name: &'static str, built_in: u64, meaning: &'static str) -> Key {
         expected: "a number from 1 to 1000",
         meaning,
         text: "",
+    }
+}
+
+/// The words of BITS's transfer policies.
+const POLICIES: &[&str] = &["always", "not-roaming", "no-surcharge", "standard", "unrestricted"];
+
+const fn policy(name: &'static str, built_in: &'static str, meaning: &'static str) -> Key {
+    Key {
+        name,
+        kind: Kind::Choice(POLICIES),
+        expected: "always, not-roaming, no-surcharge, standard or unrestricted",
+        meaning,
+        text: built_in,
     }
 }
 
@@ -143,14 +160,14 @@ pub(crate) const KEYS: &[Key] = &[
     },
     Key {
         name: "max_jobs_per_machine",
-        kind: Kind::Number { built_in: 500_000, least: 1, most: 100_000_000 },
+        kind: Kind::Number { built_in: 5_000_000, least: 1, most: 100_000_000 },
         expected: "a number from 1 to 100000000",
         meaning: "Jobs of all users that are not over; 300 is as in BITS.",
         text: "",
     },
     Key {
         name: "max_jobs_per_user",
-        kind: Kind::Number { built_in: 100_000, least: 1, most: 100_000_000 },
+        kind: Kind::Number { built_in: 2_000_000, least: 1, most: 100_000_000 },
         expected: "a number from 1 to 100000000",
         meaning: "Jobs of one user that are not over; 60 is as in BITS.",
         text: "",
@@ -160,6 +177,13 @@ pub(crate) const KEYS: &[Key] = &[
         kind: Kind::Number { built_in: 10_000, least: 1, most: 10_000 },
         expected: "a number from 1 to 10000",
         meaning: "Ranges of one file; 500 is as in BITS.",
+        text: "",
+    },
+    Key {
+        name: "network_cost",
+        kind: Kind::NetworkCosts,
+        expected: "pairs INTERFACE=COST apart by blanks, where a final * stands for the rest of a name and the costs are unrestricted, metered, below-cap, near-cap, over-cap-charged, over-cap-throttled, billed and roaming; or empty",
+        meaning: "What networks cost by the interface that leads there, as in `eth0=metered wlan*=unrestricted`; of others NetworkManager says it.",
         text: "",
     },
     Key {
@@ -189,6 +213,20 @@ pub(crate) const KEYS: &[Key] = &[
         expected: "printable ASCII, or empty",
         meaning: "The proxy, as in `http://host:port`, of jobs that name none and whose owner's environment names none.",
         text: "",
+    },
+    Key {
+        name: "on_battery",
+        kind: Kind::Choice(&["run", "foreground-only", "wait"]),
+        expected: "run, foreground-only or wait",
+        meaning: "Which jobs run while the machine is on its battery: all, those of foreground priority, or none.",
+        text: "run",
+    },
+    Key {
+        name: "owner_away",
+        kind: Kind::Choice(&["run", "wait"]),
+        expected: "run or wait",
+        meaning: "What jobs do while their owner is logged off, where systemd-logind tells; wait is BITS's way.",
+        text: "run",
     },
     Key {
         name: "polite",
@@ -225,6 +263,21 @@ pub(crate) const KEYS: &[Key] = &[
         1,
         "Seconds that a job runs before another of its priority, which waits, has its turn.",
     ),
+    policy(
+        "transfer_policy_foreground",
+        "always",
+        "On which networks, by what they cost, jobs of foreground priority transfer that do not say so themselves.",
+    ),
+    policy("transfer_policy_high", "unrestricted", "The same for jobs of high priority."),
+    policy("transfer_policy_low", "unrestricted", "The same for jobs of low priority."),
+    policy("transfer_policy_normal", "unrestricted", "The same for jobs of normal priority."),
+    Key {
+        name: "wait_for_network",
+        kind: Kind::Switch,
+        expected: "on or off",
+        meaning: "Whether jobs wait while the machine has no network, or try all the same; those for files of this machine never wait.",
+        text: "on",
+    },
     Key {
         name: "user_agent",
         kind: Kind::Text,

@@ -107,3 +107,44 @@ fn politeness_can_be_switched_off_and_set_within_what_works() {
         assert!(World::new().load(&[wrong]).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn conditions_are_set_by_words_and_absurd_ones_are_refused() {
+    let rules = |pairs: &[&str]| World::new().load(pairs).expect("settings").rules();
+    assert_eq!(rules(&[]), Rules::default());
+    let set = rules(&[
+        "wait_for_network=off",
+        "transfer_policy_foreground=not-roaming",
+        "transfer_policy_low=standard",
+        "on_battery=foreground-only",
+        "owner_away=wait",
+    ]);
+    let expected = Rules {
+        wait_for_network: false,
+        transfer_policies: [
+            TransferPolicy::NotRoaming,
+            TransferPolicy::Unrestricted,
+            TransferPolicy::Unrestricted,
+            TransferPolicy::Standard,
+        ],
+        on_battery: OnBattery::ForegroundOnly,
+        owner_away: OwnerAway::Wait,
+    };
+    assert_eq!(set, expected);
+    let costs =
+        World::new().load(&["network_cost=eth0=metered wlan*=roaming"]).expect("settings").network_costs();
+    assert_eq!(costs.of("eth0"), Some(bits_core::conditions::NetworkCost::Metered));
+    for (wrong, expected) in [
+        ("network_cost=eth0", "pairs INTERFACE=COST"),
+        ("network_cost=eth0=cheap", "the costs are unrestricted, metered"),
+        ("network_cost=a/b=metered", "pairs INTERFACE=COST"),
+        ("network_cost=eth0=metered eth0=billed", "pairs INTERFACE=COST"),
+        ("on_battery=sometimes", "run, foreground-only or wait"),
+        ("owner_away=stay", "run or wait"),
+        ("transfer_policy_low=never", "always, not-roaming, no-surcharge, standard or unrestricted"),
+        ("wait_for_network=5", "on or off"),
+    ] {
+        let error = World::new().load(&[wrong]).expect_err(wrong).to_string();
+        assert!(error.contains(expected), "{wrong}: {error}");
+    }
+}

@@ -41,23 +41,11 @@ impl Interfaces {
     /// # Errors
     /// When it does not say.
     pub fn now() -> io::Result<Self> {
-        let mut list: *mut libc::ifaddrs = std::ptr::null_mut();
-        // SAFETY: the C library writes the head of a list that it allocates to `list`.
-        outcome(unsafe { libc::getifaddrs(&raw mut list) })?;
-        let mut addresses = Vec::new();
-        let mut next = list;
-        // SAFETY: each entry of the list is valid until it is freed below, or null at its end.
-        while let Some(entry) = unsafe { next.as_ref() } {
-            next = entry.ifa_next;
-            if let (Some(address), Some(mask)) = (ip(entry.ifa_addr), ip(entry.ifa_netmask)) {
-                // SAFETY: every entry has a name, which ends in a zero byte.
-                let name = unsafe { CStr::from_ptr(entry.ifa_name) };
-                addresses.push(Address { interface: name.to_string_lossy().into_owned(), address, mask });
-            }
-        }
-        // SAFETY: it is the list from above, freed once, and nothing of it is used any more.
-        unsafe { libc::freeifaddrs(list) };
-        Ok(Self(addresses))
+        let entries = entries()?.into_iter();
+        let addresses = entries.filter_map(|Entry { interface, address, .. }| {
+            address.map(|(address, mask)| Address { interface, address, mask })
+        });
+        Ok(Self(addresses.collect()))
     }
 
     /// The way from `local`, an address of this machine, to `peer`.
@@ -85,6 +73,42 @@ impl Address {
             _ => false,
         }
     }
+}
+
+/// What the system lists: an address of an interface, or an interface itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) interface: String,
+    /// `IFF_*` of the interface.
+    pub(crate) flags: u32,
+    /// An address of it, and which part of it the neighbours share.
+    pub(crate) address: Option<(IpAddr, IpAddr)>,
+}
+
+/// All interfaces and their addresses.
+///
+/// # Errors
+/// When the system does not say.
+pub(crate) fn entries() -> io::Result<Vec<Entry>> {
+    let mut list: *mut libc::ifaddrs = std::ptr::null_mut();
+    // SAFETY: the C library writes the head of a list that it allocates to `list`.
+    outcome(unsafe { libc::getifaddrs(&raw mut list) })?;
+    let mut entries = Vec::new();
+    let mut next = list;
+    // SAFETY: each entry of the list is valid until it is freed below, or null at its end.
+    while let Some(entry) = unsafe { next.as_ref() } {
+        next = entry.ifa_next;
+        // SAFETY: every entry has a name, which ends in a zero byte.
+        let name = unsafe { CStr::from_ptr(entry.ifa_name) };
+        entries.push(Entry {
+            interface: name.to_string_lossy().into_owned(),
+            flags: entry.ifa_flags,
+            address: ip(entry.ifa_addr).zip(ip(entry.ifa_netmask)),
+        });
+    }
+    // SAFETY: it is the list from above, freed once, and nothing of it is used any more.
+    unsafe { libc::freeifaddrs(list) };
+    Ok(entries)
 }
 
 /// What an interface is made of. What nobody knows is taken for a wire.

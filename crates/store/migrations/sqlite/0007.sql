@@ -42,3 +42,10 @@ CREATE INDEX jobs_unfinished ON jobs (created, id)
        OR discard_pending = 1
        OR notices IS NOT NULL
        OR (state = 'transferred' AND complete_when_done = 1);
+
+-- Jobs say in which states of the network's cost they may transfer.
+--
+-- `cost_flags`: `BITS_JOB_PROPERTY_ID_COST_FLAGS` as a mask; NULL for what the settings say for the
+-- priority.
+
+ALTER TABLE jobs ADD COLUMN cost_flags INTEGER CHECK (cost_flags > 0);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bits_core::checksum::Checksum;
+use bits_core::conditions::CostFlags;
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::demand::{Demand, Filled, Span};
 use bits_core::error::{Challenge, Code, ErrorContext, JobError};
@@ -79,6 +80,7 @@ pub(super) fn full_job(number: u8) -> Job {
                 high_performance: true,
                 on_demand: true,
                 max_download_size: Some(Bytes(7)),
+                cost_flags: CostFlags::new(0x8000_0067).ok(),
             },
             notify: full_notify(),
             environment: Environment {

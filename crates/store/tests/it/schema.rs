@@ -250,6 +250,7 @@ fn transfer_options(version: u32) -> TransferOptions {
         dynamic_content: true,
         high_performance: true,
         max_download_size: Some(Bytes(7)),
+        cost_flags: None,
     }
 }
 

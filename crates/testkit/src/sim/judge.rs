@@ -213,6 +213,7 @@ impl Judge {
                 | Response::Counts(_)
                 | Response::Turns(_)
                 | Response::Notices(_),
+                Response::Conditions(_),
             ) => {}
             Err(refusal) => {
                 if self.is_thorough {

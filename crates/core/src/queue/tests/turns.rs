@@ -252,7 +252,10 @@ fn a_day_of_thousands_of_jobs_starves_nobody() {
                 owner: Owner(share.owner),
                 host: HostTag(u64::from(number % 7)),
             };
-            schedule.set(JobId(id), Some(Slot::Runnable(Place { line, has_begun: false, since: now })));
+            schedule.set(
+                JobId(id),
+                Some(Slot::Runnable(Place { line, has_begun: false, since: now, cost: None })),
+            );
             jobs.insert(JobId(id), (place, share.needs, now));
         }
     }

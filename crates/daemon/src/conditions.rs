@@ -1,0 +1,267 @@
+//! Sees under which conditions jobs run, and tells the engine when they change: the network by the
+//! kernel, its cost by settings or NetworkManager, power by UPower or the kernel, and whether the owner
+//! is logged on by systemd-logind.
+//!
+//! What follows from it is decided elsewhere. Nobody is asked again and again: each of them tells when
+//! there is news, and then all that is known of it is looked at anew.
+
+mod bus;
+
+use std::future::pending;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+use bits_broker::effects::EngineHandle;
+use bits_core::conditions::{
+    Attendance, Conditions, InterfaceCosts, Network, NetworkCost, OnBattery, OwnerAway, Power, Rules,
+};
+use bits_core::job::Owner;
+use bits_platform::network::{self, NetworkWatch};
+use bits_platform::power::{self, PowerWatch};
+use tokio::io::unix::AsyncFd;
+use tokio::time::{sleep, timeout};
+
+use bus::{Bus, Told};
+
+/// How long to let things settle after the first news: a link, its addresses and its routes come one
+/// after another.
+const SETTLING_TIME: Duration = Duration::from_millis(200);
+/// How long the start of the service may wait for what others say.
+const PATIENCE_AT_THE_START: Duration = Duration::from_millis(500);
+
+/// All that is known, each as its source has said it.
+#[derive(Debug, Default)]
+struct Facts {
+    network: Network,
+    supplies: Power,
+    told: Told,
+}
+
+/// Looks and listens.
+pub(crate) struct Watching {
+    facts: Facts,
+    costs: InterfaceCosts,
+    network: Option<AsyncFd<NetworkWatch>>,
+    power: Option<AsyncFd<PowerWatch>>,
+    bus: Option<Bus>,
+}
+
+impl Facts {
+    /// What all of it comes to. What a setting says of an interface goes before what others say.
+    fn conditions(&self, costs: &InterfaceCosts) -> Conditions {
+        let by_setting = match &self.network {
+            Network::Up { interface: Some(interface), .. } => costs.of(interface),
+            Network::Up { interface: None, .. } | Network::Down(_) => None,
+        };
+        let network = match self.network.clone() {
+            // Whoever has slept does not know what was meanwhile.
+            Network::Up { interface, attachment } => {
+                Network::Up { interface, attachment: attachment.wrapping_add(self.told.awakenings) }
+            }
+            down @ Network::Down(_) => down,
+        };
+        Conditions {
+            network,
+            cost: by_setting.or(self.told.cost).unwrap_or(NetworkCost::Unrestricted),
+            power: self.told.power.unwrap_or(self.supplies),
+            owner: self.told.owner,
+        }
+    }
+}
+
+impl Watching {
+    /// Looks for the first time. What cannot be seen, and would matter, is added to `notices`.
+    pub(crate) async fn begin(
+        bus_address: &str,
+        owner: Owner,
+        rules: &Rules,
+        costs: InterfaceCosts,
+        notices: &mut Vec<String>,
+    ) -> Self {
+        let network = NetworkWatch::open().and_then(AsyncFd::new).inspect_err(|error| {
+            notices.push(format!(
+                "changes of the network cannot be seen ({error}): jobs try also without one, and again after a while"
+            ));
+        });
+        let watched_owner = (rules.owner_away == OwnerAway::Wait).then_some(owner);
+        let bus = timeout(PATIENCE_AT_THE_START, Bus::connect(bus_address, watched_owner)).await;
+        let bus = match bus.unwrap_or_else(|_| Err("it does not answer".to_owned())) {
+            Ok(bus) => bus,
+            Err(reason) => {
+                tracing::info!(reason, address = bus_address, "the system bus cannot be used");
+                None
+            }
+        };
+        let mut watching = Self { facts: Facts::default(), costs, network: network.ok(), power: None, bus };
+        watching.look_at_network();
+        watching.look_at_supplies();
+        if watching.facts.supplies != Power::Unknown {
+            watching.power = PowerWatch::open().and_then(AsyncFd::new).ok();
+        }
+        // One that does not answer in time is heard when it does.
+        let _ = timeout(PATIENCE_AT_THE_START, watching.listen_to_bus()).await;
+        let told = &watching.facts.told;
+        if rules.owner_away == OwnerAway::Wait && told.owner == Attendance::Unknown {
+            notices.push(
+                "jobs are to wait while their owner is logged off, but there is no systemd-logind that tells: they go on"
+                    .to_owned(),
+            );
+        }
+        if rules.on_battery != OnBattery::Run
+            && told.power.is_none()
+            && watching.facts.supplies == Power::Unknown
+        {
+            tracing::info!("nothing says what this machine runs on: jobs run as on mains");
+        }
+        watching
+    }
+
+    /// The conditions as they are known.
+    pub(crate) fn conditions(&self) -> Conditions {
+        self.facts.conditions(&self.costs)
+    }
+
+    /// Tells `engine` of every change, for as long as the service runs.
+    pub(crate) async fn run(mut self, engine: EngineHandle) {
+        let mut told = self.conditions();
+        loop {
+            tokio::select! {
+                news = heard(self.network.as_ref(), NetworkWatch::take) => match news {
+                    Ok(true) => {
+                        sleep(SETTLING_TIME).await;
+                        self.look_at_network();
+                    }
+                    Ok(false) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, "changes of the network are seen no more");
+                        self.network = None;
+                        self.facts.network = Network::default();
+                    }
+                },
+                news = heard(self.power.as_ref(), PowerWatch::take) => match news {
+                    Ok(true) => self.look_at_supplies(),
+                    Ok(false) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, "changes of power are seen no more");
+                        self.power = None;
+                    }
+                },
+                is_there = news_of(self.bus.as_ref()) => {
+                    if is_there {
+                        self.listen_to_bus().await;
+                    } else {
+                        tracing::warn!("the system bus is gone; what it told counts no more");
+                        self.bus = None;
+                        self.facts.told = Told::default();
+                    }
+                }
+            }
+            let now = self.conditions();
+            if now != told {
+                tell(&now);
+                engine.conditions_are(now.clone());
+                told = now;
+            }
+        }
+    }
+
+    fn look_at_network(&mut self) {
+        if self.network.is_none() {
+            return;
+        }
+        match network::look() {
+            Ok(network) => self.facts.network = network,
+            Err(error) => {
+                tracing::warn!(%error, "the network cannot be looked at");
+                self.facts.network = Network::default();
+            }
+        }
+    }
+
+    fn look_at_supplies(&mut self) {
+        self.facts.supplies = power::look();
+    }
+
+    async fn listen_to_bus(&mut self) {
+        if let Some(bus) = &self.bus {
+            self.facts.told = bus.read().await;
+        }
+    }
+}
+
+fn tell(conditions: &Conditions) {
+    let Conditions { network, cost, power, owner } = conditions;
+    match network {
+        Network::Up { interface, .. } => {
+            let interface = interface.as_deref().unwrap_or("unknown");
+            tracing::info!(
+                network = "up",
+                interface,
+                cost = cost.name(),
+                ?power,
+                ?owner,
+                "the conditions have changed"
+            );
+        }
+        Network::Down(missing) => {
+            let missing = missing.name();
+            tracing::info!(network = "down", missing, ?power, ?owner, "the conditions have changed");
+        }
+    }
+}
+
+/// Waits until the kernel has told something, and takes it.
+async fn heard<W: AsRawFd>(
+    watch: Option<&AsyncFd<W>>,
+    take: impl Fn(&W) -> io::Result<bool>,
+) -> io::Result<bool> {
+    let Some(watch) = watch else { return pending().await };
+    let mut ready = watch.readable().await?;
+    let is_worth_it = take(ready.get_inner())?;
+    ready.clear_ready();
+    Ok(is_worth_it)
+}
+
+/// Waits until the bus has something to tell; whether it is still there.
+async fn news_of(bus: Option<&Bus>) -> bool {
+    match bus {
+        Some(bus) => bus.news().await,
+        None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_goes_before_what_others_say_and_what_nobody_says_is_free() {
+        let costs = InterfaceCosts::parse("eth0=unrestricted wwan*=roaming").expect("costs");
+        let by = |interface: &str| Network::Up { interface: Some(interface.to_owned()), attachment: 7 };
+        for (network, told, expected) in [
+            (by("eth0"), Some(NetworkCost::Metered), NetworkCost::Unrestricted),
+            (by("wwan0"), None, NetworkCost::Roaming),
+            (by("wlan0"), Some(NetworkCost::Metered), NetworkCost::Metered),
+            (by("wlan0"), None, NetworkCost::Unrestricted),
+            (Network::default(), Some(NetworkCost::Metered), NetworkCost::Metered),
+        ] {
+            let told = Told { cost: told, ..Told::default() };
+            let facts = Facts { network: network.clone(), told, ..Facts::default() };
+            assert_eq!(facts.conditions(&costs).cost, expected, "{network:?}");
+        }
+    }
+
+    #[test]
+    fn a_desktop_s_service_goes_before_the_kernel_and_waking_up_is_another_network() {
+        let facts = |power, awakenings| Facts {
+            network: Network::Up { interface: None, attachment: 7 },
+            supplies: Power::Battery,
+            told: Told { power, awakenings, ..Told::default() },
+        };
+        let conditions = |facts: Facts| facts.conditions(&InterfaceCosts::default());
+        assert_eq!(conditions(facts(None, 0)).power, Power::Battery);
+        assert_eq!(conditions(facts(Some(Power::Mains), 0)).power, Power::Mains);
+        assert_ne!(conditions(facts(None, 0)).network, conditions(facts(None, 1)).network);
+    }
+}

@@ -1,0 +1,220 @@
+//! What others tell over the system bus: NetworkManager, UPower and systemd-logind.
+//!
+//! None of them is started for it, and each is asked only after the bus has said that there is news.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bits_core::conditions::{Attendance, NetworkCost, Power};
+use bits_core::job::Owner;
+use futures_util::StreamExt;
+use futures_util::stream::select_all;
+use tokio::sync::Notify;
+use zbus::connection::Builder;
+use zbus::fdo::DBusProxy;
+use zbus::zvariant::{OwnedObjectPath, OwnedValue};
+use zbus::{Connection, MatchRule, MessageStream};
+
+const NETWORK_MANAGER: Place = Place {
+    name: "org.freedesktop.NetworkManager",
+    path: "/org/freedesktop/NetworkManager",
+    interface: "org.freedesktop.NetworkManager",
+};
+const UPOWER: Place = Place {
+    name: "org.freedesktop.UPower",
+    path: "/org/freedesktop/UPower",
+    interface: "org.freedesktop.UPower",
+};
+const LOGIND: Place = Place {
+    name: "org.freedesktop.login1",
+    path: "/org/freedesktop/login1",
+    interface: "org.freedesktop.login1.Manager",
+};
+const LOGIND_USER: &str = "org.freedesktop.login1.User";
+const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+/// How long an answer may take; one that hangs is as if it were not there.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Where something is on the bus.
+struct Place {
+    name: &'static str,
+    path: &'static str,
+    interface: &'static str,
+}
+
+/// What was told. What is absent nobody says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Told {
+    pub(super) cost: Option<NetworkCost>,
+    pub(super) power: Option<Power>,
+    pub(super) owner: Attendance,
+    /// How often the machine has woken up.
+    pub(super) awakenings: u64,
+}
+
+/// The system bus.
+pub(super) struct Bus {
+    connection: Connection,
+    /// Who is to be there, if that matters.
+    owner: Option<Owner>,
+    heard: Arc<Heard>,
+}
+
+/// What has come in and is not looked at yet.
+#[derive(Debug, Default)]
+struct Heard {
+    news: Notify,
+    is_gone: AtomicBool,
+    awakenings: AtomicU64,
+}
+
+impl Bus {
+    /// Connects to the bus at `address`; none where there is no such bus.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    pub(super) async fn connect(address: &str, owner: Option<Owner>) -> Result<Option<Self>, String> {
+        // Many machines have none, and that is no trouble.
+        if let Some(path) = address.strip_prefix("unix:path=")
+            && !std::path::Path::new(path.split(',').next().unwrap_or(path)).exists()
+        {
+            return Ok(None);
+        }
+        let of_bus = |error: zbus::Error| error.to_string();
+        let builder = Builder::address(address).map_err(of_bus)?;
+        let connection = builder.method_timeout(ANSWER_TIME_MAX).build().await.map_err(of_bus)?;
+        let mut rules = Vec::new();
+        for Place { name, path, interface } in [NETWORK_MANAGER, UPOWER] {
+            rules.push(format!(
+                "type='signal',sender='{name}',path='{path}',interface='{PROPERTIES}',\
+                 member='PropertiesChanged',arg0='{interface}'"
+            ));
+        }
+        for member in ["PrepareForSleep", "SessionNew", "SessionRemoved", "UserNew", "UserRemoved"] {
+            if owner.is_some() || member == "PrepareForSleep" {
+                let Place { name, path, interface } = LOGIND;
+                rules.push(format!(
+                    "type='signal',sender='{name}',path='{path}',interface='{interface}',member='{member}'"
+                ));
+            }
+        }
+        for Place { name, .. } in [NETWORK_MANAGER, UPOWER, LOGIND] {
+            rules.push(format!(
+                "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',\
+                 member='NameOwnerChanged',arg0='{name}'"
+            ));
+        }
+        let mut streams = Vec::new();
+        for rule in &rules {
+            let rule = MatchRule::try_from(rule.as_str()).map_err(of_bus)?;
+            streams.push(MessageStream::for_match_rule(rule, &connection, None).await.map_err(of_bus)?);
+        }
+        let heard = Arc::new(Heard::default());
+        // Whoever asks must not be whoever listens, or an answer may wait behind what is told.
+        tokio::spawn(listen(select_all(streams), Arc::clone(&heard)));
+        Ok(Some(Self { connection, owner, heard }))
+    }
+
+    /// Waits until there is something to read; whether the bus is still there.
+    pub(super) async fn news(&self) -> bool {
+        self.heard.news.notified().await;
+        !self.heard.is_gone.load(Ordering::Acquire)
+    }
+
+    /// What all of them say now.
+    pub(super) async fn read(&self) -> Told {
+        let metered: Option<u32> = self.property(&NETWORK_MANAGER, "Metered").await;
+        let on_battery: Option<bool> = self.property(&UPOWER, "OnBattery").await;
+        let owner = match self.owner {
+            Some(owner) if self.is_there(&LOGIND).await => self.attendance(owner).await,
+            Some(_) | None => Attendance::Unknown,
+        };
+        Told {
+            cost: metered.and_then(cost_of),
+            power: on_battery.map(|yes| if yes { Power::Battery } else { Power::Mains }),
+            owner,
+            awakenings: self.heard.awakenings.load(Ordering::Relaxed),
+        }
+    }
+
+    async fn is_there(&self, place: &Place) -> bool {
+        let Ok(bus) = DBusProxy::new(&self.connection).await else { return false };
+        let name = place.name.try_into().expect("a bus name");
+        bus.name_has_owner(name).await.unwrap_or(false)
+    }
+
+    async fn property<T: TryFrom<OwnedValue>>(&self, place: &Place, property: &str) -> Option<T> {
+        if !self.is_there(place).await {
+            return None;
+        }
+        self.value(place.name, place.path, place.interface, property).await
+    }
+
+    async fn value<T: TryFrom<OwnedValue>>(
+        &self,
+        name: &str,
+        path: &str,
+        interface: &str,
+        property: &str,
+    ) -> Option<T> {
+        let ask = (interface, property);
+        let answer = self.connection.call_method(Some(name), path, Some(PROPERTIES), "Get", &ask).await;
+        let answer = answer.inspect_err(|error| tracing::debug!(%error, name, property, "no answer")).ok()?;
+        T::try_from(answer.body().deserialize::<OwnedValue>().ok()?).ok()
+    }
+
+    async fn attendance(&self, owner: Owner) -> Attendance {
+        let Place { name, path, interface } = LOGIND;
+        let answer =
+            self.connection.call_method(Some(name), path, Some(interface), "GetUser", &owner.0).await;
+        let user = match answer {
+            Ok(answer) => answer.body().deserialize::<OwnedObjectPath>().ok(),
+            // Whom logind does not know is not there.
+            Err(zbus::Error::MethodError(error, ..)) if error.ends_with(".NoSuchUser") => {
+                return Attendance::Away;
+            }
+            Err(_) => None,
+        };
+        let Some(user) = user else { return Attendance::Unknown };
+        let state: Option<String> = self.value(name, user.as_str(), LOGIND_USER, "State").await;
+        match state.as_deref() {
+            Some("active" | "online") => Attendance::Present,
+            Some(_) => Attendance::Away,
+            None => Attendance::Unknown,
+        }
+    }
+}
+
+/// Takes note of what comes in, until the bus is gone.
+async fn listen(
+    mut told: impl futures_util::Stream<Item = zbus::Result<zbus::Message>> + Unpin,
+    heard: Arc<Heard>,
+) {
+    while let Some(message) = told.next().await {
+        let Ok(message) = message else { continue };
+        if message.header().member().is_some_and(|member| member.as_str() == "PrepareForSleep") {
+            // It is told before, and after that with `false`.
+            if message.body().deserialize::<bool>() != Ok(false) {
+                continue;
+            }
+            heard.awakenings.fetch_add(1, Ordering::Relaxed);
+        }
+        heard.news.notify_one();
+    }
+    heard.is_gone.store(true, Ordering::Release);
+    heard.news.notify_one();
+}
+
+/// `NMMetered`: what is guessed counts as what is said, as it does for desktops.
+fn cost_of(metered: u32) -> Option<NetworkCost> {
+    const YES: u32 = 1;
+    const NO: u32 = 2;
+    const GUESS_YES: u32 = 3;
+    const GUESS_NO: u32 = 4;
+    match metered {
+        YES | GUESS_YES => Some(NetworkCost::Metered),
+        NO | GUESS_NO => Some(NetworkCost::Unrestricted),
+        _ => None,
+    }
+}
