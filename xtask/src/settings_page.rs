@@ -60,6 +60,8 @@ fn built_in(key: &Key) -> String {
         | Kind::Form
         | Kind::Switch
         | Kind::SwitchOrAuto
+        | Kind::Choice(_)
+        | Kind::NetworkCosts
         | Kind::NumberOrAuto { .. } => match key.built_in_text() {
             "" => "(empty)".to_owned(),
             text => format!("`{text}`"),

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bits_core::access::Caller;
+use bits_core::conditions::CostFlags;
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{BootId, FileIndex, LocalName, PartialId, Served, Stage, Validator};
@@ -131,6 +132,7 @@ impl<'a> World<'a> {
             [Priority::Foreground, Priority::High, Priority::Normal, Priority::Low][usize::from(place)];
         properties.complete_when_done = self.told.below(4) == 0;
         properties.transfer.keep_going = self.told.below(4) == 0;
+        properties.transfer.cost_flags = CostFlags::new(self.told.below(4).into()).ok();
         self.ask(Request::Create {
             id,
             properties: Box::new(properties),

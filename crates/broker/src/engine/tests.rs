@@ -337,6 +337,31 @@ fn a_service_that_starts_again_goes_on_with_what_was_running() {
 }
 
 #[test]
+fn without_a_network_no_job_begins_what_runs_stops_and_nothing_of_it_is_written_but_that() {
+    use bits_core::conditions::{Conditions, Hold, Missing, Network};
+
+    let mut world = World::new().with_a_job(Vec::new());
+    let say = |world: &World, network: Network| {
+        let conditions = Conditions { network, ..Conditions::default() };
+        world.inputs.send(Input::Conditions(conditions)).expect("the engine listens");
+    };
+    say(&world, Network::Down(Missing::Link));
+    let Ok(Response::Job { view, .. }) = world.command(Command::Resume) else { panic!("it is resumed") };
+    let wait = Some(queue::WaitReason::Conditions(Hold::Network(Missing::Link)));
+    assert_eq!((view.job.state, view.wait), (State::Queued, wait));
+
+    say(&world, Network::Up { interface: None, attachment: 1 });
+    let done = world.until(|done| matches!(done, Done::Began(Attempt(1), _)));
+    assert!(matches!(done.first(), Some(Done::Committed)), "the grant, and nothing before it: {done:?}");
+    say(&world, Network::Down(Missing::Address));
+    let done = world.until(|done| matches!(done, Done::Stopped(Attempt(1))));
+    assert!(matches!(done.first(), Some(Done::Committed)), "{done:?}");
+    assert_eq!((world.job().state, world.job().error_count), (State::Queued, 0));
+    say(&world, Network::default());
+    world.until(|done| matches!(done, Done::Began(Attempt(2), _)));
+}
+
+#[test]
 fn without_the_key_a_job_with_credentials_waits_says_so_and_begins_after_a_start_with_the_key() {
     let mut world = World::new().with_a_job(Vec::new());
     let credential = SealedSecret {

@@ -139,6 +139,28 @@ async fn what_holds_for_all_transfers_of_a_job_is_set_and_shown() {
 }
 
 #[tokio::test]
+async fn what_a_network_may_cost_is_set_shown_and_taken_back() {
+    let world = World::new();
+    let job = world.create().await;
+    let path = format!("/v1/jobs/{job}");
+    assert_eq!(world.get(&path).await.json()["cost_flags"], Value::Null);
+    for (mask, expected) in [
+        (json!(0x8000_0067_u32), json!(0x8000_0067_u32)),
+        (json!(0x21), json!(0x21)),
+        (json!(0), Value::Null),
+    ] {
+        let shown = world.ask(Method::PATCH, &path, Some(json!({ "cost_flags": mask }))).await.json();
+        assert_eq!(shown["cost_flags"], expected);
+    }
+    for wrong in [0x8000_0000_u32, 0x100, 0x4000_0001] {
+        let refused = world.ask(Method::PATCH, &path, Some(json!({ "cost_flags": wrong }))).await;
+        assert_eq!(refused.code(), "0x80070057", "{wrong:#x}");
+    }
+    let seen = world.get("/v1/about").await.json()["conditions"].clone();
+    assert_eq!((&seen["network"], &seen["cost"]), (&json!("up"), &json!("unrestricted")));
+}
+
+#[tokio::test]
 async fn files_of_a_job_on_demand_are_asked_for_by_ranges_and_no_others_are() {
     let world = World::new();
     let job = world.create().await;
