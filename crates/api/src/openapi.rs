@@ -5,7 +5,9 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::operations::{OPENMETRICS, OPENMETRICS_TYPE, OPERATIONS, Operation};
-use crate::{about, certificate, challenge, credentials, event, export, file, job, notification, problem, settings};
+use crate::{
+    about, certificate, challenge, credentials, event, export, file, job, notification, problem, settings,
+};
 
 /// The whole document.
 pub fn document() -> Value {

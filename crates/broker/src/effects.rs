@@ -17,7 +17,8 @@ use tokio::sync::oneshot;
 
 use crate::certificates::Change;
 use crate::engine::{
-    AgentWatcher, EffectRunner, Input, Notification, Query, Response, SealedAssignment, SealedTelling, Watcher,
+    AgentWatcher, EffectRunner, Input, Notification, Query, Response, SealedAssignment, SealedTelling,
+    Watcher,
 };
 use crate::notify;
 use crate::subscriptions::Subscriptions;

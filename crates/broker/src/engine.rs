@@ -16,12 +16,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use bits_core::access::{self, Caller};
+use bits_core::credentials::SecretSlot;
 use bits_core::demand::Span;
 use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{ClosingFile, File, FileIndex, Stage};
 use bits_core::http_options::HttpOptions;
 use bits_core::job::{self, Attempt, Environment, Job, JobId, Owner, Priority};
-use bits_core::credentials::SecretSlot;
 use bits_core::notify::Notice;
 use bits_core::ports::{RekeyError, SealedSecret, Store, StoreError};
 use bits_core::queue::{

@@ -315,7 +315,8 @@ impl Client {
     /// What happens to one job, for a program that deals with its requests for credentials itself:
     /// while this is open no agent is asked, and the job is in ERROR when it meets one.
     pub async fn attend(&self, job: JobId) -> Result<EventStream, Error> {
-        self.watch(EventQuery { job: Some(job.to_string()), attended: Some(true), ..EventQuery::default() }).await
+        self.watch(EventQuery { job: Some(job.to_string()), attended: Some(true), ..EventQuery::default() })
+            .await
     }
 
     pub(crate) async fn watch(&self, query: EventQuery) -> Result<EventStream, Error> {

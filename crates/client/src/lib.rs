@@ -43,5 +43,5 @@ pub use environment::environment_of_this_process;
 pub use error::{Error, Unreachable};
 pub use events::EventStream;
 pub use find::Found;
-pub use notifications::{Callback, Notification, Notifications, NotifyRegistration, call};
 pub use handle::{AuthCredentials, JobCredentials, JobHandle, JobHttpOptions};
+pub use notifications::{Callback, Notification, Notifications, NotifyRegistration, call};

@@ -218,9 +218,11 @@ impl Notifications {
                 (Some(Call::Ranges), _) => {
                     let job = self.job;
                     let came = self.ranges.drain(..);
-                    self.due.extend(
-                        came.map(|(file, ranges)| Notification::FileRangesTransferred { job, file, ranges }),
-                    );
+                    self.due.extend(came.map(|(file, ranges)| Notification::FileRangesTransferred {
+                        job,
+                        file,
+                        ranges,
+                    }));
                     continue;
                 }
                 (Some(Call::Happened(happened)), Some(job)) => {
@@ -298,9 +300,9 @@ impl Notifications {
     }
 
     fn is_on_demand(&self) -> bool {
-        self.now.as_ref().is_some_and(|job| {
-            job.on_demand && seen(job).flags.wants(NotifyFlags::FILE_RANGES_TRANSFERRED)
-        })
+        self.now
+            .as_ref()
+            .is_some_and(|job| job.on_demand && seen(job).flags.wants(NotifyFlags::FILE_RANGES_TRANSFERRED))
     }
 
     async fn look_for_ranges(&mut self) -> Result<(), Error> {

@@ -333,7 +333,8 @@ impl Queue {
                 if let Some(expected) = expected.filter(|expected| *expected != job.revision) {
                     return Err(Refusal::RevisionMismatch { id, is: job.revision, expected });
                 }
-                let sets_command = |change: &PropertyChange| matches!(change, PropertyChange::NotifyCommand(Some(_)));
+                let sets_command =
+                    |change: &PropertyChange| matches!(change, PropertyChange::NotifyCommand(Some(_)));
                 self.check_command(changes.iter().any(sets_command))?;
                 let command_before = job.properties.notify.command.clone();
                 let was_foreground = job.properties.priority == Priority::Foreground;

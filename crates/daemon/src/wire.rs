@@ -153,7 +153,8 @@ impl Service {
         let owner = Owner(own_uid());
         let (inputs, received) = mpsc::channel();
         let (broker_end, worker_end) = link::local();
-        let worker = bits_worker::run::Worker::new(worker_settings(&settings, command_environment(environment)))?;
+        let worker =
+            bits_worker::run::Worker::new(worker_settings(&settings, command_environment(environment)))?;
         let pacing = worker.pacing();
         runtime.spawn(worker.run(worker_end));
         let handle = EngineHandle::new(inputs.clone());
@@ -328,7 +329,8 @@ impl Idle {
         let has_no_jobs = matches!(counts, Ok(Response::Counts(counts)) if counts.is_empty());
         let notices = api.engine.query(caller, Query::Notices).await;
         let has_told_all = matches!(notices, Ok(Response::Notices(false)));
-        let is_idle = has_no_jobs && has_told_all && connections.open() == 0 && connections.served() == self.served;
+        let is_idle =
+            has_no_jobs && has_told_all && connections.open() == 0 && connections.served() == self.served;
         if !is_idle {
             *self = Self { served: connections.served(), since: now };
         }

@@ -25,8 +25,12 @@ use crate::MemoryStore;
 /// Jobs there can be, and files of one.
 const JOBS: u8 = 5;
 const FILES_MAX: u32 = 4;
-const LIMITS: Limits =
-    Limits { foreground_jobs_max: 2, background_jobs_max: 2, time_slice: Duration::from_secs(60), notify: NOTIFY };
+const LIMITS: Limits = Limits {
+    foreground_jobs_max: 2,
+    background_jobs_max: 2,
+    time_slice: Duration::from_secs(60),
+    notify: NOTIFY,
+};
 /// Nobody is told of a job here.
 const NOTIFY: NotifyLimits =
     NotifyLimits { at_once_max: 4, expiry: Duration::from_secs(86_400), commands: true };

@@ -60,7 +60,8 @@ fn wait_until_told(service: &Service, id: &str) {
 
 /// All that is written under the state folder.
 fn all_state(service: &Service) -> Vec<u8> {
-    let entries = fs::read_dir(service.state_folder()).expect("the folder").map(|entry| entry.expect("an entry"));
+    let entries =
+        fs::read_dir(service.state_folder()).expect("the folder").map(|entry| entry.expect("an entry"));
     entries.flat_map(|entry| fs::read(entry.path()).unwrap_or_default()).collect()
 }
 
@@ -72,7 +73,8 @@ fn has(bytes: &[u8], text: &str) -> bool {
 fn a_command_is_given_just_its_arguments_whatever_they_look_like() {
     let service = Service::new();
     let seen = service.file("seen");
-    let text = format!("printf '%s\\0' \"$@\" > '{0}.new'; env -0 >> '{0}.new'; mv '{0}.new' '{0}'", seen.display());
+    let text =
+        format!("printf '%s\\0' \"$@\" > '{0}.new'; env -0 >> '{0}.new'; mv '{0}.new' '{0}'", seen.display());
     let program = script(&service, "my $(touch made) 'program'", &text);
     let _running = service.start_as(service.bitsd().env("A_SECRET", "hunter2"));
     let name = "a \"name\" $(touch made) `touch made`; touch made";
@@ -93,7 +95,10 @@ fn a_command_is_given_just_its_arguments_whatever_they_look_like() {
         assert!(environment.contains(&&*format!("{name}={value}")), "{name}: {environment:?}");
     }
     assert!(environment.iter().any(|one| one.starts_with("HOME=")), "{environment:?}");
-    assert!(!environment.iter().any(|one| one.contains("hunter2") || one.starts_with("KRB5")), "{environment:?}");
+    assert!(
+        !environment.iter().any(|one| one.contains("hunter2") || one.starts_with("KRB5")),
+        "{environment:?}"
+    );
     wait_until_told(&service, &id);
     for place in [service.file("made"), service.folder().join("made"), PathBuf::from("/made")] {
         assert!(!place.exists(), "a shell has read something: {}", place.display());
@@ -167,7 +172,8 @@ fn no_kill_of_the_service_loses_a_command() {
 fn a_command_that_runs_when_the_service_is_killed_is_run_again() {
     let service = Service::new();
     let (begun, go) = (service.file("begun"), service.file("go"));
-    let text = format!("echo >> '{}'; while [ ! -e '{}' ]; do sleep 0.05; done", begun.display(), go.display());
+    let text =
+        format!("echo >> '{}'; while [ ! -e '{}' ]; do sleep 0.05; done", begun.display(), go.display());
     let program = script(&service, "program", &text);
     let id = a_job(&service, "killed");
     set(&service, &id, &[command(&program, &[])]);

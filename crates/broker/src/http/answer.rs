@@ -31,9 +31,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::AccessDenied { .. }
         | Refusal::OtherUser { .. }
         | Refusal::IdTaken { .. }
-        | Refusal::CommandsForbidden => {
-            StatusCode::FORBIDDEN
-        }
+        | Refusal::CommandsForbidden => StatusCode::FORBIDDEN,
         Refusal::Empty { .. }
         | Refusal::InvalidState { .. }
         | Refusal::NotFinalized { .. }

@@ -115,9 +115,11 @@ impl Asked {
         );
         asked.take_notifications(body.notify_flags, body.notify_command, body.notify_webhook)?;
         asked.webhook_secret = body.notify_webhook_secret.map(|secret| secret.0);
-        asked.changes.extend(body.minimum_notification_interval_ms.map(|millis| {
-            PropertyChange::MinimumNotificationInterval(Duration::from_millis(millis.into()))
-        }));
+        asked.changes.extend(
+            body.minimum_notification_interval_ms.map(|millis| {
+                PropertyChange::MinimumNotificationInterval(Duration::from_millis(millis.into()))
+            }),
+        );
         Ok(asked)
     }
 

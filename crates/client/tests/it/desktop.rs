@@ -99,7 +99,10 @@ async fn what_becomes_of_background_jobs_is_shown_and_their_names_mean_nothing()
         shown = shown => shown,
     };
     assert!(shown.contains("Download finished") && shown.contains("Download failed"), "{shown}");
-    assert!(!shown.contains("old news") && !shown.contains("looked at") && !shown.contains('\u{1b}'), "{shown}");
+    assert!(
+        !shown.contains("old news") && !shown.contains("looked at") && !shown.contains('\u{1b}'),
+        "{shown}"
+    );
     let markup = ["&lt;b&gt;bold&lt;/b&gt; &amp; red", "<b>bold</b> & red"];
     assert!(markup.iter().any(|text| shown.contains(text)), "{shown}");
 }

@@ -47,7 +47,9 @@ fn name(notification: &Notification) -> String {
         Notification::JobError(_) => "error".to_owned(),
         Notification::JobModification(job) => format!("modification {}", job.revision),
         Notification::FileTransferred { file, .. } => format!("file {}", file.index),
-        Notification::FileRangesTransferred { file, ranges, .. } => format!("{} ranges of {file}", ranges.len()),
+        Notification::FileRangesTransferred { file, ranges, .. } => {
+            format!("{} ranges of {file}", ranges.len())
+        }
     }
 }
 
@@ -95,11 +97,8 @@ async fn files_come_in_order_before_the_end_also_when_the_service_was_started_ag
 
 #[tokio::test]
 async fn a_job_that_was_there_before_is_told_at_once_and_its_files_are_not() {
-    let service = Service::acting(vec![
-        Act::KeepStream(vec![event("error", 0x13, 9, 2), READY]),
-        files(2),
-        NOTED,
-    ]);
+    let service =
+        Service::acting(vec![Act::KeepStream(vec![event("error", 0x13, 9, 2), READY]), files(2), NOTED]);
     let mut notifications = service.client().await.notifications(id()).await.expect("registered");
     assert_eq!(names(&mut notifications, 1).await, ["error"]);
 }

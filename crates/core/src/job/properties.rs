@@ -234,7 +234,10 @@ impl Properties {
                 self.notify.command = command;
             }
             PropertyChange::Webhook(Some(url)) if url.local_path().is_some() => {
-                return Err(Refusal::invalid("the URL of the webhook", "is a file; write http:// or https://"));
+                return Err(Refusal::invalid(
+                    "the URL of the webhook",
+                    "is a file; write http:// or https://",
+                ));
             }
             PropertyChange::Webhook(url) => self.notify.webhook = url,
             PropertyChange::MinimumNotificationInterval(interval) => {

@@ -85,7 +85,8 @@ impl Callbacks {
         // What was whole can be lost again, or be found to be wrong.
         self.files_told = self.files_told.min(seen.files_transferred);
         if seen.happened != self.happened_told {
-            self.failed = self.failed.filter(|_| self.seen.is_some_and(|last| last.happened == seen.happened));
+            self.failed =
+                self.failed.filter(|_| self.seen.is_some_and(|last| last.happened == seen.happened));
         }
         self.seen = Some(seen);
     }

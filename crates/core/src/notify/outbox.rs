@@ -194,7 +194,8 @@ pub(crate) fn follow(before: Option<&Job>, job: &mut Job, now: Timestamp) {
     let Some(happened) = is else { return };
     for channel in Channel::ALL {
         // Who is named after it has happened is told at once (`bits.md` §8.2).
-        let is_new = !job.state.is_final() && is_other(&before.properties.notify, &job.properties.notify, channel);
+        let is_new =
+            !job.state.is_final() && is_other(&before.properties.notify, &job.properties.notify, channel);
         if (was != is || is_new) && wanted(channel, happened) {
             outbox.add(channel, happened, code, now);
         }

@@ -124,9 +124,7 @@ fn who_is_named_after_it_has_happened_is_told_at_once() {
     job.properties.notify = NotifyOptions::default();
     let (transferred, pending) = after(&job, enter(State::Transferred));
     assert_eq!(pending, []);
-    let set = |change| {
-        move |job: &mut Job| job.set(change).expect("it can be set")
-    };
+    let set = |change| move |job: &mut Job| job.set(change).expect("it can be set");
     let (with_command, pending) = after(&transferred, set(PropertyChange::NotifyCommand(Some(command()))));
     assert_eq!(pending, [COMMAND_T]);
     let (_, pending) = after(&with_command, set(PropertyChange::Description("other".to_owned())));
@@ -186,7 +184,10 @@ fn what_a_callback_has_heard_needs_no_command_and_what_it_has_not_needs_one_now(
     job.outbox.heard_by_callback(Happened::Transferred, true, NOW);
     assert_eq!(job.outbox.pending.len(), 2, "that was something else");
     job.outbox.heard_by_callback(Happened::Error, true, NOW);
-    assert_eq!(job.outbox.pending.iter().map(|notice| notice.channel).collect::<Vec<_>>(), [Channel::Webhook]);
+    assert_eq!(
+        job.outbox.pending.iter().map(|notice| notice.channel).collect::<Vec<_>>(),
+        [Channel::Webhook]
+    );
 }
 
 #[test]
@@ -217,7 +218,11 @@ fn a_command_line_of_bits_is_taken_apart_as_windows_does_it() {
         ("p {GUID} 'a b'", vec!["{GUID}", "'a", "b'"]),
     ] {
         let parsed = NotifyCommand::of_command_line("/p", text);
-        assert_eq!((parsed.program.as_str(), parsed.arguments), ("/p", expected.into_iter().map(str::to_owned).collect()), "{text}");
+        assert_eq!(
+            (parsed.program.as_str(), parsed.arguments),
+            ("/p", expected.into_iter().map(str::to_owned).collect()),
+            "{text}"
+        );
     }
 }
 

@@ -14,9 +14,9 @@ use crate::job::{self, Attempt, Job, JobId, Revision};
 use crate::ports::{Batch, FileChange, JobChange, SecretChange};
 use crate::refusal::Refusal;
 
-use super::{asking, telling};
 use super::schedule::Before;
 use super::{Answer, Asked, Closing, Input, Ticket};
+use super::{asking, telling};
 
 /// What is to be done once the decision is committed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -29,7 +29,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { foreground_jobs_max: 16, background_jobs_max: 4, time_slice: Duration::from_secs(60), notify: NotifyLimits::default() }
+        Self {
+            foreground_jobs_max: 16,
+            background_jobs_max: 4,
+            time_slice: Duration::from_secs(60),
+            notify: NotifyLimits::default(),
+        }
     }
 }
 

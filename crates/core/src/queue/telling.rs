@@ -156,7 +156,14 @@ impl Queue {
     }
 
     /// Begins to tell a notice.
-    pub(super) fn tell(&mut self, id: JobId, number: u32, job: Option<Job>, now: Timestamp, decision: &mut Decision) {
+    pub(super) fn tell(
+        &mut self,
+        id: JobId,
+        number: u32,
+        job: Option<Job>,
+        now: Timestamp,
+        decision: &mut Decision,
+    ) {
         let before = self.telling.get(id);
         let mut after = before.clone();
         after.waiting.remove(&number);

@@ -179,15 +179,15 @@ pub(super) fn unfinished_jobs_are_those_that_something_is_to_be_done_for(store: 
             [(false, false), (true, false), (false, true), (true, true)]
         {
             for outbox in [Outbox::default(), samples::full_outbox()] {
-            number += 1;
-            let has_notices = !outbox.pending.is_empty();
-            let mut job = Job { state, discard_pending, outbox, ..job(number) };
-            job.properties.complete_when_done = complete_when_done;
-            add(store, &job);
-            let to_be_completed = state == State::Transferred && complete_when_done;
-            if state.is_active() || discard_pending || to_be_completed || has_notices {
-                expected.push(job);
-            }
+                number += 1;
+                let has_notices = !outbox.pending.is_empty();
+                let mut job = Job { state, discard_pending, outbox, ..job(number) };
+                job.properties.complete_when_done = complete_when_done;
+                add(store, &job);
+                let to_be_completed = state == State::Transferred && complete_when_done;
+                if state.is_active() || discard_pending || to_be_completed || has_notices {
+                    expected.push(job);
+                }
             }
         }
     }

@@ -46,8 +46,9 @@ pub(super) fn read(columns: &mut Columns<'_>) -> Result<(NotifyOptions, Outbox),
 pub(super) fn values(options: &NotifyOptions, outbox: &Outbox) -> [Value; 8] {
     let NotifyOptions { flags, command, webhook, minimum_interval } = options;
     let Outbox { pending, made, failure } = outbox;
-    let arguments =
-        command.as_ref().map(|command| command.arguments.iter().flat_map(|text| [text, "\0"]).collect::<String>());
+    let arguments = command
+        .as_ref()
+        .map(|command| command.arguments.iter().flat_map(|text| [text, "\0"]).collect::<String>());
     let lines = pending.iter().map(line).collect::<Vec<_>>().join("\n");
     [
         flags.mask().into(),

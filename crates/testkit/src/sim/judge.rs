@@ -207,7 +207,13 @@ impl Judge {
                     self.broken(Promise::P7, at, || format!("{caller} is shown {question:?}"));
                 }
             }
-            Ok(Response::Done | Response::Files { .. } | Response::Counts(_) | Response::Turns(_) | Response::Notices(_)) => {}
+            Ok(
+                Response::Done
+                | Response::Files { .. }
+                | Response::Counts(_)
+                | Response::Turns(_)
+                | Response::Notices(_),
+            ) => {}
             Err(refusal) => {
                 if self.is_thorough {
                     self.text(&refusal.to_string(), at, "a refusal");

@@ -127,7 +127,10 @@ impl Desk {
                     work => desk.work = work,
                 }
             }
-            ToWorker::Tell(_) | ToWorker::Asked { .. } | ToWorker::Check { .. } | ToWorker::CertificateAnswer { .. } => {}
+            ToWorker::Tell(_)
+            | ToWorker::Asked { .. }
+            | ToWorker::Check { .. }
+            | ToWorker::CertificateAnswer { .. } => {}
         }
     }
 

@@ -73,8 +73,8 @@ async fn send(letter: Letter, around: &Surroundings) -> Result<u16, String> {
         secret_headers: Vec::<SecretHeader>::new(),
         content: Some(body),
     };
-    let proxies = ProxyRules::new(&proxy, &environment.proxies, &around.proxies)
-        .map_err(|error| error.to_string())?;
+    let proxies =
+        ProxyRules::new(&proxy, &environment.proxies, &around.proxies).map_err(|error| error.to_string())?;
     let identity = AttemptIdentity {
         credentials: Vec::new(),
         kerberos: KerberosEnvironment::from_krb5_config(None),
@@ -127,7 +127,10 @@ mod tests {
         // The example of the specification.
         let key = key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("a key");
         let (id, body) = ("msg_p5jXN8AQM9LWM0D4loKWxJek", r#"{"test": 2432232314}"#);
-        assert_eq!(signature(&key, id, 1_614_265_330, body), "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+        assert_eq!(
+            signature(&key, id, 1_614_265_330, body),
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+        );
     }
 
     #[test]

@@ -105,9 +105,9 @@ impl Request {
             right = base64.b64encode(hmac.new(key.encode(), signed, hashlib.sha256).digest()).decode()\n\
             sys.exit(0 if hmac.compare_digest('v1,' + right, signature) else 1)";
         let header = |name| self.header(name).unwrap_or_default();
-        let [id, seconds, signature] =
-            ["webhook-id", "webhook-timestamp", "webhook-signature"].map(header);
-        let status = Command::new("python3").args(["-c", CHECK, key, id, seconds, signature, &self.body]).status();
+        let [id, seconds, signature] = ["webhook-id", "webhook-timestamp", "webhook-signature"].map(header);
+        let status =
+            Command::new("python3").args(["-c", CHECK, key, id, seconds, signature, &self.body]).status();
         status.expect("there is Python").success()
     }
 }
