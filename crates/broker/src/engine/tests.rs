@@ -27,7 +27,7 @@ enum Done {
     Recorded(FileIndex),
     Asked(Attempt, u32),
     Finalized,
-    Told(u32),
+    Told,
     Discarded,
     Committed,
 }
@@ -126,8 +126,8 @@ impl EffectRunner for Hands {
     fn asked(&mut self, _: JobId, attempt: Attempt, demands: u32, _: Asked) {
         self.did(Done::Asked(attempt, demands));
     }
-    fn tell_owner(&mut self, telling: SealedTelling) -> Result<(), String> {
-        self.did(Done::Told(telling.notice.number));
+    fn tell_owner(&mut self, _: SealedTelling) -> Result<(), String> {
+        self.did(Done::Told);
         Ok(())
     }
     fn finalize(&mut self, _: JobId, _: Vec<ClosingFile>, _: Environment) {

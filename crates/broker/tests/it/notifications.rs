@@ -111,7 +111,7 @@ async fn what_cannot_be_is_refused_by_name_and_nothing_changes() {
     let program = |text: &str| json!({ "notify_command": { "program": text } });
     for (body, code, text) in [
         (json!({ "notify_flags": 0x40 }), "0x80004001", "0x40"),
-        (json!({ "notify_flags": -1 }), "0x80070057", "notify_flags"),
+        (json!({ "notify_flags": -1 }), "0x80070057", "wrong kind"),
         (program("run"), "0x80070057", "`run` is no absolute path"),
         (program("/a\0"), "0x80070057", "zero byte"),
         (program(&"/a".repeat(3000)), "0x80200021", "notification program"),

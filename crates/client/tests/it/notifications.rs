@@ -85,7 +85,7 @@ async fn files_come_in_order_before_the_end_also_when_the_service_was_started_ag
     ]);
     let mut notifications = service.client().await.notifications(id()).await.expect("registered");
     assert_eq!(names(&mut notifications, 4).await, ["file 0", "file 1", "file 2", "transferred"]);
-    assert_eq!(service.lines()[0], format!("GET /v1/events?job={ID}&callback=true"));
+    assert_eq!(service.lines()[0], format!("GET /v1/events?callback=true&job={ID}"));
     assert_eq!(heard(&service), [] as [Value; 0], "nobody has said so");
     tokio::select! {
         biased;

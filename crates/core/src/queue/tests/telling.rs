@@ -7,7 +7,7 @@ const CALLBACK: PresenceId = PresenceId(7);
 
 impl World {
     /// A TRANSFERRED job with a command.
-    fn to_be_told(&mut self, number: u8) -> JobId {
+    fn add_told_job(&mut self, number: u8) -> JobId {
         let job = self.add_job(number, Priority::Normal);
         self.set(job, PropertyChange::NotifyCommand(Some(command())));
         self.finish(job);
@@ -57,7 +57,7 @@ fn command() -> NotifyCommand {
 #[test]
 fn a_notice_is_told_once_and_again_only_when_it_was_not_heard() {
     let mut world = World::new(Limits::default());
-    let job = world.to_be_told(1);
+    let job = world.add_told_job(1);
     assert_eq!(world.tell(), [(job, 1)]);
     assert_eq!(world.tell(), [], "it is under way");
     let effects = world.told(job, 1, Err("exit code 1"));
@@ -77,7 +77,7 @@ fn a_notice_is_told_once_and_again_only_when_it_was_not_heard() {
 fn so_many_of_one_owner_are_under_way_at_a_time() {
     let notify = NotifyLimits { at_once_max: 2, ..NotifyLimits::default() };
     let mut world = World::new(Limits { notify, ..Limits::default() });
-    let jobs: Vec<JobId> = (1..=4).map(|number| world.to_be_told(number)).collect();
+    let jobs: Vec<JobId> = (1..=4).map(|number| world.add_told_job(number)).collect();
     assert_eq!(world.tell(), [(jobs[0], 1), (jobs[1], 1)]);
     assert_eq!(world.queue.next_wake(), None, "nothing to wake for until one ends");
     world.told(jobs[1], 1, Ok(()));
@@ -89,7 +89,7 @@ fn so_many_of_one_owner_are_under_way_at_a_time() {
 #[test]
 fn what_could_not_be_written_is_told_later_and_not_lost() {
     let mut world = World::new(Limits::default());
-    let job = world.to_be_told(1);
+    let job = world.add_told_job(1);
     let (id, number) = world.queue.next_notice(world.now).expect("it is due");
     let mut decision = Decision::default();
     world.take_in(Input::Tell { job: id, number }, &mut decision);
@@ -107,7 +107,7 @@ fn what_could_not_be_written_is_told_later_and_not_lost() {
 #[test]
 fn a_service_that_is_started_again_tells_what_was_not_heard() {
     let mut world = World::new(Limits::default());
-    let job = world.to_be_told(1);
+    let job = world.add_told_job(1);
     assert_eq!(world.tell(), [(job, 1)]);
     let mut decision = Decision::default();
     world.queue = Queue::new(Limits::default());
@@ -188,7 +188,7 @@ fn a_webhook_asks_no_callback_and_outlives_the_job_with_its_secret() {
 #[test]
 fn a_service_that_forbids_commands_takes_none_and_runs_none() {
     let mut world = World::new(Limits::default());
-    let job = world.to_be_told(1);
+    let job = world.add_told_job(1);
     let notify = NotifyLimits { commands: false, ..NotifyLimits::default() };
     world.queue = Queue::new(Limits { notify, ..Limits::default() });
     let mut decision = Decision::default();
@@ -233,7 +233,7 @@ fn who_sets_a_command_is_in_the_log_once() {
 #[test]
 fn nobody_says_of_a_job_of_somebody_else_what_was_heard() {
     let mut world = World::new(Limits::default());
-    let job = world.to_be_told(1);
+    let job = world.add_told_job(1);
     let request = Request::Heard { job, happened: Happened::Transferred, is_heard: true };
     assert!(matches!(world.ask(BEN, request), Err(Refusal::AccessDenied { .. } | Refusal::NotFound { .. })));
     assert_eq!(world.pending(job), 1);
