@@ -36,11 +36,40 @@ fn limits() -> Limits {
 
 /// Lives what `bytes` tell, and asserts what must hold.
 pub fn queue(bytes: &[u8]) {
-    let mut world = World::new(bytes);
+    live(bytes, None);
+}
+
+fn live(bytes: &[u8], mistake: Option<Mistake>) {
+    let mut world = World { mistake, ..World::new(bytes) };
     while let Some(step) = world.told.next() {
         world.step(step);
     }
     world.settle();
+}
+
+/// A mistake that is made on purpose, around the queue: what the assertions are held to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mistake {
+    /// An answer is not given.
+    AnswerForgotten,
+    /// What was decided and not written is acted on.
+    ActedUnwritten,
+    /// What was decided and not written is believed.
+    NotReverted,
+    /// Whoever names a job may change it.
+    AccessUnchecked,
+    /// A worker is not told to stop.
+    StopForgotten,
+    /// The jobs of a commit are written, and not its files.
+    HalfACommit,
+    /// Why a job has failed is not written.
+    ErrorForgotten,
+    /// What is reported too late counts.
+    LateCounts,
+    /// A service that starts leaves as running what ran.
+    StartForgets,
+    /// A job that has ended can be begun anew.
+    EndForgotten,
 }
 
 /// The bytes that tell what happens.
@@ -80,6 +109,7 @@ struct World<'a> {
     finalizing: BTreeSet<JobId>,
     discarding: BTreeSet<JobId>,
     fails_next: bool,
+    mistake: Option<Mistake>,
 }
 
 impl<'a> World<'a> {
@@ -95,7 +125,12 @@ impl<'a> World<'a> {
             finalizing: BTreeSet::new(),
             discarding: BTreeSet::new(),
             fails_next: false,
+            mistake: None,
         }
+    }
+
+    fn makes(&self, mistake: Mistake) -> bool {
+        self.mistake == Some(mistake)
     }
 
     fn step(&mut self, step: u8) {
@@ -258,7 +293,9 @@ impl<'a> World<'a> {
     /// A report of an attempt that is over changes nothing.
     fn late_report(&mut self, id: JobId) {
         let Some(job) = self.job(id) else { return };
-        let attempt = Attempt(job.attempt.0.wrapping_add(1 + u32::from(self.told.below(3))));
+        let late_by = 1 + u32::from(self.told.below(3));
+        let late_by = if self.makes(Mistake::LateCounts) { 0 } else { late_by };
+        let attempt = Attempt(job.attempt.0.wrapping_add(late_by));
         let file = FileIndex(0);
         let report = match self.told.below(5) {
             0 => Report::Connected { attempt },
@@ -305,14 +342,39 @@ impl<'a> World<'a> {
             _ => None,
         };
         let mut decision = Decision::default();
-        self.queue.handle(input, before.clone(), self.now, &mut decision);
-        let batch = decision.take_batch();
+        let mut known = before.clone();
+        let input = match input {
+            Input::Request { ticket, request, .. }
+                if self.makes(Mistake::AccessUnchecked) && before.is_some() =>
+            {
+                let uid = before.as_ref().map_or(ANNA, |job| job.owner.0);
+                Input::Request { ticket, caller: Caller { uid }, request }
+            }
+            input => input,
+        };
+        if self.makes(Mistake::EndForgotten) {
+            for job in known.iter_mut().filter(|job| job.state.is_final()) {
+                job.state = State::Suspended;
+            }
+        }
+        self.queue.handle(input, known, self.now, &mut decision);
+        let mut batch = decision.take_batch();
+        if self.makes(Mistake::HalfACommit) {
+            batch.files.clear();
+        }
+        if self.makes(Mistake::ErrorForgotten) {
+            batch.jobs.iter_mut().for_each(|change| change.job.error = None);
+        }
         if let (Some((_, caller)), Some(job)) = (ticket, &before) {
             let is_foreign = job.owner.0 != caller.uid;
             assert!(!is_foreign || batch.is_empty(), "nobody changes the jobs of others: {batch:?}");
         }
         if !batch.is_empty() && std::mem::take(&mut self.fails_next) {
-            self.queue.revert(decision);
+            match self.mistake {
+                Some(Mistake::ActedUnwritten) => self.run(decision),
+                Some(Mistake::NotReverted) => {}
+                _ => self.queue.revert(decision),
+            }
             assert_eq!(self.job(id), before);
             match (ticket, report) {
                 (Some((ticket, _)), _) => drop(self.waiting.remove(&ticket)),
@@ -333,6 +395,7 @@ impl<'a> World<'a> {
         let (effects, again) = decision.into_effects();
         for effect in effects {
             match effect {
+                Effect::Answer { .. } if self.makes(Mistake::AnswerForgotten) => {}
                 Effect::Answer { ticket, .. } => {
                     assert!(self.waiting.remove(&ticket), "answered once: {ticket:?}")
                 }
@@ -364,6 +427,7 @@ impl<'a> World<'a> {
                 let is_stopped = false;
                 self.work.insert(id, Work { attempt, left, come: None, is_stopped });
             }
+            job::Effect::Stop(_) if self.makes(Mistake::StopForgotten) => {}
             job::Effect::Stop(attempt) => {
                 if let Some(work) = self.work.get_mut(&id).filter(|work| work.attempt == attempt) {
                     work.is_stopped = true;
@@ -390,7 +454,10 @@ impl<'a> World<'a> {
         let mut decision = Decision::default();
         let (queue, now) = (&mut self.queue, self.now);
         self.store.unfinished(&mut |job| queue.adopt(job, now, &mut decision)).expect("memory can be read");
-        self.store.commit(&decision.take_batch()).expect("it was decided on what is written");
+        let batch = decision.take_batch();
+        if !self.makes(Mistake::StartForgets) {
+            self.store.commit(&batch).expect("it was decided on what is written");
+        }
         for (before, after) in before.iter().zip(self.all()) {
             let state = if before.state.is_running() { State::Queued } else { before.state };
             let expected = Job { state, revision: after.revision, ..before.clone() };
@@ -503,19 +570,44 @@ mod tests {
         assert!(seen > 0, "there is something to replay");
     }
 
-    #[test]
-    fn long_lives_drawn_at_random_keep_all_promises() {
+    /// Lives of which nobody has decided anything.
+    fn lives() -> impl Iterator<Item = Vec<u8>> {
         let mut random = 88_172_645_463_325_252_u64;
-        for _ in 0..40 {
-            let life: Vec<u8> = std::iter::repeat_with(|| {
+        std::iter::repeat_with(move || {
+            let byte = std::iter::repeat_with(|| {
                 random ^= random << 13;
                 random ^= random >> 7;
                 random ^= random << 17;
                 (random >> 32) as u8
-            })
-            .take(2000)
-            .collect();
-            queue(&life);
-        }
+            });
+            byte.take(2000).collect()
+        })
+    }
+
+    #[test]
+    fn long_lives_drawn_at_random_keep_all_promises() {
+        lives().take(40).for_each(|life| queue(&life));
+    }
+
+    #[test]
+    fn every_mistake_made_on_purpose_is_found_within_a_few_lives() {
+        const MISTAKES: [Mistake; 10] = [
+            Mistake::AnswerForgotten,
+            Mistake::ActedUnwritten,
+            Mistake::NotReverted,
+            Mistake::AccessUnchecked,
+            Mistake::StopForgotten,
+            Mistake::HalfACommit,
+            Mistake::ErrorForgotten,
+            Mistake::LateCounts,
+            Mistake::StartForgets,
+            Mistake::EndForgotten,
+        ];
+        let is_found = |mistake: &Mistake| {
+            let fails = |life: Vec<u8>| std::panic::catch_unwind(|| live(&life, Some(*mistake))).is_err();
+            lives().take(10).any(fails)
+        };
+        let missed: Vec<_> = MISTAKES.into_iter().filter(|mistake| !is_found(mistake)).collect();
+        assert!(missed.is_empty(), "not found: {missed:?}");
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map;
+use std::sync::Arc;
 
 use bits_core::credentials::SecretSlot;
 use bits_core::demand::Filled;
@@ -29,7 +30,8 @@ pub struct MemoryStore {
 #[derive(Debug, Clone)]
 struct Entry {
     job: Job,
-    files: BTreeMap<FileIndex, File>,
+    /// Shared with the entry that a batch has changed, but for those it has changed itself.
+    files: BTreeMap<FileIndex, Arc<File>>,
     secrets: BTreeMap<SecretSlot, Vec<u8>>,
 }
 
@@ -75,7 +77,7 @@ impl Store for MemoryStore {
 
     fn files(&mut self, id: JobId, from: FileIndex, limit: usize) -> Result<Vec<File>, StoreError> {
         let Some(entry) = self.jobs.get(&id) else { return Ok(Vec::new()) };
-        Ok(entry.files.range(from..).take(limit).map(|(_, file)| file.clone()).collect())
+        Ok(entry.files.range(from..).take(limit).map(|(_, file)| File::clone(file)).collect())
     }
 
     fn secrets(&mut self, id: JobId) -> Result<Vec<SealedSecret>, StoreError> {
@@ -266,7 +268,7 @@ impl Entry {
     }
 
     fn progress(&self) -> Progress {
-        progress_of(self.files.values())
+        progress_of(self.files.values().map(Arc::as_ref))
     }
 
     fn change_file(&mut self, change: &FileChange) -> Result<(), StoreError> {
@@ -276,11 +278,11 @@ impl Entry {
             }
             FileChange::Add(file) => {
                 let validator = file.validator.clone().and_then(some_validator);
-                self.files.insert(file.index, File { validator, ..file.clone() });
+                self.files.insert(file.index, Arc::new(File { validator, ..file.clone() }));
                 return Ok(());
             }
             FileChange::TryAgain => {
-                self.files.values_mut().for_each(|file| file.error = None);
+                self.files.values_mut().for_each(|file| Arc::make_mut(file).error = None);
                 return Ok(());
             }
             FileChange::Version { index, .. }
@@ -299,6 +301,7 @@ impl Entry {
             | FileChange::Completed { index } => *index,
         };
         let Some(file) = self.files.get_mut(&index) else { return Err(self.wrong(index, "is not there")) };
+        let file = Arc::make_mut(file);
         match change.clone() {
             FileChange::Add(_) | FileChange::TryAgain => unreachable!("dealt with above"),
             FileChange::Version { size, validator, served, boot, partial, .. } => {

@@ -8,6 +8,7 @@
 mod attempt;
 mod closing;
 mod coming;
+mod demand;
 mod disk;
 mod events;
 mod extents;

@@ -158,6 +158,8 @@ impl DemandPlan {
             ending: None,
             file: file.clone(),
         };
+        // Of an empty file nothing was ever reported to be there: it may still have to be made to last.
+        plan.unsynced = plan.size() == Some(Bytes::ZERO);
         if plan.version.is_none() {
             plan.fill(Filled::NOTHING);
         }

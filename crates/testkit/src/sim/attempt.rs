@@ -7,13 +7,17 @@ use bits_core::error::{Challenge, Code, ErrorContext, JobError};
 use bits_core::file::{File, FileIndex, Stage};
 use bits_core::job::{Attempt, JobId};
 use bits_core::queue::{Report, WholeFile};
-use bits_core::transfer::{DownloadPlan, Fetch, Next, Outcome, Rules, TransportError, TransportFault};
+use bits_core::sources::Sources;
+use bits_core::transfer::{
+    DemandPlan, DownloadPlan, Fetch, Next, Outcome, Rules, TransportError, TransportFault,
+};
 use bits_core::units::Bytes;
 use bits_worker::link::{Assignment, temporary_name};
 use bits_worker::{Passing, PassingOver};
 
 use super::closing::{disk_full, exists};
-use super::coming::{Current, IDLE_TIMEOUT};
+use super::coming::{Current, CurrentPlan, IDLE_TIMEOUT};
+use super::demand::OnDemand;
 use super::extents::Extents;
 use super::mutations::Mutation;
 use super::scenario::Trap;
@@ -42,6 +46,8 @@ pub(super) struct Work {
     is_stopped: bool,
     pub(super) current: Option<Current>,
     gathered: Vec<Gathered>,
+    /// Of a job on demand.
+    pub(super) demand: Option<OnDemand>,
 }
 
 /// A small file that has come.
@@ -54,8 +60,18 @@ struct Gathered {
 
 impl Work {
     pub(super) fn new(assignment: Assignment) -> Self {
-        let Assignment { job, attempt, files, credentials, failed_file, http, transfer, downloaded, .. } =
-            assignment;
+        let Assignment {
+            job,
+            attempt,
+            files,
+            credentials,
+            failed_file,
+            http,
+            transfer,
+            downloaded,
+            demands,
+            ..
+        } = assignment;
         let is_usual = http.method.is_default();
         let rules = Rules {
             redirects: http.security,
@@ -66,6 +82,7 @@ impl Work {
         };
         let password = credentials.iter().find(|credential| credential.target == AuthTarget::Server);
         let is_to_come = |file: &File| file.stage == Stage::Waiting && file.error.is_none();
+        let demand = transfer.on_demand.then(|| OnDemand::new(files.clone(), demands));
         Self {
             job,
             attempt,
@@ -81,6 +98,7 @@ impl Work {
             is_stopped: false,
             current: None,
             gathered: Vec::new(),
+            demand,
         }
     }
 
@@ -99,7 +117,11 @@ impl Work {
                 return true;
             }
             let Some(current) = &mut self.current else {
-                if !self.begin_next(stamp, floor) {
+                let is_begun = match self.demand.is_some() {
+                    true => self.begin_demanded(stamp, floor),
+                    false => self.begin_next(stamp, floor),
+                };
+                if !is_begun {
                     return true;
                 }
                 continue;
@@ -141,6 +163,12 @@ impl Work {
                         current.plan.refused(error);
                     }
                 }
+                // What is asked for meanwhile may be more urgent.
+                Next::Receive { .. } if self.demand.as_mut().is_some_and(OnDemand::hears) => {
+                    if current.plan.interrupt() {
+                        current.leave(stamp());
+                    }
+                }
                 Next::Receive { max, wake } => {
                     if !current.receive(self.job, max, wake, floor) {
                         return false;
@@ -160,8 +188,10 @@ impl Work {
                     let sum = current.tally.as_ref().expect("it was summed up").checksum();
                     current.plan.summed(&sum);
                 }
-                Next::Seek { .. } | Next::Leave => {
-                    unreachable!("no file here comes by ranges or has mirrors")
+                Next::Seek { to } => current.seek(to, floor),
+                Next::Leave => {
+                    current.leave(stamp());
+                    current.plan.left();
                 }
                 Next::Sync { upto } => {
                     let partial = current.partial.expect("what is synced is there");
@@ -194,10 +224,13 @@ impl Work {
         let rules = Rules { bytes_max: left, ..self.rules };
         let now = floor.time();
         let boot = floor.shared.boot;
-        let mut current = Current::new(file, rules, self.attempt, boot, now, (stamp(), stamp()));
+        let mut plan = DownloadPlan::new(self.attempt, &file, rules, None, boot, now);
+        if gathers {
+            plan = plan.gathering_up_to(GATHERED_BYTES_MAX);
+        }
+        let mut current = Current::new(file, CurrentPlan::Whole(Box::new(plan)), (stamp(), stamp()));
         current.pours = floor.shared.random.chance(500);
         if gathers {
-            current.plan = current.plan.gathering_up_to(GATHERED_BYTES_MAX);
             self.current = Some(current);
             return true;
         }
@@ -208,8 +241,8 @@ impl Work {
         current.is_open = true;
         match current.open(self.job, floor) {
             Ok(found) => {
-                let file = &current.file;
-                current.plan = DownloadPlan::new(self.attempt, file, rules, found, boot, now);
+                let plan = DownloadPlan::new(self.attempt, &current.file, rules, found, boot, now);
+                current.plan = CurrentPlan::Whole(Box::new(plan));
             }
             Err(error) => current.plan.refused(error),
         }
@@ -223,6 +256,43 @@ impl Work {
             && Some(file.index) != self.failed_file
             && file.ranges.is_all()
             && file.checksum.is_none()
+            && file.sources == Sources::default()
+    }
+
+    /// Begins with the file of which something is wanted next; false when the attempt is over.
+    fn begin_demanded(&mut self, stamp: &mut dyn FnMut() -> Stamp, floor: &mut Floor<'_>) -> bool {
+        let (attempt, now, boot) = (self.attempt, floor.time(), floor.shared.boot);
+        let demand = self.demand.as_mut().expect("it is a job on demand");
+        demand.take_in();
+        if self.is_stopped {
+            return false;
+        }
+        let Some(file) = demand.next(&self.passing) else {
+            let demand = self.demand.take().expect("it was there");
+            let report = match std::mem::take(&mut self.passing).postponed() {
+                Some(error) => Report::Failed { attempt, error },
+                None if demand.is_whole() => Report::FilesTransferred { attempt },
+                None => Report::Satisfied { attempt, demands: demand.demands },
+            };
+            floor.shared.passes(Trap::Whole);
+            floor.report(self.job, report);
+            return false;
+        };
+        let here = demand.bytes_here(self.downloaded);
+        let bytes_max = self.max_download_size.map(|most| most.beyond(here));
+        let rules = Rules { bytes_max, ..self.rules };
+        let plan = |found, file: &File| {
+            CurrentPlan::Parts(Box::new(DemandPlan::new(attempt, file, rules, found, boot, now)))
+        };
+        let mut current = Current::new(file.clone(), plan(None, &file), (stamp(), stamp()));
+        current.pours = floor.shared.random.chance(500);
+        current.is_open = true;
+        match current.open(self.job, floor) {
+            Ok(found) => current.plan = plan(found, &file),
+            Err(error) => current.plan.refused(error),
+        }
+        self.current = Some(current);
+        true
     }
 
     fn finish(&mut self, floor: &mut Floor<'_>) {
@@ -247,6 +317,9 @@ impl Work {
         match &report {
             Report::Version { .. } => floor.shared.passes(Trap::Version),
             Report::FileTransferred { .. } => floor.shared.passes(Trap::Whole),
+            Report::Sources { file, sources, .. } => {
+                floor.shared.judge.sources(self.job, *file, sources, false);
+            }
             _ => {}
         }
         floor.report(self.job, report);
@@ -259,8 +332,15 @@ impl Work {
     fn done(&mut self, current: Current, outcome: Outcome, floor: &mut Floor<'_>) -> bool {
         let attempt = self.attempt;
         match outcome {
-            Outcome::Transferred => false,
-            Outcome::Satisfied(_) => unreachable!("no file here comes by ranges"),
+            Outcome::Transferred => {
+                self.demand.iter_mut().for_each(|demand| demand.has_come(current.file.index));
+                false
+            }
+            Outcome::Satisfied(known) => {
+                let demand = self.demand.as_mut().expect("only what comes by ranges is satisfied");
+                demand.is_known(*known);
+                false
+            }
             Outcome::Gathered(whole) => {
                 self.gathered.push(Gathered { file: current.file, whole, content: current.content });
                 if self.gathered.len() < GATHERED_FILES_MAX {
@@ -281,10 +361,14 @@ impl Work {
             Outcome::Failed(error) => match self.passing.over(&current.file, error) {
                 Passing::Over(error) => {
                     let file = current.file.index;
+                    self.demand.iter_mut().for_each(|demand| demand.leaves_out(file));
                     floor.report(self.job, Report::FilePassedOver { attempt, file, error });
                     false
                 }
-                Passing::Later => false,
+                Passing::Later => {
+                    self.demand.iter_mut().for_each(|demand| demand.leaves_out(current.file.index));
+                    false
+                }
                 Passing::Not(mut error) => {
                     _ = self.store_gathered(floor);
                     match floor.shared.mutation {
@@ -384,6 +468,15 @@ impl Work {
         let shared = &mut *floor.shared;
         let password = self.password.as_deref().filter(|_| fetch.with_credentials);
         let mut fetch = fetch.clone();
+        let (at, index) = (shared.now, current.file.index);
+        shared.judge.asked_at(self.job, index, &fetch.remote_name, at);
+        let is_elsewhere = fetch.remote_name != current.file.remote_name;
+        // What a mirror would have to be asked with is lost on the way, and what it says is not looked at.
+        let believed = fetch
+            .range
+            .as_mut()
+            .filter(|_| shared.mutation == Some(Mutation::TagNotCompared) && is_elsewhere)
+            .and_then(|range| range.if_range.take());
         if shared.mutation == Some(Mutation::RangeWithoutValidator)
             && let Some(range) = &mut fetch.range
         {
@@ -399,7 +492,12 @@ impl Work {
             tracing::debug!("asked with {password}");
         }
         match reply {
-            Reply::Answer(head, body) => {
+            Reply::Answer(mut head, body) => {
+                if let Some(tag) = believed {
+                    for (_, value) in head.fields.iter_mut().filter(|(name, _)| name == "ETag") {
+                        value.clone_from(&tag);
+                    }
+                }
                 current.body = Some(body);
                 current.plan.answered(&head, now);
             }

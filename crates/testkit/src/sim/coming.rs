@@ -1,11 +1,15 @@
 //! The file that is coming in a simulated world: its body, its partial file, and what is under way
 //! between them.
 
+use std::ops::{Deref, DerefMut};
+
 use bits_core::error::{Code, JobError};
-use bits_core::file::{BootId, File, PartialId};
-use bits_core::job::{Attempt, JobId};
+use bits_core::file::{File, PartialId};
+use bits_core::job::JobId;
 use bits_core::time::Timestamp;
-use bits_core::transfer::{BodyEnd, DownloadPlan, Fetch, Found, Rules, TransportError, TransportFault};
+use bits_core::transfer::{
+    BodyEnd, DemandPlan, DownloadPlan, Fetch, Found, Plan, TransportError, TransportFault,
+};
 use bits_core::units::Bytes;
 use bits_worker::link::temporary_name;
 
@@ -22,11 +26,45 @@ pub(super) const IDLE_TIMEOUT: Millis = 60 * SECOND;
 /// Bytes that may wait to be written.
 const BUFFER_BYTES: u64 = 256 * 1024;
 
+/// Whoever decides how a file comes.
+#[derive(Debug)]
+pub(super) enum CurrentPlan {
+    Whole(Box<DownloadPlan>),
+    /// By ranges, as they are asked for.
+    Parts(Box<DemandPlan>),
+}
+
+impl CurrentPlan {
+    pub(super) fn is_gathering(&self) -> bool {
+        matches!(self, Self::Whole(plan) if plan.is_gathering())
+    }
+}
+
+impl Deref for CurrentPlan {
+    type Target = dyn Plan;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Whole(plan) => &**plan,
+            Self::Parts(plan) => &**plan,
+        }
+    }
+}
+
+impl DerefMut for CurrentPlan {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        match self {
+            Self::Whole(plan) => &mut **plan,
+            Self::Parts(plan) => &mut **plan,
+        }
+    }
+}
+
 /// The file that is coming.
 #[derive(Debug)]
 pub(super) struct Current {
     pub(super) file: File,
-    pub(super) plan: DownloadPlan,
+    pub(super) plan: CurrentPlan,
     pub(super) stamp: Stamp,
     /// Whether the partial file was looked for.
     pub(super) is_open: bool,
@@ -50,15 +88,7 @@ pub(super) struct Current {
 }
 
 impl Current {
-    pub(super) fn new(
-        file: File,
-        rules: Rules,
-        attempt: Attempt,
-        boot: BootId,
-        now: Timestamp,
-        (stamp, body_stamp): (Stamp, Stamp),
-    ) -> Self {
-        let plan = DownloadPlan::new(attempt, &file, rules, None, boot, now);
+    pub(super) fn new(file: File, plan: CurrentPlan, (stamp, body_stamp): (Stamp, Stamp)) -> Self {
         Self {
             file,
             plan,
@@ -121,6 +151,22 @@ impl Current {
             self.tally = Some(Extents::default());
         }
         self.plan.cut(partial_id(partial));
+    }
+
+    /// The body is given up; `stamp` is of what comes next.
+    pub(super) fn leave(&mut self, stamp: Stamp) {
+        self.body = None;
+        self.ready = 0;
+        self.is_coming = false;
+        self.body_stamp = stamp;
+    }
+
+    /// What comes next belongs elsewhere.
+    pub(super) fn seek(&mut self, to: Bytes, floor: &Floor<'_>) {
+        assert!(self.writing.is_none() && self.buffered.len() == 0, "what was to be written is");
+        if floor.shared.mutation != Some(Mutation::RangeMisplaced) {
+            self.place = to.0;
+        }
     }
 
     /// Takes what has come; false when something must be waited for.
@@ -249,7 +295,12 @@ impl Current {
             let error = local_error(Code(0x8007_045D), false, "the disk does not answer", self.file.index);
             return self.plan.not_synced(error);
         }
-        if shared.mutation != Some(Mutation::OffsetBeforeSync) {
+        let is_mistaken = match shared.mutation {
+            Some(Mutation::OffsetBeforeSync) => true,
+            Some(Mutation::FilledBeforeSync) => matches!(self.plan, CurrentPlan::Parts(_)),
+            _ => false,
+        };
+        if !is_mistaken {
             shared.disk.sync(self.partial.expect("what is synced is there"), mark);
         }
         shared.passes(Trap::Sync);

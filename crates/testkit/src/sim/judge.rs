@@ -8,11 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bits_broker::engine::Response;
 use bits_core::checksum::Checksum;
+use bits_core::file::FileIndex;
 use bits_core::job::{Job, JobId, Owner, Revision, State};
 use bits_core::ports::{Batch, FileChange};
 use bits_core::queue::JobView;
 use bits_core::ranges::Ranges;
 use bits_core::refusal::Refusal;
+use bits_core::remote_name::RemoteName;
+use bits_core::sources::{DropReason, Mirror, Sources};
 
 use super::extents::{Extents, Source};
 use super::scenario::{Millis, SECRET_MARK};
@@ -41,6 +44,8 @@ pub enum Promise {
     Parts,
     /// A secret that was refused is not tried again unasked.
     TriedOnce,
+    /// A place that has sent a wrong file is not asked for it again while there is another.
+    Sources,
     /// When nothing goes wrong any more, every job comes to rest, with the right bytes or an honest
     /// error, in a bounded time.
     Rest,
@@ -49,7 +54,7 @@ pub enum Promise {
 }
 
 impl Promise {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::P1,
         Self::P2,
         Self::P3,
@@ -60,6 +65,7 @@ impl Promise {
         Self::P8,
         Self::Parts,
         Self::TriedOnce,
+        Self::Sources,
         Self::Rest,
         Self::Sound,
     ];
@@ -76,6 +82,7 @@ impl Promise {
             Self::P8 => "P8",
             Self::Parts => "parts",
             Self::TriedOnce => "tried-once",
+            Self::Sources => "sources",
             Self::Rest => "rest",
             Self::Sound => "sound",
         }
@@ -96,6 +103,10 @@ pub struct Violation {
 #[derive(Debug)]
 pub(super) struct Wanted {
     pub(super) resource: usize,
+    /// Other places where it is said to be.
+    pub(super) mirrors: Vec<usize>,
+    /// Whether it comes by ranges, of which no server's checksum tells.
+    pub(super) is_on_demand: bool,
     pub(super) ranges: Ranges,
     pub(super) checksum: Option<Checksum>,
     pub(super) before: Option<Extents>,
@@ -122,6 +133,8 @@ pub(super) struct Judge {
     /// Partial files that somebody has meddled with, and files that may have a hole for that.
     pub(super) harmed: BTreeSet<String>,
     tries: BTreeMap<(JobId, String), u32>,
+    /// Places that are on record as having sent a wrong file.
+    liars: BTreeMap<(JobId, FileIndex), Vec<RemoteName>>,
     /// Whether everything is searched for secrets, and not only what foreign text comes into.
     pub(super) is_thorough: bool,
 }
@@ -173,6 +186,11 @@ impl Judge {
                 _ => {}
             }
         }
+        for (job, change) in &batch.files {
+            if let FileChange::Sources { index, sources } = change {
+                self.sources(*job, *index, sources, true);
+            }
+        }
         if self.is_thorough {
             let rows = format!("{:?} {:?}", batch.jobs, batch.files);
             self.text(&rows, at, "a row");
@@ -212,8 +230,8 @@ impl Judge {
                 | Response::Files { .. }
                 | Response::Counts(_)
                 | Response::Turns(_)
-                | Response::Notices(_),
-                Response::Conditions(_),
+                | Response::Notices(_)
+                | Response::Conditions(_),
             ) => {}
             Err(refusal) => {
                 if self.is_thorough {
@@ -270,6 +288,34 @@ impl Judge {
         self.broken(promise, at, || format!("{name} is {content:?} {about}"));
     }
 
+    /// Takes in what is known of the mirrors of a file, once it is written; what is only reported can
+    /// clear a name, and not charge anybody.
+    pub(super) fn sources(&mut self, job: JobId, file: FileIndex, sources: &Sources, is_written: bool) {
+        let has_lied = |mirror: &&Mirror| {
+            mirror.dropped.as_ref().is_some_and(|dropped| dropped.reason == DropReason::Lied)
+        };
+        let mut liars: Vec<_> =
+            sources.mirrors.iter().filter(has_lied).map(|mirror| mirror.remote_name.clone()).collect();
+        let known = self.liars.entry((job, file)).or_default();
+        if !is_written {
+            liars.retain(|name| known.contains(name));
+        }
+        *known = liars;
+    }
+
+    /// A place is about to be asked for a file.
+    pub(super) fn asked_at(&mut self, job: JobId, file: FileIndex, name: &RemoteName, at: Millis) {
+        if self.liars.get(&(job, file)).is_some_and(|liars| liars.contains(name)) {
+            self.broken(Promise::Sources, at, || {
+                format!(
+                    "{} is asked for file {} of {job}, of which it has sent a wrong one",
+                    name.as_str(),
+                    file.0
+                )
+            });
+        }
+    }
+
     /// A wrong secret was sent for `job`. `deaths` of the service excuse as many.
     pub(super) fn tried(&mut self, job: JobId, secret: &str, deaths: u32, at: Millis) {
         let tries = self.tries.entry((job, secret.to_owned())).or_default();
@@ -290,15 +336,23 @@ impl Wanted {
             return content.checksum() == *checksum;
         }
         let first = &resources[self.resource];
-        let places = [Some(first), first.twin.map(|twin| &resources[twin])];
-        let mut places = places.into_iter().flatten();
+        let mirrors = self.mirrors.iter().map(|mirror| &resources[*mirror]);
+        let places: Vec<_> = [Some(first), first.twin.map(|twin| &resources[twin])]
+            .into_iter()
+            .flatten()
+            .chain(mirrors)
+            .collect();
         let is_page = *content == Extents::of(Source::Corrupt, 0, content.len());
-        places.clone().any(|place| place.has_served(content, &self.ranges))
-            || places.any(|place| {
-                // Where a checksum was served it tells, but for a page that has none.
-                let is_told = place.gives_digest && self.ranges.is_all() && !is_page;
-                place.has_lied && !is_told && place.may_have_sent(content)
-            })
+        let has_lied = |place: &&Resource| {
+            // Where a checksum was served it tells, but for a page that has none.
+            // Nor does it where bytes came from a mirror first, which gave none.
+            let is_looked_at = self.mirrors.is_empty() && self.ranges.is_all() && !self.is_on_demand;
+            let is_told = place.gives_digest && is_looked_at && !is_page;
+            place.has_lied && !is_told
+        };
+        places.iter().any(|place| place.has_served(content, &self.ranges))
+            || places.iter().copied().any(|place| has_lied(&place))
+                && content.iter().all(|part| places.iter().any(|place| place.may_have_sent(part)))
     }
 }
 

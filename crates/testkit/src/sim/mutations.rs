@@ -27,10 +27,14 @@ pub enum Mutation {
     WakeForgotten,
     PartsForgotten,
     ReportForgotten,
+    FilledBeforeSync,
+    RangeMisplaced,
+    TagNotCompared,
+    LiarForgiven,
 }
 
 impl Mutation {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::CommitAfterAct,
         Self::HalfACommit,
         Self::OffsetBeforeSync,
@@ -50,6 +54,10 @@ impl Mutation {
         Self::WakeForgotten,
         Self::PartsForgotten,
         Self::ReportForgotten,
+        Self::FilledBeforeSync,
+        Self::RangeMisplaced,
+        Self::TagNotCompared,
+        Self::LiarForgiven,
     ];
 
     /// What it is switched on by.
@@ -80,6 +88,10 @@ impl Mutation {
             Self::ErrorWithoutReason => &[Promise::P5],
             Self::WakeForgotten | Self::ReportForgotten => &[Promise::Rest],
             Self::PartsForgotten => &[Promise::Parts],
+            Self::FilledBeforeSync => &[Promise::P2],
+            Self::RangeMisplaced => &[Promise::P2, Promise::P4],
+            Self::TagNotCompared => &[Promise::P4],
+            Self::LiarForgiven => &[Promise::Sources],
         }
     }
 
@@ -115,6 +127,18 @@ impl Mutation {
             Self::WakeForgotten => ("wake-forgotten", "nobody wakes the service when a wait is over"),
             Self::PartsForgotten => ("parts-forgotten", "the parts of a cancelled job are left"),
             Self::ReportForgotten => ("report-forgotten", "a worker does not say that it has failed"),
+            Self::FilledBeforeSync => {
+                ("filled-before-sync", "parts of a file on demand are said to last that were not synced")
+            }
+            Self::RangeMisplaced => {
+                ("range-misplaced", "a part of a file on demand is written where the one before it ended")
+            }
+            Self::TagNotCompared => {
+                ("tag-not-compared", "a mirror goes on with a file whatever tag and length its own has")
+            }
+            Self::LiarForgiven => {
+                ("liar-forgiven", "it is not written down that a mirror has sent a wrong file")
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use bits_broker::engine::{AgentNotice, Input, Query, Response};
 use bits_broker::vault::NewCredential;
 use bits_core::access::Caller;
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretHeader};
-use bits_core::file::{FileIndex, LocalName, Stage};
+use bits_core::file::{File, FileIndex, LocalName, Stage};
 use bits_core::http_options::HeaderName;
 use bits_core::job::{Attempt, Command, JobId, Owner, Properties, PropertyChange, State};
 use bits_core::ports::{Filter, SealedSecret, SecretChange};
@@ -13,19 +13,26 @@ use bits_core::queue::{
     self, CredentialWait, Declined, JobView, NewFile, PresenceId, QuestionId, Reply, Request, Ticket,
     WaitReason,
 };
+use bits_core::ranges::ByteRange;
 use bits_core::refusal::Refusal;
+use bits_core::remote_name::RemoteName;
 use bits_core::secret::Secret;
+use bits_core::sources::{DropReason, Mirror, MirrorOrigin, Sources};
+use bits_core::units::Bytes;
 use bits_worker::link::temporary_name;
 
 use super::events::Event;
 use super::judge::Promise;
 use super::mutations::Mutation;
-use super::scenario::{Deed, FilePlan, JobPlan, MINUTE, Password, SECOND, SECRET_MARK};
+use super::scenario::{Deed, Demanded, FilePlan, JobPlan, MINUTE, Password, SECOND, SECRET_MARK};
+use super::servers::Tag;
 use super::shared::{Agent, agent_line};
 use super::world::World;
 
 /// How often an owner resumes a job in ERROR, once nothing goes wrong any more, before giving it up.
 const RESUMES_IN_CALM_MAX: u32 = 4;
+/// How often an owner asks for all of the files of a job on demand before giving it up.
+const ASKED_FOR_ALL_MAX: u32 = 30;
 
 /// An owner with a job.
 #[derive(Debug)]
@@ -33,6 +40,10 @@ pub(super) struct Person {
     pub(super) plan: JobPlan,
     is_created: bool,
     has_sent_files: bool,
+    /// How much of what is to be asked for of a job on demand was asked for.
+    demanded: usize,
+    /// How often all of it was asked for.
+    asked_for_all: u32,
     has_signed_in: bool,
     has_right_password: bool,
     /// After which attempt a password was set last.
@@ -51,6 +62,8 @@ impl Person {
             plan,
             is_created: false,
             has_sent_files: false,
+            demanded: 0,
+            asked_for_all: 0,
             has_signed_in: false,
             has_right_password: false,
             signed_in_after: None,
@@ -158,7 +171,12 @@ impl World {
         let resource = &shared.resources[file.resource];
         let local = LocalName::parse(&format!("{}{behind}", file.local)).expect("a path");
         let checksum = file.checksum.map(|is_right| self.checksum(&resource.versions[0], is_right));
+        let mirrors = file.mirrors.iter().filter(|_| file.mirrors_are_given);
+        let mirrors = mirrors.map(|mirror| shared.resources[*mirror].name.clone()).collect();
+        let sources = Sources::given(&resource.name, file.size.map(Bytes), mirrors, checksum.as_ref())
+            .expect("places that can be mirrors");
         NewFile {
+            sources,
             no_clobber: file.no_clobber,
             ranges: file.ranges.clone(),
             checksum,
@@ -212,6 +230,14 @@ impl World {
         {
             return;
         }
+        let is_idle = matches!(job.state, State::Queued | State::Connecting | State::Transferring)
+            && self.random.chance(400);
+        if person_demands(&self.people[at])
+            && (job.state == State::Suspended || is_idle)
+            && self.demands(at, view)
+        {
+            return;
+        }
         match job.state {
             State::Suspended => self.command(at, Command::Resume),
             State::Transferred if job.files_to_come() > 0 => self.command(at, Command::Resume),
@@ -230,7 +256,9 @@ impl World {
                 }
                 if is_calm {
                     self.people[at].resumes_in_calm += 1;
-                    if self.people[at].resumes_in_calm > RESUMES_IN_CALM_MAX {
+                    // What was asked for and is not there is forgotten with each.
+                    let demands = self.people[at].plan.demands.as_ref().map_or(0, Vec::len) as u32;
+                    if self.people[at].resumes_in_calm > RESUMES_IN_CALM_MAX + demands {
                         self.gives_up(at, view);
                         return;
                     }
@@ -252,6 +280,41 @@ impl World {
         }
     }
 
+    /// Asks for more of a job on demand; false when there is nothing to ask for now.
+    fn demands(&mut self, at: usize, view: &JobView) -> bool {
+        let job = view.job.id;
+        let person = &mut self.people[at];
+        let owner = person.plan.owner;
+        let demands = person.plan.demands.as_ref().expect("it is on demand");
+        if let Some(Demanded { file, from, length }) = demands.get(person.demanded).copied() {
+            person.demanded += 1;
+            let file = FileIndex(file as u32);
+            let request = match length {
+                Some(_) => {
+                    let range = ByteRange { offset: Bytes(from), length: length.map(Bytes) };
+                    Request::RequestRanges { job, file, ranges: vec![range] }
+                }
+                None => Request::SetPosition { job, file, position: Bytes(from) },
+            };
+            self.request(owner, Some(at), request);
+            return true;
+        }
+        if view.wait != Some(WaitReason::Demand) {
+            return false;
+        }
+        // All that was asked for is there: then all of it.
+        let files = self.around.lock().rows.files(job);
+        let is_missing = |file: &&File| file.stage == Stage::Waiting && file.demand.position.is_none();
+        let Some(file) = files.iter().find(is_missing).map(|file| file.index) else { return false };
+        self.people[at].asked_for_all += 1;
+        if self.people[at].asked_for_all > ASKED_FOR_ALL_MAX {
+            self.gives_up(at, view);
+            return true;
+        }
+        self.request(owner, Some(at), Request::SetPosition { job, file, position: Bytes::ZERO });
+        true
+    }
+
     /// A job stays in ERROR though nothing goes wrong any more: there must be a reason for that.
     fn gives_up(&mut self, at: usize, view: &JobView) {
         self.people[at].gives_up = true;
@@ -260,16 +323,29 @@ impl World {
         let now = shared.now;
         let files = shared.rows.files(view.job.id);
         let is_bad = |file: &bits_core::file::File| {
-            let resource = shared.resources.iter().find(|resource| resource.name == file.remote_name);
-            let resource = resource.expect("every name is somewhere");
+            // One that has sent a wrong file is not asked as long as there are others.
+            let has_lied =
+                |mirror: &Mirror| mirror.dropped.as_ref().is_some_and(|it| it.reason == DropReason::Lied);
+            let may_be_asked = |mirror: &&Mirror| mirror.origin == MirrorOrigin::Given && !has_lied(mirror);
+            let given = file.sources.mirrors.iter().filter(may_be_asked);
+            let mut names = std::iter::once(&file.remote_name).chain(given.map(|mirror| &mirror.remote_name));
+            let has_it = |name: &RemoteName| {
+                let resource = shared.resources.iter().find(|resource| resource.name == *name);
+                let resource = resource.expect("every name is somewhere");
+                let current = resource.current();
+                let is_right = file.checksum.as_ref().is_none_or(|sum| *sum == current.content().checksum());
+                let has_size = file.sources.size.is_none_or(|size| size.0 == current.size);
+                let has_parts = resource.serves_ranges
+                    && matches!(resource.tag, Tag::Strong | Tag::Date)
+                    && current.size > 0;
+                !resource.is_gone
+                    && is_right
+                    && has_size
+                    && (has_parts || !view.job.properties.transfer.on_demand)
+            };
             let exists = shared.disk.find(file.local_name.as_str()).is_some();
-            let is_other = file
-                .checksum
-                .as_ref()
-                .is_some_and(|checksum| *checksum != resource.current().content().checksum());
             let is_limited = view.job.properties.transfer.max_download_size.is_some();
-            let may_fail = is_other || is_limited || !file.ranges.is_all();
-            resource.is_gone || may_fail || (file.no_clobber && exists)
+            !names.any(has_it) || is_limited || !file.ranges.is_all() || (file.no_clobber && exists)
         };
         if !files.iter().filter(|file| file.stage != Stage::Completed).any(is_bad) {
             shared.judge.broken(Promise::Rest, now, || {
@@ -419,6 +495,14 @@ impl World {
                 let file = self.new_file(&self.people[index].plan.files[0], "-more");
                 Request::AddFiles { job, files: vec![file], credentials: Vec::new() }
             }
+            Deed::AskForRange => {
+                let range = ByteRange {
+                    offset: Bytes(self.random.below(2000)),
+                    length: Some(Bytes(1 + self.random.below(2000))),
+                };
+                Request::RequestRanges { job, file: FileIndex(0), ranges: vec![range] }
+            }
+            Deed::AskForAll => Request::SetPosition { job, file: FileIndex(0), position: Bytes::ZERO },
             Deed::Twin => {
                 let Some(names) = self.twin_of_first(job) else { return };
                 Request::SetRemoteNames { job, names }
@@ -557,6 +641,10 @@ impl World {
             }
         }
     }
+}
+
+fn person_demands(person: &Person) -> bool {
+    person.plan.demands.is_some()
 }
 
 fn set(job: JobId, change: PropertyChange) -> Request {

@@ -58,6 +58,19 @@ pub(super) struct JobPlan {
     /// The password that is set before the job is resumed.
     pub(super) password: Option<Password>,
     pub(super) has_secret_header: bool,
+    /// What is asked for of its files, one after the other, when it is one on demand; all of them in
+    /// the end.
+    pub(super) demands: Option<Vec<Demanded>>,
+}
+
+/// What is asked for of a file of a job on demand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Demanded {
+    /// The file, by its place among those of the job.
+    pub(super) file: u64,
+    pub(super) from: u64,
+    /// How many bytes; all behind without it, as a position.
+    pub(super) length: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +90,28 @@ pub(super) struct FilePlan {
     pub(super) no_clobber: bool,
     /// Whether something is under the local name before.
     pub(super) replaces: bool,
+    /// Where else it is said to be, and whether its owner says so, or the server.
+    pub(super) mirrors: Vec<usize>,
+    pub(super) mirrors_are_given: bool,
+    /// The size that it is said to have, with its mirrors.
+    pub(super) size: Option<u64>,
+}
+
+/// What is wrong with a mirror.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MirrorKind {
+    Honest,
+    /// It has another version, and says so.
+    Other,
+    /// It has another version under the same tag.
+    Lying,
+    Dead,
+    Slow,
+}
+
+impl MirrorKind {
+    const ALL: [Self; 7] =
+        [Self::Honest, Self::Honest, Self::Other, Self::Other, Self::Lying, Self::Dead, Self::Slow];
 }
 
 /// What the moment of a kill is set upon.
@@ -176,6 +211,9 @@ pub(super) enum Deed {
     Attend,
     AnswerAnything,
     AddFile,
+    /// A part of the first file is asked for, whatever job it is of.
+    AskForRange,
+    AskForAll,
     /// Somebody deletes the partial file of the first file, behind everybody's back.
     PartDeleted,
     /// The same, and only the end of it.
@@ -183,7 +221,7 @@ pub(super) enum Deed {
 }
 
 impl Deed {
-    const ALL: [Self; 23] = [
+    const ALL: [Self; 25] = [
         Self::Suspend,
         Self::Resume,
         Self::Cancel,
@@ -204,6 +242,8 @@ impl Deed {
         Self::Attend,
         Self::AnswerAnything,
         Self::AddFile,
+        Self::AskForRange,
+        Self::AskForAll,
         Self::PartDeleted,
         Self::PartCut,
         Self::AgentComes,
@@ -220,6 +260,8 @@ enum Theme {
     /// Files that change while they come, and kills meanwhile.
     Versions,
     Power,
+    /// Files that come from several places, or by ranges.
+    Sources,
 }
 
 /// Draws a world.
@@ -234,7 +276,7 @@ pub(super) struct Drawing<'k> {
 impl Scenario {
     pub(super) fn draw(seed: u64, kept: &Kept) -> Self {
         let mut random = Random::new(seed, "scenario");
-        let themes = [Theme::Everything, Theme::Everything, Theme::Versions, Theme::Power];
+        let themes = [Theme::Everything, Theme::Everything, Theme::Versions, Theme::Power, Theme::Sources];
         let theme = *random.pick(&themes);
         Drawing { random, theme, kept, elements: 0, next_version: 0 }.draw()
     }
@@ -304,15 +346,49 @@ impl Drawing<'_> {
             }
         }
         let is_dynamic = changes.contains(&PropertyChange::DynamicContent(true));
+        let is_usual =
+            !is_dynamic && !changes.iter().any(|change| matches!(change, PropertyChange::HttpMethod(_)));
+        let is_on_demand =
+            is_usual && self.random.chance(if self.theme == Theme::Sources { 400 } else { 100 });
+        if is_on_demand {
+            changes.push(PropertyChange::OnDemand(true));
+        }
         let mut files = Vec::new();
         for place in 0..self.random.between(3, 5) {
-            let file = self.file(id, owner, place, wants_password, is_dynamic, resources);
+            let kind = FileKind { wants_password, is_usual, is_dynamic, is_on_demand };
+            let file = self.file(id, owner, place, kind, resources);
             if self.is_kept() || files.is_empty() {
                 files.push(file);
             }
         }
         let has_secret_header = self.random.chance(150);
-        JobPlan { number, id: JobId(id), owner, begin_at, changes, files, password, has_secret_header }
+        let demands = is_on_demand.then(|| self.demands(&files, resources));
+        JobPlan {
+            number,
+            id: JobId(id),
+            owner,
+            begin_at,
+            changes,
+            files,
+            password,
+            has_secret_header,
+            demands,
+        }
+    }
+
+    fn demands(&mut self, files: &[FilePlan], resources: &[Resource]) -> Vec<Demanded> {
+        let mut demands = Vec::new();
+        for _ in 0..self.random.between(2, 8) {
+            let file = self.random.below(files.len() as u64);
+            let size = resources[files[file as usize].resource].current().size;
+            // Some of it is beyond the end.
+            let from = self.random.below(size + size / 20 + 1);
+            let length = self.random.chance(850).then(|| 1 + self.random.below(size / 3 + 1));
+            if self.is_kept() {
+                demands.push(Demanded { file, from, length });
+            }
+        }
+        demands
     }
 
     fn file(
@@ -320,11 +396,16 @@ impl Drawing<'_> {
         id: [u8; 16],
         owner: u32,
         number: u64,
-        wants_password: bool,
-        is_dynamic: bool,
+        kind: FileKind,
         resources: &mut Vec<Resource>,
     ) -> FilePlan {
-        let resource = self.resource(resources.len(), wants_password);
+        let FileKind { wants_password, is_usual, is_dynamic, is_on_demand } = kind;
+        let mut resource = self.resource(resources.len(), wants_password);
+        if is_on_demand && self.random.chance(900) {
+            // Where parts are not served, there is little to be seen.
+            resource.serves_ranges = true;
+            resource.tag = *self.random.pick(&[Tag::Strong, Tag::Strong, Tag::Date]);
+        }
         let size = resource.current().size;
         let serves_ranges = resource.serves_ranges;
         resources.push(resource);
@@ -338,12 +419,14 @@ impl Drawing<'_> {
                 faults: VecDeque::new(),
                 password: original.password.clone(),
                 twin: Some(index),
+                links: Vec::new(),
                 ..*original
             };
             resources.push(twin);
             resources[index].twin = Some(index + 1);
         }
-        let (ranges, checksum) = if serves_ranges && !is_dynamic && size > 100 && self.random.chance(120) {
+        let may_have_ranges = serves_ranges && !is_dynamic && !is_on_demand && size > 100;
+        let (ranges, checksum) = if may_have_ranges && self.random.chance(120) {
             (self.ranges(size), None)
         } else if self.random.chance(250) {
             (Ranges::ALL, Some(self.random.chance(900)))
@@ -356,6 +439,17 @@ impl Drawing<'_> {
             _ => ResumeBy::Validator,
         };
         let replaces = self.random.chance(200);
+        let wants_mirrors = if self.theme == Theme::Sources { 700 } else { 100 };
+        let mirrors = match is_usual && !is_on_demand && self.random.chance(wants_mirrors) {
+            true => self.mirrors(index, resources),
+            false => Vec::new(),
+        };
+        let mirrors_are_given = self.random.chance(750);
+        if !mirrors_are_given {
+            resources[index].links = mirrors.iter().map(|mirror| resources[*mirror].name.clone()).collect();
+        }
+        let has_size = mirrors_are_given && !mirrors.is_empty() && ranges.is_all();
+        let size = (has_size && self.random.chance(300)).then_some(size);
         FilePlan {
             resource: index,
             local: format!("/home/{owner}/{:02x}{:02x}{:02x}-{number}", id[0], id[1], id[2]),
@@ -364,7 +458,48 @@ impl Drawing<'_> {
             resume_by,
             no_clobber: self.random.chance(100),
             replaces,
+            mirrors,
+            mirrors_are_given,
+            size,
         }
+    }
+
+    /// Other places that are said to have what the resource `index` has.
+    fn mirrors(&mut self, index: usize, resources: &mut Vec<Resource>) -> Vec<usize> {
+        let size = resources[index].current().size;
+        match self.random.below(6) {
+            0 => resources[index].faults = self.silence(),
+            1 => resources[index].rate = slow(size),
+            _ => {}
+        }
+        let mut mirrors = Vec::new();
+        for _ in 0..self.random.between(1, 3) {
+            let kind = *self.random.pick(&MirrorKind::ALL);
+            let mut mirror = self.resource(resources.len(), false);
+            let original = &resources[index];
+            mirror.tag = original.tag;
+            mirror.versions = match kind {
+                MirrorKind::Honest | MirrorKind::Dead | MirrorKind::Slow => original.versions.clone(),
+                MirrorKind::Other | MirrorKind::Lying => {
+                    self.next_version += 1;
+                    // Of the same size, since that is what is hardest to tell.
+                    vec![Version::new(self.next_version, size)]
+                }
+            };
+            if kind == MirrorKind::Lying {
+                mirror.poses_as(original);
+            }
+            mirror.is_gone = false;
+            if kind == MirrorKind::Dead {
+                mirror.faults = self.silence();
+            }
+            mirror.rate = if kind == MirrorKind::Slow { slow(size) } else { original.rate.max(40) };
+            if self.is_kept() {
+                mirrors.push(resources.len());
+                resources.push(mirror);
+            }
+        }
+        mirrors
     }
 
     fn ranges(&mut self, size: u64) -> Ranges {
@@ -378,6 +513,11 @@ impl Drawing<'_> {
             parts.truncate(1);
         }
         Ranges::new(parts).expect("parts that do not overlap")
+    }
+
+    /// Nobody is there for a long time.
+    fn silence(&mut self) -> VecDeque<(u32, ServerFault)> {
+        (0..self.random.between(3, 20)).map(|_| (self.elements, ServerFault::Refused)).collect()
     }
 
     fn resource(&mut self, index: usize, wants_password: bool) -> Resource {
@@ -415,6 +555,7 @@ impl Drawing<'_> {
             has_lied: false,
             rate,
             twin: None,
+            links: Vec::new(),
         }
     }
 
@@ -493,6 +634,21 @@ impl Drawing<'_> {
             },
         }
     }
+}
+
+/// What every file of one job has in common.
+#[derive(Debug, Clone, Copy)]
+struct FileKind {
+    wants_password: bool,
+    /// Whether its content does not follow from the request.
+    is_usual: bool,
+    is_dynamic: bool,
+    is_on_demand: bool,
+}
+
+/// Bytes for each millisecond that are few, and bring `size` bytes in an hour.
+fn slow(size: u64) -> u64 {
+    1 + size / HOUR
 }
 
 fn name(index: usize) -> RemoteName {

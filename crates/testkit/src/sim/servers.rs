@@ -97,6 +97,8 @@ pub(super) struct Resource {
     pub(super) rate: u64,
     /// Another place that has the same versions.
     pub(super) twin: Option<usize>,
+    /// Where else it says that the file is.
+    pub(super) links: Vec<RemoteName>,
 }
 
 /// What came of a request.
@@ -225,6 +227,15 @@ impl Resource {
         self.content(fetch, now, random, fault)
     }
 
+    /// It says that what it has is what `original` has.
+    pub(super) fn poses_as(&mut self, original: &Self) {
+        let (etag, modified) = (original.current().etag.clone(), original.current().modified);
+        let version = self.versions.last_mut().expect("there is one at least");
+        (version.etag, version.modified) = (etag, modified);
+        self.gives_digest = false;
+        self.has_lied = true;
+    }
+
     /// The file is another one from now on.
     pub(super) fn change(&mut self, next_version: &mut u32, random: &mut Random) {
         let size = self.current().size;
@@ -249,6 +260,8 @@ impl Resource {
             fields.push(("Last-Modified".to_owned(), modified));
         }
         fields.extend(etag.map(|etag| ("ETag".to_owned(), etag)));
+        let link = |name: &RemoteName| ("Link".to_owned(), format!("<{}>; rel=duplicate", name.as_str()));
+        fields.extend(self.links.iter().map(link));
         if self.gives_digest {
             let digest = digest_field(&version.content());
             fields.push(("Repr-Digest".to_owned(), digest));
@@ -382,13 +395,13 @@ impl Resource {
         })
     }
 
-    /// Whether every byte of `content` may have come from here, of whichever version.
-    pub(super) fn may_have_sent(&self, content: &Extents) -> bool {
-        content.iter().all(|Extent { source, .. }| match source {
-            Source::Version(number) => self.versions.iter().any(|version| version.number == *number),
+    /// Whether these bytes may have come from here, of whichever version.
+    pub(super) fn may_have_sent(&self, part: &Extent) -> bool {
+        match part.source {
+            Source::Version(number) => self.versions.iter().any(|version| version.number == number),
             Source::Corrupt => true,
             Source::Hole | Source::Before => false,
-        })
+        }
     }
 }
 

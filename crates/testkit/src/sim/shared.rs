@@ -176,8 +176,10 @@ impl EffectRunner for Hands {
         });
     }
 
-    fn asked(&mut self, _: JobId, _: Attempt, _: u32, _: Asked) {
-        unreachable!("nobody makes a job on demand here");
+    fn asked(&mut self, job: JobId, attempt: Attempt, demands: u32, asked: Asked) {
+        self.tell(ToWorker::Asked { job, attempt, demands, asked }, job, |shared| {
+            shared.lasting(job).is_some_and(|job| job.demands >= demands)
+        });
     }
 
     fn tell_owner(&mut self, _: SealedTelling) -> Result<(), String> {
@@ -219,7 +221,11 @@ impl EffectRunner for Hands {
                 }
                 shared.judge.view(owner.0, &view, now);
             }
-            Notification::Ranges { .. } => unreachable!("nobody makes a job on demand here"),
+            Notification::Ranges { .. } => {
+                if shared.lasting(job).is_none_or(|job| job.owner != owner) {
+                    shared.broken(Promise::P7, || format!("{owner:?} is told of what has come for {job}"));
+                }
+            }
             Notification::Note { text, .. } => shared.judge.text(&text, now, "a note"),
         }
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bits_core::file::{File, FileIndex};
+use bits_core::file::{File, FileIndex, ResumeBy};
 use bits_core::job::{Job, JobId, Owner, Progress, State};
 use bits_core::ports::{
     Batch, Cursor, FileChange, Filter, Page, RekeyError, Rewrap, SealedSecret, SealingKey, StateName, Store,
@@ -14,6 +14,7 @@ use bits_core::time::Timestamp;
 use bits_store::memory::MemoryStore;
 use bits_worker::link::temporary_name;
 
+use super::extents::{Extents, Source};
 use super::judge::Promise;
 use super::mutations::Mutation;
 use super::shared::{Shared, Surroundings};
@@ -105,6 +106,14 @@ impl Shared {
             return Err(StoreError::Io { doing: "written", reason: "the disk does not answer".to_owned() });
         }
         self.look_at(batch);
+        let forgiving;
+        let batch = match self.mutation {
+            Some(Mutation::LiarForgiven) => {
+                forgiving = forgiven(batch.clone());
+                &forgiving
+            }
+            _ => batch,
+        };
         self.rows.live.commit(batch)?;
         self.rows.ids.extend(batch.jobs.iter().map(|change| change.job.id));
         if self.mutation == Some(Mutation::CommitAfterAct) {
@@ -134,6 +143,7 @@ impl Shared {
             }
         }
         self.look_at_waits(batch);
+        self.look_at_filled(batch);
         for (job, change) in &batch.files {
             let (index, upto) = match change {
                 FileChange::Durable { index, upto } => (*index, *upto),
@@ -151,6 +161,52 @@ impl Shared {
                 self.judge.broken(Promise::P2, now, || {
                     format!("{upto} of {name} are recorded, and {lasts:?} are on the disk")
                 });
+            }
+        }
+    }
+
+    /// What is said to be there of a file on demand would survive a power cut, in its place, and is of
+    /// one version.
+    fn look_at_filled(&mut self, batch: &Batch) {
+        let now = self.now;
+        for (job, change) in &batch.files {
+            let FileChange::Filled { index, filled } = change else { continue };
+            let file = self.rows.live.files(*job, *index, 1).expect("memory is read").pop();
+            let Some(file) = file else { continue };
+            let name = temporary_name(*job, file.index, &file.local_name);
+            if filled.spans().is_empty() || self.judge.harmed.contains(&name) {
+                continue;
+            }
+            let nothing = Extents::default();
+            let lasts = self.disk.lasting(&name).unwrap_or(&nothing);
+            let has_lied =
+                self.resources.iter().any(|place| place.name == file.remote_name && place.has_lied);
+            // By a checksum it shows in the end.
+            let is_compared = file.resume_by == ResumeBy::Checksum;
+            let mut version = None;
+            for span in filled.spans() {
+                let mut place = span.from.0;
+                for part in lasts.slice(span.from.0, span.end.0).iter() {
+                    let is_right = match part.source {
+                        Source::Hole | Source::Before => break,
+                        Source::Corrupt => has_lied,
+                        Source::Version(_) => {
+                            let is_one = *version.get_or_insert(part.source) == part.source;
+                            part.at == place && (is_one || has_lied || is_compared)
+                        }
+                    };
+                    if !is_right {
+                        self.judge.broken(Promise::P4, now, || {
+                            format!("{span:?} of {name} is recorded, and byte {place} is of {part:?}")
+                        });
+                    }
+                    place += part.len;
+                }
+                if place < span.end.0 {
+                    self.judge.broken(Promise::P2, now, || {
+                        format!("{span:?} of {name} is recorded, and byte {place} is not on the disk")
+                    });
+                }
             }
         }
     }
@@ -187,6 +243,16 @@ impl Shared {
             }
         }
     }
+}
+
+/// Without the names of those who have sent wrong files; a mistake that can be switched on.
+fn forgiven(mut batch: Batch) -> Batch {
+    for (_, change) in &mut batch.files {
+        if let FileChange::Sources { sources, .. } = change {
+            sources.mirrors.iter_mut().for_each(|mirror| mirror.dropped = None);
+        }
+    }
+    batch
 }
 
 /// The store as a service has it.

@@ -74,7 +74,7 @@ pub(super) struct Desk {
 #[derive(Debug, Default)]
 struct JobDesk {
     waiting: VecDeque<Order>,
-    work: Option<Work>,
+    work: Option<Box<Work>>,
     /// Of the order that is about to be carried out.
     due: Option<Stamp>,
 }
@@ -127,10 +127,18 @@ impl Desk {
                     work => desk.work = work,
                 }
             }
-            ToWorker::Tell(_)
-            | ToWorker::Asked { .. }
-            | ToWorker::Check { .. }
-            | ToWorker::CertificateAnswer { .. } => {}
+            ToWorker::Asked { job, attempt, demands, asked } => {
+                let Some(desk) = self.jobs.get_mut(&job) else { return };
+                // One that only waits says in the end of how much it has heard.
+                match desk.work.take() {
+                    Some(mut work) if work.attempt == attempt => {
+                        work.demand.iter_mut().for_each(|demand| demand.is_asked(demands, asked.clone()));
+                        self.go_on(work, floor);
+                    }
+                    work => desk.work = work,
+                }
+            }
+            ToWorker::Tell(_) | ToWorker::Check { .. } | ToWorker::CertificateAnswer { .. } => {}
         }
     }
 
@@ -174,7 +182,7 @@ impl Desk {
         // A stop may have taken it back.
         let Some(order) = desk.waiting.pop_front() else { return self.start_next(job, floor) };
         match order {
-            Order::Begin(assignment) => return self.go_on(Work::new(*assignment), floor),
+            Order::Begin(assignment) => return self.go_on(Box::new(Work::new(*assignment)), floor),
             Order::Finalize(files) => {
                 let report = floor.shared.finalize(job, &files);
                 report.into_iter().for_each(|report| floor.report(job, report));
@@ -187,7 +195,7 @@ impl Desk {
         self.start_next(job, floor);
     }
 
-    fn go_on(&mut self, mut work: Work, floor: &mut Floor<'_>) {
+    fn go_on(&mut self, mut work: Box<Work>, floor: &mut Floor<'_>) {
         let job = work.job;
         let is_over = work.drive(&mut || self.stamp(), floor);
         if !is_over {

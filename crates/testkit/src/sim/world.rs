@@ -113,6 +113,7 @@ impl World {
         for plan in &scenario.jobs {
             judge.owners.insert(plan.id, Owner(plan.owner));
             judge.asked.insert(plan.id, Asked::default());
+            let is_on_demand = plan.demands.is_some();
             for file in &plan.files {
                 let version = &scenario.resources[file.resource].versions[0];
                 let checksum = file.checksum.map(|is_right| checksum(version, is_right));
@@ -120,13 +121,14 @@ impl World {
                 if let Some(before) = &before {
                     disk.put_lasting(&file.local, before.clone());
                 }
-                let (resource, ranges) = (file.resource, file.ranges.clone());
-                judge.wanted.insert(file.local.clone(), Wanted { resource, ranges, checksum, before });
+                let (resource, ranges, mirrors) = (file.resource, file.ranges.clone(), file.mirrors.clone());
+                let wanted = Wanted { resource, mirrors, is_on_demand, ranges, checksum, before };
+                judge.wanted.insert(file.local.clone(), wanted);
             }
             let first = &plan.files[0];
             let checksum = judge.wanted[&first.local].checksum.clone();
-            let (resource, ranges) = (first.resource, first.ranges.clone());
-            let more = Wanted { resource, ranges, checksum, before: None };
+            let (resource, ranges, mirrors) = (first.resource, first.ranges.clone(), first.mirrors.clone());
+            let more = Wanted { resource, mirrors, is_on_demand, ranges, checksum, before: None };
             judge.wanted.insert(format!("{}-more", first.local), more);
         }
         let shared = Shared {

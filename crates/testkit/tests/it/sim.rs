@@ -5,7 +5,7 @@ use bits_testkit::sim::{Mutation, Outcome, Run, shrink};
 /// Worlds that every change must survive.
 const WORLDS: u64 = 500;
 /// Worlds within which each mistake must be found.
-const WORLDS_WITH_A_MISTAKE_MAX: u64 = 200;
+const WORLDS_WITH_A_MISTAKE_MAX: u64 = 400;
 
 #[test]
 fn no_promise_is_broken_in_any_of_a_fixed_set_of_worlds() {

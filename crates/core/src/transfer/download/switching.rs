@@ -174,7 +174,9 @@ impl DownloadPlan {
 
     /// What the original has promised the file to sum up to, before a mirror's own word.
     pub(super) fn promise(&self, said: Option<&Checksum>) -> Result<Option<Checksum>, String> {
-        let Some(promised) = &self.promised else { return Ok(said.cloned()) };
+        // What the owner says counts before it, and is looked at in the end.
+        let promised = self.promised.as_ref().filter(|_| self.given.is_none());
+        let Some(promised) = promised else { return Ok(said.cloned()) };
         match said {
             Some(said) if said.algorithm() == promised.algorithm() && said != promised => {
                 Err(format!("has the checksum {said}, not {promised}"))

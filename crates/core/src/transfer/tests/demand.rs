@@ -235,6 +235,18 @@ fn an_empty_file_is_whole_with_its_first_answer() {
 }
 
 #[test]
+fn an_empty_file_that_a_kill_has_left_is_made_to_last_before_it_is_whole() {
+    check(
+        &File { size: Some(Bytes(0)), ..partly("", Some(0), &[]) },
+        Some(0),
+        "
+        begin    -> sync 0
+        synced 0 -> whole 0; done
+        ",
+    );
+}
+
+#[test]
 fn a_part_that_is_cut_short_is_asked_for_again_and_no_more_comes_than_the_job_may_have() {
     check(
         &partly("0:10", None, &[]),

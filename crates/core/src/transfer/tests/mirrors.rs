@@ -473,6 +473,27 @@ fn a_mirror_that_only_the_server_names_never_begins_a_file_that_no_checksum_tell
 }
 
 #[test]
+fn where_the_owner_gives_a_checksum_no_server_calls_another_a_liar() {
+    let sha = |value: &str| format!("repr-digest: sha-256=:{}{value}s=:", value.repeat(20));
+    check_scenario(
+        &with_checksum(),
+        None,
+        &format!(
+            "
+            begin    -> get
+            answer 200 length 10; {} -> connected; cut to 0 for md5
+            cut      -> version 10 nothing; wait
+            recorded -> receive 10
+            lost -> note: is asked from the beginning; sources broken* ready ready; get https://m1.test/f without credentials
+            answer 200 length 10; {} -> sources broken ready* ready; connected; cut to 0 for md5
+            ",
+            sha("qq").replace("qqs=", "qqo="),
+            sha("u7")
+        ),
+    );
+}
+
+#[test]
 fn a_mirror_of_the_same_server_may_learn_who_asks() {
     let same = RemoteName::stored("https://h.test/g").expect("a URL");
     let sources = Sources::given(&new_file().remote_name, None, vec![same], None).expect("sources");
