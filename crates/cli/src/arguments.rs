@@ -17,6 +17,8 @@ use clap_complete::Shell;
 
 pub(crate) use requests::{ProxySecret, Requests};
 
+use crate::bitsadmin;
+
 /// Transfers files in the background, and signs in where a server asks for it.
 #[derive(Debug, Parser)]
 #[command(name = "bits", version, max_term_width = 100)]
@@ -100,8 +102,29 @@ pub(crate) enum Command {
     /// The service itself
     #[command(subcommand)]
     Service(Service),
+    /// Speak as `bitsadmin`, for scripts written for that tool; `bits admin /help` lists its switches.
+    /// Called under that name, by a link, this program does so by itself
+    Admin(Admin),
     /// Print what a shell needs to complete these commands
     Completions(Completions),
+}
+
+/// What was typed, by the name under which this program was called.
+pub(crate) fn typed(words: impl IntoIterator<Item = OsString>) -> Arguments {
+    let mut words = words.into_iter().peekable();
+    if !words.peek().is_some_and(|program| bitsadmin::is_meant_by(program)) {
+        return Arguments::parse_from(words);
+    }
+    // Everything after the name is that tool's.
+    let as_command = ["bits", "admin", "--"].map(OsString::from).into_iter().chain(words.skip(1));
+    Arguments::parse_from(as_command)
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Admin {
+    /// A switch of that tool, such as /transfer, and what it takes
+    #[arg(value_name = "WORD", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) words: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 use bits_client::api::job::{CommandAnswer, Job};
 use bits_core::credentials::AuthTarget;
+use bits_core::job::JobId;
 
 use super::Context;
 use crate::arguments::Jobs;
@@ -13,7 +14,7 @@ use crate::sign_in;
 
 /// What is asked of the jobs.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Verb {
+pub(crate) enum Verb {
     Resume,
     Suspend,
     Complete,
@@ -26,7 +27,11 @@ pub(super) async fn run(verb: Verb, jobs: Jobs, context: &Context<'_>) -> Result
     let session = context.session().await?;
     let mut first_failure = None;
     for text in &jobs.jobs {
-        match one(verb, text, &session, output).await {
+        let answer = match session.find_id(text).await {
+            Ok(id) => carry_out(verb, id, &session, output).await,
+            Err(failure) => Err(failure),
+        };
+        match answer {
             Ok(answer) => {
                 if output.is_json() {
                     output.result_json(&answer.job)?;
@@ -54,8 +59,13 @@ pub(super) async fn run(verb: Verb, jobs: Jobs, context: &Context<'_>) -> Result
     first_failure.map_or(Ok(()), |code| Err(Failure::Told(code)))
 }
 
-async fn one(verb: Verb, text: &str, session: &Session, output: &Output) -> Result<CommandAnswer, Failure> {
-    let id = session.find_id(text).await?;
+/// Asks it of the job `id`.
+pub(crate) async fn carry_out(
+    verb: Verb,
+    id: JobId,
+    session: &Session,
+    output: &Output,
+) -> Result<CommandAnswer, Failure> {
     let client = &session.client;
     Ok(match verb {
         Verb::Resume => {
