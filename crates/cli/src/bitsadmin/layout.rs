@@ -4,7 +4,6 @@
 use bits_client::api::file::File;
 use bits_client::api::http_options::ClientCertificate;
 use bits_client::api::job::{Job, JobError};
-use bits_core::error::codes;
 use bits_core::error::{Code, ErrorContext};
 use jiff::tz::TimeZone;
 
@@ -102,8 +101,7 @@ pub(super) fn error(error: &JobError, file: Option<&File>) -> Vec<String> {
     let code = number(&error.code).unwrap_or(Code::UNSPECIFIED);
     lines.push(format!("ERROR CODE:    {} - {}", coded(code), error.message));
     let context = ErrorContext::named(&error.context).unwrap_or(ErrorContext::Unknown);
-    let meaning = codes::describe(text_of(context)).map(|known| known.meaning.into_owned());
-    lines.push(format!("ERROR CONTEXT: {:#010x} - {}", context as u32, meaning.unwrap_or_default()));
+    lines.push(format!("ERROR CONTEXT: {:#010x} - {}", context as u32, place(context)));
     lines
 }
 
@@ -117,19 +115,21 @@ pub(super) fn file_of<'a>(error: &JobError, files: &'a [File]) -> Option<&'a Fil
     files.iter().find(|file| error.file == Some(file.index))
 }
 
-/// The code whose text describes a context (`bits.md` §2.3).
-fn text_of(context: ErrorContext) -> Code {
-    Code(match context {
-        ErrorContext::None => 0x0020_0006,
-        ErrorContext::Unknown => 0x8020_0007,
-        ErrorContext::GeneralQueueManager => 0x8020_0008,
-        ErrorContext::QueueManagerNotification => 0x8020_000C,
-        ErrorContext::LocalFile => 0x8020_0009,
-        ErrorContext::RemoteFile => 0x8020_000A,
-        ErrorContext::GeneralTransport => 0x8020_000B,
-        ErrorContext::RemoteApplication => 0x8020_001E,
-        ErrorContext::ServerCertificateCallback => 0x8020_0076,
-    })
+/// Where an error happened, in words (`bits.md` §2.3).
+fn place(context: ErrorContext) -> &'static str {
+    match context {
+        ErrorContext::None => "No error has happened.",
+        ErrorContext::Unknown => "It is not known where the error happened.",
+        ErrorContext::GeneralQueueManager => "The error happened in the queue of the service.",
+        ErrorContext::QueueManagerNotification => "The error happened when the owner was to be notified.",
+        ErrorContext::LocalFile => "The error happened at the local file.",
+        ErrorContext::RemoteFile => "The error happened at the remote file.",
+        ErrorContext::GeneralTransport => "The error happened on the way to the server.",
+        ErrorContext::RemoteApplication => "The error happened in the application behind the server.",
+        ErrorContext::ServerCertificateCallback => {
+            "The error happened when a program was asked about the certificate of the server."
+        }
+    }
 }
 
 /// A property in words.

@@ -57,11 +57,16 @@ pub(super) fn read(words: &[OsString]) -> Typed {
 
 fn asked(words: &[String]) -> Result<Asked, Trouble> {
     let Some(first) = words.first() else {
-        return Err(Trouble::of_words(Fault::new("no switch is given; /help lists them"), None));
+        return Err(Trouble::without_words());
     };
     let Some((row, taken)) = row_of(words) else {
-        let nearest = nearest(&first.to_ascii_lowercase().replacen('-', "/", 1), rows().map(|row| row.name));
-        let sentence = format!("`{first}` is no switch of this tool; /help lists them");
+        // Some are two words, of which the first says what the second is about.
+        let is_family = switch_name(first).is_some_and(|typed| {
+            rows().any(|row| row.name.split_once(' ').is_some_and(|(family, _)| is_named(family, typed)))
+        });
+        let typed = words[..words.len().min(if is_family { 2 } else { 1 })].join(" ");
+        let nearest = nearest(&typed.to_ascii_lowercase().replacen('-', "/", 1), rows().map(|row| row.name));
+        let sentence = format!("`{typed}` is no switch of this tool; /help lists them");
         return Err(Trouble::of_words(Fault { nearest, ..Fault::new(sentence) }, None));
     };
     let mut left = Words::new(&words[taken..]);
@@ -78,12 +83,15 @@ fn row_of(words: &[String]) -> Option<(&'static Row, usize)> {
         let names: Vec<&str> = row.name.split(' ').collect();
         let typed = words.iter().map(|word| switch_name(word));
         let is_this = names.len() <= words.len()
-            && names.iter().zip(typed).all(|(name, typed)| {
-                typed.is_some_and(|typed| switch_name(name).is_some_and(|name| name.eq_ignore_ascii_case(typed)))
-            });
+            && names.iter().zip(typed).all(|(name, typed)| typed.is_some_and(|typed| is_named(name, typed)));
         is_this.then_some(names.len())
     };
     rows().find_map(|row| fits(row).map(|taken| (row, taken)))
+}
+
+/// Whether `typed` is the switch called `name`.
+fn is_named(name: &str, typed: &str) -> bool {
+    switch_name(name).is_some_and(|name| name.eq_ignore_ascii_case(typed))
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use bits_core::error::Code;
 use crate::exit::Failure;
 
 use super::absent::Absent;
-use super::layout::coded;
+use super::layout::{self, coded};
+use super::help;
 use super::paper::Paper;
 use super::switches::Row;
 use super::words::Fault;
@@ -34,6 +35,11 @@ impl Trouble {
         Self { exit: crate::exit::USAGE, lines }
     }
 
+    /// Nothing was typed: what can be is said.
+    pub(super) fn without_words() -> Self {
+        Self { exit: crate::exit::USAGE, lines: help::lines() }
+    }
+
     /// `what` is something this program does not do.
     pub(super) fn of_absent(absent: &Absent) -> Self {
         Self::refused(absent.what, absent.code, absent.why)
@@ -49,6 +55,9 @@ impl Trouble {
         let told = failure.told();
         let mut lines = vec![unable(what, code_of(failure))];
         lines.extend(told.sentence);
+        if let Failure::AmbiguousJob { jobs, .. } = failure {
+            lines.extend(jobs.iter().map(layout::short));
+        }
         Self { exit: told.exit, lines }
     }
 

@@ -92,9 +92,10 @@ impl<'a> Words<'a> {
     }
 }
 
-/// The name of the switch that `word` is: after `/`, as that tool has it, or `-`.
+/// The name of the switch that `word` is: after `/`, as that tool has it, `-` or `--`.
 pub(super) fn switch_name(word: &str) -> Option<&str> {
-    word.strip_prefix(['/', '-']).filter(|name| !name.is_empty())
+    let name = word.strip_prefix("--").or_else(|| word.strip_prefix(['/', '-']));
+    name.filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ fn job() -> String {
 
 #[test]
 fn switches_are_found_in_any_letter_case_with_a_slash_or_a_dash() {
-    for words in ["/getstate j", "/GetState j", "-GETSTATE j"] {
+    for words in ["/getstate j", "/GetState j", "-GETSTATE j", "--getstate j"] {
         assert_eq!(asked(words), Asked::Get { property: Property::State, job: job() }, "{words}");
     }
     assert_eq!(asked("/UTIL /Version -verbose"), Asked::Version { is_verbose: true });
@@ -192,10 +192,11 @@ fn each_fault_names_the_word_and_has_its_code() {
         assert!(fault.sentence.contains(says), "{words}: {}", fault.sentence);
     }
     for (words, says) in [
-        ("", "no switch is given"),
+        ("", "USAGE: bitsadmin [/rawreturn]"),
         ("frobnicate", "`frobnicate` is no switch of this tool"),
         ("/ressume j", "Did you mean /resume?"),
         ("/util", "`/util` is no switch"),
+        ("/cache /lisst", "`/cache /lisst` is no switch of this tool; /help lists them\", \"Did you mean /cache /list?"),
         ("/getstate j k", "/getstate: `k` is too much"),
         ("/getstate", "USAGE: bitsadmin /getstate <job>"),
     ] {
