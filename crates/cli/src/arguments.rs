@@ -11,7 +11,7 @@ use bits_core::file::ResumeBy;
 use bits_core::job::Priority;
 use bits_core::ranges::ByteRange;
 use bits_core::refusal::Refusal;
-use bits_core::remote_name::RemoteName;
+use bits_core::remote_name::{RemoteName, RemoteNameError};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -422,7 +422,8 @@ pub(crate) struct Set {
     /// high-performance, on-demand, max-download-size, http-method, custom-header,
     /// custom-headers-write-only, security-flags, client-certificate, client-certificate-by-id,
     /// client-certificate-by-name, client-certificate-password-file, proxy, proxy-bypass,
-    /// use-stored-credentials, no-ntlm and service-name
+    /// use-stored-credentials, no-ntlm and service-name. custom-header takes 'Name: value', or @FILE with
+    /// one in each line, and may be given again
     #[arg(value_name = "KEY=VALUE", required = true)]
     pub(crate) changes: Vec<String>,
 }
@@ -453,6 +454,7 @@ pub(crate) enum Ranges {
     Position {
         #[command(flatten)]
         of: OfFile,
+        /// The byte to begin with, from 0
         offset: u64,
     },
 }
@@ -568,8 +570,11 @@ fn checksum(text: &str) -> Result<Checksum, String> {
 }
 
 fn mirror(text: &str) -> Result<RemoteName, String> {
+    let elsewhere = |scheme: &str| format!("a mirror begins with http:// or https://, not with {scheme}:");
     match RemoteName::parse(text) {
+        Ok((name, None)) if name.local_path().is_some() => Err(elsewhere("file")),
         Ok((name, None)) => Ok(name),
+        Err(RemoteNameError::Scheme { scheme }) => Err(elsewhere(&scheme)),
         Ok((_, Some(_))) => Err("it has a user name in it, and mirrors see no credentials".to_owned()),
         Err(error) => Err(error.to_string()),
     }

@@ -25,20 +25,26 @@ pub(super) const NOTIFY_FLAGS: Absent =
     not_built("access notification flags", "notifications are not available in this version");
 pub(super) const NOTIFY_COMMAND: Absent =
     not_built("access notification command line", "notifications are not available in this version");
-pub(super) const MAX_DOWNLOAD_TIME: Absent =
-    not_built("access maximum download time", "a limit on the download time is not available in this version");
+pub(super) const MAX_DOWNLOAD_TIME: Absent = not_built(
+    "access maximum download time",
+    "a limit on the download time is not available in this version",
+);
 pub(super) const ACL_FLAGS: Absent =
     not_built("access ACL flags", "access control lists are copied over SMB alone, which is not spoken here");
 pub(super) const HELPER_TOKEN: Absent =
     not_built("access helper token", "there are no tokens on this system; credentials are set on the job");
-pub(super) const REPAIR: Absent =
-    not_built("repair service", "there is no registration to repair; `bits service doctor` says what is wrong");
+pub(super) const REPAIR: Absent = not_built(
+    "repair service",
+    "there is no registration to repair; `bits service doctor` says what is wrong",
+);
 pub(super) const ACCOUNT_PROXY: Absent = not_built(
     "access proxy settings",
     "there are no such accounts here; the settings `proxy` and `no_proxy` of the service are for all its jobs",
 );
-pub(super) const ANALYTIC_CHANNEL: Absent =
-    not_built("change analytic channel", "there is no such channel; `bits service status` says where the log is");
+pub(super) const ANALYTIC_CHANNEL: Absent = not_built(
+    "change analytic channel",
+    "there is no such channel; `bits service status` says where the log is",
+);
 pub(super) const PEER_CACHE: Absent = Absent {
     what: "access peer cache",
     why: "there is no peer cache here: all that comes is from the servers of a job",

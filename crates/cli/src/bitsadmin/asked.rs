@@ -22,30 +22,98 @@ pub(super) struct Manner {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     Help,
-    Version { is_verbose: bool },
-    Create { name: String },
+    Version {
+        is_verbose: bool,
+    },
+    Create {
+        name: String,
+    },
     Transfer(Transfer),
-    AddFile { job: String, url: String, path: String, ranges: Vec<ByteRange> },
-    AddFileSet { job: String, list: String },
-    ReplaceRemotePrefix { job: String, old: String, new: String },
-    List { all_users: bool, is_verbose: bool },
-    ListFiles { job: String },
-    Monitor { all_users: bool, refresh_seconds: u64 },
-    Info { job: String, is_verbose: bool },
-    Command { command: Command, job: String },
-    Reset { all_users: bool },
-    Get { property: Property, job: String },
-    GetError { job: String },
-    GetOfFile { property: FileProperty, job: String, index: u32 },
-    Set { job: String, change: Box<ChangeJob>, what: &'static str, value: String },
-    SetHeaders { job: String, headers: Vec<String> },
-    SetCredentials { job: String, target: AuthTarget, scheme: AuthScheme, secret: Given },
-    RemoveCredentials { job: String, target: AuthTarget, scheme: Scheme },
-    SetValidation { job: String, index: u32, is_valid: bool },
+    AddFile {
+        job: String,
+        url: String,
+        path: String,
+        ranges: Vec<ByteRange>,
+    },
+    AddFileSet {
+        job: String,
+        list: String,
+    },
+    ReplaceRemotePrefix {
+        job: String,
+        old: String,
+        new: String,
+    },
+    List {
+        all_users: bool,
+        is_verbose: bool,
+    },
+    ListFiles {
+        job: String,
+    },
+    Monitor {
+        all_users: bool,
+        refresh_seconds: u64,
+    },
+    Info {
+        job: String,
+        is_verbose: bool,
+    },
+    Command {
+        command: Command,
+        job: String,
+    },
+    Reset {
+        all_users: bool,
+    },
+    Get {
+        property: Property,
+        job: String,
+    },
+    GetError {
+        job: String,
+    },
+    GetOfFile {
+        property: FileProperty,
+        job: String,
+        index: u32,
+    },
+    Set {
+        job: String,
+        change: Box<ChangeJob>,
+        what: &'static str,
+        value: String,
+    },
+    SetHeaders {
+        job: String,
+        headers: Vec<String>,
+    },
+    SetCredentials {
+        job: String,
+        target: AuthTarget,
+        scheme: AuthScheme,
+        secret: Given,
+    },
+    RemoveCredentials {
+        job: String,
+        target: AuthTarget,
+        scheme: Scheme,
+    },
+    SetValidation {
+        job: String,
+        index: u32,
+        is_valid: bool,
+    },
     /// What a download job has none of, whichever it is (`bits.md` §1.4).
-    OfReplies { what: &'static str, job: String },
+    OfReplies {
+        what: &'static str,
+        job: String,
+    },
     /// Flags of the peer cache: there is none, so all but none of them are refused.
-    SetPeerCachingFlags { job: String, flags: u32 },
+    SetPeerCachingFlags {
+        job: String,
+        flags: u32,
+    },
     PeerCachingFlags,
     Absent(&'static Absent),
 }

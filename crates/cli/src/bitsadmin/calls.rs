@@ -69,6 +69,15 @@ pub(super) fn order(url: &str, path: &str) -> Result<Order, DestinationError> {
     destination::to_file(url.as_ref(), Path::new(path), &here)
 }
 
+/// Warns where a password was typed for everybody to see.
+pub(super) fn warn_of_user_info(orders: &[Order], paper: &Paper<'_>) {
+    if orders.iter().any(|order| order.has_user_info) {
+        paper.output.warn(
+            "others on this machine can read a password in a URL; /setcredentials with '*' in its place asks for it",
+        );
+    }
+}
+
 /// `orders` for the service.
 pub(super) fn add_files(orders: &[Order], ranges: &[ByteRange]) -> AddFiles {
     let files = orders.iter().map(|order| AddFile {
@@ -168,7 +177,9 @@ impl Calls<'_> {
         let client = &self.session.client;
         if let Ok(id) = JobId::parse(text) {
             return match client.job(id).await {
-                Err(error) if error.code() == Some(Code::NOT_FOUND) => Err(Failure::NoSuchJob(text.to_owned())),
+                Err(error) if error.code() == Some(Code::NOT_FOUND) => {
+                    Err(Failure::NoSuchJob(text.to_owned()))
+                }
                 answer => Ok(answer?),
             };
         }
@@ -226,6 +237,7 @@ impl Calls<'_> {
     async fn add_file(&self, job: &str, url: &str, path: &str, ranges: &[ByteRange]) -> Result<(), Trouble> {
         let id = self.find_id(job).await?;
         let order = order(url, path).unable("add file")?;
+        warn_of_user_info(std::slice::from_ref(&order), self.paper);
         self.add(id, &[order], ranges, "add file").await
     }
 
@@ -351,7 +363,11 @@ impl Calls<'_> {
                 "the headers can be replaced and no longer read",
             )),
             Property::ClientCertificate if job.client_certificate == ClientCertificate::None => {
-                Err(Trouble::refused("get client certificate", NO_CERTIFICATE, "the job has no client certificate"))
+                Err(Trouble::refused(
+                    "get client certificate",
+                    NO_CERTIFICATE,
+                    "the job has no client certificate",
+                ))
             }
             _ => Ok(self.paper.value(&layout::value(property, &job, &TimeZone::system()))?),
         }
@@ -373,7 +389,11 @@ impl Calls<'_> {
         match property {
             FileProperty::TemporaryName => match &file.temporary_name {
                 Some(name) => Ok(self.paper.value(name)?),
-                None => Err(Trouble::refused("get temporary name", Code::PENDING, "the file has no temporary name now")),
+                None => Err(Trouble::refused(
+                    "get temporary name",
+                    Code::PENDING,
+                    "the file has no temporary name now",
+                )),
             },
             FileProperty::PeerStats => {
                 let sentence = format!("{} bytes from the servers, 0 from peers", file.bytes_transferred);
@@ -419,7 +439,7 @@ impl Calls<'_> {
             Given::Implicit => SetCredentials::implicit(),
             Given::Literal { user, password } => {
                 self.paper.output.warn(
-                    "others on this machine can read a password on the command line; `*` in its place asks for it",
+                    "others on this machine can read a password on the command line; '*' in its place asks for it",
                 );
                 SetCredentials { user, password: Password(password) }
             }

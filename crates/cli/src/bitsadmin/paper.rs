@@ -50,8 +50,12 @@ impl<'a> Paper<'a> {
             return Ok(());
         }
         let version = format!("BITSADMIN version 3.0 [ OpenBITS {} ]", env!("CARGO_PKG_VERSION"));
-        for line in ["", &version, "Administration of background transfers; `bits --help` has the newer commands.", ""]
-        {
+        for line in [
+            "",
+            &version,
+            "Administration of background transfers; `bits --help` has the newer commands.",
+            "",
+        ] {
             self.line(line)?;
         }
         Ok(())

@@ -33,6 +33,7 @@ pub(super) async fn run(what: Transfer, session: &Session, paper: &Paper<'_>) ->
     }
     let orders = what.files.iter().map(|(url, path)| calls::order(url, path));
     let orders = orders.collect::<Result<Vec<_>, _>>().unable("add file")?;
+    calls::warn_of_user_info(&orders, paper);
     let mut order = calls::new_order(what.name, what.priority);
     order.properties.dynamic_content = what.is_dynamic.then_some(true);
     let mut interrupts = interrupts().unable(WHAT)?;
@@ -51,11 +52,7 @@ pub(super) async fn run(what: Transfer, session: &Session, paper: &Paper<'_>) ->
     conclude(end, id, session, report).await
 }
 
-async fn start(
-    id: JobId,
-    orders: &[Order],
-    session: &Session,
-) -> Result<EventStream, Trouble> {
+async fn start(id: JobId, orders: &[Order], session: &Session) -> Result<EventStream, Trouble> {
     let client = &session.client;
     for part in parts(orders) {
         client.add_files(id, &calls::add_files(part, &[])).await.unable("add file")?;

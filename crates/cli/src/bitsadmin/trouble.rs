@@ -7,8 +7,8 @@ use bits_core::error::Code;
 use crate::exit::Failure;
 
 use super::absent::Absent;
-use super::layout::{self, coded};
 use super::help;
+use super::layout::{self, coded};
 use super::paper::Paper;
 use super::switches::Row;
 use super::words::Fault;
@@ -31,7 +31,9 @@ impl Trouble {
             },
         ];
         lines.extend(fault.nearest.map(|name| format!("Did you mean {name}?")));
-        lines.extend(row.map(|row| format!("USAGE: bitsadmin {} {}", row.name, row.takes).trim_end().to_owned()));
+        lines.extend(
+            row.map(|row| format!("USAGE: bitsadmin {} {}", row.name, row.takes).trim_end().to_owned()),
+        );
         Self { exit: crate::exit::USAGE, lines }
     }
 
@@ -110,7 +112,9 @@ fn code_of(failure: &Failure) -> Code {
             _ => error.code().unwrap_or(Code::UNSPECIFIED),
         },
         Failure::NoSuchJob(_) | Failure::NothingSaved { .. } => Code::NOT_FOUND,
-        Failure::AmbiguousJob { .. } | Failure::Usage(_) | Failure::UsageNear { .. } => Code::INVALID_ARGUMENT,
+        Failure::AmbiguousJob { .. } | Failure::Usage(_) | Failure::UsageNear { .. } => {
+            Code::INVALID_ARGUMENT
+        }
         Failure::Destination(error) => error.code(),
         Failure::PasswordSource(error) => of_system(error.code()),
         Failure::Saved(error) => of_system(error.code()),

@@ -2,11 +2,12 @@
 
 use bits_client::api::job::{CommandAnswer, Job};
 use bits_core::credentials::AuthTarget;
+use bits_core::error::Code;
 use bits_core::job::JobId;
 
 use super::Context;
 use crate::arguments::Jobs;
-use crate::exit::Failure;
+use crate::exit::{Failure, number};
 use crate::kept::Kept;
 use crate::output::Output;
 use crate::session::{Session, id_of};
@@ -41,6 +42,12 @@ pub(super) async fn run(verb: Verb, jobs: Jobs, context: &Context<'_>) -> Result
                         "{}: {} ({}, {})",
                         answer.job.display_name, outcome.message, outcome.name, outcome.code
                     ));
+                    if answer.job.on_demand && number(&outcome.code) == Some(Code::PARTIAL_COMPLETE) {
+                        output.say(
+                            "of a file that comes by ranges nothing is kept unless all of it is here; \
+                             `bits ranges position JOB 0` has all of it come",
+                        );
+                    }
                 }
                 output.detail(&format!(
                     "{}: {}",

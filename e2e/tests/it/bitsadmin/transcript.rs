@@ -151,7 +151,8 @@ fn without_banner(finished: &Finished) -> String {
 fn times_named(text: &str) -> String {
     const SHAPE: &[u8] = b"dddd-dd-dd dd:dd:dd";
     let is_time = |window: &[u8]| {
-        let fits = |(byte, shape): (&u8, &u8)| if *shape == b'd' { byte.is_ascii_digit() } else { byte == shape };
+        let fits =
+            |(byte, shape): (&u8, &u8)| if *shape == b'd' { byte.is_ascii_digit() } else { byte == shape };
         window.iter().zip(SHAPE).all(fits)
     };
     let mut named = String::new();

@@ -96,8 +96,15 @@ fn progress_has_a_percentage_where_the_size_is_known() {
 fn states_have_that_tools_words() {
     let words = State::NAMES.map(|name| state(&a_job(name)));
     let expected = [
-        "QUEUED", "CONNECTING", "TRANSFERRING", "SUSPENDED", "ERROR", "TRANSIENT_ERROR", "TRANSFERRED",
-        "ACKNOWLEDGED", "CANCELED",
+        "QUEUED",
+        "CONNECTING",
+        "TRANSFERRING",
+        "SUSPENDED",
+        "ERROR",
+        "TRANSIENT_ERROR",
+        "TRANSFERRED",
+        "ACKNOWLEDGED",
+        "CANCELED",
     ];
     assert_eq!(words, expected);
     assert_eq!(coded(Code::EMPTY), "0x80200003");
@@ -112,8 +119,7 @@ fn properties_are_values() {
         list: Some("http://p:1".to_owned()),
         bypass: Some("a b".to_owned()),
     };
-    let certificate =
-        ClientCertificate::ByName { folder: "/c".to_owned(), subject: "anna".to_owned() };
+    let certificate = ClientCertificate::ByName { folder: "/c".to_owned(), subject: "anna".to_owned() };
     let job = Job {
         custom_headers: Some(vec![header]),
         secret_headers: Some(vec!["Cookie".to_owned()]),

@@ -9,12 +9,7 @@ use super::super::words::{Fault, Words};
 use super::Row;
 
 pub(super) const ROWS: &[Row] = &[
-    Row {
-        name: "/help",
-        takes: "",
-        about: "Lists the switches",
-        read: |_| Ok(Asked::Help),
-    },
+    Row { name: "/help", takes: "", about: "Lists the switches", read: |_| Ok(Asked::Help) },
     Row { name: "/?", takes: "", about: "The same", read: |_| Ok(Asked::Help) },
     Row {
         name: "/transfer",

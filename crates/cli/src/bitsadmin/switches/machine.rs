@@ -30,7 +30,8 @@ pub(super) const ROWS: &[Row] = &[
         NOT_HERE,
         |words| {
             words.take("the account")?;
-            let known = [("NO_PROXY", 0), ("AUTODETECT", 0), ("MANUAL_PROXY", 2), ("AUTOSCRIPT", 1), ("RESET", 0)];
+            let known =
+                [("NO_PROXY", 0), ("AUTODETECT", 0), ("MANUAL_PROXY", 2), ("AUTOSCRIPT", 1), ("RESET", 0)];
             for _ in 0..words.one_of("the usage", &known)? {
                 words.take("what belongs to the usage")?;
             }

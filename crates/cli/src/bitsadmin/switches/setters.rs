@@ -160,7 +160,11 @@ pub(super) const ROWS: &[Row] = &[
         read: |words| {
             let (job, folder) = (words.job()?, certificate_folder(words)?);
             let fingerprint = words.text("the hash")?;
-            Ok(set_certificate(job, ClientCertificate::ById { folder, fingerprint: fingerprint.clone() }, fingerprint))
+            Ok(set_certificate(
+                job,
+                ClientCertificate::ById { folder, fingerprint: fingerprint.clone() },
+                fingerprint,
+            ))
         },
     },
     Row {
@@ -194,7 +198,8 @@ pub(super) const ROWS: &[Row] = &[
         about: "There is no peer cache: 0 alone can be set",
         read: |words| {
             let (job, flags) = (words.job()?, words.number("the flags")?);
-            let flags = u32::try_from(flags).map_err(|_| Fault::new(format!("the flags: {flags} is too much")))?;
+            let flags =
+                u32::try_from(flags).map_err(|_| Fault::new(format!("the flags: {flags} is too much")))?;
             Ok(Asked::SetPeerCachingFlags { job, flags })
         },
     },
@@ -261,10 +266,8 @@ fn proxy_settings(words: &mut Words<'_>) -> Result<Asked, Fault> {
         }
         _ => {}
     }
-    let change = ChangeJob {
-        proxy: Some(Proxy { usage: usage.to_owned(), list, bypass }),
-        ..ChangeJob::default()
-    };
+    let change =
+        ChangeJob { proxy: Some(Proxy { usage: usage.to_owned(), list, bypass }), ..ChangeJob::default() };
     Ok(set(job, change, "proxy usage", usage.to_ascii_uppercase()))
 }
 
@@ -310,11 +313,16 @@ const ASK: &str = "*";
 fn certificate_folder(words: &mut Words<'_>) -> Result<String, Fault> {
     let location = words.number("the location")?;
     if !(1..=8).contains(&location) {
-        return Err(Fault { code: Code::NOT_IMPLEMENTED, ..Fault::new(format!("the location: {location} is none of 1 to 8")) });
+        return Err(Fault {
+            code: Code::NOT_IMPLEMENTED,
+            ..Fault::new(format!("the location: {location} is none of 1 to 8"))
+        });
     }
     let store = words.take("the folder")?;
     if !store.contains('/') {
-        let sentence = format!("there is no certificate store `{store}` here; name a folder of PEM or PKCS#12 files, such as ./{store}");
+        let sentence = format!(
+            "there is no certificate store `{store}` here; name a folder of PEM or PKCS#12 files, such as ./{store}"
+        );
         return Err(Fault { code: Code::FILE_NOT_FOUND, ..Fault::new(sentence) });
     }
     requests::absolute(store).map_err(|_| Fault::new(format!("`{store}` is no path of a folder")))

@@ -85,7 +85,10 @@ fn the_life_of_a_job_is_asked_for() {
         ("/info j /VERBOSE", Asked::Info { job: job(), is_verbose: true }),
         ("/complete j", Asked::Command { command: Command::Complete, job: job() }),
         ("/reset", Asked::Reset { all_users: false }),
-        ("/gettemporaryname j 2", Asked::GetOfFile { property: FileProperty::TemporaryName, job: job(), index: 2 }),
+        (
+            "/gettemporaryname j 2",
+            Asked::GetOfFile { property: FileProperty::TemporaryName, job: job(), index: 2 },
+        ),
         ("/setvalidationstate j 0 false", Asked::SetValidation { job: job(), index: 0, is_valid: false }),
         ("/getreplydata j", Asked::OfReplies { what: "get reply data", job: job() }),
         ("/cache /list", Asked::Absent(&absent::PEER_CACHE)),
@@ -196,7 +199,10 @@ fn each_fault_names_the_word_and_has_its_code() {
         ("frobnicate", "`frobnicate` is no switch of this tool"),
         ("/ressume j", "Did you mean /resume?"),
         ("/util", "`/util` is no switch"),
-        ("/cache /lisst", "`/cache /lisst` is no switch of this tool; /help lists them\", \"Did you mean /cache /list?"),
+        (
+            "/cache /lisst",
+            "`/cache /lisst` is no switch of this tool; /help lists them\", \"Did you mean /cache /list?",
+        ),
         ("/getstate j k", "/getstate: `k` is too much"),
         ("/getstate", "USAGE: bitsadmin /getstate <job>"),
     ] {
