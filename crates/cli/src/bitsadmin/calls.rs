@@ -41,9 +41,9 @@ const MINIMUM_RETRY_DELAY_SECONDS: u64 = 600;
 /// Does what was asked and prints what comes of it.
 pub(super) async fn carry_out(asked: Asked, paper: &Paper<'_>, context: &Context<'_>) -> Result<(), Trouble> {
     match asked {
-        Asked::Help => return Ok(paper.lines(&help::lines())?),
-        Asked::Absent(absent) => return Err(Trouble::of_absent(absent)),
-        Asked::PeerCachingFlags => return Ok(paper.value("0")?),
+        Asked::Help => Ok(paper.lines(&help::lines())?),
+        Asked::Absent(absent) => Err(Trouble::of_absent(absent)),
+        Asked::PeerCachingFlags => Ok(paper.value("0")?),
         asked => {
             let session = context.session().await.unable("connect to BITS")?;
             Calls { session: &session, paper }.carry_out(asked).await
@@ -115,7 +115,9 @@ impl Calls<'_> {
     async fn carry_out(&self, asked: Asked) -> Result<(), Trouble> {
         let paper = self.paper;
         match asked {
-            Asked::Help | Asked::Absent(_) | Asked::PeerCachingFlags => Ok(()),
+            Asked::Help | Asked::Absent(_) | Asked::PeerCachingFlags => {
+                unreachable!("what needs no service was said before")
+            }
             Asked::Version { is_verbose } => self.version(is_verbose),
             Asked::Create { name } => self.create(name).await,
             Asked::Transfer(what) => transfer::run(what, self.session, paper).await,

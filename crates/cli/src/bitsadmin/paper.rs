@@ -1,9 +1,8 @@
 //! Where this tool's lines go: standard output, as programs that read them expect, also what went wrong.
 //! Only with `/rawreturn` that goes to standard error, as a value is all that is read then.
 
-use std::io::{self, IsTerminal};
-
 use bits_platform::shown::shown;
+use bits_platform::terminal::stdout_columns;
 
 use crate::exit::Failure;
 use crate::output::Output;
@@ -25,7 +24,7 @@ const COLUMNS: usize = 80;
 
 impl<'a> Paper<'a> {
     pub(super) fn new(manner: Manner, output: &'a Output) -> Self {
-        let columns = columns();
+        let columns = stdout_columns();
         let wraps_at = match manner.wraps {
             Some(false) => None,
             Some(true) => Some(columns.unwrap_or(COLUMNS)),
@@ -105,12 +104,6 @@ impl<'a> Paper<'a> {
 /// `line` fit to be shown; the tabs in it are this tool's.
 pub(super) fn tabbed(line: &str) -> String {
     line.split('\t').map(shown).collect::<Vec<_>>().join("\t")
-}
-
-fn columns() -> Option<usize> {
-    let stdout = io::stdout();
-    let size = stdout.is_terminal().then(|| rustix::termios::tcgetwinsize(&stdout).ok()).flatten()?;
-    Some(size.ws_col.into()).filter(|columns| *columns > 0)
 }
 
 /// `line` with line ends in it, so that no part is longer than `width` characters; between words where
