@@ -130,6 +130,19 @@ fn an_interrupted_transfer_goes_on_and_is_completed_by_name() {
     assert_eq!(sha256(world.service.file("file")), sha256(peers.nginx.file("10m.bin")));
 }
 
+#[test]
+fn a_transfer_goes_on_through_the_end_of_the_service() {
+    let Some(peers) = peers() else { return };
+    let world = World::new();
+    let url = peers.nginx.url("/slow/10m.bin?rate=4194304");
+    let mut terminal = world.bitsadmin(&["/transfer", "outlived", &url, "file"]).terminal();
+    terminal.wait_for("STATE: TRANSFERRING");
+    world.service.kill();
+    let done = terminal.finish().expect_code(0);
+    assert!(lines(&done).ends_with(&["Transfer complete.".to_owned()]), "{done}");
+    assert_eq!(sha256(world.service.file("file")), sha256(peers.nginx.file("10m.bin")));
+}
+
 /// Ctrl-C.
 fn interrupt(terminal: &Terminal) {
     terminal.signal(Signal::INT);

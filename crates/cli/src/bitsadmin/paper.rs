@@ -1,6 +1,8 @@
 //! Where this tool's lines go: standard output, as programs that read them expect, also what went wrong.
 //! Only with `/rawreturn` that goes to standard error, as a value is all that is read then.
 
+use std::io::{self, IsTerminal};
+
 use bits_platform::shown::shown;
 use bits_platform::terminal::stdout_columns;
 
@@ -19,12 +21,13 @@ pub(super) struct Paper<'a> {
     columns: Option<usize>,
 }
 
-/// Characters of a line where lines are to be broken and there is no console.
+/// Characters of a line where nothing says how wide the console is.
 const COLUMNS: usize = 80;
 
 impl<'a> Paper<'a> {
     pub(super) fn new(manner: Manner, output: &'a Output) -> Self {
-        let columns = stdout_columns();
+        // A terminal that does not know how wide it is, is one all the same.
+        let columns = io::stdout().is_terminal().then(|| stdout_columns().unwrap_or(COLUMNS));
         let wraps_at = match manner.wraps {
             Some(false) => None,
             Some(true) => Some(columns.unwrap_or(COLUMNS)),
