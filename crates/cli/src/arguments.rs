@@ -11,11 +11,13 @@ use bits_core::file::ResumeBy;
 use bits_core::job::Priority;
 use bits_core::ranges::ByteRange;
 use bits_core::refusal::Refusal;
-use bits_core::remote_name::RemoteName;
+use bits_core::remote_name::{RemoteName, RemoteNameError};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(crate) use requests::{ProxySecret, Requests};
+
+use crate::bitsadmin;
 
 /// Transfers files in the background, and signs in where a server asks for it.
 #[derive(Debug, Parser)]
@@ -105,8 +107,29 @@ pub(crate) enum Command {
     /// The service itself
     #[command(subcommand)]
     Service(Service),
+    /// Speak as `bitsadmin`, for scripts written for that tool; `bits admin /help` lists its switches.
+    /// Called under that name, by a link, this program does so by itself
+    Admin(Admin),
     /// Print what a shell needs to complete these commands
     Completions(Completions),
+}
+
+/// What was typed, by the name under which this program was called.
+pub(crate) fn typed(words: impl IntoIterator<Item = OsString>) -> Arguments {
+    let mut words = words.into_iter().peekable();
+    if !words.peek().is_some_and(|program| bitsadmin::is_meant_by(program)) {
+        return Arguments::parse_from(words);
+    }
+    // Everything after the name is that tool's.
+    let as_command = ["bits", "admin", "--"].map(OsString::from).into_iter().chain(words.skip(1));
+    Arguments::parse_from(as_command)
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Admin {
+    /// A switch of that tool, such as /transfer, and what it takes
+    #[arg(value_name = "WORD", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) words: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]
@@ -407,7 +430,8 @@ pub(crate) struct Set {
     /// client-certificate-by-id,
     /// client-certificate-by-name, client-certificate-password-file, proxy, proxy-bypass,
     /// use-stored-credentials, no-ntlm, service-name, notify-flags, notify-command, notify-webhook,
-    /// notify-webhook-secret-file and minimum-notification-interval
+    /// notify-webhook-secret-file and minimum-notification-interval. custom-header takes 'Name: value',
+    /// or @FILE with one in each line, and may be given again
     #[arg(value_name = "KEY=VALUE", required = true)]
     pub(crate) changes: Vec<String>,
 }
@@ -438,6 +462,7 @@ pub(crate) enum Ranges {
     Position {
         #[command(flatten)]
         of: OfFile,
+        /// The byte to begin with, from 0
         offset: u64,
     },
 }
@@ -553,8 +578,11 @@ fn checksum(text: &str) -> Result<Checksum, String> {
 }
 
 fn mirror(text: &str) -> Result<RemoteName, String> {
+    let elsewhere = |scheme: &str| format!("a mirror begins with http:// or https://, not with {scheme}:");
     match RemoteName::parse(text) {
+        Ok((name, None)) if name.local_path().is_some() => Err(elsewhere("file")),
         Ok((name, None)) => Ok(name),
+        Err(RemoteNameError::Scheme { scheme }) => Err(elsewhere(&scheme)),
         Ok((_, Some(_))) => Err("it has a user name in it, and mirrors see no credentials".to_owned()),
         Err(error) => Err(error.to_string()),
     }

@@ -5,12 +5,12 @@ mod agent;
 mod completions;
 mod config;
 mod create;
-mod credentials;
+pub(crate) mod credentials;
 mod error;
-mod get;
+pub(crate) mod get;
 mod list;
-mod on_jobs;
-mod ranges;
+pub(crate) mod on_jobs;
+pub(crate) mod ranges;
 mod replace_remote_prefix;
 mod saved;
 mod service;
@@ -19,6 +19,7 @@ mod show;
 mod watch;
 
 use crate::arguments::{Arguments, Command};
+use crate::bitsadmin;
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::session::Session;
@@ -64,6 +65,7 @@ pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<(), Fai
         Command::Error(code) => error::run(&code, output),
         Command::Config(config) => config::run(config, &context).await,
         Command::Service(service) => service::run(service, &context).await,
+        Command::Admin(admin) => bitsadmin::run(&admin.words, &context).await,
         Command::Completions(completions) => completions::run(&completions, output),
     }
 }

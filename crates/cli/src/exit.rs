@@ -91,17 +91,24 @@ pub(crate) enum Failure {
 
 /// Ended well.
 const DONE: u8 = 0;
-const JOB_FAILED: u8 = 1;
+pub(crate) const JOB_FAILED: u8 = 1;
 /// The doctor has found something bad.
 pub(crate) const UNWELL: u8 = JOB_FAILED;
-const USAGE: u8 = 2;
+pub(crate) const USAGE: u8 = 2;
 const UNREACHABLE: u8 = 3;
-const REFUSED: u8 = 4;
+pub(crate) const REFUSED: u8 = 4;
 const NO_CREDENTIALS: u8 = 5;
 const OUT_OF_TIME: u8 = 6;
-const BY_OTHERS: u8 = 7;
+pub(crate) const BY_OTHERS: u8 = 7;
 /// 128 and the number of SIGINT, as shells have it.
-const INTERRUPTED: u8 = 130;
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// How a command ended, for somebody who says it in other words.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) exit: u8,
+    pub(crate) sentence: Option<String>,
+}
 
 /// What a person and a script are told.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -174,6 +181,12 @@ impl Failure {
             output.hint(&sentence);
         }
         code
+    }
+
+    /// The exit code, and the sentence without what to do: that would be of other commands.
+    pub(crate) fn told(&self) -> Told {
+        let Telling { code, error, notice, hint: _ } = self.telling();
+        Told { exit: code, sentence: error.or(notice) }
     }
 
     fn telling(&self) -> Telling {

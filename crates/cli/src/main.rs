@@ -4,6 +4,7 @@
 //! `exit`. No decision about jobs is made here: the service makes them all.
 
 mod arguments;
+mod bitsadmin;
 mod commands;
 mod destination;
 mod exit;
@@ -20,9 +21,6 @@ mod url_list;
 use std::process::ExitCode;
 
 use bits_platform::hardening::{self, ZeroingAllocator};
-use clap::Parser;
-
-use arguments::Arguments;
 use output::Output;
 
 /// Passwords pass through this process; no freed memory keeps one.
@@ -34,7 +32,7 @@ fn main() -> ExitCode {
     // not to transfer files.
     let undumpable = hardening::forbid_core_dumps();
 
-    let arguments = Arguments::parse();
+    let arguments = arguments::typed(std::env::args_os());
     let output = Output::new(&arguments.everywhere);
     if let Err(error) = undumpable {
         output.detail(&format!("core dumps could not be turned off: {error}"));

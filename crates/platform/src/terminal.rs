@@ -8,6 +8,7 @@
 //! (none), and nothing can leave the terminal without echo. Signals from elsewhere are held back
 //! until the terminal is as it was.
 
+mod console;
 mod lent;
 mod settings;
 mod signals;
@@ -25,6 +26,7 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 pub use crate::shown::shown;
+pub use console::stdout_columns;
 pub use lent::Lent;
 
 use settings::{Changed, Echo};

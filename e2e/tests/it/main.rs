@@ -5,6 +5,7 @@
 mod access;
 mod agent;
 mod bad_input;
+mod bitsadmin;
 mod by_proxy;
 mod certificate_callback;
 mod conditions;

@@ -22,6 +22,12 @@ pub(super) async fn run(add: Add, context: &Context<'_>) -> Result<(), Failure> 
         return Err(Failure::Usage(sentence.to_owned()));
     }
 
+    if add.input.is_none() && orders.iter().any(|order| order.has_user_info) {
+        context.output.warn(
+            "others on this machine can read a password in a URL; `bits credentials set` with --password-file \
+             keeps it to you",
+        );
+    }
     let found = match &add.credential {
         Some(name) => Some(Kept::open().await?.named(name, None).await?),
         None => None,

@@ -4,8 +4,7 @@
 use bits_client::Scheme;
 use bits_client::api::job::Job;
 use bits_client::prompt::PromptRequest;
-use bits_core::credentials::AuthTarget;
-use bits_core::identity::Package;
+use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::remote_name::RemoteName;
 use futures_util::TryStreamExt;
 use std::pin::pin;
@@ -43,7 +42,7 @@ async fn run_set(set: SetCredentials, context: &Context<'_>) -> Result<(), Failu
         (Some(given), _) => (asked, given),
         (None, Some(found)) => (found.scheme_or(set.scheme), found.credentials),
         (None, None) => {
-            let (mut request, server) = question(&session, &job, &set).await?;
+            let (mut request, server) = question(&session, &job, set.target, set.scheme).await?;
             request.caption = set.caption;
             request.message = set.message;
             request.user_name = set.secret.user;
@@ -82,15 +81,16 @@ async fn run_remove(remove: RemoveCredentials, context: &Context<'_>) -> Result<
 
 /// What to ask for `job`: the servers its files come from are named, as they are what is known to
 /// be true. Also the one server that they are from, if it is one: what can be saved is for that.
-async fn question(
+pub(crate) async fn question(
     session: &Session,
     job: &Job,
-    set: &SetCredentials,
+    for_target: AuthTarget,
+    scheme: Option<AuthScheme>,
 ) -> Result<(PromptRequest, Option<String>), Failure> {
     let mut servers: Vec<String> = Vec::new();
     let mut authorities: Vec<String> = Vec::new();
     let mut unencrypted = false;
-    if set.target == AuthTarget::Server {
+    if for_target == AuthTarget::Server {
         let mut files = pin!(session.client.files(id_of(job)?));
         while let Some(file) = files.try_next().await? {
             let Ok(remote) = RemoteName::stored(&file.remote_name) else { continue };
@@ -106,13 +106,13 @@ async fn question(
             }
         }
     }
-    let target = match (set.target, servers.len()) {
+    let target = match (for_target, servers.len()) {
         (AuthTarget::Proxy, _) => "the proxy on the way".to_owned(),
         (AuthTarget::Server, 0) => "any server of this job (it has no files yet)".to_owned(),
         (AuthTarget::Server, 1..=SERVERS_NAMED_MAX) => format!("server {}", servers.join(", ")),
         (AuthTarget::Server, _) => "any server of this job".to_owned(),
     };
-    let mut request = PromptRequest::new(target, set.scheme.map_or(Package::Negotiate, Package::from));
+    let mut request = PromptRequest::new(target, sign_in::package(scheme));
     request.unencrypted = unencrypted;
     let server = authorities.pop().filter(|_| authorities.is_empty());
     Ok((request, server))

@@ -28,7 +28,7 @@ use crate::standing::Standing;
 use crate::url_list;
 use looking_on::{LookingOn, Outcome};
 use making::Making;
-pub(super) use making::parts;
+pub(crate) use making::parts;
 use signing_in::SigningIn;
 
 pub(super) async fn run(get: Get, context: &Context<'_>) -> Result<(), Failure> {

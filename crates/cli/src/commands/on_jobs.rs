@@ -2,10 +2,12 @@
 
 use bits_client::api::job::{CommandAnswer, Job};
 use bits_core::credentials::AuthTarget;
+use bits_core::error::Code;
+use bits_core::job::JobId;
 
 use super::Context;
 use crate::arguments::Jobs;
-use crate::exit::Failure;
+use crate::exit::{Failure, number};
 use crate::kept::Kept;
 use crate::output::Output;
 use crate::session::{Session, id_of};
@@ -13,7 +15,7 @@ use crate::sign_in;
 
 /// What is asked of the jobs.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Verb {
+pub(crate) enum Verb {
     Resume,
     Suspend,
     Complete,
@@ -27,7 +29,11 @@ pub(super) async fn run(verb: Verb, jobs: Jobs, context: &Context<'_>) -> Result
     let session = context.session().await?;
     let mut first_failure = None;
     for text in &jobs.jobs {
-        match one(verb, text, &session, output).await {
+        let answer = match session.find_id(text).await {
+            Ok(id) => carry_out(verb, id, &session, output).await,
+            Err(failure) => Err(failure),
+        };
+        match answer {
             Ok(answer) => {
                 if output.is_json() {
                     output.result_json(&answer.job)?;
@@ -37,6 +43,12 @@ pub(super) async fn run(verb: Verb, jobs: Jobs, context: &Context<'_>) -> Result
                         "{}: {} ({}, {})",
                         answer.job.display_name, outcome.message, outcome.name, outcome.code
                     ));
+                    if answer.job.on_demand && number(&outcome.code) == Some(Code::PARTIAL_COMPLETE) {
+                        output.say(
+                            "of a file that comes by ranges nothing is kept unless all of it is here; \
+                             `bits ranges position JOB 0` has all of it come",
+                        );
+                    }
                 }
                 output.detail(&format!(
                     "{}: {}",
@@ -55,8 +67,13 @@ pub(super) async fn run(verb: Verb, jobs: Jobs, context: &Context<'_>) -> Result
     first_failure.map_or(Ok(()), |code| Err(Failure::Told(code)))
 }
 
-async fn one(verb: Verb, text: &str, session: &Session, output: &Output) -> Result<CommandAnswer, Failure> {
-    let id = session.find_id(text).await?;
+/// Asks it of the job `id`.
+pub(crate) async fn carry_out(
+    verb: Verb,
+    id: JobId,
+    session: &Session,
+    output: &Output,
+) -> Result<CommandAnswer, Failure> {
     let client = &session.client;
     Ok(match verb {
         Verb::Resume => {

@@ -38,6 +38,6 @@ pub(super) async fn run(what: Ranges, context: &Context<'_>) -> Result<(), Failu
     Ok(())
 }
 
-pub(super) fn wire_range(range: &ByteRange) -> Range {
+pub(crate) fn wire_range(range: &ByteRange) -> Range {
     Range { offset: range.offset.0, length: range.length.map(|length| length.0) }
 }

@@ -132,6 +132,10 @@ async fn rotate_key(context: &Context<'_>) -> Result<(), Failure> {
 
 /// The numbers are those of a run: no service is started for them.
 async fn metrics(context: &Context<'_>) -> Result<(), Failure> {
+    if context.output.is_json() {
+        let sentence = "the numbers are text in the format of OpenMetrics and have no JSON; leave --json out";
+        return Err(Failure::Usage(sentence.to_owned()));
+    }
     let text = context.running_session().await?.client.metrics().await?;
     context.output.result_bytes(text.as_bytes())
 }

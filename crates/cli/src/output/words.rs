@@ -80,6 +80,7 @@ pub(crate) fn what_now(job: &Job, now: Timestamp) -> Vec<String> {
         Standing::Suspended if is_satisfied(job) => vec![
             "All that was asked for of its files is here.".to_owned(),
             format!("Ask for more: bits ranges request {id} OFFSET:LENGTH, then bits resume {id}"),
+            format!("bits complete {id} would keep whole files alone, and delete what came of the others."),
         ],
         Standing::Suspended => vec!["It is suspended.".to_owned(), format!("Let it run: bits resume {id}")],
         Standing::Failed => {

@@ -92,6 +92,47 @@ fn files_on_demand_are_asked_for_by_ranges() {
 }
 
 #[test]
+fn completing_a_job_on_demand_says_what_is_not_kept() {
+    let on_demand = serde_json::json!({ "on_demand": true, "state": "suspended",
+        "wait": { "reason": "demand", "needs": null, "until": null } });
+    let service = Service::with_courses([vec![on_demand]]);
+    assert_eq!(bits(&service, &["resume", ID]).code, Some(0));
+    let shown = bits(&service, &["show", ID]).stdout;
+    assert!(shown.contains("bits complete 8e2d0a1b would keep whole files alone"), "{shown}");
+    let outcome = bits(&service, &["complete", ID]);
+    assert_eq!(outcome.code, Some(0));
+    assert_eq!(
+        outcome.stderr,
+        "report.pdf: the files that were whole are in place; the others are gone (BG_S_PARTIAL_COMPLETE, \
+         0x00200017)\n\
+         of a file that comes by ranges nothing is kept unless all of it is here; `bits ranges position JOB 0` \
+         has all of it come\n"
+    );
+}
+
+#[test]
+fn a_password_in_the_url_of_a_file_is_warned_about_where_others_can_read_it() {
+    let service = Service::with_courses([]);
+    let url = "http://anna:hunter2@h/f";
+    let outcome = bits(&service, &["add", ID, url, "f"]);
+    assert_eq!(outcome.code, Some(0));
+    assert!(outcome.stderr.starts_with("warning: others on this machine can read a password"), "{outcome:?}");
+    std::fs::write(service.place.path().join("list"), url).expect("a file");
+    let outcome = bits(&service, &["add", ID, "-i", "list"]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "a list is in a file of its own");
+}
+
+#[test]
+fn a_document_that_cannot_be_written_is_refused_like_one_that_cannot_be_read() {
+    let service = Service::with_courses([]);
+    for words in [["service", "export", "/nowhere/queue"], ["service", "import", "/nowhere/queue"]] {
+        let outcome = bits(&service, &words);
+        assert_eq!(outcome.code, Some(2), "{outcome:?}");
+        assert!(outcome.stderr.starts_with("error: /nowhere/queue cannot be "), "{outcome:?}");
+    }
+}
+
+#[test]
 fn jobs_are_listed_as_a_table_and_as_an_array() {
     let service = Service::with_courses([]);
     assert_eq!(

@@ -220,7 +220,11 @@ fn serve(stream: UnixStream, state: &Mutex<State>) {
                 _ => "acknowledged",
             };
             change(&mut locked, &json!({ "state": state }));
-            answer(&mut stream, 200, &json!({ "job": locked.job, "outcome": null }));
+            let is_partial = command == "complete" && locked.job["on_demand"] == true;
+            let partial = json!({ "code": "0x00200017", "name": "BG_S_PARTIAL_COMPLETE",
+                "message": "the files that were whole are in place; the others are gone" });
+            let outcome = if is_partial { partial } else { Value::Null };
+            answer(&mut stream, 200, &json!({ "job": locked.job, "outcome": outcome }));
             if command == "resume" {
                 for step in locked.courses.pop_front().unwrap_or_default() {
                     change(&mut locked, &step);

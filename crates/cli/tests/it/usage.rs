@@ -32,6 +32,15 @@ fn what_cannot_be_meant_is_refused_with_the_reason() {
             &["get", "-i", "list"],
             "error: line 2: `not-a-url` is not a URL (relative URL without a base); write http:// or https://, a host and a path (E_INVALIDARG, 0x80070057)\n",
         ),
+        (
+            &["service", "import", "none"],
+            "error: none cannot be read: No such file or directory (os error 2)\n",
+        ),
+        (&["service", "import", "list"], "error: list is not JSON, or not all of it: line 1, column 1\n"),
+        (
+            &["service", "metrics", "--json"],
+            "error: the numbers are text in the format of OpenMetrics and have no JSON; leave --json out\n",
+        ),
         (&["get", "-i", "none"], "error: the list none: No such file or directory (os error 2)\n"),
         (
             &["get", "-i", "-", "--user", "anna", "--password-stdin"],
@@ -164,6 +173,37 @@ fn a_password_in_a_url_is_shown_nowhere() {
         let outcome = place.bits(words);
         assert_ne!(outcome.code, Some(0), "{words:?}");
         assert!(!(outcome.stderr + &outcome.stdout).contains("hunter2"), "{words:?}");
+    }
+}
+
+#[test]
+fn a_mirror_that_is_none_is_told_what_it_can_be() {
+    let place = Place::new();
+    for (mirror, expected) in [
+        ("ftp://h/f", "a mirror begins with http:// or https://, not with ftp:"),
+        ("file:///f", "a mirror begins with http:// or https://, not with file:"),
+        ("/f", "a mirror begins with http:// or https://, not with file:"),
+        ("http://anna@h/f", "mirrors see no credentials"),
+    ] {
+        let outcome = place.bits(["get", "http://h/f", "--mirror", mirror]);
+        assert_eq!(outcome.code, Some(2), "{mirror}");
+        assert!(outcome.stderr.contains(expected), "{mirror}: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn the_help_says_what_is_to_be_written() {
+    let place = Place::new();
+    for (words, expected) in [
+        (&["set", "--help"][..], "custom-header takes 'Name: value', or @FILE"),
+        (&["ranges", "position", "--help"], "The byte to begin with, from 0"),
+        (&["--help"], "admin "),
+        (&["admin", "--help"], "`bits admin /help` lists its switches"),
+    ] {
+        let help = place.bits(words);
+        assert_eq!(help.code, Some(0), "{words:?}");
+        let text = help.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(expected), "{words:?}: {text}");
     }
 }
 

@@ -96,7 +96,7 @@ impl<'a> Making<'a> {
 }
 
 /// `orders` in parts that fit into a request.
-pub(in crate::commands) fn parts(orders: &[Order]) -> Vec<&[Order]> {
+pub(crate) fn parts(orders: &[Order]) -> Vec<&[Order]> {
     let mut parts = Vec::new();
     let (mut start, mut bytes) = (0, 0);
     for (index, order) in orders.iter().enumerate() {

@@ -29,7 +29,9 @@ pub(super) async fn run(path: &Path, context: &Context<'_>) -> Result<(), Failur
         return say(jobs, with_secrets, context);
     }
     let failed = |error: io::Error| Failure::System(format!("{} cannot be written: {error}", path.display()));
-    let mut draft = Draft::begin(path).map_err(failed)?;
+    let unusable =
+        |error: io::Error| Failure::Usage(format!("{} cannot be written: {error}", path.display()));
+    let mut draft = Draft::begin(path).map_err(unusable)?;
     let written = export(&session.client, &mut |text| draft.write(text).map_err(failed)).await?;
     draft.finish().map_err(failed)?;
     if output.is_json() {

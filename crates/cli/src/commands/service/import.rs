@@ -25,7 +25,7 @@ pub(super) async fn run(import: Import, context: &Context<'_>) -> Result<(), Fai
         Some("-") => "the document".to_owned(),
         _ => import.file.display().to_string(),
     };
-    let text = take(&import.file).map_err(|wrong| Failure::System(format!("{name} {wrong}")))?;
+    let text = take(&import.file).map_err(|wrong| Failure::Usage(format!("{name} {wrong}")))?;
     let entries = read(&text).map_err(|wrong| Failure::Usage(format!("{name} {wrong}")))?;
     drop(text);
     let session = context.session().await?;

@@ -1,0 +1,98 @@
+//! The switches that read something of a job (`bits.md` §11.3).
+
+use super::super::absent::{self, Absent};
+use super::super::asked::{Asked, FileProperty, Property};
+use super::super::words::{Fault, Words};
+use super::Row;
+
+const JOB: &str = "<job>";
+const FILE: &str = "<job> <index>";
+const NOT_HERE: &str = "Not available in this version";
+
+/// A row that reads `property`.
+macro_rules! get {
+    ($name:literal, $about:literal, $property:ident) => {
+        Row { name: $name, takes: JOB, about: $about, read: |words| get(words, Property::$property) }
+    };
+}
+
+pub(super) const ROWS: &[Row] = &[
+    get!("/gettype", "The type of a job", Type),
+    get!("/getstate", "The state of a job", State),
+    get!("/getowner", "Whose job it is", Owner),
+    get!("/getbytestotal", "The bytes of all files of a job", BytesTotal),
+    get!("/getbytestransferred", "How many of them have come", BytesTransferred),
+    get!("/getfilestotal", "How many files a job has", FilesTotal),
+    get!("/getfilestransferred", "How many of them have come", FilesTransferred),
+    get!("/getcreationtime", "When a job was created", CreationTime),
+    get!("/getmodificationtime", "When a job was changed last", ModificationTime),
+    get!("/getcompletiontime", "When all of its files had come", CompletionTime),
+    Row {
+        name: "/geterror",
+        takes: JOB,
+        about: "The last error of a job",
+        read: |words| Ok(Asked::GetError { job: words.job()? }),
+    },
+    get!("/geterrorcount", "How many errors a job has met", ErrorCount),
+    get!("/getdisplayname", "The name of a job", DisplayName),
+    get!("/getdescription", "The description of a job", Description),
+    get!("/getpriority", "The priority of a job", Priority),
+    absent("/getnotifyflags", |words| of_job(words, &absent::NOTIFY_FLAGS)),
+    get!("/getnotifyinterface", "Whether a program is registered for the events of a job", NotifyInterface),
+    absent("/getnotifycmdline", |words| of_job(words, &absent::NOTIFY_COMMAND)),
+    get!("/getminretrydelay", "Seconds before each retry; 0: after 1, 2, 4 ... 60", MinRetryDelay),
+    get!("/getnoprogresstimeout", "Seconds of errors without progress before a job fails", NoProgressTimeout),
+    absent("/getmaxdownloadtime", |words| of_job(words, &absent::MAX_DOWNLOAD_TIME)),
+    get!("/getproxyusage", "Which proxies a job uses", ProxyUsage),
+    get!("/getproxylist", "The proxies of a job's own", ProxyList),
+    get!("/getproxybypasslist", "The hosts that need none of them", ProxyBypassList),
+    absent("/getaclflags", |words| of_job(words, &absent::ACL_FLAGS)),
+    get!("/getcustomheaders", "The headers of a job's own", CustomHeaders),
+    get!("/gethttpmethod", "The method of its requests", HttpMethod),
+    get!("/getsecurityflags", "The security flags of a job", SecurityFlags),
+    get!("/getclientcertificate", "The client certificate of a job", ClientCertificate),
+    Row {
+        name: "/getvalidationstate",
+        takes: FILE,
+        about: "Whether a file has been called right",
+        read: |words| get_of_file(words, FileProperty::ValidationState),
+    },
+    Row {
+        name: "/gettemporaryname",
+        takes: FILE,
+        about: "Where a file is until the job is completed",
+        read: |words| get_of_file(words, FileProperty::TemporaryName),
+    },
+    Row {
+        name: "/getpeerstats",
+        takes: FILE,
+        about: "From where the bytes of a file came",
+        read: |words| get_of_file(words, FileProperty::PeerStats),
+    },
+    get!("/getpeercachingflags", "The flags of the peer cache: none", PeerCachingFlags),
+    absent("/getreplyfilename", |words| of_replies(words, "get reply file name")),
+    absent("/getreplyprogress", |words| of_replies(words, "get reply progress")),
+    absent("/getreplydata", |words| of_replies(words, "get reply data")),
+    absent("/gethelpertokenflags", |words| of_job(words, &absent::HELPER_TOKEN)),
+    absent("/gethelpertokensid", |words| of_job(words, &absent::HELPER_TOKEN)),
+];
+
+const fn absent(name: &'static str, read: fn(&mut Words<'_>) -> Result<Asked, Fault>) -> Row {
+    Row { name, takes: JOB, about: NOT_HERE, read }
+}
+
+fn get(words: &mut Words<'_>, property: Property) -> Result<Asked, Fault> {
+    Ok(Asked::Get { property, job: words.job()? })
+}
+
+fn get_of_file(words: &mut Words<'_>, property: FileProperty) -> Result<Asked, Fault> {
+    Ok(Asked::GetOfFile { property, job: words.job()?, index: words.index()? })
+}
+
+fn of_job(words: &mut Words<'_>, absent: &'static Absent) -> Result<Asked, Fault> {
+    words.job().map(|_| Asked::Absent(absent))
+}
+
+fn of_replies(words: &mut Words<'_>, what: &'static str) -> Result<Asked, Fault> {
+    Ok(Asked::OfReplies { what, job: words.job()? })
+}
