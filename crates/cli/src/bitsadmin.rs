@@ -8,6 +8,7 @@
 mod absent;
 mod asked;
 mod calls;
+mod command_line;
 mod help;
 mod layout;
 mod monitor;

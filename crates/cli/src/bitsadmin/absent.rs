@@ -21,10 +21,6 @@ pub(super) const TAKE_OWNERSHIP: Absent = not_built(
     "take ownership of job",
     "taking ownership is not available in this version: a service has the jobs of one user",
 );
-pub(super) const NOTIFY_FLAGS: Absent =
-    not_built("access notification flags", "notifications are not available in this version");
-pub(super) const NOTIFY_COMMAND: Absent =
-    not_built("access notification command line", "notifications are not available in this version");
 pub(super) const MAX_DOWNLOAD_TIME: Absent = not_built(
     "access maximum download time",
     "a limit on the download time is not available in this version",

@@ -11,6 +11,7 @@ use crate::exit::number;
 use crate::output::units::local_time;
 
 use super::asked::Property;
+use super::command_line;
 
 pub(super) const UNKNOWN: &str = "UNKNOWN";
 const NULL: &str = "NULL";
@@ -43,7 +44,11 @@ pub(super) fn verbose(job: &Job, files_of_it: &[File], zone: &TimeZone) -> Vec<S
             value(Property::ModificationTime)
         ),
         format!("COMPLETION TIME: {}", value(Property::CompletionTime)),
-        format!("NOTIFY INTERFACE: {} NOTIFICATION FLAGS: {UNKNOWN}", value(Property::NotifyInterface)),
+        format!(
+            "NOTIFY INTERFACE: {} NOTIFICATION FLAGS: {}",
+            value(Property::NotifyInterface),
+            value(Property::NotifyFlags)
+        ),
         format!(
             "RETRY DELAY: {} NO PROGRESS TIMEOUT: {} ERROR COUNT: {}",
             value(Property::MinRetryDelay),
@@ -63,7 +68,7 @@ pub(super) fn verbose(job: &Job, files_of_it: &[File], zone: &TimeZone) -> Vec<S
     lines.push(format!("DESCRIPTION: {}", job.description).trim_end().to_owned());
     lines.push("JOB FILES:".to_owned());
     lines.extend(files_of_it.iter().map(|one| format!("\t{}", file(one))));
-    lines.push("NOTIFICATION COMMAND LINE: none".to_owned());
+    lines.push(format!("NOTIFICATION COMMAND LINE: {}", value(Property::NotifyCommandLine)));
     lines.push(format!("OWNER INTEGRITY LEVEL: {UNKNOWN} OWNER ELEVATED: {UNKNOWN}"));
     lines.push(format!("PEER CACHING FLAGS: {}", value(Property::PeerCachingFlags)));
     lines.push(format!("CUSTOM HEADERS: {}", value(Property::CustomHeaders)));
@@ -153,6 +158,10 @@ pub(super) fn value(property: Property, job: &Job, zone: &TimeZone) -> String {
         Property::DisplayName => job.display_name.clone(),
         Property::Description => job.description.clone(),
         Property::Priority => priority(job),
+        Property::NotifyFlags => job.notify_flags.to_string(),
+        Property::NotifyCommandLine => {
+            job.notify_command.as_ref().map_or_else(|| "none".to_owned(), command_line::text)
+        }
         Property::NotifyInterface => "UNREGISTERED".to_owned(),
         Property::MinRetryDelay => job.minimum_retry_delay.unwrap_or(0).to_string(),
         Property::NoProgressTimeout => job.no_progress_timeout.to_string(),

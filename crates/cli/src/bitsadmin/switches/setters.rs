@@ -2,7 +2,7 @@
 
 use bits_client::Scheme;
 use bits_client::api::http_options::{AUTODETECT, ClientCertificate, NO_PROXY, OVERRIDE, PRECONFIG, Proxy};
-use bits_client::api::job::ChangeJob;
+use bits_client::api::job::{ChangeJob, NotifyCommand};
 use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::error::Code;
 use bits_core::job::MINIMUM_RETRY_DELAY_FLOOR;
@@ -11,6 +11,7 @@ use bits_core::secret::Secret;
 
 use super::super::absent;
 use super::super::asked::{Asked, Given};
+use super::super::command_line;
 use super::super::words::{Fault, Words};
 use super::Row;
 use super::jobs::{PRIORITIES, acl_flags};
@@ -49,16 +50,39 @@ pub(super) const ROWS: &[Row] = &[
             Ok(set(job, change, "priority", priority.name().to_ascii_uppercase()))
         },
     },
-    absent("/setnotifyflags", "<job> <number>", |words| {
-        words.job()?;
-        words.number("the flags").map(|_| Asked::Absent(&absent::NOTIFY_FLAGS))
-    }),
-    absent("/setnotifycmdline", "<job> <program> [<parameters>|NULL]", |words| {
-        words.job()?;
-        words.take("the program")?;
-        words.optional();
-        Ok(Asked::Absent(&absent::NOTIFY_COMMAND))
-    }),
+    Row {
+        name: "/setnotifyflags",
+        takes: "<job> <number>",
+        about: "Says of what its owner is notified: 1 transferred, 2 error, 4 nothing, or a sum",
+        read: |words| {
+            let (job, flags) = (words.job()?, words.number("the flags")?);
+            let mask =
+                u32::try_from(flags).map_err(|_| Fault::new(format!("the flags: {flags} is too much")))?;
+            let change = ChangeJob { notify_flags: Some(mask), ..ChangeJob::default() };
+            Ok(set(job, change, "notification flags", mask.to_string()))
+        },
+    },
+    Row {
+        name: "/setnotifycmdline",
+        takes: "<job> <program|NULL> [<parameters>|NULL]",
+        about: "Says what is run when a job is done or in error; no shell reads it",
+        read: |words| {
+            let (job, program) = (words.job()?, words.take("the program")?);
+            let parameters = words.optional().and_then(unless_null);
+            let Some(program) = unless_null(program) else {
+                if parameters.is_some() {
+                    return Err(Fault::new("parameters belong to a program"));
+                }
+                let change =
+                    ChangeJob { notify_command: Some(NotifyCommand::default()), ..ChangeJob::default() };
+                return Ok(set(job, change, "notification command line", "none".to_owned()));
+            };
+            let command = command_line::command(program, parameters.unwrap_or_default());
+            let value = command_line::text(&command);
+            let change = ChangeJob { notify_command: Some(command), ..ChangeJob::default() };
+            Ok(set(job, change, "notification command line", value))
+        },
+    },
     Row {
         name: "/setminretrydelay",
         takes: "<job> <seconds>",

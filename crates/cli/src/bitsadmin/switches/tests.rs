@@ -2,7 +2,7 @@
 
 use bits_client::Scheme;
 use bits_client::api::http_options::Proxy;
-use bits_client::api::job::ChangeJob;
+use bits_client::api::job::{ChangeJob, NotifyCommand};
 use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::error::Code;
 use bits_core::job::Priority;
@@ -92,7 +92,6 @@ fn the_life_of_a_job_is_asked_for() {
         ("/setvalidationstate j 0 false", Asked::SetValidation { job: job(), index: 0, is_valid: false }),
         ("/getreplydata j", Asked::OfReplies { what: "get reply data", job: job() }),
         ("/cache /list", Asked::Absent(&absent::PEER_CACHE)),
-        ("/setnotifycmdline j /bin/true NULL", Asked::Absent(&absent::NOTIFY_COMMAND)),
     ] {
         assert_eq!(asked(words), expected, "{words}");
     }
@@ -123,12 +122,25 @@ fn what_is_set_is_a_change_of_the_service() {
         }),
         ..ChangeJob::default()
     };
+    let run = |program: &str| ChangeJob {
+        notify_command: Some(NotifyCommand { program: program.to_owned(), arguments: Vec::new() }),
+        ..ChangeJob::default()
+    };
     let delay = |seconds| ChangeJob { minimum_retry_delay: Some(seconds), ..ChangeJob::default() };
     for (words, expected) in [
         (
             "/setpriority j low",
             set("priority", "LOW", ChangeJob { priority: Some("low".to_owned()), ..ChangeJob::default() }),
         ),
+        (
+            "/setnotifyflags j 3",
+            set("notification flags", "3", ChangeJob { notify_flags: Some(3), ..ChangeJob::default() }),
+        ),
+        (
+            "/setnotifycmdline j /bin/true NULL",
+            set("notification command line", "/bin/true", run("/bin/true")),
+        ),
+        ("/setnotifycmdline j null NULL", set("notification command line", "none", run(""))),
         ("/setminretrydelay j 60", set("minimum retry delay", "60", delay(60))),
         // Less than the least is raised, and never means something else.
         ("/setminretrydelay j 0", set("minimum retry delay", "5", delay(5))),
@@ -176,6 +188,7 @@ fn each_fault_names_the_word_and_has_its_code() {
         ("/transfer n /priority soon", Code::INVALID_ARGUMENT, "`soon` is none of FOREGROUND, HIGH"),
         ("/transfer n /aclflags x u p", Code::INVALID_ARGUMENT, "`x`: ACL flags"),
         ("/addfilewithranges j u p 1-2", Code::INVALID_ARGUMENT, "1-2"),
+        ("/setnotifycmdline j NULL say", Code::INVALID_ARGUMENT, "parameters belong to a program"),
         ("/monitor /refresh 0", Code::INVALID_ARGUMENT, "1 is the least"),
         ("/setminretrydelay j soon", Code::INVALID_ARGUMENT, "`soon` is no whole number"),
         ("/setproxysettings j OVERRIDE NULL", Code::INVALID_ARGUMENT, "needs a list"),
