@@ -9,6 +9,7 @@ mod credentials;
 mod error;
 mod get;
 mod list;
+mod man;
 mod on_jobs;
 mod ranges;
 mod replace_remote_prefix;
@@ -64,5 +65,6 @@ pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<(), Fai
         Command::Config(config) => config::run(config, &context).await,
         Command::Service(service) => service::run(service, &context).await,
         Command::Completions(completions) => completions::run(&completions, output),
+        Command::Man(manual) => man::run(&manual, output),
     }
 }
