@@ -6,6 +6,7 @@
 //! `OPENBITS_REQUIRE_PEERS=1` is set.
 
 mod account;
+mod asker;
 mod bus;
 mod domain;
 mod fault_proxy;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 pub use account::Account;
+pub use asker::asker;
 pub use bus::{Bus, Keyring};
 pub use domain::{Domain, SignIn};
 pub use fault_proxy::FaultProxy;

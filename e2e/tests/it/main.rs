@@ -4,6 +4,7 @@
 
 mod access;
 mod agent;
+mod anything;
 mod bad_input;
 mod by_proxy;
 mod certificate_callback;

@@ -7,6 +7,7 @@ mod bans;
 mod commands;
 mod documents;
 mod floors;
+mod openapi;
 mod rust;
 mod sources;
 mod tree;
