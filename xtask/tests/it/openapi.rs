@@ -41,7 +41,14 @@ fn check(
                 wrong.push(format!("{place}: an object without `additionalProperties: false`"));
             }
             for (name, inner) in fields {
-                check(document, inner, &format!("{place}/{name}"), seen, wrong);
+                // Its names are those of fields, not of this language.
+                let inner: Vec<&Value> = match (name.as_str(), inner) {
+                    ("properties", Value::Object(of_fields)) => of_fields.values().collect(),
+                    _ => vec![inner],
+                };
+                for inner in inner {
+                    check(document, inner, &format!("{place}/{name}"), seen, wrong);
+                }
             }
         }
         Value::Array(all) => {
