@@ -88,20 +88,24 @@ def a_job(properties=None, files=None):
     return job
 
 
-def first_event(path, wanted, then):
-    """The first event called `wanted` of a stream, which stays open; `then` is done when it is there."""
+def first_event(path, wanted, job):
+    """The first event called `wanted` of a stream that is about `job`, which is resumed; the stream stays open."""
     stream = requests.get(URL + path, stream=True, timeout=DEADLINE)
     assert stream.ok, f"{path}: {stream.status_code} {stream.text}"
-    keep_open.append(stream)
+    lines = stream.iter_lines(chunk_size=1, decode_unicode=True)
+    keep_open.append(lines)  # and not the stream alone, which would be closed with its lines
     name = None
-    for line in stream.iter_lines(chunk_size=1, decode_unicode=True):
+    resumed = False
+    for line in lines:
         if line.startswith("event: "):
             name = line.removeprefix("event: ")
-            if then is not None:
-                then()
-                then = None
+            if not resumed:
+                ask("POST", f"/v1/jobs/{job}/resume")
+                resumed = True
         if line.startswith("data: ") and name == wanted:
-            return json.loads(line.removeprefix("data: "))
+            event = json.loads(line.removeprefix("data: "))
+            if job in event.get("jobs", [event.get("job")]):
+                return event
     raise AssertionError(f"{path} ended without {wanted}")
 
 
@@ -112,16 +116,13 @@ keep_open = collections.deque(maxlen=4)
 def a_challenge():
     """A background job that waits for a password while an agent is there to be asked."""
     job = a_job(files=[a_file(f"{files_at()}/locked/{next(names)}")])
-    asked = first_event("/v1/challenges/events", "challenge", lambda: ask("POST", f"/v1/jobs/{job}/resume"))
-    return asked["id"]
+    return first_event("/v1/challenges/events", "challenge", job)["id"]
 
 
 def a_certificate():
     """A question about a certificate that waits for its answer."""
     job = a_job(files=[a_file(f"{files_at(with_tls=True)}/file")])
-    path = f"/v1/jobs/{job}/certificates/events"
-    asked = first_event(path, "certificate", lambda: ask("POST", f"/v1/jobs/{job}/resume"))
-    return job, asked["id"]
+    return job, first_event(f"/v1/jobs/{job}/certificates/events", "certificate", job)["id"]
 
 
 def imported():
