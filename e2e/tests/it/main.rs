@@ -23,6 +23,7 @@ mod operations;
 mod outcome;
 mod power;
 mod real_servers;
+mod refusals;
 mod secrets;
 mod sign_in_matrix;
 mod signing_in;
