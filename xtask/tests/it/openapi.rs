@@ -29,11 +29,11 @@ fn check(
 ) {
     match schema {
         Value::Object(fields) => {
-            if let Some(reference) = fields.get("$ref").and_then(Value::as_str) {
-                if seen.insert(reference.to_owned()) {
-                    let target = document.pointer(reference.trim_start_matches('#'));
-                    check(document, target.expect("a reference leads somewhere"), reference, seen, wrong);
-                }
+            if let Some(reference) = fields.get("$ref").and_then(Value::as_str)
+                && seen.insert(reference.to_owned())
+            {
+                let target = document.pointer(reference.trim_start_matches('#'));
+                check(document, target.expect("a reference leads somewhere"), reference, seen, wrong);
             }
             if fields.get("properties").is_some_and(Value::is_object)
                 && fields.get("additionalProperties") != Some(&Value::Bool(false))
