@@ -26,7 +26,7 @@ pub use api::{Answer, Api, Unanswered};
 pub use own_mounts::{with_own_mounts, with_own_network};
 pub use peers::{
     Account, Bus, Desktop, Domain, FaultProxy, Kdc, Keyring, NameServer, Peers, Proxies, Proxy, Request,
-    Server, SignIn, Wild, desktop, peers,
+    Server, SignIn, Wild, asker, desktop, peers,
 };
 pub use programs::{program, tickets_are_built_in};
 pub use random::Random;

@@ -6,6 +6,7 @@
 //! `OPENBITS_REQUIRE_PEERS=1` is set.
 
 mod account;
+mod asker;
 mod bus;
 mod desktop;
 mod domain;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 pub use account::Account;
+pub use asker::asker;
 pub use bus::{Bus, Keyring};
 pub use desktop::Desktop;
 pub use domain::{Domain, SignIn};

@@ -7,13 +7,14 @@ mod night;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use xtask::settings_page;
+use xtask::{command_page, http_page, settings_page};
 
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   openapi    writes crates/api/openapi.json from the table of operations and the types
   settings   writes docs/settings.md from the service's table of settings
+  manual     writes docs/commands.md and docs/http-api.md from the command line and the API
   night      runs what takes too long for every change; `cargo xtask night --help` says what
 ";
 
@@ -26,6 +27,11 @@ fn main() -> ExitCode {
             write("crates/api/openapi.json", &(text.expect("a JSON value is written") + "\n"))
         }
         ["settings"] => write(settings_page::PATH, &settings_page::page()),
+        ["manual"] => {
+            let pages = [(command_page::PATH, command_page::page()), (http_page::PATH, http_page::page())];
+            let written = pages.map(|(path, page)| write(path, &page));
+            written.into_iter().find(|code| *code != ExitCode::SUCCESS).unwrap_or(ExitCode::SUCCESS)
+        }
         ["night", rest @ ..] => night::run(rest),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

@@ -11,7 +11,7 @@ use std::process::{Command, ExitCode, Stdio};
 use crate::root;
 
 const USAGE: &str = "\
-usage: cargo xtask night [--json] [sim] [storm] [power] [load] [kills] [lives] [fuzz] [tools] [benches]
+usage: cargo xtask night [--json] [sim] [storm] [power] [load] [ask] [kills] [lives] [fuzz] [tools] [benches]
 
 Runs what takes longer than a change should wait for; without a name, all of it:
 
@@ -22,6 +22,7 @@ Runs what takes longer than a change should wait for; without a name, all of it:
   power     500 power cuts of a machine with a disk that forgets what was not synced, and its controls:
             disks that lie. It needs root and FUSE
   load      200 clients for five minutes, and a hostile program beside them
+  ask       the API, for half an hour, for anything that its description allows and much that it forbids
   kills     ten times the end-to-end test that kills the service at random moments of a download,
             each time with other moments: 500 kills in all. It needs the servers to test against
   lives     500 downloads from an origin that cuts and changes them, each in a service that is killed
@@ -33,15 +34,17 @@ Runs what takes longer than a change should wait for; without a name, all of it:
 
 Each of the first three prints the seed it was drawn from; OPENBITS_SEED=N draws it again. With --json
 standard output has a line of JSON for each that was run, with seed and counts, and nothing else.
-OPENBITS_KILLS, OPENBITS_CUTS, OPENBITS_LOAD_SECONDS and OPENBITS_FUZZ_SECONDS change how much it is.
+OPENBITS_KILLS, OPENBITS_CUTS, OPENBITS_LOAD_SECONDS, OPENBITS_ASK_SECONDS and OPENBITS_FUZZ_SECONDS
+change how much it is.
 Exit code 0: all of it ran and passed; 1: something failed, and the rest was run; 2: usage.
 ";
 
-/// What the three tests are found by, the variable that says how much of each there is, and how much
+/// What the four tests are found by, the variable that says how much of each there is, and how much
 /// that is at night.
 const STORM: Long = Long { tests: "storm::", variable: "OPENBITS_KILLS", much: 500 };
 const POWER: Long = Long { tests: "power::", variable: "OPENBITS_CUTS", much: 500 };
 const LOAD: Long = Long { tests: "load::", variable: "OPENBITS_LOAD_SECONDS", much: 300 };
+const ASK: Long = Long { tests: "anything::", variable: "OPENBITS_ASK_SECONDS", much: 1800 };
 /// How long the simulation runs.
 const SIM_HOURS: &str = "1";
 /// How often the test with the kills is run. It draws its moments by its process id.
@@ -71,11 +74,12 @@ struct Night {
 /// Runs the parts that `names` names, or all.
 pub(crate) fn run(names: &[&str]) -> ExitCode {
     type Part = (&'static str, fn(&Night) -> Result<(), String>);
-    const PARTS: [Part; 9] = [
+    const PARTS: [Part; 10] = [
         ("sim", Night::sim),
         ("storm", |night| night.long(&STORM)),
         ("power", |night| night.long(&POWER)),
         ("load", |night| night.long(&LOAD)),
+        ("ask", |night| night.long(&ASK)),
         ("kills", Night::kills),
         ("lives", Night::lives),
         ("fuzz", Night::fuzz),

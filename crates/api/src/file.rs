@@ -173,6 +173,7 @@ pub struct FileQuery {
     pub from: Option<u32>,
     /// 1 to 1000; 100 when it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1000)))]
     pub limit: Option<usize>,
 }
 

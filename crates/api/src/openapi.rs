@@ -20,6 +20,19 @@ pub fn document() -> Value {
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
         path[operation.method.to_lowercase()] = describe(operation, &queries);
     }
+    let mut schemas = generator.definitions().clone();
+    schemas.insert(
+        "StreamEvent".to_owned(),
+        json!({
+            "description": "One event of a stream. `data` is JSON; of which type says the name.",
+            "type": "object",
+            "properties": {
+                "event": { "type": "string" },
+                "data": { "type": "string", "contentMediaType": "application/json" }
+            },
+            "required": ["event", "data"]
+        }),
+    );
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -30,7 +43,7 @@ pub fn document() -> Value {
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" }
         },
         "paths": paths,
-        "components": { "schemas": generator.definitions() },
+        "components": { "schemas": schemas },
     })
 }
 
@@ -94,6 +107,7 @@ fn describe(operation: &Operation, queries: &Map<String, Value>) -> Value {
     }
     if let Some(properties) = operation.query.and_then(|name| queries[name]["properties"].as_object()) {
         for (name, schema) in properties {
+            let schema = without_null(schema);
             parameters.push(json!({ "name": name, "in": "query", "required": false, "schema": schema }));
         }
     }
@@ -138,7 +152,7 @@ fn describe_answer(operation: &str, answer: Option<&str>) -> Value {
                 "certificates" => "Events named `registered` (a Registered), `certificate` (a ServerCertificate).",
                 _ => "Events named `job` (a Job), `ready`, `note` (a Note), `ranges` (a RangesTransferred).",
             },
-            "content": { "text/event-stream": { "schema": { "type": "string" } } }
+            "content": { "text/event-stream": { "schema": reference("StreamEvent") } }
         }),
         Some(OPENMETRICS) => json!({
             "description": "Done.",
@@ -149,6 +163,18 @@ fn describe_answer(operation: &str, answer: Option<&str>) -> Value {
             "content": { "application/json": { "schema": reference(name) } }
         }),
     }
+}
+
+/// A parameter that is not given is not there; it is never null.
+fn without_null(schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    if let Some(kinds) = schema["type"].as_array_mut() {
+        kinds.retain(|kind| kind != "null");
+        if let [kind] = kinds.as_slice() {
+            schema["type"] = kind.clone();
+        }
+    }
+    schema
 }
 
 fn path_schema(name: &str) -> Value {

@@ -25,6 +25,8 @@ const POST: &str = "POST";
 /// Refusals of whatever speaks to the socket: not the service's user, malformed, unwritable.
 const ANY: &[u16] = &[400, 403, 413, 429, 503];
 const ONE_JOB: &[u16] = &[400, 403, 404, 413, 429, 503];
+/// The same, where the job must be one on demand.
+const ONE_JOB_ON_DEMAND: &[u16] = &[400, 403, 404, 409, 413, 429, 503];
 const CHANGE: &[u16] = &[400, 403, 404, 408, 409, 412, 413, 415, 429, 503, 507];
 
 const fn command(name: &'static str, path: &'static str, summary: &'static str) -> Operation {
@@ -193,7 +195,7 @@ pub const OPERATIONS: &[Operation] = &[
         query: None,
         body: None,
         answer: (200, Some("FilledRanges")),
-        problems: ONE_JOB,
+        problems: ONE_JOB_ON_DEMAND,
     },
     Operation {
         name: "request_ranges",

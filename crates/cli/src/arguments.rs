@@ -112,6 +112,8 @@ pub(crate) enum Command {
     Admin(Admin),
     /// Print what a shell needs to complete these commands
     Completions(Completions),
+    /// Write pages for `man` into a folder, one for each command
+    Man(Manual),
 }
 
 /// What was typed, by the name under which this program was called.
@@ -556,7 +558,15 @@ pub(crate) struct Import {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Manual {
+    /// Where to; made when it is not there
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Completions {
+    /// Which shell
     pub(crate) shell: Shell,
 }
 

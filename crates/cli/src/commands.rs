@@ -9,6 +9,7 @@ pub(crate) mod credentials;
 mod error;
 pub(crate) mod get;
 mod list;
+mod man;
 pub(crate) mod on_jobs;
 pub(crate) mod ranges;
 mod replace_remote_prefix;
@@ -67,5 +68,6 @@ pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<(), Fai
         Command::Service(service) => service::run(service, &context).await,
         Command::Admin(admin) => bitsadmin::run(&admin.words, &context).await,
         Command::Completions(completions) => completions::run(&completions, output),
+        Command::Man(manual) => man::run(&manual, output),
     }
 }

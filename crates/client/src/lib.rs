@@ -7,6 +7,11 @@
 //! Bodies and answers are the shapes of `bits-api`, here as [`api`]. No decision about jobs is
 //! made here.
 
+/// The page of the manual, whose examples are compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/rust-api.md")]
+struct RustApiByExample;
+
 pub mod blocking;
 mod certificates;
 mod challenges;

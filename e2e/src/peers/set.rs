@@ -28,6 +28,8 @@ const START_DEADLINE: Duration = Duration::from_secs(300);
 pub(super) enum Absence {
     NoPackages(Vec<String>),
     NotRoot,
+    /// What is in no Debian package, and why it could not be had.
+    NotBrought(String),
     Failed(String),
 }
 
@@ -41,6 +43,7 @@ pub(super) fn or_skip<'a, T>(what: &str, started: &'a Result<T, Absence>) -> Opt
             format!("the packages of {what} are missing ({names}); tests/peers/install brings them")
         }
         Err(Absence::NotRoot) => format!("only root can start {what}"),
+        Err(Absence::NotBrought(why)) => format!("{what} could not be had: {}", why.trim()),
         Err(Absence::Failed(why)) => panic!("{what}: no start: {why}"),
     };
     assert!(std::env::var_os("OPENBITS_REQUIRE_PEERS").is_none_or(|value| value != "1"), "{why}");

@@ -4,6 +4,7 @@
 
 mod access;
 mod agent;
+mod anything;
 mod bad_input;
 mod bitsadmin;
 mod by_proxy;
@@ -25,6 +26,7 @@ mod operations;
 mod outcome;
 mod power;
 mod real_servers;
+mod refusals;
 mod secrets;
 mod sign_in_matrix;
 mod signing_in;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use xtask::settings_page;
+use xtask::{command_page, http_page, settings_page};
 
 use crate::rust::has_word;
 use crate::tree::{TextFile, files, read, root};
@@ -60,13 +60,40 @@ fn a_word_is_explained_once_and_found_by_the_alphabet() {
 }
 
 #[test]
-fn the_page_of_settings_is_current() {
-    assert_eq!(
-        read(settings_page::PATH),
-        settings_page::page(),
-        "{} is not what the table of settings says: run `cargo xtask settings`",
-        settings_page::PATH
-    );
+fn pages_that_are_made_are_current() {
+    for (path, page, how) in [
+        (settings_page::PATH, settings_page::page(), "settings"),
+        (command_page::PATH, command_page::page(), "manual"),
+        (http_page::PATH, http_page::page(), "manual"),
+    ] {
+        // Not assert_eq, which would print both.
+        assert!(read(path) == page, "{path} is not what the code says: run `cargo xtask {how}`");
+    }
+}
+
+#[test]
+fn every_page_is_in_the_book_once() {
+    let listed = links(&read("docs/SUMMARY.md"));
+    let mut pages: Vec<String> = files(".md")
+        .into_iter()
+        .filter_map(|file| file.path.strip_prefix("docs/").map(str::to_owned))
+        .filter(|path| path != "SUMMARY.md")
+        .collect();
+    for page in &listed {
+        assert!(pages.contains(page), "docs/SUMMARY.md lists {page} twice, or it is not there");
+        pages.retain(|path| path != page);
+    }
+    assert!(pages.is_empty(), "docs/SUMMARY.md does not list {}", pages.join(", "));
+}
+
+#[test]
+fn a_heading_of_a_made_page_has_an_anchor_of_its_own() {
+    for page in [command_page::page(), http_page::page()] {
+        let mut seen = BTreeSet::new();
+        for heading in headings(&page) {
+            assert!(seen.insert(slug(heading)), "two headings are {}", slug(heading));
+        }
+    }
 }
 
 #[test]

@@ -29,7 +29,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("bits-benches", &[]),
     // its origin knows nothing of who is tried with it, its simulation all but the programs
     ("bits-testkit", &["bits-core", "bits-store", "bits-worker", "bits-broker"]),
-    ("xtask", &["bits-api"]),
+    ("xtask", &["bits-core", "bits-api"]),
 ];
 
 /// What must never be reached from where, by whatever way, and why.

@@ -8,6 +8,7 @@ mod commands;
 mod compatibility;
 mod documents;
 mod floors;
+mod openapi;
 mod rust;
 mod sources;
 mod tree;

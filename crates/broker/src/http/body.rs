@@ -3,6 +3,8 @@
 //! An error about a body says where it is wrong and never repeats what is there: it may be a
 //! password.
 
+mod objects;
+
 use std::time::Duration;
 
 use axum::body::Body;
@@ -19,6 +21,7 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::answer::{Refused, refused_as};
+use objects::Objects;
 
 /// A JSON body of the type `T`, of so many bytes at most.
 #[derive(Debug)]
@@ -39,10 +42,17 @@ impl<T: DeserializeOwned, S: Send + Sync, const BYTES_MAX: usize> FromRequest<S>
             return Err(refused_as(StatusCode::UNSUPPORTED_MEDIA_TYPE, &refusal));
         }
         let bytes = read(request.into_body(), BYTES_MAX).await?;
-        serde_json::from_slice(&bytes)
+        parse(&bytes)
             .map(Self)
             .map_err(|error| Refused(Refusal::invalid("the body", describe(&error))).into_response())
     }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let body = T::deserialize(Objects(&mut deserializer))?;
+    deserializer.end()?;
+    Ok(body)
 }
 
 /// How long a body may take to come: it is small, and comes from this machine.
@@ -138,7 +148,45 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
 mod tests {
     use super::*;
     use axum::body::Bytes;
+    use bits_api::export::LeftOut;
+    use bits_api::file::{AddFiles, ChangeFile};
+    use bits_api::job::CreateJob;
     use futures_util::stream;
+
+    /// What is wrong with `body` as a `T`.
+    fn wrong<T: DeserializeOwned>(body: &str) -> Option<String> {
+        parse::<T>(body.as_bytes()).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_list_is_no_object_at_whatever_depth() {
+        for refused in [
+            wrong::<ChangeFile>("[null, null]"),
+            wrong::<CreateJob>(r#"[null, "name", null, {}, {}]"#),
+            wrong::<CreateJob>(r#"{"display_name": "name", "environment": []}"#),
+            wrong::<CreateJob>(r#"{"display_name": "name", "properties": {"proxy": ["no_proxy"]}}"#),
+            wrong::<AddFiles>(r#"{"files": [["http://h/f", "/f"]]}"#),
+            wrong::<LeftOut>(r#"{"credential": ["server", "basic"]}"#),
+        ] {
+            let refused = refused.expect("it is refused");
+            assert!(refused.starts_with("invalid type: sequence, expected "), "{refused}");
+        }
+        for (body, refused) in [
+            (r#"{"display_name": "name"}"#, None),
+            (r#"{"display_name": "name"} {}"#, Some("trailing characters at line 1 column 26")),
+            (
+                r#"{"display_name": "name", "properties": {"custom_headers": [{"name": "A", "value": "b"}], "priority": null}}"#,
+                None,
+            ),
+            (r#"{"display_name": "name", "properties": {"client_certificate": "none"}}"#, None),
+            (
+                r#"{"display_name": "name", "properties": {"client_certificate": {"file": {"path": "/p"}}}}"#,
+                None,
+            ),
+        ] {
+            assert_eq!(wrong::<CreateJob>(body).as_deref(), refused, "{body}");
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_does_not_come_is_given_up() {
