@@ -6,6 +6,7 @@ use bits_core::error::{self, Code};
 use bits_core::file::{self, ResumeBy, Stage};
 use bits_core::http_options::{self, ProxyUse};
 use bits_core::job;
+use bits_core::pacing::rate::Rate;
 use bits_core::ports::{KeyStanding, SealedSecret};
 use bits_core::queue::{CredentialWait, FileView, JobView, Question, WaitReason};
 use bits_core::ranges::ByteRange;
@@ -66,6 +67,7 @@ pub fn job(view: &JobView, owner_name: Option<String>) -> Job {
         high_performance: job.properties.transfer.high_performance,
         on_demand: job.properties.transfer.on_demand,
         max_download_size: job.properties.transfer.max_download_size.map(|size| size.0),
+        rate_limit: job.properties.transfer.rate_limit.map(Rate::bytes_per_second),
         http_method: http.method.as_str().to_owned(),
         custom_headers: (!http.headers_write_only).then(|| http.headers.iter().map(header).collect()),
         custom_headers_write_only: http.headers_write_only,
@@ -205,8 +207,14 @@ pub fn exported_job(
         no_ntlm,
         service_name,
     } = http;
-    let TransferOptions { keep_going, dynamic_content, high_performance, on_demand, max_download_size } =
-        *transfer;
+    let TransferOptions {
+        keep_going,
+        dynamic_content,
+        high_performance,
+        on_demand,
+        max_download_size,
+        rate_limit,
+    } = *transfer;
     let mut left_out: Vec<LeftOut> = secrets.iter().map(|secret| left_out(&secret.slot)).collect();
     if *headers_write_only && !headers.is_empty() {
         left_out.push(LeftOut::WriteOnlyHeaders);
@@ -224,6 +232,7 @@ pub fn exported_job(
         high_performance: high_performance.then_some(true),
         on_demand: on_demand.then_some(true),
         max_download_size: max_download_size.map(|size| size.0),
+        rate_limit: rate_limit.map(Rate::bytes_per_second),
         http_method: (!method.is_default()).then(|| method.as_str().to_owned()),
         custom_headers: headers.map(Iterator::collect),
         make_custom_headers_write_only: headers_write_only.then_some(true),

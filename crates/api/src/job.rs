@@ -53,6 +53,9 @@ pub struct Job {
     /// Bytes that the job may download altogether; null: no limit.
     #[serde(default)]
     pub max_download_size: Option<u64>,
+    /// Bytes per second at most; null: no limit of its own.
+    #[serde(default)]
+    pub rate_limit: Option<u64>,
     /// `GET` unless another one was set.
     #[serde(default = "default_method")]
     pub http_method: String,
@@ -270,6 +273,10 @@ pub struct ChangeJob {
     /// Bytes, at least 1; only before the job is resumed for the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_download_size: Option<u64>,
+    /// Bytes per second, 250 to 1 TiB; `0` takes the limit away. It holds at once, also while the job
+    /// transfers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<u64>,
     /// Only before the job is resumed for the first time. Another one than `GET` makes the job
     /// foreground for good, and every error of it fatal.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -9,7 +9,8 @@ use std::time::Duration;
 use bits_core::access::Caller;
 use bits_core::error::JobError;
 use bits_core::file::{ClosingFile, FileIndex};
-use bits_core::job::{Attempt, Environment, JobId, Owner};
+use bits_core::job::{Attempt, Environment, JobId, Owner, Priority};
+use bits_core::pacing::rate::Rate;
 use bits_core::queue::{self, Asked, PresenceId, QuestionId, Request, Ticket};
 use bits_core::refusal::Refusal;
 use bits_worker::link::{Assignment, ToWorker};
@@ -230,6 +231,10 @@ impl EffectRunner for Effects {
         self.workers.tell(ToWorker::Asked { job, attempt, demands, asked });
     }
 
+    fn rate(&mut self, job: JobId, attempt: Attempt, priority: Priority, limit: Option<Rate>) {
+        self.workers.tell(ToWorker::Rate { job, attempt, priority, limit });
+    }
+
     fn committed(&mut self, took: Duration, is_written: bool) {
         self.workers.metrics().committed(took, is_written);
     }
@@ -286,6 +291,7 @@ pub fn open(
     let opened = vault.open(job, owner, &secrets)?;
     Ok(Assignment {
         job,
+        owner,
         attempt,
         priority,
         files,

@@ -21,6 +21,7 @@ use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{ClosingFile, File, FileIndex, Stage};
 use bits_core::http_options::HttpOptions;
 use bits_core::job::{self, Attempt, Environment, Job, JobId, Owner, Priority};
+use bits_core::pacing::rate::Rate;
 use bits_core::ports::{RekeyError, SealedSecret, Store, StoreError};
 use bits_core::queue::{
     self, Answer, Asked, Decision, Effect, JobView, Limits, PresenceId, Queue, Report, Request, Ticket,
@@ -159,6 +160,8 @@ pub trait EffectRunner {
     fn recorded(&mut self, job: JobId, attempt: Attempt, file: FileIndex);
     /// Tells what more is asked for of a job on demand.
     fn asked(&mut self, job: JobId, attempt: Attempt, demands: u32, asked: Asked);
+    /// Tells how fast a running job may be now. Where no byte moves there is nothing to tell.
+    fn rate(&mut self, _job: JobId, _attempt: Attempt, _priority: Priority, _limit: Option<Rate>) {}
     fn finalize(&mut self, job: JobId, files: Vec<ClosingFile>, environment: Environment);
     fn discard(&mut self, job: JobId, files: Vec<ClosingFile>);
 
@@ -566,6 +569,9 @@ impl<'a> Engine<'a> {
                 Effect::Recorded { job, attempt, file } => self.effects.recorded(job, attempt, file),
                 Effect::Asked { job, attempt, demands, asked } => {
                     self.effects.asked(job, attempt, demands, asked);
+                }
+                Effect::Rate { job, attempt, priority, limit } => {
+                    self.effects.rate(job, attempt, priority, limit);
                 }
                 Effect::RangesTransferred { job, file, ranges } => {
                     self.tell(job, Notification::Ranges { job, file, ranges });

@@ -396,7 +396,7 @@ pub(crate) struct Set {
     pub(crate) job: String,
     /// Such as priority=low. The keys are priority, description, display-name,
     /// minimum-retry-delay, no-progress-timeout, complete-when-done, keep-going, dynamic-content,
-    /// high-performance, on-demand, max-download-size, http-method, custom-header,
+    /// high-performance, on-demand, max-download-size, rate-limit, http-method, custom-header,
     /// custom-headers-write-only, security-flags, client-certificate, client-certificate-by-id,
     /// client-certificate-by-name, client-certificate-password-file, proxy, proxy-bypass,
     /// use-stored-credentials, no-ntlm and service-name

@@ -19,6 +19,7 @@ mod ledger;
 mod politeness;
 pub mod rate;
 mod split;
+pub mod timetable;
 
 #[cfg(test)]
 mod bottleneck;

@@ -25,6 +25,7 @@ use crate::credentials::SecretSlot;
 use crate::error::{Code, ErrorContext, JobError};
 use crate::file::{File, FileError, FileIndex};
 use crate::job::{self, Attempt, Command, Event, Job, JobId, Owner, Priority, State};
+use crate::pacing::timetable::Stop;
 use crate::ports::{FileChange, SecretChange};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
@@ -36,7 +37,7 @@ pub use asking::{
 };
 pub use decision::{Decision, Effect};
 pub use input::{Answer, Asked, Input, NewFile, Report, Request, Ticket, WholeFile};
-pub use schedule::{Limits, Turns};
+pub use schedule::{ConnectionLimit, Limits, Turns};
 pub use view::{CredentialWait, FileView, JobView, WaitReason};
 
 use asking::{Asking, Present};
@@ -154,6 +155,23 @@ impl Queue {
     /// When [`Queue::next_due`] or [`Queue::next_yield`] will have something, if ever.
     pub fn next_wake(&self) -> Option<Timestamp> {
         self.schedule.next_wake()
+    }
+
+    /// From now on other limits.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.schedule.set_limits(limits);
+    }
+
+    /// From now on jobs of these priorities may not run; who runs gives its turn up.
+    pub fn set_stopped(&mut self, stopped: [Option<Stop>; Priority::ALL.len()]) {
+        self.schedule.set_stopped(stopped);
+    }
+
+    /// Jobs that wait for their turn, of those priorities that `which` says, `most` of each at most: to
+    /// be shown when what they wait for changes.
+    pub fn waiting_of(&self, which: impl Fn(Priority) -> bool, most: usize) -> Vec<JobId> {
+        let levels = Priority::ALL.into_iter().filter(|priority| which(*priority));
+        levels.flat_map(|level| self.schedule.some_of(level, most)).collect()
     }
 
     /// Takes note that the clock was set back `by` so much.
@@ -316,6 +334,7 @@ impl Queue {
                     return Err(Refusal::RevisionMismatch { id, is: job.revision, expected });
                 }
                 let was_foreground = job.properties.priority == Priority::Foreground;
+                let rate_before = (job.properties.priority, job.properties.transfer.rate_limit);
                 for change in changes {
                     job.set(change)?;
                 }
@@ -333,6 +352,10 @@ impl Queue {
                 let is_foreground = job.properties.priority == Priority::Foreground;
                 let begins_again = is_foreground != was_foreground && self.schedule.keeps(id);
                 let effects = if begins_again { job.restart(now) } else { Vec::new() };
+                let (priority, limit) = (job.properties.priority, job.properties.transfer.rate_limit);
+                if job.state.is_running() && (priority, limit) != rate_before {
+                    decision.effect(Effect::Rate { job: id, attempt: job.attempt, priority, limit });
+                }
                 self.settle(job, effects, now, decision);
             }
             Request::SetRemoteNames { names, .. } => {

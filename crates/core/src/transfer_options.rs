@@ -1,5 +1,6 @@
 //! How the files of a job are transferred: what an owner can say of it (`bits.md` §1.6).
 
+use crate::pacing::rate::Rate;
 use crate::units::Bytes;
 
 /// What an owner has said of the transfers of a job. By default nothing.
@@ -15,4 +16,6 @@ pub struct TransferOptions {
     pub on_demand: bool,
     /// Bytes that the job may download altogether.
     pub max_download_size: Option<Bytes>,
+    /// No faster than this, whatever there is.
+    pub rate_limit: Option<Rate>,
 }

@@ -25,7 +25,7 @@ use crate::MemoryStore;
 const JOBS: u8 = 5;
 const FILES_MAX: u32 = 4;
 const LIMITS: Limits =
-    Limits { foreground_jobs_max: 2, background_jobs_max: 2, time_slice: Duration::from_secs(60) };
+    Limits { foreground_jobs_max: 2, background_jobs_max: 2, ..Limits::default() };
 /// The size of every file.
 const SIZE: Bytes = Bytes(1000);
 const ANNA: u32 = 1;
@@ -328,7 +328,7 @@ impl<'a> World<'a> {
                 }
                 Effect::Job { job, effect } => self.run_job(job, effect),
                 Effect::Recorded { .. } | Effect::Note { .. } => {}
-                Effect::Asked { .. } | Effect::RangesTransferred { .. } => {
+                Effect::Asked { .. } | Effect::Rate { .. } | Effect::RangesTransferred { .. } => {
                     unreachable!("nobody makes a job on demand here")
                 }
             }

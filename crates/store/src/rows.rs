@@ -27,6 +27,7 @@ use bits_core::ports::{KeySource, SealedSecret, StateName, StoreError};
 use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::remote_name::{HostTag, RemoteName};
 use bits_core::sources::SourceIndex;
+use bits_core::pacing::rate::Rate;
 use bits_core::time::Timestamp;
 use bits_core::transfer::last_modified;
 use bits_core::transfer_options::TransferOptions;
@@ -49,7 +50,7 @@ pub(crate) const JOB_COLUMNS: &str = "id, revision, owner, state, retry_at, \
      error_count, failures_in_a_row, stalled_since, attempt, created, modified, transfer_completed, \
      discard_pending, keep_going, dynamic_content, high_performance, max_download_size, \
      files_passed_over, same_failures, beginnings, host, on_demand, demands, \
-     demands_met";
+     demands_met, rate_limit";
 
 /// The columns [`progress`] reads.
 pub(crate) const PROGRESS_COLUMNS: &str = "sum_files, sum_whole, sum_unsized, \
@@ -126,6 +127,7 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
         high_performance: columns.next()?,
         on_demand: false,
         max_download_size: columns.amount_if_any()?.map(Bytes),
+        rate_limit: None,
     };
     job.files_passed_over = columns.next()?;
     job.same_failures = columns.next()?;
@@ -134,6 +136,10 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
     job.properties.transfer.on_demand = columns.next()?;
     job.demands = columns.next()?;
     job.demands_met = columns.next()?;
+    job.properties.transfer.rate_limit = columns
+        .amount_if_any()?
+        .map(|rate| Rate::new(rate).ok_or_else(|| meaningless("rate limit", rate)))
+        .transpose()?;
     Ok(job)
 }
 
@@ -171,7 +177,14 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         complete_when_done,
         http,
         transfer:
-            TransferOptions { keep_going, dynamic_content, high_performance, on_demand, max_download_size },
+            TransferOptions {
+                keep_going,
+                dynamic_content,
+                high_performance,
+                on_demand,
+                max_download_size,
+                rate_limit,
+            },
         environment,
     } = properties;
     let Times { created, modified, transfer_completed } = times;
@@ -216,6 +229,7 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         (*on_demand).into(),
         (*demands).into(),
         (*demands_met).into(),
+        rate_limit.map(|rate| integer(rate.bytes_per_second())).into(),
     ]);
     values
 }

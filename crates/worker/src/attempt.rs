@@ -29,7 +29,7 @@ use crate::gathering::{Begun, Clients, Ended, Gatherer, gather};
 use crate::http::{AttemptIdentity, Client, HttpSettings, OwnersWords, Pool, TlsOptions, TlsTrust};
 use crate::link::{Assignment, FromWorker};
 use crate::local_file::QUOTA_EXCEEDED;
-use crate::pacing::Pacing;
+use crate::pacing::{JobRate, Pacing, Rates};
 use crate::sink::Sink;
 use crate::transfer::download;
 
@@ -44,6 +44,7 @@ pub(crate) struct Surroundings {
     pub(crate) foreground_pool: Pool,
     pub(crate) background_pool: Pool,
     pub(crate) pacing: Pacing,
+    pub(crate) rates: Rates,
     /// The proxies of the settings.
     pub(crate) proxies: ProxyEnvironment,
     /// The largest file that is gathered, if any is.
@@ -55,6 +56,7 @@ pub(crate) async fn carry_out(
     assignment: Assignment,
     around: Surroundings,
     certificates: Certificates,
+    rate: Arc<JobRate>,
     mut line: Line,
 ) {
     let (attempt, failed_file) = (assignment.attempt, assignment.failed_file);
@@ -66,7 +68,7 @@ pub(crate) async fn carry_out(
         job: assignment.job,
         attempt,
     });
-    let (files, client) = match client(assignment, &around) {
+    let (files, client) = match client(assignment, &around, rate) {
         Ok(ready) => ready,
         Err(error) => {
             line.report(Report::Failed { attempt, error });
@@ -256,7 +258,11 @@ impl PassingOver {
 }
 
 /// The HTTP of `assignment`, and its files.
-fn client(assignment: Assignment, around: &Surroundings) -> Result<(Vec<File>, Client), JobError> {
+fn client(
+    assignment: Assignment,
+    around: &Surroundings,
+    rate: Arc<JobRate>,
+) -> Result<(Vec<File>, Client), JobError> {
     let Assignment {
         priority, files, credentials, secret_refused, http, secret_headers, environment, ..
     } = assignment;
@@ -286,7 +292,7 @@ fn client(assignment: Assignment, around: &Surroundings) -> Result<(Vec<File>, C
         _ => around.background_pool.clone(),
     };
     let (settings, trust, pacing) =
-        (around.http.clone(), around.trust.clone(), around.pacing.of_job(priority));
+        (around.http.clone(), around.trust.clone(), around.pacing.of_job(priority, rate));
     Ok((files, Client::new(settings, trust, (pool, pacing), tls, proxies, words, identity)))
 }
 

@@ -398,7 +398,9 @@ impl<'a> Gathering<'a> {
     /// When the files that are still coming over further connections are to be asked for over the
     /// first one; never while that is busy.
     fn patience_with_further(&self, files: &VecDeque<File>) -> Option<Instant> {
+        // Who is kept waiting by a limit of ours has not been let down by a server.
         let waits = files.is_empty()
+            && !self.clients.template.rate().is_limited()
             && !self.clients.idle.is_empty()
             && !self.coming.is_empty()
             && self.coming.values().all(|coming| !coming.is_proven);

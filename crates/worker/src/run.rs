@@ -13,6 +13,7 @@ use bits_core::file::{BootId, ClosingFile, FileIndex, LocalName};
 use bits_core::http_options::ProxyEnvironment;
 use bits_core::job::{Attempt, Environment, JobId};
 use bits_core::pacing::Politeness;
+use bits_core::pacing::gate::RateLimits;
 use bits_core::queue::{Asked, Report};
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
@@ -27,7 +28,7 @@ use crate::http::{Http2, HttpSettings, Pool, Timeouts, TlsTrust, UserAgent, User
 use crate::link::{
     Assignment, CheckOptions, CheckTicket, DestinationRefusal, FromWorker, ToWorker, WorkerEnd,
 };
-use crate::pacing::Pacing;
+use crate::pacing::{Pacing, Rates};
 use crate::sink::blocking;
 
 /// What can be set about a worker.
@@ -54,6 +55,8 @@ pub struct Settings {
     pub gathered_bytes_max: Option<Bytes>,
     /// Whether HTTP/2 is spoken with servers.
     pub http2: Http2,
+    /// How fast jobs may be together.
+    pub rate_limits: RateLimits,
 }
 
 /// What the system reads at once; larger files gain nothing by being gathered.
@@ -72,6 +75,7 @@ impl Default for Settings {
             proxies: ProxyEnvironment::default(),
             gathered_bytes_max: Some(GATHERED_BYTES_MAX),
             http2: Http2::default(),
+            rate_limits: RateLimits::default(),
         }
     }
 }
@@ -122,6 +126,7 @@ impl Worker {
             foreground_pool: Pool::default(),
             background_pool: Pool::default(),
             pacing: Pacing::new(settings.politeness),
+            rates: Rates::new(settings.rate_limits),
             proxies: settings.proxies,
             gathered_bytes_max: settings.gathered_bytes_max,
         };
@@ -241,6 +246,19 @@ impl Desk {
                     let _ = handle.ask.send((demands, asked));
                 }
             }
+            ToWorker::Rate { job, attempt, priority, limit } => {
+                let waiting = self.jobs.get_mut(&job).into_iter().flat_map(|desk| &mut desk.waiting);
+                let mut begins = waiting.filter_map(|order| match order {
+                    Order::Begin { assignment, .. } if assignment.attempt == attempt => Some(assignment),
+                    _ => None,
+                });
+                if let Some(assignment) = begins.next() {
+                    (assignment.priority, assignment.transfer.rate_limit) = (priority, limit);
+                } else if self.handle(job, attempt).is_some() {
+                    self.around.rates.set_job(job, priority, limit);
+                }
+            }
+            ToWorker::RateLimits(limits) => self.around.rates.set_limits(limits),
             ToWorker::Finalize { job, files, environment } => {
                 self.put(job, Order::Finalize { files, environment });
             }
@@ -273,7 +291,10 @@ impl Desk {
             Order::Begin { assignment, heard, stop } => {
                 let attempt = assignment.attempt;
                 let line = Line::new(job, attempt, to_broker, heard, stop, system_time());
-                let work = carry_out(*assignment, self.around.clone(), self.certificates.clone(), line);
+                // Before it begins, so that no change comes too early.
+                let Assignment { owner, priority, transfer, .. } = &*assignment;
+                let rate = self.around.rates.enter(job, *owner, *priority, transfer.rate_limit);
+                let work = carry_out(*assignment, self.around.clone(), self.certificates.clone(), rate, line);
                 (Purpose::Attempt(job, attempt), self.tasks.spawn(work))
             }
             Order::Finalize { files, environment } => {

@@ -10,6 +10,7 @@ use bits_core::http_options::{
     proxy_list,
 };
 use bits_core::job::{self, JobId, Owner, Priority, PropertyChange};
+use bits_core::pacing::rate::Rate;
 use bits_core::ports::SecretChange;
 use bits_core::refusal::Refusal;
 use bits_core::remote_name::UserInfo;
@@ -62,6 +63,16 @@ impl Asked {
         changes.extend(body.high_performance.map(PropertyChange::HighPerformance));
         changes.extend(body.on_demand.map(PropertyChange::OnDemand));
         changes.extend(body.max_download_size.map(|size| PropertyChange::MaxDownloadSize(Bytes(size))));
+        if let Some(bytes) = body.rate_limit {
+            changes.push(PropertyChange::RateLimit(match bytes {
+                0 => None,
+                _ => Some(Rate::new(bytes).ok_or_else(|| {
+                    let (least, most) = (Rate::LEAST, Rate::MOST);
+                    let wrong = format!("is none; it is {least} to {most} bytes per second, or 0 for no limit");
+                    Refusal::invalid(format!("the rate limit {bytes}"), wrong)
+                })?),
+            }));
+        }
         if let Some(text) = body.http_method {
             let method = Method::parse(&text)
                 .map_err(|wrong| Refusal::invalid(format!("the HTTP method `{text}`"), wrong))?;

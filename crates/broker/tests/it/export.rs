@@ -58,6 +58,7 @@ fn any_job(chance: &mut Chance) -> Value {
         "keep_going": chance.one_in(2),
         "high_performance": chance.one_in(2),
         "max_download_size": 1 + chance.below(u64::MAX),
+        "rate_limit": 250 + chance.below(1 << 39),
         "custom_headers": [
             { "name": "X-A", "value": "grüße: 1" },
             { "name": "Cookie", "value": "hunter2" },

@@ -5,6 +5,7 @@ use std::path::Path;
 use bits_client::api::http_options::ClientCertificate;
 use bits_client::api::job::ChangeJob;
 use bits_core::job::Priority;
+use bits_core::pacing::rate::Rate;
 
 use super::Context;
 use crate::arguments::Set;
@@ -43,7 +44,7 @@ fn look_at_certificate(change: &ChangeJob, output: &Output) -> Result<(), Failur
     Ok(())
 }
 
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 25] = [
     "priority",
     "description",
     "display-name",
@@ -55,6 +56,7 @@ const KEYS: [&str; 24] = [
     "high-performance",
     "on-demand",
     "max-download-size",
+    "rate-limit",
     "http-method",
     "custom-header",
     "custom-headers-write-only",
@@ -105,6 +107,7 @@ fn parse(texts: &[String], output: &Output) -> Result<ChangeJob, Failure> {
             "high-performance" => change.high_performance = Some(truth(key, value)?),
             "on-demand" => change.on_demand = Some(truth(key, value)?),
             "max-download-size" => change.max_download_size = Some(amount(key, value)?),
+            "rate-limit" => change.rate_limit = Some(rate(key, value)?),
             "http-method" => change.http_method = Some(value.to_owned()),
             // An empty one takes all of them away.
             CUSTOM_HEADER => {
@@ -190,6 +193,12 @@ fn amount(key: &str, value: &str) -> Result<u64, Failure> {
     value.parse().map_err(|_| Failure::Usage(format!("{key}={value}: it is a whole number of bytes")))
 }
 
+/// Bytes per second; 0 for no limit.
+fn rate(key: &str, value: &str) -> Result<u64, Failure> {
+    let limit = Rate::parse_limit(value).map_err(|wrong| Failure::Usage(format!("{key}={value}: {wrong}")))?;
+    Ok(limit.map_or(0, Rate::bytes_per_second))
+}
+
 fn truth(key: &str, value: &str) -> Result<bool, Failure> {
     match value.to_ascii_lowercase().as_str() {
         "true" | "on" | "yes" => Ok(true),
@@ -230,6 +239,7 @@ mod tests {
             "high-performance=on",
             "on-demand=true",
             "max-download-size=7",
+            "rate-limit=2M",
             "http-method=REPORT",
             "custom-header=X-A: 1",
             "custom-header=Cookie: c",
@@ -270,6 +280,7 @@ mod tests {
                 high_performance: Some(true),
                 on_demand: Some(true),
                 max_download_size: Some(7),
+                rate_limit: Some(2 << 20),
                 http_method: Some("REPORT".to_owned()),
                 custom_headers: Some(vec![header("X-A", "1"), header("Cookie", "c")]),
                 make_custom_headers_write_only: Some(true),
@@ -315,6 +326,9 @@ mod tests {
             (&["priority=hi"], "priority=hi: it is one of foreground", None),
             (&["priority=lwo"], "priority=lwo: it is one of", None),
             (&["minimum-retry-delay=-1"], "minimum-retry-delay=-1: it is a whole number of seconds", None),
+            (&["rate-limit=fast"], "rate-limit=fast: `fast` is no rate; write", None),
+            (&["rate-limit=1"], "rate-limit=1: `1` is less than 250 bytes per second", None),
+            (&["rate-limit=9999T"], "rate-limit=9999T: `9999T` is more than 1T", None),
             (&["complete-when-done=maybe"], "complete-when-done=maybe: it is true or false", None),
             (&["priority=low", "priority=high"], "`priority` is given twice", None),
             (&["custom-header=Bearer hunter2"], "header 1 is none; write", None),

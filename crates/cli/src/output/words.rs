@@ -225,6 +225,7 @@ fn options(job: &Job) -> Vec<String> {
     words.extend(job.high_performance.then(|| "high performance".to_owned()));
     words.extend(job.on_demand.then(|| "on demand".to_owned()));
     words.extend(job.max_download_size.map(|size| format!("downloads {} at most", bytes(size))));
+    words.extend(job.rate_limit.map(|rate| format!("{} per second at most", bytes(rate))));
     words
 }
 
@@ -379,6 +380,7 @@ pub(crate) mod tests {
             high_performance: false,
             on_demand: false,
             max_download_size: None,
+            rate_limit: None,
             http_method: "GET".to_owned(),
             custom_headers: Some(Vec::new()),
             custom_headers_write_only: false,

@@ -11,6 +11,7 @@ use crate::http_options::{
     ClientCertificate, Header, HttpOptions, Method, PROXY_LIST_UNITS_MAX, ProxyEnvironment, ProxyUse,
     SERVICE_NAME_BYTES_MAX, SecurityFlags,
 };
+use crate::pacing::rate::Rate;
 use crate::refusal::Refusal;
 use crate::transfer_options::TransferOptions;
 use crate::units::Bytes;
@@ -90,6 +91,8 @@ pub enum PropertyChange {
     OnDemand(bool),
     /// The largest number there is means none.
     MaxDownloadSize(Bytes),
+    /// Bytes per second at most; `None`: no limit of its own.
+    RateLimit(Option<Rate>),
     /// Another one than `GET` makes the job foreground for good and every error fatal (`bits.md`
     /// §1.8). Not to be changed once the job was resumed; see [`Job::set`](super::Job::set).
     HttpMethod(Method),
@@ -187,6 +190,7 @@ impl Properties {
             PropertyChange::MaxDownloadSize(size) => {
                 self.transfer.max_download_size = (size != Bytes(u64::MAX)).then_some(size);
             }
+            PropertyChange::RateLimit(limit) => self.transfer.rate_limit = limit,
             PropertyChange::HttpMethod(method) if self.transfer.on_demand && !method.is_default() => {
                 return Err(Refusal::OnDemandWithMethod { method: method.as_str().into() });
             }

@@ -67,8 +67,15 @@ pub struct Member {
     pub owner: Owner,
     pub priority: Priority,
     pub limit: Option<Rate>,
-    /// Whether what it takes crosses no link, so that its own limit alone counts.
-    pub is_local: bool,
+}
+
+/// How far bytes come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Over a network, which all limits are for.
+    Network,
+    /// From this machine, so that the job's own limit alone counts: the others guard a link.
+    Machine,
 }
 
 /// Names somebody who waits for bytes: a connection, as a rule.
@@ -111,6 +118,7 @@ struct Ask {
     asker: AskerId,
     job: JobId,
     most: u64,
+    reach: Reach,
 }
 
 /// All limits, and who waits for them.
@@ -162,14 +170,14 @@ impl Gate {
     }
 
     /// The lowest limit that applies to `job`, if any does.
-    pub fn lowest(&self, job: JobId) -> Option<Rate> {
+    pub fn lowest(&self, job: JobId, reach: Reach) -> Option<Rate> {
         let member = self.member(job)?;
-        self.limits_of(job, member).into_iter().map(|(_, rate)| rate).min()
+        self.limits_of(job, member, reach).into_iter().map(|(_, rate)| rate).min()
     }
 
     /// `asker` waits for up to `most` bytes of `job` until it is in the answer of [`Gate::turns`], or
     /// withdraws.
-    pub fn ask(&mut self, asker: AskerId, job: JobId, most: Bytes) {
+    pub fn ask(&mut self, asker: AskerId, job: JobId, most: Bytes, reach: Reach) {
         self.withdraw(asker);
         if let Some(known) = self.jobs.get_mut(&job) {
             // Who comes back after a pause has not saved anything up.
@@ -177,7 +185,7 @@ impl Gate {
                 known.served = known.served.max(self.served);
             }
         }
-        self.waiting.push(Ask { asker, job, most: most.0.max(1) });
+        self.waiting.push(Ask { asker, job, most: most.0.max(1), reach });
     }
 
     /// `asker` waits no longer.
@@ -186,9 +194,9 @@ impl Gate {
     }
 
     /// So many bytes that were given to `job` have not been taken.
-    pub fn give_back(&mut self, job: JobId, count: Bytes) {
+    pub fn give_back(&mut self, job: JobId, count: Bytes, reach: Reach) {
         let Some(member) = self.member(job) else { return };
-        for (key, _) in self.limits_of(job, member) {
+        for (key, _) in self.limits_of(job, member, reach) {
             if let Some(bucket) = self.buckets.get_mut(&key) {
                 bucket.give_back(count);
             }
@@ -207,7 +215,7 @@ impl Gate {
             let ask = self.waiting[at];
             let known = self.jobs.get(&ask.job).expect("only jobs that are known are served");
             let member = known.member;
-            let limits = self.limits_of(ask.job, member);
+            let limits = self.limits_of(ask.job, member, ask.reach);
             let turn = limits.iter().map(|(_, rate)| turn(*rate)).min().unwrap_or(u64::MAX);
             let count = ask.most.min(turn);
             let lacking: Vec<_> = limits
@@ -244,17 +252,17 @@ impl Gate {
         let open = |(_, ask): &(usize, &Ask)| {
             let member = self.member(ask.job);
             member.is_some_and(|member| {
-                !self.limits_of(ask.job, member).iter().any(|(key, _)| claimed.contains(key))
+                !self.limits_of(ask.job, member, ask.reach).iter().any(|(key, _)| claimed.contains(key))
             })
         };
         let row = self.waiting.iter().enumerate().filter(open);
         row.min_by_key(|(at, ask)| (self.jobs.get(&ask.job).map(|known| known.served), *at)).map(|(at, _)| at)
     }
 
-    fn limits_of(&self, job: JobId, member: Member) -> Vec<(Key, Rate)> {
+    fn limits_of(&self, job: JobId, member: Member, reach: Reach) -> Vec<(Key, Rate)> {
         let own = member.limit.map(|rate| (Key::Job(job), rate));
         let mut limits: Vec<_> = own.into_iter().collect();
-        if !member.is_local {
+        if reach == Reach::Network {
             limits.extend(self.limits.owner.map(|rate| (Key::Owner(member.owner), rate)));
             let together = self.limits.together.iter().filter(|(who, _)| who.has(member.priority));
             limits.extend(together.map(|(who, rate)| (Key::Together(*who), *rate)));
@@ -314,7 +322,7 @@ mod tests {
     }
 
     fn member(owner: u32, priority: Priority, limit: Option<u64>) -> Member {
-        Member { owner: Owner(owner), priority, limit: limit.map(rate), is_local: false }
+        Member { owner: Owner(owner), priority, limit: limit.map(rate) }
     }
 
     /// What each job gets in `seconds`, whose connections ask for `most` again as soon as they were
@@ -328,7 +336,7 @@ mod tests {
         let mut passed = Vec::new();
         let mut now = Duration::ZERO;
         for (at, (of, most)) in connections.iter().enumerate() {
-            gate.ask(AskerId(at as u64), job(*of), Bytes(*most));
+            gate.ask(AskerId(at as u64), job(*of), Bytes(*most), Reach::Network);
         }
         while now < Duration::from_secs(seconds) {
             let turns = gate.turns(now);
@@ -336,7 +344,7 @@ mod tests {
                 let (of, most) = connections[*asker as usize];
                 *totals.entry(of).or_default() += count.0;
                 passed.push((now, of, count.0));
-                gate.ask(AskerId(*asker), job(of), Bytes(most));
+                gate.ask(AskerId(*asker), job(of), Bytes(most), Reach::Network);
             }
             now += match turns.next {
                 _ if !turns.granted.is_empty() => Duration::ZERO,
@@ -456,28 +464,28 @@ mod tests {
     }
 
     #[test]
-    fn what_is_local_has_its_own_limit_alone() {
+    fn what_comes_from_this_machine_has_the_jobs_own_limit_alone() {
         let mut gate = Gate::new(RateLimits { together: vec![(Priorities::ALL, rate(1000))], owner: None });
-        let local = |limit| Member { is_local: true, ..member(1, Priority::Normal, limit) };
-        gate.set_job(job(0), local(None), Duration::ZERO);
-        assert_eq!(gate.lowest(job(0)), None);
-        gate.ask(AskerId(0), job(0), Bytes(1 << 30));
+        gate.set_job(job(0), member(1, Priority::Normal, None), Duration::ZERO);
+        assert_eq!(gate.lowest(job(0), Reach::Machine), None);
+        gate.ask(AskerId(0), job(0), Bytes(1 << 30), Reach::Machine);
         assert_eq!(gate.turns(Duration::ZERO).granted, [(AskerId(0), Bytes(1 << 30))]);
-        gate.set_job(job(0), local(Some(5000)), Duration::ZERO);
-        assert_eq!(gate.lowest(job(0)), Some(rate(5000)));
+        gate.set_job(job(0), member(1, Priority::Normal, Some(5000)), Duration::ZERO);
+        assert_eq!(gate.lowest(job(0), Reach::Machine), Some(rate(5000)));
+        assert_eq!(gate.lowest(job(0), Reach::Network), Some(rate(1000)));
     }
 
     #[test]
     fn a_change_holds_for_the_next_turn_and_what_is_lifted_is_gone() {
         let mut gate = Gate::default();
         gate.set_job(job(0), member(1, Priority::Normal, Some(1000)), Duration::ZERO);
-        gate.ask(AskerId(0), job(0), Bytes(1 << 20));
+        gate.ask(AskerId(0), job(0), Bytes(1 << 20), Reach::Network);
         assert_eq!(gate.turns(Duration::ZERO).granted, [(AskerId(0), Bytes(TURN_BYTES_MIN))]);
         for _ in 0..3 {
-            gate.ask(AskerId(0), job(0), Bytes(1 << 20));
+            gate.ask(AskerId(0), job(0), Bytes(1 << 20), Reach::Network);
             gate.turns(Duration::ZERO);
         }
-        gate.ask(AskerId(0), job(0), Bytes(1 << 20));
+        gate.ask(AskerId(0), job(0), Bytes(1 << 20), Reach::Network);
         let turns = gate.turns(Duration::ZERO);
         assert!(turns.granted.is_empty() && turns.next > Some(Duration::from_millis(900)), "{turns:?}");
         gate.set_job(job(0), member(1, Priority::Normal, None), Duration::ZERO);
@@ -491,16 +499,16 @@ mod tests {
         gate.set_job(job(0), member(1, Priority::Normal, Some(100_000)), Duration::ZERO);
         let mut taken = 0;
         for _ in 0..1000 {
-            gate.ask(AskerId(0), job(0), Bytes(1 << 20));
+            gate.ask(AskerId(0), job(0), Bytes(1 << 20), Reach::Network);
             for (_, count) in gate.turns(Duration::ZERO).granted {
-                gate.give_back(job(0), count);
+                gate.give_back(job(0), count, Reach::Network);
                 taken += 1;
             }
         }
         assert_eq!(taken, 1000);
-        gate.ask(AskerId(1), job(0), Bytes(10));
+        gate.ask(AskerId(1), job(0), Bytes(10), Reach::Network);
         gate.withdraw(AskerId(1));
-        gate.ask(AskerId(2), job(0), Bytes(10));
+        gate.ask(AskerId(2), job(0), Bytes(10), Reach::Network);
         gate.remove_job(job(0));
         assert_eq!(gate.turns(Duration::from_secs(9)), Turns::default());
     }

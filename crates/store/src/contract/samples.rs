@@ -15,6 +15,7 @@ use bits_core::http_options::{
 use bits_core::job::{Attempt, Environment, Job, JobId, Owner, Priority, Properties, Revision, State, Times};
 use bits_core::ports::SealedSecret;
 use bits_core::ranges::{ByteRange, Ranges};
+use bits_core::pacing::rate::Rate;
 use bits_core::remote_name::{HostTag, RemoteName};
 use bits_core::sources::{DropReason, Dropped, Mirror, MirrorOrigin, SourceIndex, Sources};
 use bits_core::time::Timestamp;
@@ -70,6 +71,7 @@ pub(super) fn full_job(number: u8) -> Job {
                 high_performance: true,
                 on_demand: true,
                 max_download_size: Some(Bytes(7)),
+                rate_limit: Rate::new(Rate::MOST),
             },
             environment: Environment {
                 krb5_config: Some("/etc/krb5 b.conf".into()),

@@ -20,6 +20,7 @@ use bits_core::job::{
 };
 use bits_core::ports::{KeyId, KeySource, SealedSecret, SealingKey, Store};
 use bits_core::ranges::{ByteRange, Ranges};
+use bits_core::pacing::rate::Rate;
 use bits_core::remote_name::{HostTag, RemoteName};
 use bits_core::sources::{DropReason, Dropped, Mirror, MirrorOrigin, SourceIndex, Sources};
 use bits_core::time::Timestamp;
@@ -240,6 +241,7 @@ fn transfer_options(version: u32) -> TransferOptions {
         dynamic_content: true,
         high_performance: true,
         max_download_size: Some(Bytes(7)),
+        rate_limit: (version >= 7).then(|| Rate::new(1 << 20)).flatten(),
     }
 }
 

@@ -24,7 +24,7 @@ use super::settings::HttpSettings;
 use super::sharing::Sharing;
 use super::tls::{AttemptTls, CertificateAsked, Revocations, TlsOptions, TlsTrust};
 use super::tls::{certificate_not_taken, certificate_refused};
-use crate::pacing::JobPacing;
+use crate::pacing::{JobPacing, JobRate};
 
 /// Requests sent for one answer at most: the legs of each scheme to server and proxy, and one lost
 /// connection each.
@@ -138,6 +138,11 @@ impl Client {
         }
     }
 
+    /// How fast the job may be.
+    pub(crate) fn rate(&self) -> &Arc<JobRate> {
+        self.pacing.rate()
+    }
+
     /// Says whether other files come at the same time as the next ones that are asked for here.
     pub(crate) fn among_many(&mut self, among_many: bool) {
         self.among_many = among_many;
@@ -160,6 +165,7 @@ impl Client {
             let (target, proved) = self.proved(fetch, server.as_ref(), proxy.as_ref()).await?;
             let is_anonymous = proved.is_nothing() && !self.words.tell_secrets(fetch);
             connection.is_anonymous &= is_anonymous && self.tls.is_ordinary();
+            connection.limit_window(self.pacing.rate().window());
             let was_used = connection.is_used();
             let asked = connection.certificate_asked;
             let authority = connection.authority.clone();
@@ -200,7 +206,7 @@ impl Client {
             if asked == CertificateAsked::Given && matches!(parsed.head.status, 400 | 403) {
                 return Err(certificate_not_taken(&authority, parsed.head.status, file));
             }
-            let body = Body::new(connection, &parsed, self.settings.timeouts.read_idle);
+            let body = Body::new(connection, &parsed, self.settings.timeouts.read_idle, self.pacing.rate());
             let asks = |party: &&Party| party.names().status == parsed.head.status;
             if let Some(proxy) = proxy.as_ref().filter(asks) {
                 self.challenged(proxy, &parsed.head, body).await?;

@@ -2,7 +2,7 @@
 //! elsewhere.
 
 use std::io;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use bits_core::proxy::ProxyAddress;
 use bits_core::remote_name::RemoteName;
 use bits_core::transfer::{TransportError, TransportFault};
+use bits_core::units::Bytes;
 use bits_platform::socket::wait_readable;
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
@@ -24,7 +25,7 @@ use super::request::Request;
 use super::route::{Place, Route};
 use super::settings::Timeouts;
 use super::tls::{self, CertificateAsked};
-use crate::pacing::Paced;
+use crate::pacing::{LimitedWindow, Paced};
 
 /// Interim answers (1xx) taken before the final one; a server sends one, or two.
 pub(super) const INTERIM_MAX: u32 = 8;
@@ -59,9 +60,22 @@ impl Stream {
 
     /// Whether it is kept polite for the job that made it.
     pub(super) fn is_paced(&self) -> bool {
+        self.paced().is_some()
+    }
+
+    /// What keeps it polite, if anything does.
+    pub(super) fn paced(&self) -> Option<&Paced> {
         match self {
-            Self::Plain(_, paced) | Self::Blocking(_, paced) => paced.is_some(),
-            Self::Tls(tls) => tls.get_ref().0.is_paced(),
+            Self::Plain(_, paced) | Self::Blocking(_, paced) => paced.as_ref(),
+            Self::Tls(tls) => tls.get_ref().0.paced(),
+        }
+    }
+
+    pub(super) fn socket(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Plain(tcp, _) => tcp.as_fd(),
+            Self::Blocking(socket, _) => socket.as_fd(),
+            Self::Tls(tls) => tls.get_ref().0.socket(),
         }
     }
 
@@ -108,6 +122,8 @@ pub(super) struct Connection {
     is_used: bool,
     /// For the next request, where others ask too.
     room: Option<Room>,
+    /// What was set so that no limit is exceeded.
+    limited: LimitedWindow,
 }
 
 /// Bytes that came and were not yet used.
@@ -175,6 +191,7 @@ impl Connection {
             is_anonymous: true,
             is_used: false,
             room: None,
+            limited: LimitedWindow::default(),
         }
     }
 
@@ -189,6 +206,7 @@ impl Connection {
             is_anonymous: false,
             is_used: false,
             room: Some(room),
+            limited: LimitedWindow::default(),
             carrier: Carrier::Shared(shared, None),
         }
     }
@@ -308,6 +326,22 @@ impl Connection {
         self.origin.same_origin(name)
     }
 
+    /// Has the system take no more in advance than `window`, where nothing else looks after that.
+    pub(super) fn limit_window(&mut self, window: Option<Bytes>) {
+        match &self.carrier {
+            Carrier::Own(stream) if !stream.is_paced() => self.limited.set(stream.socket(), window),
+            Carrier::Own(_) | Carrier::Away | Carrier::Shared(..) => {}
+        }
+    }
+
+    /// Whether it is kept back for the sake of others.
+    pub(super) fn is_kept_back(&self) -> bool {
+        match &self.carrier {
+            Carrier::Own(stream) => stream.paced().is_some_and(Paced::is_kept_back),
+            Carrier::Away | Carrier::Shared(..) => false,
+        }
+    }
+
     /// Whether it is kept polite for the job that made it.
     pub(super) fn is_paced(&self) -> bool {
         match &self.carrier {
@@ -344,11 +378,7 @@ impl Connection {
         }
         // Over TLS it may be a ticket for later that lies there; a new connection is its price. The
         // system is asked: what the runtime knows of a socket is older.
-        let socket = match &*stream {
-            Stream::Blocking(socket, _) => socket.as_fd(),
-            stream => stream.tcp().as_fd(),
-        };
-        let nothing_there = matches!(wait_readable(socket, Duration::ZERO), Ok(false));
+        let nothing_there = matches!(wait_readable(stream.socket(), Duration::ZERO), Ok(false));
         (self.ahead.is_empty() && nothing_there).then_some(self)
     }
 

@@ -10,7 +10,7 @@ const CARLA: Caller = Caller { uid: 1002 };
 const SLICE: Duration = Duration::from_secs(60);
 
 fn one_at_a_time() -> Limits {
-    Limits { foreground_jobs_max: 1, background_jobs_max: 1, time_slice: SLICE }
+    Limits { foreground_jobs_max: 1, background_jobs_max: 1, time_slice: SLICE, ..Limits::default() }
 }
 
 impl World {

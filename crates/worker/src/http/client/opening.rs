@@ -248,7 +248,7 @@ impl Client {
                 }
             };
             if parsed.head.status == party.names().status {
-                kept = Body::new(connection, &parsed, timeouts.read_idle).into_connection().await;
+                kept = Body::new(connection, &parsed, timeouts.read_idle, self.pacing.rate()).into_connection().await;
                 if !self.proofs.challenged(&party, &parsed.head).await? {
                     kept = None;
                 }

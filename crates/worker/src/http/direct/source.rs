@@ -69,6 +69,23 @@ impl Source {
         }
     }
 
+    /// What keeps it polite, if anything does.
+    pub(super) fn paced(&self) -> Option<&Paced> {
+        match self {
+            Self::Plain(_, paced) => paced.as_ref(),
+            Self::Secure(secure) => secure.tls.get_ref().0.paced(),
+        }
+    }
+
+    /// The socket, where nobody else looks after its window.
+    pub(super) fn unpaced_socket(&self) -> Option<BorrowedFd<'_>> {
+        let socket = match self {
+            Self::Plain(socket, _) => socket.as_fd(),
+            Self::Secure(secure) => secure.socket(),
+        };
+        self.paced().is_none().then_some(socket)
+    }
+
     pub(super) fn interrupt(&self) -> io::Result<Interrupt> {
         match self {
             Self::Plain(socket, _) => socket.try_clone().map(Interrupt),
