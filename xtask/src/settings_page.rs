@@ -30,7 +30,7 @@ Settings are layers, and a later one overrules an earlier one:
 
 Each file is TOML with lines `key = value`. A key that does not exist, a value out of bounds and a
 file that does not parse are errors that name the place; the service does not start on half of its
-settings. It reads them when it starts, and those that are marked with \* again when `bits service reload`
+settings. It reads them when it starts, and those that are marked with \\* again when `bits service reload`
 or the signal SIGHUP says so: they hold within a second, also for transfers that are going on. After a change
 of others, `bits service restart`. What does not parse changes nothing.
 

@@ -8,7 +8,7 @@ use bits_core::http_options::{self, ProxyUse};
 use bits_core::job;
 use bits_core::pacing::rate::Rate;
 use bits_core::ports::{KeyStanding, SealedSecret};
-use bits_core::queue::{CredentialWait, FileView, JobView, Question, WaitReason};
+use bits_core::queue::{ConnectionLimit, CredentialWait, FileView, JobView, Question, WaitReason};
 use bits_core::ranges::ByteRange;
 use bits_core::refusal::Refusal;
 use bits_core::secret::Secret;
@@ -417,6 +417,14 @@ fn wait(wait: WaitReason) -> Wait {
         WaitReason::Queued { ahead } => Wait { ahead: Some(ahead as u64), ..because("turn") },
         WaitReason::Demand => because("demand"),
         WaitReason::Retry { until } => Wait { until: Some(rfc3339(until)), ..because("retry") },
+        WaitReason::Policy { until } => Wait { until: until.map(rfc3339), ..because("policy") },
+        WaitReason::Connections(limit) => {
+            let needs = match limit {
+                ConnectionLimit::Host => "host",
+                ConnectionLimit::Total => "any",
+            };
+            Wait { needs: Some(needs.to_owned()), ..because("connections") }
+        }
         WaitReason::Credential(wait) => {
             let needs = match wait {
                 CredentialWait::Key => "key",

@@ -171,10 +171,11 @@ pub struct Challenge {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Wait {
-    /// `turn`, `retry`, `credential`: it cannot sign in, or `demand`: all is here that was asked for
-    /// of its files.
+    /// `turn`, `retry`, `credential`: it cannot sign in, `policy`: the timetable does not let it run
+    /// now, `connections`: there are as many as there may be, or `demand`: all is here that was asked
+    /// for of its files.
     pub reason: String,
-    /// What that takes, with `credential`: the `key` to its credentials, or an `answer` of a person
+    /// What that takes, with `connections`: one to its `host`, or `any`; with `credential`: the `key` to its credentials, or an `answer` of a person
     /// who was asked for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<String>,

@@ -10,6 +10,7 @@ use bits_core::access::Caller;
 use bits_core::error::JobError;
 use bits_core::file::{ClosingFile, FileIndex};
 use bits_core::job::{Attempt, Environment, JobId, Owner, Priority};
+use bits_core::pacing::gate::RateLimits;
 use bits_core::pacing::rate::Rate;
 use bits_core::queue::{self, Asked, PresenceId, QuestionId, Request, Ticket};
 use bits_core::refusal::Refusal;
@@ -18,7 +19,7 @@ use tokio::sync::oneshot;
 
 use crate::certificates::Change;
 use crate::engine::{
-    AgentWatcher, EffectRunner, Input, Notification, Query, Response, SealedAssignment, Watcher,
+    AgentWatcher, EffectRunner, Input, Notification, Policy, Query, Response, SealedAssignment, Watcher,
 };
 use crate::subscriptions::Subscriptions;
 use crate::vault::{Rotation, Vault};
@@ -155,6 +156,17 @@ impl EngineHandle {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
+    /// Has other rules hold from now on.
+    pub fn set_policy(&self, policy: Policy) {
+        // An engine that is gone needs no rules.
+        let _ = self.inputs.send(Input::Policy(Box::new(policy)));
+    }
+
+    /// Says that the clock was set.
+    pub fn clock_set(&self) {
+        let _ = self.inputs.send(Input::ClockSet);
+    }
+
     /// Lets the engine end after what it has received.
     pub fn shut_down(&self) {
         // An engine that is gone already has shut down.
@@ -233,6 +245,14 @@ impl EffectRunner for Effects {
 
     fn rate(&mut self, job: JobId, attempt: Attempt, priority: Priority, limit: Option<Rate>) {
         self.workers.tell(ToWorker::Rate { job, attempt, priority, limit });
+    }
+
+    fn connection_limits(&mut self, total: usize, host: usize) {
+        self.workers.tell(ToWorker::ConnectionLimits { total, host });
+    }
+
+    fn rate_limits(&mut self, limits: RateLimits) {
+        self.workers.tell(ToWorker::RateLimits(limits));
     }
 
     fn committed(&mut self, took: Duration, is_written: bool) {

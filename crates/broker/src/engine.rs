@@ -21,7 +21,9 @@ use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::{ClosingFile, File, FileIndex, Stage};
 use bits_core::http_options::HttpOptions;
 use bits_core::job::{self, Attempt, Environment, Job, JobId, Owner, Priority};
+use bits_core::pacing::gate::RateLimits;
 use bits_core::pacing::rate::Rate;
+use bits_core::pacing::timetable::{Moment, Timetable};
 use bits_core::ports::{RekeyError, SealedSecret, Store, StoreError};
 use bits_core::queue::{
     self, Answer, Asked, Decision, Effect, JobView, Limits, PresenceId, Queue, Report, Request, Ticket,
@@ -48,6 +50,9 @@ const PAUSE_AFTER_FAILED_COMMIT: Duration = Duration::from_secs(1);
 const FINAL_JOBS_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// How often final jobs that have been kept long enough are looked for.
 const FORGET_INTERVAL: Duration = Duration::from_secs(3600);
+/// Jobs of a priority that are shown anew when what all of them wait for changes. Whoever watches more
+/// sees the rest when it asks.
+const SHOWN_MAX: usize = 1000;
 /// Files read from the store at a time.
 const FILES_PER_READ: usize = 256;
 
@@ -99,7 +104,21 @@ pub enum Input {
         ticket: Ticket,
         rotation: Rotation,
     },
+    /// Other rules hold from now on.
+    Policy(Box<Policy>),
+    /// The clock was set, or the machine has slept: it is another time than expected.
+    ClockSet,
     Shutdown,
+}
+
+/// What the settings say of how many jobs run, when, and how fast.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    pub limits: Limits,
+    /// At any time.
+    pub rates: RateLimits,
+    /// Besides, by the time of the week.
+    pub timetable: Timetable,
 }
 
 /// Where a watcher's events go; what it is made of is the effect runner's business.
@@ -165,6 +184,12 @@ pub trait EffectRunner {
     fn finalize(&mut self, job: JobId, files: Vec<ClosingFile>, environment: Environment);
     fn discard(&mut self, job: JobId, files: Vec<ClosingFile>);
 
+    /// Tells how many connections there may be, in all and to one server.
+    fn connection_limits(&mut self, _total: usize, _host: usize) {}
+
+    /// Tells how fast jobs may be together now.
+    fn rate_limits(&mut self, _limits: RateLimits) {}
+
     /// Takes note of how long a commit took, and whether it succeeded.
     fn committed(&mut self, _took: Duration, _is_written: bool) {}
 
@@ -180,6 +205,11 @@ pub trait EffectRunner {
 /// What time it is.
 pub trait Clock {
     fn now(&self) -> Timestamp;
+
+    /// How far the local clock is ahead of UTC at a moment, in seconds.
+    fn local_offset(&self, _at: Timestamp) -> i32 {
+        0
+    }
 }
 
 /// Runs until it is told to shut down.
@@ -232,6 +262,10 @@ pub struct Engine<'a> {
     /// When the last turn was, by which it shows that the clock was set back.
     last_turn: Timestamp,
     forget_at: Timestamp,
+    policy: Policy,
+    /// What its timetable said when it was looked at last.
+    moment: Moment,
+    looked_at: Timestamp,
 }
 
 enum Received {
@@ -295,6 +329,9 @@ impl<'a> Engine<'a> {
             paused_until: None,
             last_turn: now,
             forget_at: now,
+            policy: Policy { limits, ..Policy::default() },
+            moment: Moment::default(),
+            looked_at: now,
         };
         let (due, _) = decision.into_effects();
         engine.run_effects(due);
@@ -331,7 +368,8 @@ impl<'a> Engine<'a> {
         {
             return Duration::ZERO;
         } else {
-            self.queue.next_wake().map_or(self.forget_at, |wake| wake.min(self.forget_at))
+            let wakes = self.queue.next_wake().into_iter().chain(self.moment.until);
+            wakes.chain([self.forget_at]).min().expect("there is one at least")
         };
         wake.since(now)
     }
@@ -366,6 +404,8 @@ impl<'a> Engine<'a> {
                 Input::Queue(input @ queue::Input::Report { .. }) if paused => self.backlog.push_back(input),
                 Input::Queue(input) => self.take_in(input, now, &mut turn),
                 Input::Left { who } => self.agent_left(who),
+                Input::Policy(policy) => self.set_policy(*policy, now, &mut turn),
+                Input::ClockSet => {}
                 query => {
                     if let Input::Agent { caller, who, .. } = &query {
                         self.agent_came(*caller, *who, now, &mut turn);
@@ -374,10 +414,44 @@ impl<'a> Engine<'a> {
                 }
             }
         }
+        self.look_at_timetable(now, &mut turn);
         if !paused {
             self.let_time_pass(now, &mut turn);
         }
         turn
+    }
+
+    fn set_policy(&mut self, policy: Policy, now: Timestamp, turn: &mut Turn) {
+        self.queue.set_limits(policy.limits);
+        self.effects.connection_limits(policy.limits.connections_max, policy.limits.host_connections_max);
+        self.policy = policy;
+        self.take_moment(now, turn);
+    }
+
+    /// Takes over what the timetable says, when it may say something else than before.
+    fn look_at_timetable(&mut self, now: Timestamp, turn: &mut Turn) {
+        let is_over = self.moment.until.is_some_and(|until| until <= now);
+        // A clock that was set has its own idea of what is over.
+        if is_over || now < self.looked_at {
+            self.take_moment(now, turn);
+        }
+    }
+
+    fn take_moment(&mut self, now: Timestamp, turn: &mut Turn) {
+        let clock = self.clock;
+        let moment = self.policy.timetable.at(now, &|at| clock.local_offset(at));
+        let before = std::mem::replace(&mut self.moment, moment);
+        self.looked_at = now;
+        let mut limits = self.policy.rates.clone();
+        limits.together.extend(self.moment.together.iter().copied());
+        self.effects.rate_limits(limits);
+        let stopped = self.moment.stopped;
+        if stopped != before.stopped {
+            tracing::info!(?stopped, "what may run has changed");
+            self.queue.set_stopped(stopped);
+            let is_other = |priority: Priority| stopped[priority as usize] != before.stopped[priority as usize];
+            turn.shown.extend(self.queue.waiting_of(is_other, SHOWN_MAX));
+        }
     }
 
     fn let_time_pass(&mut self, now: Timestamp, turn: &mut Turn) {

@@ -470,6 +470,8 @@ pub(crate) enum Service {
     Stop,
     /// Stop the service and start it again
     Restart,
+    /// Have the service read its settings again; limits hold at once
+    Reload,
     /// Show whether the service runs, and where its things are
     Status,
     /// Make a new key for stored credentials, in place of the one that seals them now

@@ -14,7 +14,7 @@ use bits_api::file::{
     AddFiles, ChangeFile, File, FileList, FileQuery, FilledRanges, ReplaceRemotePrefix, RequestRanges,
 };
 use bits_api::job::{ChangeJob, CommandAnswer, CreateJob, Job, JobList, ListQuery};
-use bits_api::settings::SettingList;
+use bits_api::settings::{Reloaded, SettingList};
 use bits_core::credentials::AuthTarget;
 use bits_core::error::Code;
 use bits_core::job::JobId;
@@ -81,6 +81,8 @@ operations! {
     about() -> About;
     /// The settings in force, and where each came from.
     settings() -> SettingList;
+    /// Has the service read its settings again; says which have changed.
+    reload_settings() -> Reloaded;
     /// Creates a job, suspended and without files.
     create_job(job: CreateJob) -> Job;
     /// The job and its files as another service can take them over.

@@ -361,6 +361,11 @@ impl Queue {
             Request::SetRemoteNames { names, .. } => {
                 changeable(&job)?;
                 let changed = !names.is_empty();
+                // Files come in their order: so many have come, or failed for good.
+                let next = FileIndex(job.files_transferred + job.files_passed_over);
+                if let Some((_, name)) = names.iter().find(|(index, _)| *index == next) {
+                    job.host = name.host_tag();
+                }
                 for (index, remote_name) in names {
                     decision.file(id, FileChange::RemoteName { index, remote_name, moved: true });
                 }

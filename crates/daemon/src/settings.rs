@@ -102,6 +102,37 @@ impl fmt::Display for Value {
 #[derive(Debug)]
 pub(crate) struct Settings(BTreeMap<&'static str, Layered>);
 
+/// Where settings are read from, again and again.
+#[derive(Debug)]
+pub(crate) struct Layers {
+    paths: Paths,
+    variables: BTreeMap<String, OsString>,
+    command_line: Vec<String>,
+}
+
+impl Layers {
+    /// The variables are those of now.
+    pub(crate) fn of(
+        paths: &Paths,
+        environment: &dyn Fn(&str) -> Option<OsString>,
+        command_line: &[String],
+    ) -> Self {
+        let names = KEYS.iter().map(|key| variable(key.name));
+        let variables = names.filter_map(|name| environment(&name).map(|value| (name, value))).collect();
+        Self { paths: paths.clone(), variables, command_line: command_line.to_vec() }
+    }
+
+    /// # Errors
+    /// As [`Settings::load`].
+    pub(crate) fn load(&self) -> Result<Settings, SettingsError> {
+        Settings::load(&self.paths, &|name| self.variables.get(name).cloned(), &self.command_line)
+    }
+}
+
+fn variable(key: &str) -> String {
+    format!("BITS_{}", key.to_uppercase())
+}
+
 impl Settings {
     /// Merges all layers.
     ///
@@ -119,7 +150,7 @@ impl Settings {
         }
         settings.add_file(&paths.settings())?;
         for key in KEYS {
-            let name = format!("BITS_{}", key.name.to_uppercase());
+            let name = variable(key.name);
             if let Some(value) = environment(&name) {
                 let value = value.to_string_lossy().into_owned();
                 settings.set(key.name, Written::Text(value), Origin::Variable(name))?;

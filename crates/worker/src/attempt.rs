@@ -26,7 +26,7 @@ use crate::certificates::{CertificateCheck, Certificates};
 use crate::closing::umask;
 use crate::demand::OnDemand;
 use crate::gathering::{Begun, Clients, Ended, Gatherer, gather};
-use crate::http::{AttemptIdentity, Client, HttpSettings, OwnersWords, Pool, TlsOptions, TlsTrust};
+use crate::http::{AttemptIdentity, Client, HttpSettings, OwnersWords, Pool, Slots, TlsOptions, TlsTrust};
 use crate::link::{Assignment, FromWorker};
 use crate::local_file::QUOTA_EXCEEDED;
 use crate::pacing::{JobRate, Pacing, Rates};
@@ -45,6 +45,7 @@ pub(crate) struct Surroundings {
     pub(crate) background_pool: Pool,
     pub(crate) pacing: Pacing,
     pub(crate) rates: Rates,
+    pub(crate) slots: Slots,
     /// The proxies of the settings.
     pub(crate) proxies: ProxyEnvironment,
     /// The largest file that is gathered, if any is.
@@ -123,6 +124,8 @@ pub(crate) async fn carry_out(
         };
         let (file, outcome) = match begun {
             Ok(begun) => {
+                // What is not used while a large file comes is for whoever waits.
+                clients.make_room();
                 let file = begun.file.clone();
                 let left =
                     transfer.max_download_size.map(|most| most.beyond(downloaded).beyond(line.transferred));
@@ -292,7 +295,7 @@ fn client(
         _ => around.background_pool.clone(),
     };
     let (settings, trust, pacing) =
-        (around.http.clone(), around.trust.clone(), around.pacing.of_job(priority, rate));
+        (around.http.clone(), around.trust.clone(), around.pacing.of_job(priority, rate, around.slots.clone()));
     Ok((files, Client::new(settings, trust, (pool, pacing), tls, proxies, words, identity)))
 }
 

@@ -46,6 +46,11 @@ pub enum ToWorker {
         priority: Priority,
         limit: Option<Rate>,
     },
+    /// How many connections there may be from now on, in all and to one server.
+    ConnectionLimits {
+        total: usize,
+        host: usize,
+    },
     /// How fast jobs may be together from now on.
     RateLimits(RateLimits),
     /// Put the whole files under their final names, delete the partial files of the others; to be

@@ -24,6 +24,7 @@ use bits_core::pacing::{ConnectionId, LinkKind, PathId, Politeness, Standing, TI
 use bits_core::units::Bytes;
 use bits_platform::pacing::{Interfaces, Way, kind_of, unacknowledged};
 
+use crate::http::Slots;
 use group::{Connection, Group};
 use meter::Meter;
 pub(crate) use rates::{Allowed, JobRate, LimitedWindow, Rates};
@@ -48,9 +49,15 @@ pub(crate) struct JobPacing {
     pacing: Pacing,
     priority: Priority,
     rate: Arc<JobRate>,
+    slots: Slots,
 }
 
 impl JobPacing {
+    /// How many connections there may be.
+    pub(crate) fn slots(&self) -> &Slots {
+        &self.slots
+    }
+
     /// How fast the job may be.
     pub(crate) fn rate(&self) -> &Arc<JobRate> {
         &self.rate
@@ -110,8 +117,8 @@ impl Pacing {
     }
 
     /// For a job of this priority.
-    pub(crate) fn of_job(&self, priority: Priority, rate: Arc<JobRate>) -> JobPacing {
-        JobPacing { pacing: self.clone(), priority, rate }
+    pub(crate) fn of_job(&self, priority: Priority, rate: Arc<JobRate>, slots: Slots) -> JobPacing {
+        JobPacing { pacing: self.clone(), priority, rate, slots }
     }
 
     /// Lets `socket` take part. It has just been connected, and nothing was asked over it yet.

@@ -14,7 +14,7 @@ use bits_core::http_options::ProxyEnvironment;
 use bits_core::job::{Attempt, Environment, JobId};
 use bits_core::pacing::Politeness;
 use bits_core::pacing::gate::RateLimits;
-use bits_core::queue::{Asked, Report};
+use bits_core::queue::{Asked, Limits, Report};
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::attempt::{Heard, Line, Surroundings, carry_out};
 use crate::certificates::Certificates;
 use crate::closing;
-use crate::http::{Http2, HttpSettings, Pool, Timeouts, TlsTrust, UserAgent, UserAgentError};
+use crate::http::{ConnectionLimits, Http2, HttpSettings, Pool, Slots, Timeouts, TlsTrust, UserAgent, UserAgentError};
 use crate::link::{
     Assignment, CheckOptions, CheckTicket, DestinationRefusal, FromWorker, ToWorker, WorkerEnd,
 };
@@ -57,6 +57,9 @@ pub struct Settings {
     pub http2: Http2,
     /// How fast jobs may be together.
     pub rate_limits: RateLimits,
+    /// Connections at a time, in all and to one server.
+    pub connections_max: usize,
+    pub host_connections_max: usize,
 }
 
 /// What the system reads at once; larger files gain nothing by being gathered.
@@ -76,6 +79,8 @@ impl Default for Settings {
             gathered_bytes_max: Some(GATHERED_BYTES_MAX),
             http2: Http2::default(),
             rate_limits: RateLimits::default(),
+            connections_max: Limits::default().connections_max,
+            host_connections_max: Limits::default().host_connections_max,
         }
     }
 }
@@ -119,12 +124,20 @@ impl Worker {
             response_head: settings.response_timeout,
             read_idle: settings.idle_timeout,
         };
+        let slots = Slots::new(ConnectionLimits {
+            total: settings.connections_max,
+            host: settings.host_connections_max,
+        });
+        let (foreground_pool, background_pool) = (Pool::default(), Pool::default());
+        slots.look_after(foreground_pool.idle());
+        slots.look_after(background_pool.idle());
         let around = Surroundings {
             boot,
+            slots,
             http: Arc::new(HttpSettings { timeouts, user_agent, http2: settings.http2 }),
             trust: Arc::new(TlsTrust::new(settings.extra_ca, settings.crl)),
-            foreground_pool: Pool::default(),
-            background_pool: Pool::default(),
+            foreground_pool,
+            background_pool,
             pacing: Pacing::new(settings.politeness),
             rates: Rates::new(settings.rate_limits),
             proxies: settings.proxies,
@@ -257,6 +270,9 @@ impl Desk {
                 } else if self.handle(job, attempt).is_some() {
                     self.around.rates.set_job(job, priority, limit);
                 }
+            }
+            ToWorker::ConnectionLimits { total, host } => {
+                self.around.slots.set_limits(ConnectionLimits { total, host });
             }
             ToWorker::RateLimits(limits) => self.around.rates.set_limits(limits),
             ToWorker::Finalize { job, files, environment } => {

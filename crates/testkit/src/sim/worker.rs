@@ -116,7 +116,7 @@ impl Desk {
                 }
             }
             // In this world bytes take no time.
-            ToWorker::Rate { .. } | ToWorker::RateLimits(_) => {}
+            ToWorker::Rate { .. } | ToWorker::RateLimits(_) | ToWorker::ConnectionLimits { .. } => {}
             ToWorker::Recorded { job, attempt, file } => {
                 let Some(desk) = self.jobs.get_mut(&job) else { return };
                 match desk.work.take() {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bits_core::error::JobError;
 use bits_core::file::FileIndex;
+use bits_core::remote_name::RemoteName;
 use bits_core::proxy::{ProxyAddress, ProxyRules};
 use bits_core::transfer::{Fetch, ResponseHead, TransportError};
 
@@ -141,6 +142,19 @@ impl Client {
     /// How fast the job may be.
     pub(crate) fn rate(&self) -> &Arc<JobRate> {
         self.pacing.rate()
+    }
+
+    /// Whether a further connection to the server of `name` is nobody else's turn.
+    pub(crate) fn may_open_further(&self, name: &RemoteName) -> bool {
+        self.pacing.slots().has_room(&name.authority())
+    }
+
+    /// Closes the kept connection when somebody else waits for one.
+    pub(crate) fn make_room(&mut self) {
+        let is_wanted = |kept: &Connection| self.pacing.slots().is_waited_for(&kept.origin.authority());
+        if self.kept.as_ref().is_some_and(|kept| kept.shared().is_none() && is_wanted(kept)) {
+            self.kept = None;
+        }
     }
 
     /// Says whether other files come at the same time as the next ones that are asked for here.

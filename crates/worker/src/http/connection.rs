@@ -24,6 +24,7 @@ use super::http2::{self, Content, Room, Shared};
 use super::request::Request;
 use super::route::{Place, Route};
 use super::settings::Timeouts;
+use super::slots::Slot;
 use super::tls::{self, CertificateAsked};
 use crate::pacing::{LimitedWindow, Paced};
 
@@ -32,12 +33,21 @@ pub(super) const INTERIM_MAX: u32 = 8;
 /// What is read at once while it is not known how much will come.
 const PIECE_BYTES: usize = 16 * 1024;
 
+/// What goes along with a socket as long as it is open.
+#[derive(Debug)]
+pub(super) struct Escort {
+    /// What keeps it polite, if anything does.
+    pub(super) paced: Option<Paced>,
+    /// That it counts among all connections.
+    pub(super) _slot: Slot,
+}
+
 /// The bytes of a connection, secure or not. Within TLS to a proxy there may be TLS to a server.
 #[derive(Debug)]
 pub(super) enum Stream {
-    Plain(TcpStream, Option<Paced>),
+    Plain(TcpStream, Escort),
     /// On a thread that may block. Never within TLS.
-    Blocking(Blocking, Option<Paced>),
+    Blocking(Blocking, Escort),
     Tls(Box<TlsStream<Stream>>),
 }
 
@@ -66,7 +76,7 @@ impl Stream {
     /// What keeps it polite, if anything does.
     pub(super) fn paced(&self) -> Option<&Paced> {
         match self {
-            Self::Plain(_, paced) | Self::Blocking(_, paced) => paced.as_ref(),
+            Self::Plain(_, escort) | Self::Blocking(_, escort) => escort.paced.as_ref(),
             Self::Tls(tls) => tls.get_ref().0.paced(),
         }
     }
@@ -287,8 +297,8 @@ impl Connection {
     /// does so without the runtime. None when the system does not let the socket go.
     pub(super) fn for_thread(mut self) -> Option<Self> {
         self.carrier = match self.carrier {
-            Carrier::Own(Stream::Plain(tcp, paced)) => {
-                Carrier::Own(Stream::Blocking(Blocking::of(tcp).ok()?, paced))
+            Carrier::Own(Stream::Plain(tcp, escort)) => {
+                Carrier::Own(Stream::Blocking(Blocking::of(tcp).ok()?, escort))
             }
             Carrier::Away => return None,
             carrier => carrier,
@@ -299,8 +309,8 @@ impl Connection {
     /// Takes back what [`Connection::for_thread`] gave.
     pub(super) fn for_runtime(mut self) -> Option<Self> {
         self.carrier = match self.carrier {
-            Carrier::Own(Stream::Blocking(socket, paced)) => {
-                Carrier::Own(Stream::Plain(socket.into_tcp().ok()?, paced))
+            Carrier::Own(Stream::Blocking(socket, escort)) => {
+                Carrier::Own(Stream::Plain(socket.into_tcp().ok()?, escort))
             }
             Carrier::Away => return None,
             carrier => carrier,
