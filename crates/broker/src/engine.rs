@@ -449,7 +449,8 @@ impl<'a> Engine<'a> {
         if stopped != before.stopped {
             tracing::info!(?stopped, "what may run has changed");
             self.queue.set_stopped(stopped);
-            let is_other = |priority: Priority| stopped[priority as usize] != before.stopped[priority as usize];
+            let is_other =
+                |priority: Priority| stopped[priority as usize] != before.stopped[priority as usize];
             turn.shown.extend(self.queue.waiting_of(is_other, SHOWN_MAX));
         }
     }

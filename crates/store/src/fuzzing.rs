@@ -24,8 +24,7 @@ use crate::MemoryStore;
 /// Jobs there can be, and files of one.
 const JOBS: u8 = 5;
 const FILES_MAX: u32 = 4;
-const LIMITS: Limits =
-    Limits { foreground_jobs_max: 2, background_jobs_max: 2, ..Limits::default() };
+const LIMITS: Limits = Limits { foreground_jobs_max: 2, background_jobs_max: 2, ..Limits::default() };
 /// The size of every file.
 const SIZE: Bytes = Bytes(1000);
 const ANNA: u32 = 1;

@@ -23,11 +23,11 @@ use bits_core::file::{
 };
 use bits_core::http_options::HeaderName;
 use bits_core::job::{Attempt, Job, JobId, Owner, Priority, Progress, Properties, Revision, State, Times};
+use bits_core::pacing::rate::Rate;
 use bits_core::ports::{KeySource, SealedSecret, StateName, StoreError};
 use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::remote_name::{HostTag, RemoteName};
 use bits_core::sources::SourceIndex;
-use bits_core::pacing::rate::Rate;
 use bits_core::time::Timestamp;
 use bits_core::transfer::last_modified;
 use bits_core::transfer_options::TransferOptions;

@@ -294,8 +294,11 @@ fn client(
         Priority::Foreground => around.foreground_pool.clone(),
         _ => around.background_pool.clone(),
     };
-    let (settings, trust, pacing) =
-        (around.http.clone(), around.trust.clone(), around.pacing.of_job(priority, rate, around.slots.clone()));
+    let (settings, trust, pacing) = (
+        around.http.clone(),
+        around.trust.clone(),
+        around.pacing.of_job(priority, rate, around.slots.clone()),
+    );
     Ok((files, Client::new(settings, trust, (pool, pacing), tls, proxies, words, identity)))
 }
 

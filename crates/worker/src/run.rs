@@ -24,7 +24,9 @@ use tokio_util::sync::CancellationToken;
 use crate::attempt::{Heard, Line, Surroundings, carry_out};
 use crate::certificates::Certificates;
 use crate::closing;
-use crate::http::{ConnectionLimits, Http2, HttpSettings, Pool, Slots, Timeouts, TlsTrust, UserAgent, UserAgentError};
+use crate::http::{
+    ConnectionLimits, Http2, HttpSettings, Pool, Slots, Timeouts, TlsTrust, UserAgent, UserAgentError,
+};
 use crate::link::{
     Assignment, CheckOptions, CheckTicket, DestinationRefusal, FromWorker, ToWorker, WorkerEnd,
 };

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bits_e2e::{Service, until};
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use serde_json::Value;
 
 /// How long anything here may take.
@@ -49,6 +50,8 @@ impl Origin {
     }
 
     fn serve(&self, stream: TcpStream) {
+        // What waits in the system has been sent to nobody yet.
+        set_socket_send_buffer_size(&stream, 64 * 1024).expect("a socket of our own");
         {
             let mut seen = self.seen();
             seen.open += 1;
@@ -91,9 +94,8 @@ impl Origin {
     fn rate(&self, path: &str, from: Instant, time: Duration) -> f64 {
         until(PATIENCE, "the time to be measured is over", || (Instant::now() > from + time).then_some(()));
         let seen = self.seen();
-        let within = seen.sent.iter().filter(|(at, of, _)| {
-            of.starts_with(path) && *at >= from && *at < from + time
-        });
+        let within =
+            seen.sent.iter().filter(|(at, of, _)| of.starts_with(path) && *at >= from && *at < from + time);
         within.map(|(.., count)| *count as f64).sum::<f64>() / time.as_secs_f64()
     }
 
@@ -168,7 +170,8 @@ fn many_small_files_and_a_file_of_this_machine_keep_to_the_limit_of_their_job() 
     let origin = Origin::start();
     let service = Service::new();
     let _bitsd = service.start();
-    let list: String = (0..120).map(|n| format!("{} small/{n}\n", origin.url(&format!("s{n}"), 20_000))).collect();
+    let list: String =
+        (0..120).map(|n| format!("{} small/{n}\n", origin.url(&format!("s{n}"), 20_000))).collect();
     fs::create_dir(service.file("small")).expect("a folder");
     let words = ["get", "--input", "-", "--limit-rate", "200k", "--detach"];
     let id = service.bits(words).stdin(list).finish().expect_code(0).stdout.trim().to_owned();
@@ -213,12 +216,20 @@ fn a_job_that_may_not_run_now_says_so_and_goes_on_when_it_may() {
     // A timetable that is wrong changes nothing and is named.
     service.configure("rate_schedule = '''\nmon-fri 08:00-18:00 1M\nmon 09:00-10:00 stop\n'''\n");
     let refused = service.bits(["service", "reload"]).finish().expect_code(4);
-    assert!(refused.stderr.contains("line 2: it is for a time and for jobs that line 1"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("line 2: it is for a time and for jobs that line 1"),
+        "{}",
+        refused.stderr
+    );
     assert_eq!(show(&service, &id)["wait"]["reason"], "policy");
 
     service.configure("log_level = 'debug'\n");
     let reloaded = service.bits(["service", "reload"]).finish().expect_code(0);
-    assert!(reloaded.stderr.contains("in force only after `bits service restart`: log_level"), "{}", reloaded.stderr);
+    assert!(
+        reloaded.stderr.contains("in force only after `bits service restart`: log_level"),
+        "{}",
+        reloaded.stderr
+    );
     wait_until_done(&service, &id);
 }
 
@@ -234,7 +245,8 @@ fn there_are_no_more_connections_to_one_server_than_may_be_and_who_waits_says_so
     let words = service.bits(["show", job]).finish().expect_code(0).stdout;
     assert!(words.contains("(host_connections_max)"), "{words}");
     // A second connection to a server of many small files is one too many, too.
-    let list: String = (0..40).map(|n| format!("{} small/{n}\n", origin.url(&format!("s{n}"), 1000))).collect();
+    let list: String =
+        (0..40).map(|n| format!("{} small/{n}\n", origin.url(&format!("s{n}"), 1000))).collect();
     fs::create_dir(service.file("small")).expect("a folder");
     let words = ["get", "--input", "-", "--detach"];
     let small = service.bits(words).stdin(list).finish().expect_code(0).stdout.trim().to_owned();

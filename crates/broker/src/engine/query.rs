@@ -102,11 +102,7 @@ impl Engine<'_> {
                 }
                 self.effects.answer(ticket, answer.map(|()| Response::Done));
             }
-            Input::Queue(_)
-            | Input::Left { .. }
-            | Input::Policy(_)
-            | Input::ClockSet
-            | Input::Shutdown => {
+            Input::Queue(_) | Input::Left { .. } | Input::Policy(_) | Input::ClockSet | Input::Shutdown => {
                 unreachable!("handled where inputs are received")
             }
         }

@@ -68,7 +68,8 @@ impl Asked {
                 0 => None,
                 _ => Some(Rate::new(bytes).ok_or_else(|| {
                     let (least, most) = (Rate::LEAST, Rate::MOST);
-                    let wrong = format!("is none; it is {least} to {most} bytes per second, or 0 for no limit");
+                    let wrong =
+                        format!("is none; it is {least} to {most} bytes per second, or 0 for no limit");
                     Refusal::invalid(format!("the rate limit {bytes}"), wrong)
                 })?),
             }));

@@ -195,7 +195,8 @@ fn amount(key: &str, value: &str) -> Result<u64, Failure> {
 
 /// Bytes per second; 0 for no limit.
 fn rate(key: &str, value: &str) -> Result<u64, Failure> {
-    let limit = Rate::parse_limit(value).map_err(|wrong| Failure::Usage(format!("{key}={value}: {wrong}")))?;
+    let limit =
+        Rate::parse_limit(value).map_err(|wrong| Failure::Usage(format!("{key}={value}: {wrong}")))?;
     Ok(limit.map_or(0, Rate::bytes_per_second))
 }
 

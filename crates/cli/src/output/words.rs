@@ -125,7 +125,8 @@ fn moving(job: &Job, now: Timestamp, id: &str) -> Vec<String> {
             }]
         }
         ("connections", _) if needs == "host" => {
-            let sentence = "It waits for a connection: as many lead to its host as may (host_connections_max).";
+            let sentence =
+                "It waits for a connection: as many lead to its host as may (host_connections_max).";
             vec![sentence.to_owned()]
         }
         ("connections", _) => {

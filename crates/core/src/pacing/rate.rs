@@ -82,7 +82,11 @@ impl Rate {
         if bytes < u128::from(Self::LEAST) {
             return Err(RateError::TooLow(text.to_string()));
         }
-        u64::try_from(bytes).ok().and_then(Self::new).map(Some).ok_or_else(|| RateError::TooHigh(text.to_string()))
+        u64::try_from(bytes)
+            .ok()
+            .and_then(Self::new)
+            .map(Some)
+            .ok_or_else(|| RateError::TooHigh(text.to_string()))
     }
 
     pub fn bytes_per_second(self) -> u64 {

@@ -387,7 +387,10 @@ mod tests {
             "f:stop ever, h:stop ever, n:stop ever, l:stop ever, for ever"
         );
         assert_eq!(Timetable::default().at(time(0, 0, 0), UTC), Moment::default());
-        assert_eq!(said(&Timetable::parse("daily 00:00-24:00 2M").unwrap(), time(0, 0, 0), UTC), "hnl:2M, for ever");
+        assert_eq!(
+            said(&Timetable::parse("daily 00:00-24:00 2M").unwrap(), time(0, 0, 0), UTC),
+            "hnl:2M, for ever"
+        );
     }
 
     #[test]
@@ -427,7 +430,10 @@ mod tests {
         for now in [0, 1, MONDAY, u64::MAX / 2, u64::MAX - 1] {
             for offset in [-86_400, 0, 20_700, 86_400] {
                 let moment = table.at(Timestamp(now), &|_| offset);
-                assert!(moment.until.is_none_or(|until| until.0 > now || now > u64::MAX / 4), "{now} {offset}");
+                assert!(
+                    moment.until.is_none_or(|until| until.0 > now || now > u64::MAX / 4),
+                    "{now} {offset}"
+                );
             }
         }
     }
@@ -455,7 +461,10 @@ mod tests {
             ("daily 08:00-18:00 low high 1M", "line 1: it does not end after `high`"),
             ("maintenance otherwise 1M", "line 1: maintenance has days and times"),
             ("daily 08:00-12:00 1M; mon 11:59-13:00 2M", "line 2: it is for a time and for jobs that line 1"),
-            ("sun 22:00-06:00 1M; mon 05:00-07:00 low 2M", "line 2: it is for a time and for jobs that line 1"),
+            (
+                "sun 22:00-06:00 1M; mon 05:00-07:00 low 2M",
+                "line 2: it is for a time and for jobs that line 1",
+            ),
             ("otherwise 1M; otherwise low 2M", "line 2: it is for a time and for jobs that line 1"),
         ] {
             match Timetable::parse(text) {
@@ -465,7 +474,9 @@ mod tests {
         }
         let many = "daily 08:00-08:01 1M\n".repeat(2);
         assert!(Timetable::parse(&many).is_err());
-        for text in ["", " ; \n # nothing", "fri-mon 08:00-18:00 1M", "mon 08:00-12:00 1M; mon 12:00-18:00 2M"] {
+        for text in
+            ["", " ; \n # nothing", "fri-mon 08:00-18:00 1M", "mon 08:00-12:00 1M; mon 12:00-18:00 2M"]
+        {
             Timetable::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
         }
     }

@@ -269,7 +269,10 @@ impl Schedule {
     }
 
     pub(super) fn next_runnable(&self) -> Option<JobId> {
-        [Class::Foreground, Class::Background].into_iter().find_map(|class| self.next_of(class)).map(|(_, job)| job)
+        [Class::Foreground, Class::Background]
+            .into_iter()
+            .find_map(|class| self.next_of(class))
+            .map(|(_, job)| job)
     }
 
     /// Whoever is next of `class`, if there is a turn and a connection.

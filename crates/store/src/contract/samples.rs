@@ -13,9 +13,9 @@ use bits_core::http_options::{
     ClientCertificate, Header, HeaderName, HttpOptions, Method, ProxyEnvironment, ProxyUse, SecurityFlags,
 };
 use bits_core::job::{Attempt, Environment, Job, JobId, Owner, Priority, Properties, Revision, State, Times};
+use bits_core::pacing::rate::Rate;
 use bits_core::ports::SealedSecret;
 use bits_core::ranges::{ByteRange, Ranges};
-use bits_core::pacing::rate::Rate;
 use bits_core::remote_name::{HostTag, RemoteName};
 use bits_core::sources::{DropReason, Dropped, Mirror, MirrorOrigin, SourceIndex, Sources};
 use bits_core::time::Timestamp;

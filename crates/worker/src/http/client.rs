@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use bits_core::error::JobError;
 use bits_core::file::FileIndex;
-use bits_core::remote_name::RemoteName;
 use bits_core::proxy::{ProxyAddress, ProxyRules};
+use bits_core::remote_name::RemoteName;
 use bits_core::transfer::{Fetch, ResponseHead, TransportError};
 
 use crate::certificates::CertificateCheck;

@@ -135,7 +135,11 @@ impl JobRate {
     }
 
     fn lowest(&self, reach: Reach) -> Option<Rate> {
-        self.rates.0.are_any.load(Ordering::Relaxed).then(|| self.rates.desk().gate.lowest(self.job, reach))?
+        self.rates
+            .0
+            .are_any
+            .load(Ordering::Relaxed)
+            .then(|| self.rates.desk().gate.lowest(self.job, reach))?
     }
 
     /// Waits until up to `most` bytes may be read, and says how many. They have counted;
@@ -344,7 +348,10 @@ mod tests {
     async fn who_has_no_limit_does_not_wait_and_who_has_one_gets_what_it_says() {
         let rates = Rates::new(RateLimits::default());
         let free = rates.enter(JobId([1; 16]), Owner(1), Priority::Normal, None);
-        assert_eq!(free.allowance(usize::MAX, Reach::Network).await, Allowance { count: usize::MAX, has_waited: false, is_counted: false });
+        assert_eq!(
+            free.allowance(usize::MAX, Reach::Network).await,
+            Allowance { count: usize::MAX, has_waited: false, is_counted: false }
+        );
         let slow = rates.enter(JobId([2; 16]), Owner(1), Priority::Normal, rate(100_000));
         let read = read_for(&slow, Duration::from_secs(20)).await;
         assert!((1_950_000..=2_020_000).contains(&read), "{read}");

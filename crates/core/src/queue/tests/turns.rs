@@ -341,9 +341,8 @@ fn no_more_jobs_run_at_one_host_than_there_may_be_connections_and_others_go_by()
     let granted = world.rotate();
     assert_eq!(granted.len(), 3);
     assert!(granted.contains(&elsewhere) && granted.contains(&of_carla) && granted.contains(&jobs[0]));
-    let wait = |world: &World, job: JobId| {
-        world.queue.view(world.written[&job].clone(), Progress::default()).wait
-    };
+    let wait =
+        |world: &World, job: JobId| world.queue.view(world.written[&job].clone(), Progress::default()).wait;
     assert_eq!(wait(&world, jobs[1]), Some(WaitReason::Connections(ConnectionLimit::Host)));
     // Whoever is more urgent has one at once; who has had its time lets others have one.
     for job in [jobs[0], of_carla] {
@@ -364,7 +363,8 @@ fn no_more_jobs_run_at_one_host_than_there_may_be_connections_and_others_go_by()
 
 #[test]
 fn no_more_jobs_run_than_there_may_be_connections_in_all() {
-    let limits = Limits { foreground_jobs_max: 9, background_jobs_max: 9, connections_max: 2, ..Limits::default() };
+    let limits =
+        Limits { foreground_jobs_max: 9, background_jobs_max: 9, connections_max: 2, ..Limits::default() };
     let mut world = World::new(limits);
     let jobs: Vec<_> = (1..=3).map(|n| world.queued(ANNA, n, Priority::Normal, "a.test")).collect();
     assert_eq!(world.rotate(), jobs[..2]);

@@ -157,7 +157,8 @@ impl Client {
     async fn open_once(&mut self, name: &RemoteName) -> Result<Connection, FetchError> {
         let proxies = self.proxies_in_order(name);
         if proxies.is_empty() {
-            let stream = dial(Place::Server(name), &self.settings.timeouts, &self.pacing, &name.authority()).await?;
+            let stream =
+                dial(Place::Server(name), &self.settings.timeouts, &self.pacing, &name.authority()).await?;
             return self.secured(stream, name, Route::Direct).await;
         }
         let mut failed = None;
@@ -249,7 +250,9 @@ impl Client {
                 }
             };
             if parsed.head.status == party.names().status {
-                kept = Body::new(connection, &parsed, timeouts.read_idle, self.pacing.rate()).into_connection().await;
+                kept = Body::new(connection, &parsed, timeouts.read_idle, self.pacing.rate())
+                    .into_connection()
+                    .await;
                 if !self.proofs.challenged(&party, &parsed.head).await? {
                     kept = None;
                 }

@@ -11,8 +11,8 @@ use http::{HeaderMap, Response};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::http::request::{self, OwnersWords, Proved};
 use crate::http::connection::Escort;
+use crate::http::request::{self, OwnersWords, Proved};
 use crate::http::settings::UserAgent;
 use crate::http::{ConnectionLimits, Slots};
 
