@@ -395,8 +395,7 @@ fn a_source_that_we_hold_back_is_not_taken_for_slow() {
         clock 9999 ms -> sync 4
         synced 4      -> durable 4; receive 6
         held          -> receive 6
-        clock 9999 ms -> sync 4
-        synced 4      -> durable 4; receive 6
+        clock 9999 ms -> receive 6
         clock 1 ms    -> leave
         ",
     );
