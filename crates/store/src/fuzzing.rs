@@ -24,7 +24,13 @@ use crate::MemoryStore;
 /// Jobs there can be, and files of one.
 const JOBS: u8 = 5;
 const FILES_MAX: u32 = 4;
-const LIMITS: Limits = Limits { foreground_jobs_max: 2, background_jobs_max: 2, ..Limits::default() };
+const LIMITS: Limits = Limits {
+    foreground_jobs_max: 2,
+    background_jobs_max: 2,
+    time_slice: Duration::from_secs(60),
+    connections_max: 100,
+    host_connections_max: 100,
+};
 /// The size of every file.
 const SIZE: Bytes = Bytes(1000);
 const ANNA: u32 = 1;
@@ -326,8 +332,8 @@ impl<'a> World<'a> {
                     assert!(self.waiting.remove(&ticket), "answered once: {ticket:?}")
                 }
                 Effect::Job { job, effect } => self.run_job(job, effect),
-                Effect::Recorded { .. } | Effect::Note { .. } => {}
-                Effect::Asked { .. } | Effect::Rate { .. } | Effect::RangesTransferred { .. } => {
+                Effect::Recorded { .. } | Effect::Note { .. } | Effect::Rate { .. } => {}
+                Effect::Asked { .. } | Effect::RangesTransferred { .. } => {
                     unreachable!("nobody makes a job on demand here")
                 }
             }
