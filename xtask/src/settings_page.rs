@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 #[path = "../../crates/daemon/src/settings/keys.rs"]
 pub mod keys;
 
-use keys::{KEYS, Key, Kind};
+use keys::{KEYS, Key, Kind, LIVE};
 
 /// Where the page is, from the root of the repository.
 pub const PATH: &str = "docs/settings.md";
@@ -30,7 +30,9 @@ Settings are layers, and a later one overrules an earlier one:
 
 Each file is TOML with lines `key = value`. A key that does not exist, a value out of bounds and a
 file that does not parse are errors that name the place; the service does not start on half of its
-settings. It reads them when it starts: after a change, `bits service restart`.
+settings. It reads them when it starts, and those that are marked with \\* again when `bits service reload`
+or the signal SIGHUP says so: they hold within a second, also for transfers that are going on. After a change
+of others, `bits service restart`. What does not parse changes nothing.
 
 `bits config explain` prints every setting in force, where it came from and what it overruled.
 What belongs to one job (its priority, its time-outs) is not a setting but a property of the job,
@@ -44,7 +46,8 @@ set with `bits set`.
 pub fn page() -> String {
     let mut page = HEAD.to_owned();
     for key in KEYS {
-        writeln!(page, "| `{}` | {} | {} | {} |", key.name, built_in(key), key.expected, key.meaning)
+        let star = if LIVE.contains(&key.name) { "\\*" } else { "" };
+        writeln!(page, "| `{}`{star} | {} | {} | {} |", key.name, built_in(key), key.expected, key.meaning)
             .expect("a string takes all that is written");
     }
     page
@@ -62,7 +65,9 @@ fn built_in(key: &Key) -> String {
         | Kind::SwitchOrAuto
         | Kind::Choice(_)
         | Kind::NetworkCosts
-        | Kind::NumberOrAuto { .. } => match key.built_in_text() {
+        | Kind::NumberOrAuto { .. }
+        | Kind::Rate
+        | Kind::Timetable => match key.built_in_text() {
             "" => "(empty)".to_owned(),
             text => format!("`{text}`"),
         },

@@ -10,8 +10,9 @@ use bits_core::file::{self, ResumeBy, Stage};
 use bits_core::http_options::{self, ProxyUse};
 use bits_core::job;
 use bits_core::notify::{self, NotifyOptions};
+use bits_core::pacing::rate::Rate;
 use bits_core::ports::{KeyStanding, SealedSecret};
-use bits_core::queue::{CredentialWait, FileView, JobView, Question, WaitReason};
+use bits_core::queue::{ConnectionLimit, CredentialWait, FileView, JobView, Question, WaitReason};
 use bits_core::ranges::ByteRange;
 use bits_core::refusal::Refusal;
 use bits_core::secret::Secret;
@@ -77,6 +78,7 @@ pub fn job(view: &JobView, owner_name: Option<String>) -> Job {
         on_demand: job.properties.transfer.on_demand,
         max_download_size: job.properties.transfer.max_download_size.map(|size| size.0),
         cost_flags: job.properties.transfer.cost_flags.map(CostFlags::bits),
+        rate_limit: job.properties.transfer.rate_limit.map(Rate::bytes_per_second),
         http_method: http.method.as_str().to_owned(),
         custom_headers: (!http.headers_write_only).then(|| http.headers.iter().map(header).collect()),
         custom_headers_write_only: http.headers_write_only,
@@ -247,6 +249,7 @@ pub fn exported_job(
         on_demand,
         max_download_size,
         cost_flags,
+        rate_limit,
     } = *transfer;
     let mut left_out: Vec<LeftOut> = secrets.iter().map(|secret| left_out(&secret.slot)).collect();
     if *headers_write_only && !headers.is_empty() {
@@ -272,6 +275,7 @@ pub fn exported_job(
         on_demand: on_demand.then_some(true),
         max_download_size: max_download_size.map(|size| size.0),
         cost_flags: cost_flags.map(CostFlags::bits),
+        rate_limit: rate_limit.map(Rate::bytes_per_second),
         http_method: (!method.is_default()).then(|| method.as_str().to_owned()),
         custom_headers: headers.map(Iterator::collect),
         make_custom_headers_write_only: headers_write_only.then_some(true),
@@ -471,6 +475,14 @@ fn wait(wait: WaitReason) -> Wait {
         WaitReason::Queued { ahead } => Wait { ahead: Some(ahead as u64), ..because("turn") },
         WaitReason::Demand => because("demand"),
         WaitReason::Retry { until } => Wait { until: Some(rfc3339(until)), ..because("retry") },
+        WaitReason::Policy { until } => Wait { until: until.map(rfc3339), ..because("policy") },
+        WaitReason::Connections(limit) => {
+            let needs = match limit {
+                ConnectionLimit::Host => "host",
+                ConnectionLimit::Total => "any",
+            };
+            Wait { needs: Some(needs.to_owned()), ..because("connections") }
+        }
         WaitReason::Credential(wait) => {
             let needs = match wait {
                 CredentialWait::Key => "key",

@@ -74,6 +74,9 @@ pub struct Job {
     /// settings say for its priority.
     #[serde(default)]
     pub cost_flags: Option<u32>,
+    /// Bytes per second at most; null: no limit of its own.
+    #[serde(default)]
+    pub rate_limit: Option<u64>,
     /// `GET` unless another one was set.
     #[serde(default = "default_method")]
     pub http_method: String,
@@ -214,13 +217,15 @@ pub struct Challenge {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Wait {
-    /// `turn`, `retry`, `credential`: it cannot sign in, `demand`: all is here that was asked for of its
+    /// `turn`, `retry`, `credential`: it cannot sign in, `policy`: the timetable does not let it run now,
+    /// `connections`: there are as many as there may be, `demand`: all is here that was asked for of its
     /// files, `network`: there is none, `cost`: the network costs more than the job may spend, `power`:
     /// the machine runs on its battery, or `owner_away`: its owner is logged off.
     pub reason: String,
     /// What that takes, with `credential`: the `key` to its credentials, or an `answer` of a person
-    /// who was asked for them; with `network`: a `link`, an `address` or a `route`; with `cost`: the
-    /// transfer policy, or the mask of cost flags, that must be met.
+    /// who was asked for them; with `connections`: one to its `host`, or `any`; with `network`: a `link`,
+    /// an `address` or a `route`; with `cost`: the transfer policy, or the mask of cost flags, that must be
+    /// met.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<String>,
     /// What is there instead: with `cost` what the network is, such as `metered` or `roaming`.
@@ -390,6 +395,10 @@ pub struct ChangeJob {
     /// priority. Takes effect at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_flags: Option<u32>,
+    /// Bytes per second, 250 to 1 TiB; `0` takes the limit away. It holds at once, also while the job
+    /// transfers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<u64>,
     /// Only before the job is resumed for the first time. Another one than `GET` makes the job
     /// foreground for good, and every error of it fatal.
     #[serde(default, skip_serializing_if = "Option::is_none")]

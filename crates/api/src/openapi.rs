@@ -53,6 +53,7 @@ fn describe_types(generator: &mut SchemaGenerator) -> Map<String, Value> {
     generator.subschema_for::<about::About>();
     generator.subschema_for::<about::Key>();
     generator.subschema_for::<settings::SettingList>();
+    generator.subschema_for::<settings::Reloaded>();
     generator.subschema_for::<job::CreateJob>();
     generator.subschema_for::<job::CreateJobs>();
     generator.subschema_for::<job::CreatedJobs>();

@@ -69,6 +69,16 @@ pub const OPERATIONS: &[Operation] = &[
         problems: ANY,
     },
     Operation {
+        name: "reload_settings",
+        method: POST,
+        path: "/v1/settings/reload",
+        summary: "Reads the settings again. One that is wrong changes nothing.",
+        query: None,
+        body: None,
+        answer: (200, Some("Reloaded")),
+        problems: CHANGE,
+    },
+    Operation {
         name: "create_job",
         method: POST,
         path: "/v1/jobs",

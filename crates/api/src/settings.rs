@@ -30,3 +30,13 @@ pub struct Overruled {
     pub value: String,
     pub origin: String,
 }
+
+/// What came of reading the settings again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Reloaded {
+    /// Keys that have another value now, which holds.
+    pub changed: Vec<String>,
+    /// Keys that have another value, which holds when the service is started again.
+    pub need_restart: Vec<String>,
+}

@@ -10,7 +10,9 @@ use bits_core::access::Caller;
 use bits_core::conditions::Conditions;
 use bits_core::error::JobError;
 use bits_core::file::{ClosingFile, FileIndex};
-use bits_core::job::{Attempt, Environment, JobId, Owner};
+use bits_core::job::{Attempt, Environment, JobId, Owner, Priority};
+use bits_core::pacing::gate::RateLimits;
+use bits_core::pacing::rate::Rate;
 use bits_core::queue::{self, Asked, PresenceId, QuestionId, Request, Ticket};
 use bits_core::refusal::Refusal;
 use bits_worker::link::{Assignment, ToWorker};
@@ -18,8 +20,8 @@ use tokio::sync::oneshot;
 
 use crate::certificates::Change;
 use crate::engine::{
-    AgentWatcher, EffectRunner, Input, Notification, Query, Response, SealedAssignment, SealedTelling,
-    Watcher,
+    AgentWatcher, EffectRunner, Input, Notification, Policy, Query, Response, SealedAssignment,
+    SealedTelling, Watcher,
 };
 use crate::notify;
 use crate::subscriptions::Subscriptions;
@@ -174,6 +176,17 @@ impl EngineHandle {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
+    /// Has other rules hold from now on.
+    pub fn set_policy(&self, policy: Policy) {
+        // An engine that is gone needs no rules.
+        let _ = self.inputs.send(Input::Policy(Box::new(policy)));
+    }
+
+    /// Says that the clock was set.
+    pub fn clock_set(&self) {
+        let _ = self.inputs.send(Input::ClockSet);
+    }
+
     /// Lets the engine end after what it has received.
     pub fn shut_down(&self) {
         // An engine that is gone already has shut down.
@@ -256,6 +269,18 @@ impl EffectRunner for Effects {
         Ok(())
     }
 
+    fn rate(&mut self, job: JobId, attempt: Attempt, priority: Priority, limit: Option<Rate>) {
+        self.workers.tell(ToWorker::Rate { job, attempt, priority, limit });
+    }
+
+    fn connection_limits(&mut self, total: usize, host: usize) {
+        self.workers.tell(ToWorker::ConnectionLimits { total, host });
+    }
+
+    fn rate_limits(&mut self, limits: RateLimits) {
+        self.workers.tell(ToWorker::RateLimits(limits));
+    }
+
     fn committed(&mut self, took: Duration, is_written: bool) {
         self.workers.metrics().committed(took, is_written);
     }
@@ -312,6 +337,7 @@ pub fn open(
     let opened = vault.open(job, owner, &secrets)?;
     Ok(Assignment {
         job,
+        owner,
         attempt,
         priority,
         files,

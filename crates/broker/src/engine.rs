@@ -24,6 +24,9 @@ use bits_core::file::{ClosingFile, File, FileIndex, Stage};
 use bits_core::http_options::HttpOptions;
 use bits_core::job::{self, Attempt, ClockChange, Environment, Job, JobId, Owner, Priority};
 use bits_core::notify::Notice;
+use bits_core::pacing::gate::RateLimits;
+use bits_core::pacing::rate::Rate;
+use bits_core::pacing::timetable::{Moment, Timetable};
 use bits_core::ports::{RekeyError, SealedSecret, Store, StoreError};
 use bits_core::queue::{
     self, Answer, Asked, Decision, Effect, JobView, Limits, PresenceId, Queue, Report, Request, Ticket,
@@ -118,7 +121,21 @@ pub enum Input {
         ticket: Ticket,
         rotation: Rotation,
     },
+    /// Other rules hold from now on.
+    Policy(Box<Policy>),
+    /// The clock was set, or the machine has slept: it is another time than expected.
+    ClockSet,
     Shutdown,
+}
+
+/// What the settings say of how many jobs run, when, and how fast.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    pub limits: Limits,
+    /// At any time.
+    pub rates: RateLimits,
+    /// Besides, by the time of the week.
+    pub timetable: Timetable,
 }
 
 /// Where a watcher's events go; what it is made of is the effect runner's business.
@@ -193,8 +210,17 @@ pub trait EffectRunner {
     /// # Errors
     /// When the secret cannot be opened: this try has failed.
     fn tell_owner(&mut self, telling: SealedTelling) -> Result<(), String>;
+
+    /// Tells how fast a running job may be now. Where no byte moves there is nothing to tell.
+    fn rate(&mut self, _job: JobId, _attempt: Attempt, _priority: Priority, _limit: Option<Rate>) {}
     fn finalize(&mut self, job: JobId, files: Vec<ClosingFile>, environment: Environment);
     fn discard(&mut self, job: JobId, files: Vec<ClosingFile>);
+
+    /// Tells how many connections there may be, in all and to one server.
+    fn connection_limits(&mut self, _total: usize, _host: usize) {}
+
+    /// Tells how fast jobs may be together now.
+    fn rate_limits(&mut self, _limits: RateLimits) {}
 
     /// Takes note of how long a commit took, and whether it succeeded.
     fn committed(&mut self, _took: Duration, _is_written: bool) {}
@@ -216,6 +242,11 @@ pub trait Clock {
     /// a clock that is set back is noticed.
     fn running(&self) -> Option<Duration> {
         None
+    }
+
+    /// How far the local clock is ahead of UTC at a moment, in seconds.
+    fn local_offset(&self, _at: Timestamp) -> i32 {
+        0
     }
 }
 
@@ -273,6 +304,10 @@ pub struct Engine<'a> {
     forget_at: Timestamp,
     /// When jobs are looked for that nobody has cared for.
     purge_at: Timestamp,
+    policy: Policy,
+    /// What its timetable said when it was looked at last.
+    moment: Moment,
+    looked_at: Timestamp,
 }
 
 enum Received {
@@ -339,6 +374,9 @@ impl<'a> Engine<'a> {
             last_running: clock.running(),
             forget_at: now,
             purge_at: now + PATIENCE_WITH_CLOCK,
+            policy: Policy { limits, ..Policy::default() },
+            moment: Moment::default(),
+            looked_at: now,
         };
         let (due, _) = decision.into_effects();
         engine.run_effects(due);
@@ -376,7 +414,8 @@ impl<'a> Engine<'a> {
             return Duration::ZERO;
         } else {
             let tidy = self.forget_at.min(self.purge_at);
-            self.queue.next_wake().map_or(tidy, |wake| wake.min(tidy))
+            let wakes = self.queue.next_wake().into_iter().chain(self.moment.until);
+            wakes.chain([tidy]).min().expect("there is one at least")
         };
         wake.since(now)
     }
@@ -412,6 +451,8 @@ impl<'a> Engine<'a> {
                     let changed = self.queue.change_conditions(conditions, now);
                     turn.shown.extend(changed.into_iter().take(SHOWN_MAX));
                 }
+                Input::Policy(policy) => self.set_policy(*policy, now, &mut turn),
+                Input::ClockSet => {}
                 query => {
                     if let Input::Agent { caller, who, .. } = &query {
                         self.agent_came(*caller, *who, now, &mut turn);
@@ -420,10 +461,45 @@ impl<'a> Engine<'a> {
                 }
             }
         }
+        self.look_at_timetable(now, &mut turn);
         if !paused {
             self.let_time_pass(now, &mut turn);
         }
         turn
+    }
+
+    fn set_policy(&mut self, policy: Policy, now: Timestamp, turn: &mut Turn) {
+        self.queue.set_limits(policy.limits);
+        self.effects.connection_limits(policy.limits.connections_max, policy.limits.host_connections_max);
+        self.policy = policy;
+        self.take_moment(now, turn);
+    }
+
+    /// Takes over what the timetable says, when it may say something else than before.
+    fn look_at_timetable(&mut self, now: Timestamp, turn: &mut Turn) {
+        let is_over = self.moment.until.is_some_and(|until| until <= now);
+        // A clock that was set has its own idea of what is over.
+        if is_over || now < self.looked_at {
+            self.take_moment(now, turn);
+        }
+    }
+
+    fn take_moment(&mut self, now: Timestamp, turn: &mut Turn) {
+        let clock = self.clock;
+        let moment = self.policy.timetable.at(now, &|at| clock.local_offset(at));
+        let before = std::mem::replace(&mut self.moment, moment);
+        self.looked_at = now;
+        let mut limits = self.policy.rates.clone();
+        limits.together.extend(self.moment.together.iter().copied());
+        self.effects.rate_limits(limits);
+        let stopped = self.moment.stopped;
+        if stopped != before.stopped {
+            tracing::info!(?stopped, "what may run has changed");
+            self.queue.set_stopped(stopped);
+            let is_other =
+                |priority: Priority| stopped[priority as usize] != before.stopped[priority as usize];
+            turn.shown.extend(self.queue.waiting_of(is_other, SHOWN_MAX));
+        }
     }
 
     fn let_time_pass(&mut self, now: Timestamp, turn: &mut Turn) {
@@ -678,6 +754,9 @@ impl<'a> Engine<'a> {
                 Effect::Recorded { job, attempt, file } => self.effects.recorded(job, attempt, file),
                 Effect::Asked { job, attempt, demands, asked } => {
                     self.effects.asked(job, attempt, demands, asked);
+                }
+                Effect::Rate { job, attempt, priority, limit } => {
+                    self.effects.rate(job, attempt, priority, limit);
                 }
                 Effect::RangesTransferred { job, file, ranges } => {
                     self.tell(job, Notification::Ranges { job, file, ranges });

@@ -28,7 +28,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, patch, post, put};
 use bits_api::about::{API_VERSION, About};
 use bits_api::convert;
-use bits_api::settings::SettingList;
+use bits_api::settings::{Reloaded, SettingList};
 use bits_core::access::{Audience, Caller};
 use bits_core::error::Code;
 use bits_core::refusal::Refusal;
@@ -55,6 +55,18 @@ pub struct Identity {
     pub notices: Vec<String>,
 }
 
+/// Where the settings are kept.
+pub trait SettingsDesk: std::fmt::Debug + Send + Sync {
+    /// Those in force, and where each came from.
+    fn listed(&self) -> SettingList;
+
+    /// Reads them again, and has those taken over that can be without a restart.
+    ///
+    /// # Errors
+    /// One sentence that names what is wrong; nothing has changed.
+    fn reload(&self) -> Result<Reloaded, String>;
+}
+
 /// All that the handlers need.
 #[derive(Debug)]
 pub struct Api {
@@ -64,7 +76,7 @@ pub struct Api {
     pub vault: Vault,
     pub audience: Audience,
     pub identity: Identity,
-    pub settings: SettingList,
+    pub settings: Box<dyn SettingsDesk>,
     /// The name of a user, where the system knows one.
     pub user_name: fn(u32) -> Option<String>,
     /// Rung when somebody asks the service to stop.
@@ -80,6 +92,7 @@ pub fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/v1/about", get(about))
         .route("/v1/settings", get(settings))
+        .route("/v1/settings/reload", post(reload_settings))
         .route("/v1/jobs", get(jobs::list))
         .route("/v1/jobs/{job}", get(jobs::one))
         .route("/v1/jobs/{job}/export", get(export::export))
@@ -186,7 +199,14 @@ async fn about(
 }
 
 async fn settings(State(api): State<Arc<Api>>) -> Response {
-    json(StatusCode::OK, &api.settings)
+    json(StatusCode::OK, &api.settings.listed())
+}
+
+async fn reload_settings(State(api): State<Arc<Api>>) -> Result<Response, Refused> {
+    let reloading = tokio::task::spawn_blocking(move || api.settings.reload());
+    let reloaded = reloading.await.map_err(|_| Refusal::Stopping)?;
+    let wrong = |reason: String| Refusal::invalid("the settings", format!("stay as they were: {reason}"));
+    Ok(json(StatusCode::OK, &reloaded.map_err(wrong)?))
 }
 
 async fn rotate_key(State(api): State<Arc<Api>>) -> Result<Response, Refused> {

@@ -426,10 +426,10 @@ pub(crate) struct Set {
     pub(crate) job: String,
     /// Such as priority=low. The keys are priority, description, display-name,
     /// minimum-retry-delay, no-progress-timeout, maximum-download-time, complete-when-done,
-    /// keep-going, dynamic-content, high-performance, on-demand, max-download-size, transfer-policy,
-    /// cost-flags, file-acl-flags, peer-caching-flags, helper-token-flags, notification-clsid,
-    /// http-method, custom-header, custom-headers-write-only, security-flags, client-certificate,
-    /// client-certificate-by-id,
+    /// keep-going, dynamic-content, high-performance, on-demand, max-download-size, rate-limit,
+    /// transfer-policy, cost-flags, file-acl-flags, peer-caching-flags, helper-token-flags,
+    /// notification-clsid, http-method, custom-header, custom-headers-write-only, security-flags,
+    /// client-certificate, client-certificate-by-id,
     /// client-certificate-by-name, client-certificate-password-file, proxy, proxy-bypass,
     /// use-stored-credentials, no-ntlm, service-name, notify-flags, notify-command, notify-webhook,
     /// notify-webhook-secret-file and minimum-notification-interval. custom-header takes 'Name: value',
@@ -505,6 +505,8 @@ pub(crate) enum Service {
     Stop,
     /// Stop the service and start it again
     Restart,
+    /// Have the service read its settings again; limits hold at once
+    Reload,
     /// Show whether the service runs, and where its things are
     Status,
     /// Make a new key for stored credentials, in place of the one that seals them now

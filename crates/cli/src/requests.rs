@@ -62,6 +62,7 @@ pub(crate) fn put_into(order: &mut CreateJob, requests: &Requests, output: &Outp
             "with --insecure nobody knows which server answers: everybody on the way can read and change all",
         );
     }
+    properties.rate_limit = requests.limit_rate;
     properties.no_ntlm = requests.no_ntlm.then_some(true);
     properties.service_name = requests.service_name.clone();
     Ok(())

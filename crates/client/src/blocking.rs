@@ -16,7 +16,7 @@ use bits_api::file::{
 use bits_api::job::{
     ChangeJob, CommandAnswer, CreateJob, CreateJobs, CreatedJobs, Heard, Job, JobList, ListQuery,
 };
-use bits_api::settings::SettingList;
+use bits_api::settings::{Reloaded, SettingList};
 use bits_core::credentials::AuthTarget;
 use bits_core::error::Code;
 use bits_core::job::JobId;
@@ -91,6 +91,8 @@ operations! {
     about() -> About;
     /// The settings in force, and where each came from.
     settings() -> SettingList;
+    /// Has the service read its settings again; says which have changed.
+    reload_settings() -> Reloaded;
     /// Creates a job: with its first files, if any are given, and suspended unless it is to be resumed.
     create_job(job: CreateJob) -> Job;
     /// Creates up to 1000 jobs in one call, each for itself.

@@ -18,7 +18,7 @@ use bits_api::file::{
 };
 use bits_api::job::{ChangeJob, CommandAnswer, CreateJob, CreateJobs, CreatedJobs, Job, JobList, ListQuery};
 use bits_api::operations::{self, Operation};
-use bits_api::settings::SettingList;
+use bits_api::settings::{Reloaded, SettingList};
 use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::job::{IdError, JobId};
 use futures_util::stream::{self, Stream, TryStreamExt};
@@ -129,6 +129,11 @@ impl Client {
     /// The settings in force, and where each came from.
     pub async fn settings(&self) -> Result<SettingList, Error> {
         self.ask(request("settings", &[]), Again::Yes).await?.read()
+    }
+
+    /// Has the service read its settings again; says which have changed.
+    pub async fn reload_settings(&self) -> Result<Reloaded, Error> {
+        self.ask(request("reload_settings", &[]), Again::Yes).await?.read()
     }
 
     /// Creates a job: with its first files, if any are given, and suspended unless it is to be resumed.

@@ -9,15 +9,17 @@
 //! advertised, and uploads, where it caps what is sent and not acknowledged.
 //!
 //! Nothing here reads a clock, a socket or a counter; the tests put a bottleneck of numbers there.
-//! Limits that people set in bytes per second are [`rate`]'s.
+//! Limits that people set in bytes per second are [`rate`]'s, who goes next under them is [`gate`]'s.
 
 mod capacity;
 mod controller;
+pub mod gate;
 mod gauge;
 mod ledger;
 mod politeness;
 pub mod rate;
 mod split;
+pub mod timetable;
 
 #[cfg(test)]
 mod bottleneck;
@@ -58,6 +60,13 @@ impl Weight {
             Priority::Normal => Self(2),
             Priority::Low => Self(1),
         }
+    }
+
+    /// The largest weight there is.
+    pub(crate) const MOST: u64 = 4;
+
+    pub(crate) fn get(self) -> u64 {
+        u64::from(self.0)
     }
 }
 

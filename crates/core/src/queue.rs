@@ -30,6 +30,7 @@ use crate::job::{
     self, Attempt, ClockChange, Command, Event, Job, JobId, Owner, Priority, PropertyChange, State,
 };
 use crate::notify;
+use crate::pacing::timetable::Stop;
 use crate::policy::Policy;
 use crate::ports::{FileChange, SecretChange};
 use crate::refusal::Refusal;
@@ -42,7 +43,7 @@ pub use asking::{
 };
 pub use decision::{Decision, Effect};
 pub use input::{Answer, Asked, Input, NewFile, Report, Request, Ticket, WholeFile};
-pub use schedule::{Limits, Turns};
+pub use schedule::{ConnectionLimit, Limits, Turns};
 pub use view::{CredentialWait, FileView, JobView, WaitReason};
 
 use asking::{Asking, Present};
@@ -221,6 +222,23 @@ impl Queue {
     pub fn next_wake(&self) -> Option<Timestamp> {
         let wakes = [self.schedule.next_wake(), self.next_notice_due()];
         wakes.into_iter().flatten().chain(self.ends.values().copied()).min()
+    }
+
+    /// From now on other limits.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.schedule.set_limits(limits);
+    }
+
+    /// From now on jobs of these priorities may not run; who runs gives its turn up.
+    pub fn set_stopped(&mut self, stopped: [Option<Stop>; Priority::ALL.len()]) {
+        self.schedule.set_stopped(stopped);
+    }
+
+    /// Jobs that wait for their turn, of those priorities that `which` says, `most` of each at most: to
+    /// be shown when what they wait for changes.
+    pub fn waiting_of(&self, which: impl Fn(Priority) -> bool, most: usize) -> Vec<JobId> {
+        let levels = Priority::ALL.into_iter().filter(|priority| which(*priority));
+        levels.flat_map(|level| self.schedule.some_of(level, most)).collect()
     }
 
     /// Takes note that the clock was set. What is written of jobs moves along with
@@ -418,6 +436,7 @@ impl Queue {
                 self.check_command(changes.iter().any(sets_command))?;
                 let command_before = job.properties.notify.command.clone();
                 let was_foreground = job.properties.priority == Priority::Foreground;
+                let rate_before = (job.properties.priority, job.properties.transfer.rate_limit);
                 for change in changes {
                     job.set(change)?;
                 }
@@ -438,12 +457,21 @@ impl Queue {
                 let is_foreground = job.properties.priority == Priority::Foreground;
                 let begins_again = is_foreground != was_foreground && self.schedule.keeps(id);
                 let effects = if begins_again { job.restart(now) } else { Vec::new() };
+                let (priority, limit) = (job.properties.priority, job.properties.transfer.rate_limit);
+                if job.state.is_running() && (priority, limit) != rate_before {
+                    decision.effect(Effect::Rate { job: id, attempt: job.attempt, priority, limit });
+                }
                 self.settle(job, effects, now, decision);
             }
             Request::SetRemoteNames { names, .. } => {
                 changeable(&job)?;
                 names.iter().try_for_each(|(index, _)| has_file(&job, *index))?;
                 let changed = !names.is_empty();
+                // Files come in their order: so many have come, or failed for good.
+                let next = FileIndex(job.files_transferred + job.files_passed_over);
+                if let Some((_, name)) = names.iter().find(|(index, _)| *index == next) {
+                    job.host = name.host_tag();
+                }
                 for (index, remote_name) in names {
                     decision.file(id, FileChange::RemoteName { index, remote_name, moved: true });
                 }

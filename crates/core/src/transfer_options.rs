@@ -1,6 +1,7 @@
 //! How the files of a job are transferred: what an owner can say of it (`bits.md` §1.6).
 
 use crate::conditions::CostFlags;
+use crate::pacing::rate::Rate;
 use crate::units::Bytes;
 
 /// What an owner has said of the transfers of a job. By default nothing.
@@ -19,4 +20,6 @@ pub struct TransferOptions {
     /// In which states of the network's cost the job may transfer; what the settings say for its
     /// priority when absent (`bits.md` §10.4).
     pub cost_flags: Option<CostFlags>,
+    /// No faster than this, whatever there is.
+    pub rate_limit: Option<Rate>,
 }

@@ -18,6 +18,9 @@ use bits_api::settings::{Overruled, Setting, SettingList};
 use bits_core::conditions::{InterfaceCosts, OnBattery, OwnerAway, Rules, TransferPolicy};
 use bits_core::http_options::ProxyEnvironment;
 use bits_core::notify::NotifyLimits;
+use bits_core::pacing::gate::{Priorities, RateLimits};
+use bits_core::pacing::rate::Rate;
+use bits_core::pacing::timetable::Timetable;
 use bits_core::pacing::{MinimumShare, Politeness, TargetDelay};
 use bits_core::policy::Policy;
 use bits_core::queue::Limits;
@@ -26,7 +29,7 @@ use bits_worker::Http2;
 
 use crate::log::Form;
 
-pub(crate) use keys::{KEYS, Key, Kind};
+pub(crate) use keys::{KEYS, Key, Kind, LIVE};
 
 /// Bytes of one settings file; a longer one is a mistake.
 const SETTINGS_FILE_BYTES_MAX: u64 = 1 << 20;
@@ -68,6 +71,8 @@ pub(crate) enum SettingsError {
     Unknown { origin: Origin, key: String, nearest: Option<&'static str> },
     #[error("{origin}: `{key}` is {value}, but must be {expected}")]
     Value { origin: Origin, key: &'static str, value: String, expected: &'static str },
+    #[error("{origin}: `{key}`: {reason}")]
+    Wrong { origin: Origin, key: &'static str, reason: String },
     #[error("`{0}` is not KEY=VALUE")]
     NotAPair(String),
 }
@@ -100,6 +105,37 @@ impl fmt::Display for Value {
 #[derive(Debug)]
 pub(crate) struct Settings(BTreeMap<&'static str, Layered>);
 
+/// Where settings are read from, again and again.
+#[derive(Debug)]
+pub(crate) struct Layers {
+    paths: Paths,
+    variables: BTreeMap<String, OsString>,
+    command_line: Vec<String>,
+}
+
+impl Layers {
+    /// The variables are those of now.
+    pub(crate) fn of(
+        paths: &Paths,
+        environment: &dyn Fn(&str) -> Option<OsString>,
+        command_line: &[String],
+    ) -> Self {
+        let names = KEYS.iter().map(|key| variable(key.name));
+        let variables = names.filter_map(|name| environment(&name).map(|value| (name, value))).collect();
+        Self { paths: paths.clone(), variables, command_line: command_line.to_vec() }
+    }
+
+    /// # Errors
+    /// As [`Settings::load`].
+    pub(crate) fn load(&self) -> Result<Settings, SettingsError> {
+        Settings::load(&self.paths, &|name| self.variables.get(name).cloned(), &self.command_line)
+    }
+}
+
+fn variable(key: &str) -> String {
+    format!("BITS_{}", key.to_uppercase())
+}
+
 impl Settings {
     /// Merges all layers.
     ///
@@ -117,7 +153,7 @@ impl Settings {
         }
         settings.add_file(&paths.settings())?;
         for key in KEYS {
-            let name = format!("BITS_{}", key.name.to_uppercase());
+            let name = variable(key.name);
             if let Some(value) = environment(&name) {
                 let value = value.to_string_lossy().into_owned();
                 settings.set(key.name, Written::Text(value), Origin::Variable(name))?;
@@ -150,6 +186,35 @@ impl Settings {
         SettingList { settings: settings.collect() }
     }
 
+    /// How fast jobs may be, at any time of the week.
+    pub(crate) fn rate_limits(&self) -> RateLimits {
+        let rate = |key| limit(self.text(key)).expect("the limit was checked when it was set");
+        let together = [
+            (Priorities::ALL, rate("rate_limit")),
+            (Priorities::FOREGROUND, rate("foreground_rate_limit")),
+            (Priorities::BACKGROUND, rate("background_rate_limit")),
+        ];
+        let together = together.into_iter().filter_map(|(who, rate)| Some((who, rate?))).collect();
+        RateLimits { together, owner: rate("owner_rate_limit") }
+    }
+
+    /// How fast they may be besides, by the time of the week.
+    pub(crate) fn timetable(&self) -> Timetable {
+        Timetable::parse(self.text("rate_schedule")).expect("the timetable was checked when it was set")
+    }
+
+    /// The keys of which the values differ.
+    pub(crate) fn changed_since(&self, before: &Self) -> Vec<&'static str> {
+        let is_other = |key: &&Key| self.0[key.name].value != before.0[key.name].value;
+        KEYS.iter().filter(is_other).map(|key| key.name).collect()
+    }
+
+    /// These settings, but with the values of `now` where a change holds without a restart.
+    pub(crate) fn with_live_of(&self, now: &Self) -> Self {
+        let from = |key: &'static str| if LIVE.contains(&key) { now } else { self };
+        Self(KEYS.iter().map(|key| (key.name, from(key.name).0[key.name].clone())).collect())
+    }
+
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             foreground_jobs_max: self.count("foreground_jobs_max"),
@@ -162,6 +227,8 @@ impl Settings {
                 commands: self.is_on("notify_commands"),
                 ..NotifyLimits::default()
             },
+            connections_max: self.count("connections_max"),
+            host_connections_max: self.count("host_connections_max"),
         }
     }
 
@@ -289,7 +356,9 @@ impl Settings {
                 | Kind::SwitchOrAuto
                 | Kind::Choice(_)
                 | Kind::NetworkCosts
-                | Kind::NumberOrAuto { .. } => Value::Text(key.built_in_text().to_owned()),
+                | Kind::NumberOrAuto { .. }
+                | Kind::Rate
+                | Kind::Timetable => Value::Text(key.built_in_text().to_owned()),
                 Kind::Text | Kind::AnyText => Value::Text(key.built_in_text().to_owned()),
             };
             (key.name, Layered { value, origin: Origin::BuiltIn, overruled: Vec::new() })
@@ -318,6 +387,9 @@ impl Settings {
         let Some(key) = KEYS.iter().find(|key| key.name == name) else {
             return Err(SettingsError::Unknown { origin, key: name.to_owned(), nearest: nearest(name) });
         };
+        if let Err(reason) = key.look_at(&written) {
+            return Err(SettingsError::Wrong { origin, key: key.name, reason });
+        }
         let value = key.parse(&written).ok_or_else(|| SettingsError::Value {
             origin: origin.clone(),
             key: key.name,
@@ -352,6 +424,18 @@ impl fmt::Display for Written {
 }
 
 impl Key {
+    /// What is wrong with a value that has a language of its own.
+    fn look_at(&self, written: &Written) -> Result<(), String> {
+        match (self.kind, written) {
+            (Kind::Rate, Written::Number(number)) => limit(&number.to_string()).map(drop),
+            (Kind::Rate, Written::Text(text)) => limit(text).map(drop),
+            (Kind::Timetable, Written::Text(text)) => {
+                Timetable::parse(text).map(drop).map_err(|error| error.to_string())
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn parse(&self, written: &Written) -> Option<Value> {
         match (&self.kind, written) {
             (Kind::Number { least, most, .. }, written) => {
@@ -385,6 +469,8 @@ impl Key {
             (Kind::AnyText, Written::Text(text)) => {
                 text.chars().all(|c| c == ' ' || c.is_ascii_graphic()).then(|| Value::Text(text.clone()))
             }
+            (Kind::Rate | Kind::Timetable, Written::Text(text)) => Some(Value::Text(text.clone())),
+            (Kind::Rate, Written::Number(number)) => Some(Value::Text(number.to_string())),
             (Kind::Form, Written::Text(text)) => Form::named(text).map(|_| Value::Text(text.clone())),
             (Kind::Level, Written::Text(text)) => {
                 let known = ["error", "warn", "info", "debug"].contains(&text.as_str());
@@ -399,11 +485,17 @@ impl Key {
                 | Kind::Switch
                 | Kind::SwitchOrAuto
                 | Kind::Choice(_)
-                | Kind::NetworkCosts,
+                | Kind::NetworkCosts
+                | Kind::Rate
+                | Kind::Timetable,
                 _,
             ) => None,
         }
     }
+}
+
+fn limit(text: &str) -> Result<Option<Rate>, String> {
+    Rate::parse_limit(text).map_err(|error| error.to_string())
 }
 
 fn number(written: &Written) -> Option<u64> {

@@ -6,15 +6,16 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bits_api::convert::rfc3339;
+use bits_api::settings::{Reloaded, SettingList};
 use bits_broker::effects::{Effects, EngineHandle};
-use bits_broker::engine::{self, Clock, Query, Response};
-use bits_broker::http::{self, Api, Connections, Identity, Peer, Socket};
+use bits_broker::engine::{self, Clock, Policy, Query, Response};
+use bits_broker::http::{self, Api, Connections, Identity, Peer, SettingsDesk, Socket};
 use bits_broker::vault::Vault;
 use bits_broker::workers::Workers;
 use bits_core::access::{Audience, Caller};
@@ -23,6 +24,7 @@ use bits_core::ports::{RekeyError, StoreError};
 use bits_core::refusal::Refusal;
 use bits_core::time::Timestamp;
 use bits_platform::caller::{caller_of, own_uid, user_name};
+use bits_platform::clock::ClockWatch;
 use bits_platform::endpoint::{self, BindError, LockError, ServiceLock, SocketFile};
 use bits_platform::paths::{Paths, PathsError, PrivateFolderError, ensure_private_folder};
 use bits_platform::seal::{KeyError, KeyPlaces};
@@ -37,7 +39,7 @@ use tokio::time::{interval, timeout};
 use crate::conditions::Watching;
 use crate::log::{self, LogError};
 use crate::sealing;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{LIVE, Layers, Settings, SettingsError};
 
 /// Connections at a time; each is a program of the owner's. Half of the files a process may have.
 const CONNECTIONS_MAX: usize = 512;
@@ -120,6 +122,10 @@ impl Clock for SystemClock {
         let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
         Duration::try_from(time).ok()
     }
+
+    fn local_offset(&self, at: Timestamp) -> i32 {
+        bits_platform::clock::local_offset(at)
+    }
 }
 
 impl Service {
@@ -161,6 +167,9 @@ impl Service {
         let pacing = worker.pacing();
         runtime.spawn(worker.run(worker_end));
         let handle = EngineHandle::new(inputs.clone());
+        // Before the engine's first turn, so that nothing runs that may not.
+        handle.set_policy(policy(&settings));
+        watch_clock(&handle);
         let workers = Workers::new(broker_end, inputs);
         workers.metrics().watch_pacing(pacing);
         workers.metrics().watch_store(paths.database_files());
@@ -202,6 +211,9 @@ impl Service {
 
         let doors = paths.sockets().iter().map(|path| Door::open(path, &lock)).collect::<Result<_, _>>()?;
         drop(entered);
+        let idle_exit = Some(settings.seconds("idle_exit")).filter(|limit| !limit.is_zero());
+        let layers = Layers::of(&paths, environment, command_line);
+        let settings = Box::new(Live { layers, engine: handle.clone(), settings: Mutex::new(settings) });
         let api = Arc::new(Api {
             engine: handle,
             connections: Arc::new(Connections::new(CONNECTIONS_MAX, CONNECTIONS_OF_ONE_MAX)),
@@ -216,12 +228,11 @@ impl Service {
                 log: paths.log_file().display().to_string(),
                 notices,
             },
-            settings: settings.listed(),
+            settings,
             user_name,
             stop,
         });
         tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "the service is ready");
-        let idle_exit = Some(settings.seconds("idle_exit")).filter(|limit| !limit.is_zero());
         Ok(Self { runtime, api, doors, engine, idle_exit, owner, lock })
     }
 
@@ -279,8 +290,9 @@ async fn serve(
     };
     let mut files: Vec<SocketFile> = doors.into_iter().map(open).collect();
 
-    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    let (Ok(mut terminated), Ok(mut interrupted)) = signals else {
+    let signals =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
+    let (Ok(mut terminated), Ok(mut interrupted), Ok(mut hung_up)) = signals else {
         tracing::error!("signals cannot be received");
         return ExitCode::FAILURE;
     };
@@ -296,6 +308,11 @@ async fn serve(
             _ = interrupted.recv() => {
                 tracing::info!("told to stop by SIGINT");
                 break;
+            }
+            _ = hung_up.recv() => {
+                let api = Arc::clone(&api);
+                // What came of it is in the log.
+                tokio::task::spawn_blocking(move || api.settings.reload());
             }
             _ = housekeeping.tick() => {
                 if !lock.is_in_place() {
@@ -358,6 +375,61 @@ impl Idle {
 fn bus_address(environment: crate::Environment<'_>) -> String {
     let given = environment("DBUS_SYSTEM_BUS_ADDRESS").and_then(|address| address.into_string().ok());
     given.unwrap_or_else(|| "unix:path=/run/dbus/system_bus_socket".to_owned())
+}
+
+/// What the settings say of how many jobs run, when, and how fast.
+fn policy(settings: &Settings) -> Policy {
+    Policy { limits: settings.limits(), rates: settings.rate_limits(), timetable: settings.timetable() }
+}
+
+/// Lets the engine know when the clock was set.
+fn watch_clock(engine: &EngineHandle) {
+    let engine = engine.clone();
+    let watching = move || {
+        let watch = ClockWatch::new()?;
+        loop {
+            watch.wait()?;
+            engine.clock_set();
+        }
+    };
+    let run = move || {
+        let failed: io::Result<std::convert::Infallible> = watching();
+        if let Err(error) = failed {
+            tracing::warn!(%error, "nobody hears when the clock is set");
+        }
+    };
+    if let Err(error) = thread::Builder::new().name("clock".to_owned()).spawn(run) {
+        tracing::warn!(%error, "nobody hears when the clock is set");
+    }
+}
+
+/// The settings of a service that runs.
+#[derive(Debug)]
+struct Live {
+    layers: Layers,
+    engine: EngineHandle,
+    settings: Mutex<Settings>,
+}
+
+impl SettingsDesk for Live {
+    fn listed(&self) -> SettingList {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner).listed()
+    }
+
+    fn reload(&self) -> Result<Reloaded, String> {
+        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = self.layers.load().map_err(|error| {
+            tracing::warn!(%error, "the settings were not taken over; those of before hold");
+            error.to_string()
+        })?;
+        let (live, others): (Vec<_>, Vec<_>) =
+            read.changed_since(&settings).into_iter().partition(|key| LIVE.contains(key));
+        tracing::info!(changed = ?live, need_restart = ?others, "the settings were read again");
+        *settings = settings.with_live_of(&read);
+        self.engine.set_policy(policy(&settings));
+        let words = |keys: Vec<&str>| keys.into_iter().map(str::to_owned).collect();
+        Ok(Reloaded { changed: words(live), need_restart: words(others) })
+    }
 }
 
 fn open_store(paths: &Paths, notices: &mut Vec<String>) -> Result<SqliteStore, StartError> {

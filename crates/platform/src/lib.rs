@@ -10,6 +10,7 @@ compile_error!("only Linux is built so far; each file here is where another syst
 
 pub mod boot;
 pub mod caller;
+pub mod clock;
 pub mod endpoint;
 pub mod files;
 pub mod hardening;

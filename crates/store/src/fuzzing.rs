@@ -400,7 +400,7 @@ impl<'a> World<'a> {
                     assert!(self.waiting.remove(&ticket), "answered once: {ticket:?}")
                 }
                 Effect::Job { job, effect } => self.run_job(job, effect),
-                Effect::Recorded { .. } | Effect::Note { .. } => {}
+                Effect::Recorded { .. } | Effect::Note { .. } | Effect::Rate { .. } => {}
                 Effect::Tell { .. } => unreachable!("nobody is to be told here"),
                 Effect::Asked { .. } | Effect::RangesTransferred { .. } => {
                     unreachable!("nobody makes a job on demand here")

@@ -26,6 +26,7 @@ use bits_core::file::{
 use bits_core::http_options::HeaderName;
 use bits_core::job::{Attempt, Job, JobId, Owner, Priority, Progress, Properties, Revision, State, Times};
 use bits_core::notify::{NotifyOptions, Outbox};
+use bits_core::pacing::rate::Rate;
 use bits_core::ports::{KeySource, SealedSecret, StateName, StoreError};
 use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::remote_name::{HostTag, RemoteName};
@@ -54,7 +55,7 @@ pub(crate) const JOB_COLUMNS: &str = "id, revision, owner, state, retry_at, \
      discard_pending, keep_going, dynamic_content, high_performance, max_download_size, \
      files_passed_over, same_failures, beginnings, host, on_demand, demands, \
      demands_met, maximum_download_time, ran_for, running_since, active_at, \
-     file_acl_flags, peer_caching_flags, helper_token_flags, notification_class, cost_flags, \
+     file_acl_flags, peer_caching_flags, helper_token_flags, notification_class, cost_flags, rate_limit, \
      notify_flags, notify_program, notify_arguments, notify_webhook, notify_interval, \
      notices, notices_made, notice_failure";
 
@@ -141,6 +142,7 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
         on_demand: false,
         max_download_size: columns.amount_if_any()?.map(Bytes),
         cost_flags: None,
+        rate_limit: None,
     };
     job.files_passed_over = columns.next()?;
     job.same_failures = columns.next()?;
@@ -162,6 +164,10 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
     let flags: Option<u32> = columns.next()?;
     let flags = flags.map(|flags| CostFlags::new(flags).map_err(|_| meaningless("cost_flags", flags)));
     job.properties.transfer.cost_flags = flags.transpose()?;
+    job.properties.transfer.rate_limit = columns
+        .amount_if_any()?
+        .map(|rate| Rate::new(rate).ok_or_else(|| meaningless("rate limit", rate)))
+        .transpose()?;
     (job.properties.notify, job.outbox) = notify::read(columns)?;
     Ok(job)
 }
@@ -213,6 +219,7 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
                 on_demand,
                 max_download_size,
                 cost_flags,
+                rate_limit,
             },
         notify,
         environment,
@@ -268,6 +275,7 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         (*helper_token_flags).into(),
         (!notification_class.is_null()).then(|| notification_class.0.to_vec()).into(),
         cost_flags.map(CostFlags::bits).into(),
+        rate_limit.map(|rate| integer(rate.bytes_per_second())).into(),
     ]);
     values.extend(notify::values(notify, outbox));
     values

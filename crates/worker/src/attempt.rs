@@ -26,11 +26,11 @@ use crate::certificates::{CertificateCheck, Certificates};
 use crate::closing::umask;
 use crate::demand::OnDemand;
 use crate::gathering::{Begun, Clients, Ended, Gatherer, gather};
-use crate::http::{AttemptIdentity, Client, HttpSettings, OwnersWords, Pool, TlsOptions, TlsTrust};
+use crate::http::{AttemptIdentity, Client, HttpSettings, OwnersWords, Pool, Slots, TlsOptions, TlsTrust};
 use crate::link::{Assignment, FromWorker};
 use crate::local_file::QUOTA_EXCEEDED;
 use crate::notify::CommandSettings;
-use crate::pacing::Pacing;
+use crate::pacing::{JobRate, Pacing, Rates};
 use crate::sink::Sink;
 use crate::tally::Tallies;
 use crate::transfer::download;
@@ -46,6 +46,8 @@ pub(crate) struct Surroundings {
     pub(crate) foreground_pool: Pool,
     pub(crate) background_pool: Pool,
     pub(crate) pacing: Pacing,
+    pub(crate) rates: Rates,
+    pub(crate) slots: Slots,
     /// The proxies of the settings.
     pub(crate) proxies: ProxyEnvironment,
     /// The largest file that is gathered, if any is.
@@ -59,6 +61,7 @@ pub(crate) async fn carry_out(
     assignment: Assignment,
     around: Surroundings,
     certificates: Certificates,
+    rate: Arc<JobRate>,
     mut line: Line,
 ) {
     let (attempt, failed_file) = (assignment.attempt, assignment.failed_file);
@@ -70,7 +73,7 @@ pub(crate) async fn carry_out(
         job: assignment.job,
         attempt,
     });
-    let (files, client) = match client(assignment, &around) {
+    let (files, client) = match client(assignment, &around, rate) {
         Ok(ready) => ready,
         Err(error) => {
             line.report(Report::Failed { attempt, error });
@@ -125,6 +128,8 @@ pub(crate) async fn carry_out(
         };
         let (file, outcome) = match begun {
             Ok(begun) => {
+                // What is not used while a large file comes is for whoever waits.
+                clients.make_room();
                 let file = begun.file.clone();
                 let left =
                     transfer.max_download_size.map(|most| most.beyond(downloaded).beyond(line.transferred));
@@ -260,7 +265,11 @@ impl PassingOver {
 }
 
 /// The HTTP of `assignment`, and its files.
-fn client(assignment: Assignment, around: &Surroundings) -> Result<(Vec<File>, Client), JobError> {
+fn client(
+    assignment: Assignment,
+    around: &Surroundings,
+    rate: Arc<JobRate>,
+) -> Result<(Vec<File>, Client), JobError> {
     let Assignment {
         priority, files, credentials, secret_refused, http, secret_headers, environment, ..
     } = assignment;
@@ -289,8 +298,11 @@ fn client(assignment: Assignment, around: &Surroundings) -> Result<(Vec<File>, C
         Priority::Foreground => around.foreground_pool.clone(),
         _ => around.background_pool.clone(),
     };
-    let (settings, trust, pacing) =
-        (around.http.clone(), around.trust.clone(), around.pacing.of_job(priority));
+    let (settings, trust, pacing) = (
+        around.http.clone(),
+        around.trust.clone(),
+        around.pacing.of_job(priority, rate, around.slots.clone()),
+    );
     Ok((files, Client::new(settings, trust, (pool, pacing), tls, proxies, words, identity)))
 }
 

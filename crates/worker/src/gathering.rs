@@ -120,6 +120,11 @@ impl Clients {
         self.idle.pop()
     }
 
+    /// Closes connections that are not in use and that others wait for.
+    pub(crate) fn make_room(&mut self) {
+        self.idle.iter_mut().for_each(Client::make_room);
+    }
+
     pub(crate) fn give_back(&mut self, client: Client) {
         self.idle.push(client);
     }
@@ -136,7 +141,9 @@ pub(crate) async fn gather(
     let mut gathering = Gathering::new(clients, of, line);
     let stop = line.stop().clone();
     loop {
-        while gathering.wants_more() && files.front().is_some_and(&may_gather) {
+        while gathering.wants_more()
+            && files.front().is_some_and(|file| may_gather(file) && gathering.has_connection_for(file))
+        {
             gathering.begin(files, &may_gather);
         }
         gathering.store_what_is_due();
@@ -262,6 +269,14 @@ impl<'a> Gathering<'a> {
             && self.gathered_bytes < GATHERED_BYTES_MAX
     }
 
+    /// Whether there is a connection for `file`, or one more is nobody else's turn.
+    fn has_connection_for(&self, file: &File) -> bool {
+        self.lanes.is_empty()
+            || !self.clients.idle.is_empty()
+            || self.lanes_max == REQUESTS_MAX
+            || self.clients.template.may_open_further(&file.remote_name)
+    }
+
     /// Gives the first of `files` to one connection.
     fn begin(&mut self, files: &mut VecDeque<File>, may_gather: impl Fn(&File) -> bool) {
         let proven = self.clients.take_proven();
@@ -335,7 +350,10 @@ impl<'a> Gathering<'a> {
                     let each = self.began.elapsed() / SMALL_FILES_BEFORE_MORE as u32;
                     self.waits_for_answers = each >= LONG_ANSWER;
                 }
-                if let Some(client) = client {
+                if let Some(mut client) = client {
+                    if !self.lanes.is_empty() {
+                        client.make_room();
+                    }
                     if client.is_shared() && self.lanes_max == CONNECTIONS_MAX {
                         self.lanes_max = REQUESTS_MAX;
                     }
@@ -398,7 +416,9 @@ impl<'a> Gathering<'a> {
     /// When the files that are still coming over further connections are to be asked for over the
     /// first one; never while that is busy.
     fn patience_with_further(&self, files: &VecDeque<File>) -> Option<Instant> {
+        // Who is kept waiting by a limit of ours has not been let down by a server.
         let waits = files.is_empty()
+            && !self.clients.template.rate().is_limited()
             && !self.clients.idle.is_empty()
             && !self.coming.is_empty()
             && self.coming.values().all(|coming| !coming.is_proven);

@@ -24,6 +24,7 @@ mod request;
 mod route;
 mod settings;
 mod sharing;
+mod slots;
 mod tls;
 
 pub(crate) use body::{Body, Received};
@@ -34,4 +35,5 @@ pub(crate) use proofs::AttemptIdentity;
 pub(crate) use request::OwnersWords;
 pub use settings::{Http2, UserAgentError};
 pub(crate) use settings::{HttpSettings, Timeouts, UserAgent};
+pub(crate) use slots::{ConnectionLimits, Slots};
 pub(crate) use tls::{TlsOptions, TlsTrust};

@@ -8,8 +8,10 @@ use bits_core::credentials::{Credential, SecretHeader};
 use bits_core::error::Code;
 use bits_core::file::{ClosingFile, File, FileIndex, LocalName};
 use bits_core::http_options::{HttpOptions, ProxyUse};
-use bits_core::job::{Attempt, Environment, JobId, Priority};
+use bits_core::job::{Attempt, Environment, JobId, Owner, Priority};
 use bits_core::notify::NotifyCommand;
+use bits_core::pacing::gate::RateLimits;
+use bits_core::pacing::rate::Rate;
 use bits_core::queue::{Asked, Report};
 use bits_core::remote_name::RemoteName;
 use bits_core::secret::Secret;
@@ -39,6 +41,20 @@ pub enum ToWorker {
         demands: u32,
         asked: Asked,
     },
+    /// How fast a job may be from now on, and beside whom.
+    Rate {
+        job: JobId,
+        attempt: Attempt,
+        priority: Priority,
+        limit: Option<Rate>,
+    },
+    /// How many connections there may be from now on, in all and to one server.
+    ConnectionLimits {
+        total: usize,
+        host: usize,
+    },
+    /// How fast jobs may be together from now on.
+    RateLimits(RateLimits),
     /// Put the whole files under their final names, delete the partial files of the others; to be
     /// answered by [`Report::Finalized`].
     Finalize {
@@ -71,6 +87,8 @@ pub enum ToWorker {
 #[derive(Debug)]
 pub struct Assignment {
     pub job: JobId,
+    /// With whose other jobs it shares limits.
+    pub owner: Owner,
     pub attempt: Attempt,
     /// Whether others go first.
     pub priority: Priority,

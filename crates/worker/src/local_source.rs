@@ -17,6 +17,7 @@ use bits_platform::files::{FileError, FileErrorKind, Source, SourceState};
 
 use crate::http::Poured;
 use crate::local_file::LocalFault;
+use crate::pacing::Allowed;
 
 /// Bytes read at once.
 const BUFFER_BYTES: usize = 1024 * 1024;
@@ -32,6 +33,7 @@ pub(crate) struct LocalBody {
     place: Bytes,
     left: u64,
     buffer: Box<[u8]>,
+    allowed: Allowed,
 }
 
 /// Asks for the file at `path`, or for a part of it.
@@ -40,6 +42,7 @@ pub(crate) fn answer(
     range: Option<&RangeAsked>,
     now: Timestamp,
     file: FileIndex,
+    allowed: Allowed,
 ) -> Result<(ResponseHead, LocalBody), JobError> {
     let failed = |error: FileError| {
         let code = match error.kind {
@@ -74,7 +77,7 @@ pub(crate) fn answer(
     }
     let head = ResponseHead { status, body: BodyLength::Exactly(Bytes(left)), fields };
     let buffer = vec![0; BUFFER_BYTES].into_boxed_slice();
-    Ok((head, LocalBody { source, state, path: path.to_owned(), place: from, left, buffer }))
+    Ok((head, LocalBody { source, state, path: path.to_owned(), place: from, left, buffer, allowed }))
 }
 
 /// A tag that another content does not have: strong, unless the file has just been changed.
@@ -106,6 +109,10 @@ impl LocalBody {
             if wanted == 0 {
                 return (poured, Poured::Closed);
             }
+            let (wanted, _) = self.allowed.get_until(wanted, until);
+            if wanted == 0 {
+                break;
+            }
             let count = match self.source.read_at(&mut self.buffer[..wanted], self.place) {
                 Ok(0) => return (poured, Poured::Closed),
                 Ok(count) => count,
@@ -121,6 +128,7 @@ impl LocalBody {
             self.place = self.place.saturating_add(Bytes(count as u64));
             self.left -= count as u64;
             poured += count as u64;
+            self.allowed.took(count);
         }
         (poured, Poured::Enough)
     }

@@ -8,6 +8,7 @@
 
 mod group;
 mod meter;
+mod rates;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -23,8 +24,10 @@ use bits_core::pacing::{ConnectionId, LinkKind, PathId, Politeness, Standing, TI
 use bits_core::units::Bytes;
 use bits_platform::pacing::{Interfaces, Way, kind_of, unacknowledged};
 
+use crate::http::Slots;
 use group::{Connection, Group};
 use meter::Meter;
+pub(crate) use rates::{Allowed, JobRate, LimitedWindow, Rates};
 
 /// How long the thread stays after the last connection: files of one job follow each other.
 const LINGER: Duration = Duration::from_secs(1);
@@ -45,9 +48,21 @@ pub struct Pacing(Option<Arc<Shared>>);
 pub(crate) struct JobPacing {
     pacing: Pacing,
     priority: Priority,
+    rate: Arc<JobRate>,
+    slots: Slots,
 }
 
 impl JobPacing {
+    /// How many connections there may be.
+    pub(crate) fn slots(&self) -> &Slots {
+        &self.slots
+    }
+
+    /// How fast the job may be.
+    pub(crate) fn rate(&self) -> &Arc<JobRate> {
+        &self.rate
+    }
+
     pub(crate) fn priority(&self) -> Priority {
         self.priority
     }
@@ -102,8 +117,8 @@ impl Pacing {
     }
 
     /// For a job of this priority.
-    pub(crate) fn of_job(&self, priority: Priority) -> JobPacing {
-        JobPacing { pacing: self.clone(), priority }
+    pub(crate) fn of_job(&self, priority: Priority, rate: Arc<JobRate>, slots: Slots) -> JobPacing {
+        JobPacing { pacing: self.clone(), priority, rate, slots }
     }
 
     /// Lets `socket` take part. It has just been connected, and nothing was asked over it yet.
@@ -130,6 +145,14 @@ impl Pacing {
 }
 
 impl Paced {
+    /// Whether it is kept back for the sake of others, so that how fast it is says nothing of the server.
+    pub(crate) fn is_kept_back(&self) -> bool {
+        let rooms = self.shared.rooms();
+        let Some(group) = rooms.groups.get(&self.way) else { return false };
+        let is_parked = group.connection(self.id).is_some_and(|connection| connection.window.is_none());
+        is_parked || matches!(group.standing(), Standing::Yield | Standing::Recover)
+    }
+
     /// How many bytes may be written to this connection now, which sends: none, or at least a segment.
     /// More would wait in the kernel, where they could not be held back.
     pub fn may_send(&self) -> Bytes {

@@ -13,7 +13,8 @@ use bits_core::file::{BootId, ClosingFile, FileIndex, LocalName};
 use bits_core::http_options::ProxyEnvironment;
 use bits_core::job::{Attempt, Environment, JobId};
 use bits_core::pacing::Politeness;
-use bits_core::queue::{Asked, Report};
+use bits_core::pacing::gate::RateLimits;
+use bits_core::queue::{Asked, Limits, Report};
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -23,12 +24,14 @@ use tokio_util::sync::CancellationToken;
 use crate::attempt::{Heard, Line, Surroundings, carry_out};
 use crate::certificates::Certificates;
 use crate::closing;
-use crate::http::{Http2, HttpSettings, Pool, Timeouts, TlsTrust, UserAgent, UserAgentError};
+use crate::http::{
+    ConnectionLimits, Http2, HttpSettings, Pool, Slots, Timeouts, TlsTrust, UserAgent, UserAgentError,
+};
 use crate::link::{
     Assignment, CheckOptions, CheckTicket, DestinationRefusal, FromWorker, Telling, ToWorker, WorkerEnd,
 };
 use crate::notify::{self, CommandSettings};
-use crate::pacing::Pacing;
+use crate::pacing::{Pacing, Rates};
 use crate::sink::blocking;
 use crate::tally::Tallies;
 
@@ -58,6 +61,11 @@ pub struct Settings {
     pub http2: Http2,
     /// How the commands of owners are run.
     pub commands: CommandSettings,
+    /// How fast jobs may be together.
+    pub rate_limits: RateLimits,
+    /// Connections at a time, in all and to one server.
+    pub connections_max: usize,
+    pub host_connections_max: usize,
 }
 
 /// What the system reads at once; larger files gain nothing by being gathered.
@@ -77,6 +85,9 @@ impl Default for Settings {
             gathered_bytes_max: Some(GATHERED_BYTES_MAX),
             http2: Http2::default(),
             commands: CommandSettings::default(),
+            rate_limits: RateLimits::default(),
+            connections_max: Limits::default().connections_max,
+            host_connections_max: Limits::default().host_connections_max,
         }
     }
 }
@@ -120,13 +131,22 @@ impl Worker {
             response_head: settings.response_timeout,
             read_idle: settings.idle_timeout,
         };
+        let slots = Slots::new(ConnectionLimits {
+            total: settings.connections_max,
+            host: settings.host_connections_max,
+        });
+        let (foreground_pool, background_pool) = (Pool::default(), Pool::default());
+        slots.look_after(foreground_pool.idle());
+        slots.look_after(background_pool.idle());
         let around = Surroundings {
             boot,
+            slots,
             http: Arc::new(HttpSettings { timeouts, user_agent, http2: settings.http2 }),
             trust: Arc::new(TlsTrust::new(settings.extra_ca, settings.crl)),
-            foreground_pool: Pool::default(),
-            background_pool: Pool::default(),
+            foreground_pool,
+            background_pool,
             pacing: Pacing::new(settings.politeness),
+            rates: Rates::new(settings.rate_limits),
             proxies: settings.proxies,
             gathered_bytes_max: settings.gathered_bytes_max,
             tallies: Tallies::default(),
@@ -253,6 +273,22 @@ impl Desk {
                     let _ = handle.ask.send((demands, asked));
                 }
             }
+            ToWorker::Rate { job, attempt, priority, limit } => {
+                let waiting = self.jobs.get_mut(&job).into_iter().flat_map(|desk| &mut desk.waiting);
+                let mut begins = waiting.filter_map(|order| match order {
+                    Order::Begin { assignment, .. } if assignment.attempt == attempt => Some(assignment),
+                    _ => None,
+                });
+                if let Some(assignment) = begins.next() {
+                    (assignment.priority, assignment.transfer.rate_limit) = (priority, limit);
+                } else if self.handle(job, attempt).is_some() {
+                    self.around.rates.set_job(job, priority, limit);
+                }
+            }
+            ToWorker::ConnectionLimits { total, host } => {
+                self.around.slots.set_limits(ConnectionLimits { total, host });
+            }
+            ToWorker::RateLimits(limits) => self.around.rates.set_limits(limits),
             ToWorker::Finalize { job, files, environment } => {
                 self.put(job, Order::Finalize { files, environment });
             }
@@ -286,7 +322,10 @@ impl Desk {
             Order::Begin { assignment, heard, stop } => {
                 let attempt = assignment.attempt;
                 let line = Line::new(job, attempt, to_broker, heard, stop, system_time());
-                let work = carry_out(*assignment, self.around.clone(), self.certificates.clone(), line);
+                // Before it begins, so that no change comes too early.
+                let Assignment { owner, priority, transfer, .. } = &*assignment;
+                let rate = self.around.rates.enter(job, *owner, *priority, transfer.rate_limit);
+                let work = carry_out(*assignment, self.around.clone(), self.certificates.clone(), rate, line);
                 (Purpose::Attempt(job, attempt), self.tasks.spawn(work))
             }
             Order::Finalize { files, environment } => {

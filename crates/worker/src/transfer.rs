@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::attempt::Line;
 use crate::http::{Body, Client, Direct, FetchError, Interrupt, Poured, Received, Response};
 use crate::local_source::{self, LocalBody};
+use crate::pacing::Allowed;
 use crate::sink::{Buffer, Finished, Sink, blocking, returned};
 use crate::tally::add;
 
@@ -104,6 +105,9 @@ pub(crate) async fn download(
             },
         };
         stopped |= matches!(moved, Moved::Stopped);
+        if pipe.was_held() {
+            plan.was_held(line.now());
+        }
         tell(&mut plan, file, &mut pipe, moved, line.now()).await;
         for note in client.notes() {
             line.note(note);
@@ -334,6 +338,15 @@ impl Pipe {
         })
     }
 
+    /// Whether we have held the source back since this was asked last.
+    fn was_held(&mut self) -> bool {
+        match &mut self.source {
+            Source::Body(body) => body.was_held(),
+            Source::Direct(direct) => direct.was_held(),
+            Source::None | Source::Pouring(..) | Source::Local(_) => false,
+        }
+    }
+
     /// Ends the pouring, if there is any, so that no byte is written behind our back.
     async fn interrupted(&mut self) -> Option<PourEnd> {
         if let Source::Pouring(_, interrupt) = &mut self.source
@@ -421,7 +434,8 @@ async fn ask(
     }
     if let Some(path) = fetch.remote_name.local_path() {
         let range = fetch.range.clone();
-        let answer = blocking(move || local_source::answer(&path, range.as_ref(), now, file));
+        let allowed = Allowed::of_machine(client.rate());
+        let answer = blocking(move || local_source::answer(&path, range.as_ref(), now, file, allowed));
         let (head, body) = answer.await.map_err(|error| FetchError::Refused(Box::new(error)))?;
         return Ok((head, Source::Local(Box::new(body))));
     }

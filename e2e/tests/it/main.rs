@@ -16,6 +16,7 @@ mod harness;
 mod http2;
 mod kills;
 mod life_of_get;
+mod limits;
 mod lives;
 mod load;
 mod main_job;

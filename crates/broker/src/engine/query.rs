@@ -116,7 +116,12 @@ impl Engine<'_> {
                 }
                 self.effects.answer(ticket, answer.map(|()| Response::Done));
             }
-            Input::Queue(_) | Input::Conditions(_) | Input::Left { .. } | Input::Shutdown => {
+            Input::Queue(_)
+            | Input::Conditions(_)
+            | Input::Left { .. }
+            | Input::Policy(_)
+            | Input::ClockSet
+            | Input::Shutdown => {
                 unreachable!("handled where inputs are received")
             }
         }

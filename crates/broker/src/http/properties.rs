@@ -12,6 +12,7 @@ use bits_core::http_options::{
 };
 use bits_core::job::{self, JobId, Owner, Priority, PropertyChange};
 use bits_core::notify::{self, NotifyFlags};
+use bits_core::pacing::rate::Rate;
 use bits_core::ports::SecretChange;
 use bits_core::refusal::Refusal;
 use bits_core::remote_name::{RemoteName, UserInfo};
@@ -86,6 +87,17 @@ impl Asked {
                 Refusal::invalid(format!("the mask of cost flags {mask:#010x}"), wrong.to_string())
             })?;
             changes.push(PropertyChange::CostFlags(flags));
+        }
+        if let Some(bytes) = body.rate_limit {
+            changes.push(PropertyChange::RateLimit(match bytes {
+                0 => None,
+                _ => Some(Rate::new(bytes).ok_or_else(|| {
+                    let (least, most) = (Rate::LEAST, Rate::MOST);
+                    let wrong =
+                        format!("is none; it is {least} to {most} bytes per second, or 0 for no limit");
+                    Refusal::invalid(format!("the rate limit {bytes}"), wrong)
+                })?),
+            }));
         }
         if let Some(text) = body.http_method {
             let method = Method::parse(&text)

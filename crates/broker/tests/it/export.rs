@@ -59,6 +59,7 @@ fn any_job(chance: &mut Chance) -> Value {
         "high_performance": chance.one_in(2),
         "max_download_size": 1 + chance.below(u64::MAX),
         "cost_flags": 1 + chance.below(0xFF),
+        "rate_limit": 250 + chance.below(1 << 39),
         "custom_headers": [
             { "name": "X-A", "value": "grüße: 1" },
             { "name": "Cookie", "value": "hunter2" },

@@ -118,7 +118,7 @@ impl World {
                 log: String::new(),
                 notices: Vec::new(),
             },
-            settings: bits_api::settings::SettingList { settings: Vec::new() },
+            settings: Box::new(NoSettings),
             user_name: |uid| (uid == ANNA).then(|| "anna".to_owned()),
             stop: Arc::new(Notify::new()),
         };
@@ -239,7 +239,12 @@ async fn play_the_worker(
                 let _ = told.send(telling);
                 continue;
             }
-            ToWorker::Stop { .. } | ToWorker::Recorded { .. } | ToWorker::Asked { .. } => continue,
+            ToWorker::Stop { .. }
+            | ToWorker::Recorded { .. }
+            | ToWorker::Asked { .. }
+            | ToWorker::Rate { .. }
+            | ToWorker::RateLimits(_)
+            | ToWorker::ConnectionLimits { .. } => continue,
         };
         if end.to_broker.send(answer).is_err() {
             return;
@@ -293,5 +298,19 @@ fn check(_: CheckTicket, names: &[bits_core::file::LocalName]) -> Result<(), Des
             code: bits_core::error::Code::PATH_NOT_FOUND,
             message: format!("the folder of {} is not there", name.as_str()),
         }),
+    }
+}
+
+/// Of a world in which nothing can be set.
+#[derive(Debug)]
+struct NoSettings;
+
+impl bits_broker::http::SettingsDesk for NoSettings {
+    fn listed(&self) -> bits_api::settings::SettingList {
+        bits_api::settings::SettingList { settings: Vec::new() }
+    }
+
+    fn reload(&self) -> Result<bits_api::settings::Reloaded, String> {
+        Err("there is no file".to_owned())
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use bits_core::credentials::AuthScheme;
+use bits_core::pacing::rate::{Rate, RateError};
 use clap::Args;
 
 /// Who signs in at a proxy.
@@ -41,6 +42,9 @@ pub(crate) struct Requests {
     /// Read from the first line of FILE what opens the key of the certificate
     #[arg(long, value_name = "FILE", requires = "client_cert")]
     pub(crate) client_cert_password_file: Option<PathBuf>,
+    /// Receive no more than so much per second: bytes such as 500k or 2M, or bits such as 8mbit
+    #[arg(long, value_name = "RATE", value_parser = limit)]
+    pub(crate) limit_rate: Option<u64>,
     /// Take any certificate of a server: then nobody knows who it is
     #[arg(long)]
     pub(crate) insecure: bool,
@@ -50,4 +54,9 @@ pub(crate) struct Requests {
     /// The Kerberos name of the service, when it is not HTTP/ and the host
     #[arg(long, value_name = "NAME")]
     pub(crate) service_name: Option<String>,
+}
+
+/// Bytes per second; 0 for no limit.
+fn limit(text: &str) -> Result<u64, RateError> {
+    Ok(Rate::parse_limit(text)?.map_or(0, Rate::bytes_per_second))
 }

@@ -34,6 +34,7 @@ pub(super) async fn run(service: Service, context: &Context<'_>) -> Result<(), F
             stop(context).await?;
             start(context).await
         }
+        Service::Reload => reload(context).await,
         Service::Status => status(context).await,
         Service::RotateKey => rotate_key(context).await,
         Service::Export { file } => export::run(&file, context).await,
@@ -65,6 +66,23 @@ fn check_settings() -> Result<(), Failure> {
     let said = String::from_utf8_lossy(&checked.stderr);
     let said = said.trim().trim_start_matches("bitsd: ");
     Err(Failure::System(format!("{said}; the running service was left as it is")))
+}
+
+async fn reload(context: &Context<'_>) -> Result<(), Failure> {
+    let reloaded = context.session().await?.client.reload_settings().await?;
+    if context.output.is_json() {
+        return context.output.result_json(&reloaded);
+    }
+    let sentence = match &reloaded.changed[..] {
+        [] => "no setting that can change without a restart has changed".to_owned(),
+        keys => format!("now in force: {}", keys.join(", ")),
+    };
+    context.output.say(&sentence);
+    if !reloaded.need_restart.is_empty() {
+        let keys = reloaded.need_restart.join(", ");
+        context.output.warn(&format!("changed too, but in force only after `bits service restart`: {keys}"));
+    }
+    Ok(())
 }
 
 async fn start(context: &Context<'_>) -> Result<(), Failure> {

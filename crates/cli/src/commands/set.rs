@@ -6,6 +6,7 @@ use bits_client::api::http_options::ClientCertificate;
 use bits_client::api::job::ChangeJob;
 use bits_core::conditions::{CostFlags, TransferPolicy};
 use bits_core::job::Priority;
+use bits_core::pacing::rate::Rate;
 
 use super::Context;
 use crate::arguments::Set;
@@ -69,7 +70,7 @@ fn look_at_certificate(change: &ChangeJob, output: &Output) -> Result<(), Failur
     Ok(())
 }
 
-const KEYS: [&str; 31] = [
+const KEYS: [&str; 32] = [
     "priority",
     "description",
     "display-name",
@@ -88,6 +89,7 @@ const KEYS: [&str; 31] = [
     "max-download-size",
     "transfer-policy",
     "cost-flags",
+    "rate-limit",
     "http-method",
     "custom-header",
     "custom-headers-write-only",
@@ -155,6 +157,7 @@ fn parse(texts: &[String], output: &Output) -> Result<ChangeJob, Failure> {
             }
             "transfer-policy" => change.cost_flags = Some(policy(value)?),
             "cost-flags" => change.cost_flags = Some(cost_flags(value)?),
+            "rate-limit" => change.rate_limit = Some(rate(key, value)?),
             "http-method" => change.http_method = Some(value.to_owned()),
             // An empty one takes all of them away.
             CUSTOM_HEADER => {
@@ -266,6 +269,13 @@ fn amount(key: &str, value: &str) -> Result<u64, Failure> {
     value.parse().map_err(|_| Failure::Usage(format!("{key}={value}: it is a whole number of bytes")))
 }
 
+/// Bytes per second; 0 for no limit.
+fn rate(key: &str, value: &str) -> Result<u64, Failure> {
+    let limit =
+        Rate::parse_limit(value).map_err(|wrong| Failure::Usage(format!("{key}={value}: {wrong}")))?;
+    Ok(limit.map_or(0, Rate::bytes_per_second))
+}
+
 fn truth(key: &str, value: &str) -> Result<bool, Failure> {
     match value.to_ascii_lowercase().as_str() {
         "true" | "on" | "yes" => Ok(true),
@@ -314,6 +324,7 @@ mod tests {
             "on-demand=true",
             "max-download-size=7",
             "transfer-policy=NO_SURCHARGE",
+            "rate-limit=2M",
             "http-method=REPORT",
             "custom-header=X-A: 1",
             "custom-header=Cookie: c",
@@ -368,6 +379,7 @@ mod tests {
                 on_demand: Some(true),
                 max_download_size: Some(7),
                 cost_flags: Some(0x8000_006F),
+                rate_limit: Some(2 << 20),
                 http_method: Some("REPORT".to_owned()),
                 custom_headers: Some(vec![header("X-A", "1"), header("Cookie", "c")]),
                 make_custom_headers_write_only: Some(true),
@@ -448,6 +460,9 @@ mod tests {
             (&["priority=lwo"], "priority=lwo: it is one of", None),
             (&["minimum-retry-delay=-1"], "minimum-retry-delay=-1: it is a whole number of seconds", None),
             (&["file-acl-flags=x"], "file-acl-flags=x: it is a mask", None),
+            (&["rate-limit=fast"], "rate-limit=fast: `fast` is no rate; write", None),
+            (&["rate-limit=1"], "rate-limit=1: `1` is less than 250 bytes per second", None),
+            (&["rate-limit=9999T"], "rate-limit=9999T: `9999T` is more than 1T", None),
             (&["complete-when-done=maybe"], "complete-when-done=maybe: it is true or false", None),
             (&["priority=low", "priority=high"], "`priority` is given twice", None),
             (&["custom-header=Bearer hunter2"], "header 1 is none; write", None),

@@ -117,6 +117,24 @@ fn moving(job: &Job, now: Timestamp, id: &str) -> Vec<String> {
                 _ => format!("It waits for its turn; at least {} come first.", counted(ahead, "job")),
             }]
         }
+        ("policy", _) => {
+            let until = job.wait.as_ref().and_then(|wait| wait.until.as_deref());
+            vec![match until.and_then(|until| seconds_until(until, now)) {
+                Some(left) => {
+                    let left = duration(left);
+                    format!("The timetable (rate_schedule) does not let it run for another {left}.")
+                }
+                None => "The timetable (rate_schedule) never lets it run.".to_owned(),
+            }]
+        }
+        ("connections", _) if needs == "host" => {
+            let sentence =
+                "It waits for a connection: as many lead to its host as may (host_connections_max).";
+            vec![sentence.to_owned()]
+        }
+        ("connections", _) => {
+            vec!["It waits for a connection: there are as many as may be (connections_max).".to_owned()]
+        }
         ("retry", _) => {
             let mut lines = vec![retry(job, now)];
             lines.push(format!("Try now: bits resume {id}"));
@@ -267,6 +285,7 @@ fn options(job: &Job) -> Vec<String> {
         Ok(flags) => format!("transfer policy {flags}"),
         Err(_) => format!("cost flags {mask:#x}"),
     }));
+    words.extend(job.rate_limit.map(|rate| format!("{} per second at most", bytes(rate))));
     words
 }
 
@@ -438,6 +457,7 @@ pub(crate) mod tests {
             on_demand: false,
             max_download_size: None,
             cost_flags: None,
+            rate_limit: None,
             http_method: "GET".to_owned(),
             custom_headers: Some(Vec::new()),
             custom_headers_write_only: false,
@@ -592,6 +612,11 @@ EncodeSample
     fn a_job_that_does_not_move_says_what_would_make_it() {
         let empty = Progress { files_total: 0, ..a_job("").progress };
         let whole = Progress { files_transferred: 1, ..a_job("").progress };
+        let waits = |reason: &str, until: Option<&str>| Wait {
+            reason: reason.to_owned(),
+            until: until.map(str::to_owned),
+            ..Wait::default()
+        };
         let turn = |ahead| Wait { reason: "turn".to_owned(), ahead, ..Wait::default() };
         for (job, expected) in [
             (Job { progress: empty, ..a_job("suspended") }, "Add one: bits add 8e2d0a1b URL PATH"),
@@ -604,6 +629,18 @@ EncodeSample
             (
                 Job { error: Some(an_error("0x80190194", false)), ..a_job("error") },
                 "Try again: bits resume 8e2d0a1b · end it: bits cancel 8e2d0a1b",
+            ),
+            (
+                Job { wait: Some(waits("policy", Some("2026-11-23T08:00:00Z"))), ..a_job("queued") },
+                "The timetable (rate_schedule) does not let it run for another 2 h 0 min.",
+            ),
+            (
+                Job { wait: Some(waits("policy", None)), ..a_job("queued") },
+                "The timetable (rate_schedule) never lets it run.",
+            ),
+            (
+                Job { wait: Some(waits("connections", None)), ..a_job("queued") },
+                "It waits for a connection: there are as many as may be (connections_max).",
             ),
             (
                 Job { wait: Some(turn(Some(2))), ..a_job("queued") },

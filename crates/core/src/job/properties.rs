@@ -13,6 +13,7 @@ use crate::http_options::{
     SERVICE_NAME_BYTES_MAX, SecurityFlags,
 };
 use crate::notify::{NotifyCommand, NotifyFlags, NotifyOptions};
+use crate::pacing::rate::Rate;
 use crate::refusal::Refusal;
 use crate::remote_name::RemoteName;
 use crate::transfer_options::TransferOptions;
@@ -111,6 +112,8 @@ pub enum PropertyChange {
     MaxDownloadSize(Bytes),
     /// `None` goes back to what the settings say for the priority. Takes effect at once.
     CostFlags(Option<CostFlags>),
+    /// Bytes per second at most; `None`: no limit of its own.
+    RateLimit(Option<Rate>),
     /// Another one than `GET` makes the job foreground for good and every error fatal (`bits.md`
     /// §1.8). Not to be changed once the job was resumed; see [`Job::set`](super::Job::set).
     HttpMethod(Method),
@@ -234,6 +237,7 @@ impl Properties {
                 self.transfer.max_download_size = (size != Bytes(u64::MAX)).then_some(size);
             }
             PropertyChange::CostFlags(flags) => self.transfer.cost_flags = flags,
+            PropertyChange::RateLimit(limit) => self.transfer.rate_limit = limit,
             PropertyChange::HttpMethod(method) if self.transfer.on_demand && !method.is_default() => {
                 return Err(Refusal::OnDemandWithMethod { method: method.as_str().into() });
             }

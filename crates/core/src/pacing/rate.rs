@@ -1,8 +1,10 @@
-//! Limits in bytes per second: how many bytes may go now, and when there will be more.
+//! Limits in bytes per second: how they are written, how many bytes may go now, and when there will be
+//! more.
 //!
-//! One [`Bucket`] holds one limit, of a job, an owner or all. What passes several of them takes
-//! from each no more than the emptiest has ([`allowance`]). Who limits whom is not known here.
+//! One [`Bucket`] holds one limit, of a job, an owner or all. Who limits whom is [`gate`](super::gate)'s.
 
+use alloc::string::{String, ToString};
+use core::fmt;
 use core::num::NonZeroU64;
 use core::time::Duration;
 
@@ -17,6 +19,92 @@ const BURST_BYTES_MIN: u64 = 4096;
 /// Bytes per second. A limit of nothing is no limit but a pause, which is a job's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rate(pub NonZeroU64);
+
+/// Why a text is no limit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RateError {
+    #[error(
+        "`{0}` is no rate; write bytes per second such as 500k or 2M, bits per second such as 8mbit, or none"
+    )]
+    NotARate(String),
+    #[error("`{0}` is less than {least} bytes per second, with which nothing would ever be done", least = Rate::LEAST)]
+    TooLow(String),
+    #[error("`{0}` is more than 1T, which no link carries; write none for no limit")]
+    TooHigh(String),
+}
+
+impl Rate {
+    /// What BITS takes its lowest limit for: 2 Kbit/s (`bits.md` §10.2).
+    pub const LEAST: u64 = 250;
+    /// A tebibyte per second.
+    pub const MOST: u64 = 1 << 40;
+
+    /// A rate that somebody may set; `None` for one that makes no sense.
+    pub fn new(bytes_per_second: u64) -> Option<Self> {
+        let fits = (Self::LEAST..=Self::MOST).contains(&bytes_per_second);
+        NonZeroU64::new(bytes_per_second).filter(|_| fits).map(Self)
+    }
+
+    /// Parses a limit: `none` or `0` for no limit; bytes per second, with `k`, `M`, `G` or `T` for
+    /// powers of 1024 as in curl and wget; or bits per second in powers of 1000: `kbit`, `mbit`, `gbit`.
+    ///
+    /// # Errors
+    /// [`RateError`], which names the text.
+    pub fn parse_limit(text: &str) -> Result<Option<Self>, RateError> {
+        let text = text.trim();
+        let lower = text.to_ascii_lowercase();
+        if lower == "none" || lower == "0" {
+            return Ok(None);
+        }
+        let not = || RateError::NotARate(text.to_string());
+        let end = lower.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(lower.len());
+        let (number, unit) = lower.split_at(end);
+        // In bits, so that all units have one.
+        let scale: u128 = match unit.trim() {
+            "" | "b" => 8,
+            "k" | "kb" | "kib" => 8 << 10,
+            "m" | "mb" | "mib" => 8 << 20,
+            "g" | "gb" | "gib" => 8 << 30,
+            "t" | "tb" | "tib" => 8 << 40,
+            "kbit" => 1000,
+            "mbit" => 1_000_000,
+            "gbit" => 1_000_000_000,
+            _ => return Err(not()),
+        };
+        let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+        if whole.is_empty() || whole.len() > 20 || part.len() > 6 || number.ends_with('.') {
+            return Err(not());
+        }
+        let whole: u128 = whole.parse().map_err(|_| not())?;
+        let tenths = 10u128.pow(part.len() as u32);
+        let part: u128 = if part.is_empty() { 0 } else { part.parse().map_err(|_| not())? };
+        let bytes = (whole * tenths + part) * scale / tenths / 8;
+        if bytes < u128::from(Self::LEAST) {
+            return Err(RateError::TooLow(text.to_string()));
+        }
+        u64::try_from(bytes)
+            .ok()
+            .and_then(Self::new)
+            .map(Some)
+            .ok_or_else(|| RateError::TooHigh(text.to_string()))
+    }
+
+    pub fn bytes_per_second(self) -> u64 {
+        self.0.get()
+    }
+}
+
+/// As it can be parsed again.
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.0.get();
+        let fits = |shift: u32| bytes >= 1 << shift && bytes.trailing_zeros() >= shift;
+        match [(30, 'G'), (20, 'M'), (10, 'k')].into_iter().find(|(shift, _)| fits(*shift)) {
+            Some((shift, unit)) => write!(f, "{}{unit}", bytes >> shift),
+            None => write!(f, "{bytes}"),
+        }
+    }
+}
 
 /// One limit, and what is left of it.
 ///
@@ -36,6 +124,16 @@ impl Bucket {
     /// A full bucket.
     pub fn new(rate: Rate, now: Duration) -> Self {
         Self { rate, level: capacity(rate), filled_at: now }
+    }
+
+    pub fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// So many of those that were taken have not gone after all.
+    pub fn give_back(&mut self, count: Bytes) {
+        let level = self.level.saturating_add(i128::from(count.0).saturating_mul(SCALE));
+        self.level = level.min(capacity(self.rate));
     }
 
     /// From now on another rate. What has gone has gone.
@@ -81,9 +179,10 @@ fn capacity(rate: Rate) -> i128 {
     i128::try_from(burst).unwrap_or(i128::MAX / SCALE).max(i128::from(BURST_BYTES_MIN)) * SCALE
 }
 
-/// How many bytes may go past all of `buckets` now; everything where there are none.
-pub fn allowance<'a>(buckets: impl IntoIterator<Item = &'a mut Bucket>, now: Duration) -> Option<Bytes> {
-    buckets.into_iter().map(|bucket| bucket.available(now)).min()
+/// The most that goes at once after a pause under a limit of `rate`: a tenth of a second's worth, and at
+/// least 4 KiB.
+pub fn burst(rate: Rate) -> Bytes {
+    Bytes(u64::try_from(capacity(rate) / SCALE).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
@@ -165,13 +264,58 @@ mod tests {
     }
 
     #[test]
-    fn the_emptiest_of_several_limits_decides() {
-        let now = at(0);
-        let mut job = Bucket::new(rate(100_000), now);
-        let mut owner = Bucket::new(rate(1_000_000), now);
-        assert_eq!(allowance([&mut job, &mut owner], now), Some(Bytes(10_000)));
-        owner.take(Bytes(98_000), now);
-        assert_eq!(allowance([&mut job, &mut owner], now), Some(Bytes(2000)));
-        assert_eq!(allowance([], now), None);
+    fn a_limit_is_written_as_in_curl_or_in_bits_and_read_back_as_it_is_shown() {
+        for (text, expected) in [
+            ("none", Ok(None)),
+            ("NONE", Ok(None)),
+            ("0", Ok(None)),
+            ("250", Ok(Some(250))),
+            ("1000B", Ok(Some(1000))),
+            ("500k", Ok(Some(512_000))),
+            (" 2M ", Ok(Some(2 << 20))),
+            ("1.5m", Ok(Some(3 << 19))),
+            ("2MiB", Ok(Some(2 << 20))),
+            ("1T", Ok(Some(1 << 40))),
+            ("8mbit", Ok(Some(1_000_000))),
+            ("2kbit", Ok(Some(250))),
+            ("1 Gbit", Ok(Some(125_000_000))),
+            ("249", Err("less than 250")),
+            ("0.1k", Err("less than 250")),
+            ("00", Err("less than 250")),
+            ("1025G", Err("more than 1T")),
+            ("99999999999999999999T", Err("more than 1T")),
+            ("999999999999999999999", Err("is no rate")),
+            ("", Err("is no rate")),
+            ("-1", Err("is no rate")),
+            ("2.", Err("is no rate")),
+            (".5M", Err("is no rate")),
+            ("1.2.3", Err("is no rate")),
+            ("2Mb/s", Err("is no rate")),
+            ("fast", Err("is no rate")),
+        ] {
+            match (Rate::parse_limit(text), expected) {
+                (Ok(limit), Ok(expected)) => {
+                    assert_eq!(limit.map(Rate::bytes_per_second), expected, "{text}");
+                    if let Some(limit) = limit {
+                        assert_eq!(Rate::parse_limit(&limit.to_string()), Ok(Some(limit)), "{text}");
+                    }
+                }
+                (Err(error), Err(expected)) => {
+                    let sentence = error.to_string();
+                    assert!(sentence.contains(expected) && sentence.contains(text.trim()), "{sentence}");
+                }
+                (got, expected) => panic!("{text}: {got:?}, not {expected:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_given_back_can_go_again_but_nothing_beyond_a_burst() {
+        let mut bucket = Bucket::new(rate(100_000), at(0));
+        bucket.take(Bytes(10_000), at(0));
+        bucket.give_back(Bytes(4000));
+        assert_eq!(bucket.available(at(0)), Bytes(4000));
+        bucket.give_back(Bytes(u64::MAX));
+        assert_eq!(bucket.available(at(0)), burst(rate(100_000)));
     }
 }

@@ -10,7 +10,8 @@ use core::mem;
 
 use crate::demand::Span;
 use crate::file::FileIndex;
-use crate::job::{self, Attempt, Job, JobId, Owner, Revision};
+use crate::job::{self, Attempt, Job, JobId, Owner, Priority, Revision};
+use crate::pacing::rate::Rate;
 use crate::ports::{Batch, FileChange, JobChange, SecretChange};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
@@ -31,6 +32,8 @@ pub enum Effect {
     /// Tell the worker of a job on demand what more is asked for; with it there are so many
     /// [demands](Job::demands).
     Asked { job: JobId, attempt: Attempt, demands: u32, asked: Asked },
+    /// Tell the worker of a running job how fast it may be now, and beside whom.
+    Rate { job: JobId, attempt: Attempt, priority: Priority, limit: Option<Rate> },
     /// Tell whoever watches which bytes have come (`FileRangesTransferred`, `bits.md` §8.1).
     RangesTransferred { job: JobId, file: FileIndex, ranges: Vec<Span> },
     /// Tell a notice in the outbox of the job; to be answered by [`Report::Told`](super::Report::Told).

@@ -12,7 +12,9 @@ use crate::conditions::{Conditions, CostFlags, Hold, Network, Rules};
 use crate::error::ErrorContext;
 use crate::job::{Attempt, ClockChange, Job, JobId, Priority, State};
 use crate::notify::NotifyLimits;
+use crate::pacing::timetable::Stop;
 use crate::policy::Policy;
+use crate::remote_name::HostTag;
 use crate::time::Timestamp;
 
 /// How many jobs may run at a time, and for how long while others wait.
@@ -32,6 +34,10 @@ pub struct Limits {
     pub notify: NotifyLimits,
     /// Under which conditions they run.
     pub rules: Rules,
+    /// Connections of all jobs at a time. Each job that runs has one; more are the worker's affair.
+    pub connections_max: usize,
+    /// The same to one server, across jobs and owners.
+    pub host_connections_max: usize,
 }
 
 impl Default for Limits {
@@ -43,6 +49,8 @@ impl Default for Limits {
             policy: Policy::BUILT_IN,
             notify: NotifyLimits::default(),
             rules: Rules::default(),
+            connections_max: 128,
+            host_connections_max: 16,
         }
     }
 }
@@ -182,6 +190,17 @@ pub(super) struct Schedule {
     /// The jobs that run; there are never many.
     running: BTreeSet<(Class, JobId)>,
     conditions: Conditions,
+    running_at: BTreeMap<HostTag, usize>,
+    stopped: [Option<Stop>; Priority::ALL.len()],
+}
+
+/// Which limit of connections is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectionLimit {
+    /// `host_connections_max`.
+    Host,
+    /// `connections_max`.
+    Total,
 }
 
 impl Schedule {
@@ -193,6 +212,8 @@ impl Schedule {
             waiting: BTreeSet::new(),
             running: BTreeSet::new(),
             conditions: Conditions::default(),
+            running_at: BTreeMap::new(),
+            stopped: [None; Priority::ALL.len()],
         }
     }
 
@@ -303,6 +324,12 @@ impl Schedule {
             Some(Slot::Running { place: Place { line, .. }, .. }) => {
                 self.running.remove(&(Class::of(line.priority), job));
                 self.rotation.run_no_more(line);
+                let left = self.running_at.get(&line.host).map_or(0, |count| count - 1);
+                if left > 0 {
+                    self.running_at.insert(line.host, left);
+                } else {
+                    self.running_at.remove(&line.host);
+                }
             }
             Some(Slot::Held | Slot::Blocked(_)) | None => {}
         }
@@ -316,6 +343,7 @@ impl Schedule {
             Slot::Running { place, .. } => {
                 self.running.insert((Class::of(place.line.priority), job));
                 self.rotation.run(place);
+                *self.running_at.entry(place.line.host).or_default() += 1;
             }
             Slot::Held | Slot::Blocked(_) => {}
         }
@@ -333,16 +361,40 @@ impl Schedule {
         matches!(self.get(job), Some(Slot::Running { keeps: true, .. }))
     }
 
+    pub(super) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// From now on jobs of these priorities may not run.
+    pub(super) fn set_stopped(&mut self, stopped: [Option<Stop>; Priority::ALL.len()]) {
+        self.stopped = stopped;
+    }
+
+    /// Whether jobs of `priority` may not run now.
+    pub(super) fn stopped(&self, priority: Priority) -> Option<Stop> {
+        self.stopped[priority as usize]
+    }
+
+    fn may_run(&self, priority: Priority) -> bool {
+        self.stopped(priority).is_none()
+    }
+
     pub(super) fn next_runnable(&self) -> Option<JobId> {
         [Class::Foreground, Class::Background]
             .into_iter()
-            .filter(|class| self.has_room(*class))
-            .find_map(|class| self.rotation.next(class))
+            .find_map(|class| self.next_of(class))
+            .map(|(_, job)| job)
     }
 
-    /// The next job that has to give its turn to another one at `now`: to one of higher priority at
-    /// once, to one of its own when it has had its time. Only where all turns are taken. A job that
-    /// would have the next turn as well begins it.
+    /// Whoever is next of `class`, if there is a turn and a connection.
+    fn next_of(&self, class: Class) -> Option<(Priority, JobId)> {
+        let has_room = self.has_room(class) && self.has_connection();
+        has_room.then(|| self.rotation.next(class, |level| self.may_run(level), |host| self.is_open(host)))?
+    }
+
+    /// The next job that has to give its turn to another one at `now`: at once to one of higher priority,
+    /// and where its own may not run any more; to one of its own when it has had its time. Only where
+    /// all turns or connections are taken. A job that would have the next turn as well begins it.
     pub(super) fn next_yield(&mut self, now: Timestamp) -> Option<JobId> {
         let mut due: Vec<_> = self.yields().filter(|(.., at)| at.is_none_or(|at| at <= now)).collect();
         due.sort_unstable();
@@ -363,9 +415,9 @@ impl Schedule {
         let given_up = Some(Slot::Runnable(Place { since: now, ..place }));
         let before = self.before(job, given_up);
         self.set(job, given_up);
-        let next = self.rotation.next(Class::of(place.line.priority));
+        let next = self.next_of(Class::of(place.line.priority));
         self.put_back(job, before);
-        next != Some(job)
+        next.is_some_and(|(_, next)| next != job)
     }
 
     /// When [`Schedule::next_yield`] will have something because time passes, if ever.
@@ -377,15 +429,24 @@ impl Schedule {
     /// and when, if not at once.
     fn yields(&self) -> impl Iterator<Item = (YieldOrder, JobId, Option<Timestamp>)> {
         [Class::Foreground, Class::Background].into_iter().flat_map(move |class| {
-            let wanted = self.rotation.level(class).filter(|_| !self.has_room(class));
-            let running = self.running_of(class).filter(move |_| wanted.is_some());
-            running.filter_map(move |job| {
-                let wanted = wanted?;
+            let open = |host| self.is_open(host);
+            let next = |class| self.rotation.next(class, |level| self.may_run(level), open);
+            let wanted_by = |class| next(class).map(|(level, _)| level);
+            let turn = wanted_by(class).filter(|_| !self.has_room(class));
+            let others = [Class::Foreground, Class::Background].into_iter();
+            let others = others.filter(|other| *other == class || self.has_room(*other));
+            let connection = others.filter_map(wanted_by).min().filter(|_| !self.has_connection());
+            let wanted = turn.into_iter().chain(connection).min();
+            self.running_of(class).filter_map(move |job| {
                 let Some(Slot::Running { place: Place { line, .. }, since, keeps, .. }) = self.get(job)
                 else {
                     return None;
                 };
                 let order = YieldOrder { level: Reverse(line.priority), loses: !keeps, since };
+                if !self.may_run(line.priority) {
+                    return Some((order, job, None));
+                }
+                let wanted = wanted.into_iter().chain(self.wanted_at(line)).min()?;
                 if line.priority > wanted {
                     return Some((order, job, None));
                 }
@@ -393,6 +454,49 @@ impl Schedule {
                 (line.priority == wanted && keeps).then(|| (order, job, Some(since + self.limits.time_slice)))
             })
         })
+    }
+
+    /// The highest level on which somebody waits for the host of a job that runs in `line`, and for
+    /// nothing else.
+    fn wanted_at(&self, line: Line) -> Option<Priority> {
+        if self.is_open(line.host) {
+            return None;
+        }
+        let of = |class| {
+            let may_follow = class == Class::of(line.priority) || self.has_room(class);
+            may_follow.then(|| self.rotation.level_at(class, line.host, |level| self.may_run(level)))?
+        };
+        [Class::Foreground, Class::Background].into_iter().filter_map(of).min()
+    }
+
+    /// Whether fewer jobs run than there may be connections.
+    pub(super) fn has_connection(&self) -> bool {
+        self.running.len() < self.limits.connections_max
+    }
+
+    /// Whether fewer jobs run at `host` than there may be connections to it.
+    fn is_open(&self, host: HostTag) -> bool {
+        // Files of this machine, and jobs of before hosts were kept.
+        let running = self.running_at.get(&host).copied().unwrap_or(0);
+        host == HostTag::NONE || running < self.limits.host_connections_max
+    }
+
+    /// Whether `job` has its turn as soon as there is a connection: which limit it waits for.
+    pub(super) fn waits_for_connection(&self, job: JobId) -> Option<ConnectionLimit> {
+        let Some(Slot::Runnable(Place { line, .. })) = self.get(job) else { return None };
+        if !self.has_room(Class::of(line.priority)) {
+            return None;
+        }
+        match (self.is_open(line.host), self.has_connection()) {
+            (false, _) => Some(ConnectionLimit::Host),
+            (true, false) => Some(ConnectionLimit::Total),
+            (true, true) => None,
+        }
+    }
+
+    /// Jobs that wait at a level, `most` at most.
+    pub(super) fn some_of(&self, level: Priority, most: usize) -> Vec<JobId> {
+        self.rotation.waiting_on(level).take(most).collect()
     }
 
     fn has_room(&self, class: Class) -> bool {

@@ -106,6 +106,8 @@ pub(super) struct Rotation {
     /// Their hosts, likewise.
     hosts_in_order: BTreeSet<(Priority, Owner, u32, Count, HostTag)>,
     waiting: [usize; Priority::ALL.len()],
+    /// How many jobs wait for a host, of all owners.
+    waiting_at: BTreeMap<(HostTag, Priority), usize>,
     count: Count,
 }
 
@@ -132,6 +134,7 @@ impl Rotation {
         if self.jobs.insert((place, job)) {
             let level = place.line.priority;
             self.waiting[level as usize] += 1;
+            *self.waiting_at.entry((place.line.host, level)).or_default() += 1;
             self.step(place.line, Step::Waits(level));
         }
     }
@@ -141,6 +144,13 @@ impl Rotation {
         if self.jobs.remove(&(place, job)) {
             let level = place.line.priority;
             self.waiting[level as usize] -= 1;
+            let at = (place.line.host, level);
+            let left = self.waiting_at.get(&at).map_or(0, |count| count - 1);
+            if left > 0 {
+                self.waiting_at.insert(at, left);
+            } else {
+                self.waiting_at.remove(&at);
+            }
             self.step(place.line, Step::WaitsNoMore(level));
         }
     }
@@ -155,19 +165,47 @@ impl Rotation {
         self.step(line, Step::RunsNoMore);
     }
 
-    /// The highest level of `class` on which somebody waits.
-    pub(super) fn level(&self, class: Class) -> Option<Priority> {
-        class.levels().iter().copied().find(|level| self.waiting[*level as usize] > 0)
+    /// The job of `class` whose turn is next, and its level: of those levels that may run, and with
+    /// those hosts that are open.
+    pub(super) fn next(
+        &self,
+        class: Class,
+        may_run: impl Fn(Priority) -> bool,
+        is_open: impl Fn(HostTag) -> bool,
+    ) -> Option<(Priority, JobId)> {
+        let levels = class.levels().iter().copied();
+        let mut levels = levels.filter(|level| self.waiting[*level as usize] > 0 && may_run(*level));
+        levels.find_map(|level| {
+            let owners = self.owners_in_order.range((level, 0, 0, Owner(0))..);
+            let mut owners = owners.take_while(|(of, ..)| *of == level).map(|(.., owner)| *owner);
+            let line = owners.find_map(|owner| {
+                let hosts = self.hosts_in_order.range((level, owner, 0, 0, HostTag::NONE)..);
+                let mut hosts = hosts.take_while(|(of, whose, ..)| (*of, *whose) == (level, owner));
+                // Not many are closed: each has jobs that run.
+                let (.., host) = hosts.find(|(.., host)| is_open(*host))?;
+                Some(Line { priority: level, owner, host: *host })
+            })?;
+            let tally = self.hosts.get(&(class, line.owner, line.host));
+            let begun = tally.is_some_and(|tally| tally.begun_next);
+            let job = [begun, !begun].into_iter().find_map(|has_begun| self.first(line, has_begun))?;
+            Some((level, job))
+        })
     }
 
-    /// The job of `class` whose turn is next.
-    pub(super) fn next(&self, class: Class) -> Option<JobId> {
-        let level = self.level(class)?;
-        let (.., owner) = self.owners_in_order.range((level, 0, 0, Owner(0))..).next()?;
-        let (.., host) = self.hosts_in_order.range((level, *owner, 0, 0, HostTag::NONE)..).next()?;
-        let line = Line { priority: level, owner: *owner, host: *host };
-        let begun = self.hosts.get(&(class, *owner, *host)).is_some_and(|tally| tally.begun_next);
-        [begun, !begun].into_iter().find_map(|has_begun| self.first(line, has_begun))
+    /// The highest level of `class` on which somebody waits for `host`.
+    pub(super) fn level_at(
+        &self,
+        class: Class,
+        host: HostTag,
+        may_run: impl Fn(Priority) -> bool,
+    ) -> Option<Priority> {
+        let waits = |level: &Priority| self.waiting_at.get(&(host, *level)).is_some_and(|count| *count > 0);
+        class.levels().iter().copied().find(|level| may_run(*level) && waits(level))
+    }
+
+    /// All jobs that wait at `level`.
+    pub(super) fn waiting_on(&self, level: Priority) -> impl Iterator<Item = JobId> {
+        self.jobs.iter().filter(move |(place, _)| place.line.priority == level).map(|(_, job)| *job)
     }
 
     fn first(&self, line: Line, has_begun: bool) -> Option<JobId> {

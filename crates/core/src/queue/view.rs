@@ -6,7 +6,7 @@ use crate::job::{Job, Progress, State};
 use crate::time::Timestamp;
 use crate::units::Bytes;
 
-use super::Queue;
+use super::{ConnectionLimit, Queue};
 
 /// Why a job does not move, and until when (promise P5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,10 @@ pub enum WaitReason {
     Credential(CredentialWait),
     /// The conditions are not what it needs.
     Conditions(Hold),
+    /// The timetable does not let jobs of its priority run now.
+    Policy { until: Option<Timestamp> },
+    /// There are as many connections as there may be.
+    Connections(ConnectionLimit),
     /// All is here that was asked for of its files, which come on demand.
     Demand,
 }
@@ -67,6 +71,12 @@ impl Queue {
             }
             State::Queued if let Some(hold) = self.schedule.hold_of(job.id) => {
                 Some(WaitReason::Conditions(hold))
+            }
+            State::Queued if let Some(stop) = self.schedule.stopped(job.properties.priority) => {
+                Some(WaitReason::Policy { until: stop.until })
+            }
+            State::Queued if let Some(limit) = self.schedule.waits_for_connection(job.id) => {
+                Some(WaitReason::Connections(limit))
             }
             State::Queued => Some(WaitReason::Queued { ahead: self.schedule.ahead_of(job.id, AHEAD_MAX) }),
             State::Suspended if job.is_satisfied() => Some(WaitReason::Demand),

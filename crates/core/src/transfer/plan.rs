@@ -28,6 +28,10 @@ pub trait Plan {
     fn not_synced(&mut self, error: JobError);
     fn stop(&mut self);
 
+    /// What came until `now` was held back by us, for a limit or for the sake of others: it does not say
+    /// how fast the source is.
+    fn was_held(&mut self, _now: Timestamp) {}
+
     /// The body that was to be left is left. A plan that never says [`Next::Leave`] never hears it.
     fn left(&mut self) {}
 
@@ -100,5 +104,9 @@ impl Plan for DownloadPlan {
 
     fn left(&mut self) {
         Self::left(self);
+    }
+
+    fn was_held(&mut self, now: Timestamp) {
+        Self::was_held(self, now);
     }
 }

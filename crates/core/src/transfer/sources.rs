@@ -283,6 +283,11 @@ impl Choice {
         another_is_there && rate < SLOW_RATE || faster.is_some_and(|faster| faster.0 / MUCH_FASTER > rate.0)
     }
 
+    /// How fast the current source would be cannot be seen yet: until `now` it was held back.
+    pub(super) fn was_held(&mut self, received: Bytes, now: Timestamp) {
+        self.watch_from(received, now);
+    }
+
     fn may_leave(&self, tie: Option<Tie>) -> bool {
         let other = || self.first(|place| self.is_ready(place)).or_else(|| self.fastest_of_the_slow());
         let was_slow = self.pace[usize::from(self.current.0)].was_slow;

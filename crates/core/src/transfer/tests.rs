@@ -103,6 +103,7 @@ fn perform(plan: &mut impl Plan, action: &str, now: &mut Timestamp) {
         "closed" => plan.ended(BodyEnd::Closed),
         "lost" => plan.failed(TransportError { fault: TransportFault::Aborted, message: "lost".to_owned() }),
         "left" => plan.left(),
+        "held" => plan.was_held(*now),
         "refused" => plan.refused(refusal(rest)),
         "disk" => plan.not_written(local_error()),
         "synced" => plan.synced(number(), *now),

@@ -30,7 +30,25 @@ pub(crate) enum Kind {
         least: u64,
         most: u64,
     },
+    /// A limit in bytes per second, or none.
+    Rate,
+    /// A weekly timetable of limits, or nothing.
+    Timetable,
 }
+
+/// Settings of which a change holds without a restart.
+pub(crate) const LIVE: &[&str] = &[
+    "background_jobs_max",
+    "background_rate_limit",
+    "connections_max",
+    "foreground_jobs_max",
+    "foreground_rate_limit",
+    "host_connections_max",
+    "owner_rate_limit",
+    "rate_limit",
+    "rate_schedule",
+    "time_slice",
+];
 
 /// One setting.
 #[derive(Debug, Clone, Copy)]
@@ -90,10 +108,32 @@ const fn policy(name: &'static str, built_in: &'static str, meaning: &'static st
     }
 }
 
+const fn rate(name: &'static str, meaning: &'static str) -> Key {
+    Key {
+        name,
+        kind: Kind::Rate,
+        expected: "bytes per second such as 500k or 2M, bits such as 8mbit, or none",
+        meaning,
+        text: "none",
+    }
+}
+
+const fn connections(name: &'static str, built_in: u64, meaning: &'static str) -> Key {
+    Key {
+        name,
+        kind: Kind::Number { built_in, least: 1, most: 10_000 },
+        expected: "a number from 1 to 10000",
+        meaning,
+        text: "",
+    }
+}
+
 /// The table; `bits config explain` prints it with the values in force.
 pub(crate) const KEYS: &[Key] = &[
     jobs("background_jobs_max", 4, "Jobs of high, normal and low priority that run at a time."),
+    rate("background_rate_limit", "What jobs of high, normal and low priority receive per second together."),
     seconds("connect_timeout", 30, 1, "Seconds for one attempt to connect to a server."),
+    connections("connections_max", 128, "Connections of all jobs at a time."),
     Key {
         name: "crl",
         kind: Kind::Path,
@@ -116,6 +156,8 @@ pub(crate) const KEYS: &[Key] = &[
         text: "auto",
     },
     jobs("foreground_jobs_max", 16, "Jobs of foreground priority that run at a time."),
+    rate("foreground_rate_limit", "What jobs of foreground priority receive per second together."),
+    connections("host_connections_max", 16, "Connections of all jobs to one server at a time."),
     seconds(
         "idle_exit",
         300,
@@ -193,6 +235,7 @@ pub(crate) const KEYS: &[Key] = &[
         meaning: "Hosts that are reached without the proxy of `proxy`, apart by commas, as curl reads them.",
         text: "",
     },
+    rate("owner_rate_limit", "What all jobs of one owner receive per second together."),
     Key {
         name: "notify_commands",
         kind: Kind::Switch,
@@ -255,6 +298,14 @@ pub(crate) const KEYS: &[Key] = &[
         expected: "a number of milliseconds from 2 to 100, or auto",
         meaning: "The queue that jobs may build up at the slowest link; auto: 4, or 15 on wireless links.",
         text: "auto",
+    },
+    rate("rate_limit", "What all jobs receive per second together."),
+    Key {
+        name: "rate_schedule",
+        kind: Kind::Timetable,
+        expected: "a timetable, or empty",
+        meaning: "Limits by the time of the week, as in `mon-fri 08:00-18:00 1M`; see [limits](limits.md).",
+        text: "",
     },
     seconds("response_timeout", 60, 1, "Seconds a server may take to begin an answer."),
     seconds(

@@ -49,3 +49,9 @@ CREATE INDEX jobs_unfinished ON jobs (created, id)
 -- priority.
 
 ALTER TABLE jobs ADD COLUMN cost_flags INTEGER CHECK (cost_flags > 0);
+
+-- Jobs have a limit of their own.
+--
+-- `rate_limit`: bytes per second; NULL for none.
+
+ALTER TABLE jobs ADD COLUMN rate_limit INTEGER CHECK (rate_limit > 0);

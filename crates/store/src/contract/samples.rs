@@ -15,6 +15,7 @@ use bits_core::http_options::{
 };
 use bits_core::job::{Attempt, Environment, Job, JobId, Owner, Priority, Properties, Revision, State, Times};
 use bits_core::notify::{Channel, Happened, Notice, NotifyCommand, NotifyFlags, NotifyOptions, Outbox};
+use bits_core::pacing::rate::Rate;
 use bits_core::ports::SealedSecret;
 use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::remote_name::{HostTag, RemoteName};
@@ -81,6 +82,7 @@ pub(super) fn full_job(number: u8) -> Job {
                 on_demand: true,
                 max_download_size: Some(Bytes(7)),
                 cost_flags: CostFlags::new(0x8000_0067).ok(),
+                rate_limit: Rate::new(Rate::MOST),
             },
             notify: full_notify(),
             environment: Environment {

@@ -19,6 +19,7 @@ use bits_core::job::{
     Attempt, Environment, Job, JobId, Owner, Priority, Progress, Properties, Revision, State, Times,
 };
 use bits_core::notify::{NotifyOptions, Outbox};
+use bits_core::pacing::rate::Rate;
 use bits_core::ports::{KeyId, KeySource, SealedSecret, SealingKey, Store};
 use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::remote_name::{HostTag, RemoteName};
@@ -251,6 +252,7 @@ fn transfer_options(version: u32) -> TransferOptions {
         high_performance: true,
         max_download_size: Some(Bytes(7)),
         cost_flags: None,
+        rate_limit: (version >= 7).then(|| Rate::new(1 << 20)).flatten(),
     }
 }
 

@@ -115,6 +115,8 @@ impl Desk {
                     work => desk.work = work,
                 }
             }
+            // In this world bytes take no time.
+            ToWorker::Rate { .. } | ToWorker::RateLimits(_) | ToWorker::ConnectionLimits { .. } => {}
             ToWorker::Recorded { job, attempt, file } => {
                 let Some(desk) = self.jobs.get_mut(&job) else { return };
                 match desk.work.take() {

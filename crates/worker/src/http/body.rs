@@ -6,6 +6,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use super::direct::{Direct, Source};
 use super::head::ParsedHead;
 use super::http2::{Content, Shared};
 use super::settings::silent;
+use crate::pacing::{Allowed, JobRate};
 
 /// A chunk at least this large is read past the buffer of the connection.
 const DIRECT_BYTES: u64 = 16 * 1024;
@@ -40,6 +42,8 @@ pub(crate) struct Body {
     waiting_since: Option<Instant>,
     /// Met when bytes had come too, which go first.
     error: Option<io::Error>,
+    /// How fast it may come.
+    allowed: Allowed,
 }
 
 #[derive(Debug)]
@@ -62,7 +66,12 @@ pub(crate) enum Received {
 }
 
 impl Body {
-    pub(super) fn new(mut connection: Connection, parsed: &ParsedHead, read_idle: Duration) -> Self {
+    pub(super) fn new(
+        mut connection: Connection,
+        parsed: &ParsedHead,
+        read_idle: Duration,
+        rate: &Arc<JobRate>,
+    ) -> Self {
         let framing = match (connection.content(), parsed.head.body) {
             (Some(content), _) => Framing::Frames(content),
             (None, BodyLength::Exactly(length)) => Framing::Exactly { left: length.0 },
@@ -76,6 +85,7 @@ impl Body {
             read_idle,
             waiting_since: None,
             error: None,
+            allowed: Allowed::of(rate),
         }
     }
 
@@ -86,6 +96,13 @@ impl Body {
     /// When the connection broke, ended within the body, or has been silent for too long.
     pub(crate) async fn fill(&mut self, out: &mut [u8]) -> Result<Received, TransportError> {
         assert!(!out.is_empty(), "there is room for a byte");
+        let out = match self.is_over() {
+            true => out,
+            false => {
+                let most = self.allow(out.len()).await;
+                &mut out[..most]
+            }
+        };
         let since = *self.waiting_since.get_or_insert_with(Instant::now);
         let received = match timeout_at(since + self.read_idle, self.fill_at_last(out)).await {
             Ok(received) => received?,
@@ -101,7 +118,38 @@ impl Body {
             }
         };
         self.waiting_since = None;
+        if let Received::Bytes(count) = received {
+            self.allowed.took(count);
+        }
         Ok(received)
+    }
+
+    /// Whether nothing more comes, so that there is nothing to wait for.
+    fn is_over(&self) -> bool {
+        match &self.framing {
+            Framing::Over(_) | Framing::Exactly { left: 0 } => true,
+            Framing::Frames(content) => content.is_over(),
+            Framing::Exactly { .. } | Framing::Chunked(_) | Framing::UntilClose => false,
+        }
+    }
+
+    /// Waits until it may take something of up to `most` bytes.
+    async fn allow(&mut self, most: usize) -> usize {
+        let most = match self.framing {
+            Framing::Exactly { left } => usize::try_from(left).unwrap_or(usize::MAX).min(most),
+            _ => most,
+        };
+        let waiting_since = self.waiting_since.take();
+        let (most, has_waited) = self.allowed.get(most).await;
+        // The server is not to blame for that time.
+        self.waiting_since = waiting_since.filter(|_| !has_waited);
+        self.connection.limit_window(self.allowed.window());
+        most
+    }
+
+    /// Whether it was held back by us, since this was asked last: for a limit, or for the sake of others.
+    pub(crate) fn was_held(&mut self) -> bool {
+        self.allowed.was_held() || self.connection.is_kept_back()
     }
 
     /// Whether enough is left, in a form, that [`Body::into_direct`] is worth it.
@@ -120,9 +168,10 @@ impl Body {
         let Framing::Exactly { left } = self.framing else { panic!("a direct body has a length") };
         let authority = self.connection.authority.clone();
         let (keeps_connection, read_idle) = (self.keeps_connection, self.read_idle);
+        let allowed = self.allowed;
         let (connection, stream) = self.connection.without_stream();
         let direct = Source::of(stream)
-            .and_then(|source| Direct::new(connection, source, left, keeps_connection, read_idle));
+            .and_then(|source| Direct::new(connection, source, left, keeps_connection, read_idle, allowed));
         direct.map_err(|error| TransportError {
             fault: TransportFault::Aborted,
             message: format!("the connection to {authority} cannot be used: {error}"),
@@ -134,6 +183,7 @@ impl Body {
         left: u64,
         keeps_connection: bool,
         read_idle: Duration,
+        allowed: Allowed,
     ) -> Self {
         Self {
             connection,
@@ -142,6 +192,7 @@ impl Body {
             read_idle,
             waiting_since: None,
             error: None,
+            allowed,
         }
     }
 

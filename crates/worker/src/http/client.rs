@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bits_core::error::JobError;
 use bits_core::file::FileIndex;
 use bits_core::proxy::{ProxyAddress, ProxyRules};
+use bits_core::remote_name::RemoteName;
 use bits_core::transfer::{Fetch, ResponseHead, TransportError};
 
 use crate::certificates::CertificateCheck;
@@ -24,7 +25,7 @@ use super::settings::HttpSettings;
 use super::sharing::Sharing;
 use super::tls::{AttemptTls, CertificateAsked, Revocations, TlsOptions, TlsTrust};
 use super::tls::{certificate_not_taken, certificate_refused};
-use crate::pacing::JobPacing;
+use crate::pacing::{JobPacing, JobRate};
 
 /// Requests sent for one answer at most: the legs of each scheme to server and proxy, and one lost
 /// connection each.
@@ -138,6 +139,24 @@ impl Client {
         }
     }
 
+    /// How fast the job may be.
+    pub(crate) fn rate(&self) -> &Arc<JobRate> {
+        self.pacing.rate()
+    }
+
+    /// Whether a further connection to the server of `name` is nobody else's turn.
+    pub(crate) fn may_open_further(&self, name: &RemoteName) -> bool {
+        self.pacing.slots().has_room(&name.authority())
+    }
+
+    /// Closes the kept connection when somebody else waits for one.
+    pub(crate) fn make_room(&mut self) {
+        let is_wanted = |kept: &Connection| self.pacing.slots().is_waited_for(&kept.origin.authority());
+        if self.kept.as_ref().is_some_and(|kept| kept.shared().is_none() && is_wanted(kept)) {
+            self.kept = None;
+        }
+    }
+
     /// Says whether other files come at the same time as the next ones that are asked for here.
     pub(crate) fn among_many(&mut self, among_many: bool) {
         self.among_many = among_many;
@@ -160,6 +179,7 @@ impl Client {
             let (target, proved) = self.proved(fetch, server.as_ref(), proxy.as_ref()).await?;
             let is_anonymous = proved.is_nothing() && !self.words.tell_secrets(fetch);
             connection.is_anonymous &= is_anonymous && self.tls.is_ordinary();
+            connection.limit_window(self.pacing.rate().window());
             let was_used = connection.is_used();
             let asked = connection.certificate_asked;
             let authority = connection.authority.clone();
@@ -200,7 +220,7 @@ impl Client {
             if asked == CertificateAsked::Given && matches!(parsed.head.status, 400 | 403) {
                 return Err(certificate_not_taken(&authority, parsed.head.status, file));
             }
-            let body = Body::new(connection, &parsed, self.settings.timeouts.read_idle);
+            let body = Body::new(connection, &parsed, self.settings.timeouts.read_idle, self.pacing.rate());
             let asks = |party: &&Party| party.names().status == parsed.head.status;
             if let Some(proxy) = proxy.as_ref().filter(asks) {
                 self.challenged(proxy, &parsed.head, body).await?;

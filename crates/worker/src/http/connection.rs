@@ -2,7 +2,7 @@
 //! elsewhere.
 
 use std::io;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use bits_core::proxy::ProxyAddress;
 use bits_core::remote_name::RemoteName;
 use bits_core::transfer::{TransportError, TransportFault};
+use bits_core::units::Bytes;
 use bits_platform::socket::wait_readable;
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
@@ -23,20 +24,30 @@ use super::http2::{self, Content, Room, Shared};
 use super::request::Request;
 use super::route::{Place, Route};
 use super::settings::Timeouts;
+use super::slots::Slot;
 use super::tls::{self, CertificateAsked};
-use crate::pacing::Paced;
+use crate::pacing::{LimitedWindow, Paced};
 
 /// Interim answers (1xx) taken before the final one; a server sends one, or two.
 pub(super) const INTERIM_MAX: u32 = 8;
 /// What is read at once while it is not known how much will come.
 const PIECE_BYTES: usize = 16 * 1024;
 
+/// What goes along with a socket as long as it is open.
+#[derive(Debug)]
+pub(super) struct Escort {
+    /// What keeps it polite, if anything does.
+    pub(super) paced: Option<Paced>,
+    /// That it counts among all connections.
+    pub(super) _slot: Slot,
+}
+
 /// The bytes of a connection, secure or not. Within TLS to a proxy there may be TLS to a server.
 #[derive(Debug)]
 pub(super) enum Stream {
-    Plain(TcpStream, Option<Paced>),
+    Plain(TcpStream, Escort),
     /// On a thread that may block. Never within TLS.
-    Blocking(Blocking, Option<Paced>),
+    Blocking(Blocking, Escort),
     Tls(Box<TlsStream<Stream>>),
 }
 
@@ -59,9 +70,22 @@ impl Stream {
 
     /// Whether it is kept polite for the job that made it.
     pub(super) fn is_paced(&self) -> bool {
+        self.paced().is_some()
+    }
+
+    /// What keeps it polite, if anything does.
+    pub(super) fn paced(&self) -> Option<&Paced> {
         match self {
-            Self::Plain(_, paced) | Self::Blocking(_, paced) => paced.is_some(),
-            Self::Tls(tls) => tls.get_ref().0.is_paced(),
+            Self::Plain(_, escort) | Self::Blocking(_, escort) => escort.paced.as_ref(),
+            Self::Tls(tls) => tls.get_ref().0.paced(),
+        }
+    }
+
+    pub(super) fn socket(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Plain(tcp, _) => tcp.as_fd(),
+            Self::Blocking(socket, _) => socket.as_fd(),
+            Self::Tls(tls) => tls.get_ref().0.socket(),
         }
     }
 
@@ -108,6 +132,8 @@ pub(super) struct Connection {
     is_used: bool,
     /// For the next request, where others ask too.
     room: Option<Room>,
+    /// What was set so that no limit is exceeded.
+    limited: LimitedWindow,
 }
 
 /// Bytes that came and were not yet used.
@@ -175,6 +201,7 @@ impl Connection {
             is_anonymous: true,
             is_used: false,
             room: None,
+            limited: LimitedWindow::default(),
         }
     }
 
@@ -189,6 +216,7 @@ impl Connection {
             is_anonymous: false,
             is_used: false,
             room: Some(room),
+            limited: LimitedWindow::default(),
             carrier: Carrier::Shared(shared, None),
         }
     }
@@ -269,8 +297,8 @@ impl Connection {
     /// does so without the runtime. None when the system does not let the socket go.
     pub(super) fn for_thread(mut self) -> Option<Self> {
         self.carrier = match self.carrier {
-            Carrier::Own(Stream::Plain(tcp, paced)) => {
-                Carrier::Own(Stream::Blocking(Blocking::of(tcp).ok()?, paced))
+            Carrier::Own(Stream::Plain(tcp, escort)) => {
+                Carrier::Own(Stream::Blocking(Blocking::of(tcp).ok()?, escort))
             }
             Carrier::Away => return None,
             carrier => carrier,
@@ -281,8 +309,8 @@ impl Connection {
     /// Takes back what [`Connection::for_thread`] gave.
     pub(super) fn for_runtime(mut self) -> Option<Self> {
         self.carrier = match self.carrier {
-            Carrier::Own(Stream::Blocking(socket, paced)) => {
-                Carrier::Own(Stream::Plain(socket.into_tcp().ok()?, paced))
+            Carrier::Own(Stream::Blocking(socket, escort)) => {
+                Carrier::Own(Stream::Plain(socket.into_tcp().ok()?, escort))
             }
             Carrier::Away => return None,
             carrier => carrier,
@@ -306,6 +334,22 @@ impl Connection {
     /// Whether requests for `name` go to where this connection leads.
     pub(super) fn leads_to(&self, name: &RemoteName) -> bool {
         self.origin.same_origin(name)
+    }
+
+    /// Has the system take no more in advance than `window`, where nothing else looks after that.
+    pub(super) fn limit_window(&mut self, window: Option<Bytes>) {
+        match &self.carrier {
+            Carrier::Own(stream) if !stream.is_paced() => self.limited.set(stream.socket(), window),
+            Carrier::Own(_) | Carrier::Away | Carrier::Shared(..) => {}
+        }
+    }
+
+    /// Whether it is kept back for the sake of others.
+    pub(super) fn is_kept_back(&self) -> bool {
+        match &self.carrier {
+            Carrier::Own(stream) => stream.paced().is_some_and(Paced::is_kept_back),
+            Carrier::Away | Carrier::Shared(..) => false,
+        }
     }
 
     /// Whether it is kept polite for the job that made it.
@@ -344,11 +388,7 @@ impl Connection {
         }
         // Over TLS it may be a ticket for later that lies there; a new connection is its price. The
         // system is asked: what the runtime knows of a socket is older.
-        let socket = match &*stream {
-            Stream::Blocking(socket, _) => socket.as_fd(),
-            stream => stream.tcp().as_fd(),
-        };
-        let nothing_there = matches!(wait_readable(socket, Duration::ZERO), Ok(false));
+        let nothing_there = matches!(wait_readable(stream.socket(), Duration::ZERO), Ok(false));
         (self.ahead.is_empty() && nothing_there).then_some(self)
     }
 

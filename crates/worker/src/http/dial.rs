@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::connection::Stream;
+use super::connection::{Escort, Stream};
 use super::route::Place;
 use super::settings::Timeouts;
 use crate::pacing::JobPacing;
@@ -19,18 +19,21 @@ const ADDRESSES_MAX: usize = 8;
 /// How long an address may take before the next is tried beside it (RFC 8305 §8).
 const RACE_DELAY: Duration = Duration::from_millis(250);
 
-/// Connects to `place`. What is secure about it comes later.
+/// Connects to `place`, on the way to `server` (`host:port`), to which there may be so many connections.
+/// What is secure about it comes later.
 pub(super) async fn dial(
     place: Place<'_>,
     timeouts: &Timeouts,
     pacing: &JobPacing,
+    server: &str,
 ) -> Result<Stream, TransportError> {
+    let slot = pacing.slots().take(server).await;
     let stream = connect(place, timeouts).await?;
     // Requests are one small write each; waiting to join them with another gains nothing.
     let _ = stream.set_nodelay(true);
     // Before anything else is said: what was advertised cannot be taken back.
     let paced = pacing.join(&stream);
-    Ok(Stream::Plain(stream, paced))
+    Ok(Stream::Plain(stream, Escort { paced, _slot: slot }))
 }
 
 async fn connect(place: Place<'_>, timeouts: &Timeouts) -> Result<TcpStream, TransportError> {

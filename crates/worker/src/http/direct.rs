@@ -14,6 +14,7 @@ use bits_platform::files::{BLOCK_BYTES, Block};
 use super::body::Body;
 use super::connection::Connection;
 use super::settings::silent;
+use crate::pacing::{Allowed, LimitedWindow, Paced};
 
 mod source;
 
@@ -37,6 +38,9 @@ pub(crate) struct Direct {
     keeps_connection: bool,
     read_idle: Duration,
     last_byte: Instant,
+    allowed: Allowed,
+    /// What was set so that no limit is exceeded.
+    limited: LimitedWindow,
 }
 
 /// Why pouring ended.
@@ -57,6 +61,7 @@ impl Direct {
         left: u64,
         keeps_connection: bool,
         read_idle: Duration,
+        allowed: Allowed,
     ) -> io::Result<Self> {
         let (block, now) = (Block::new()?, Instant::now());
         let (gathered, gathering_since, last_byte) = (0, now, now);
@@ -70,6 +75,8 @@ impl Direct {
             keeps_connection,
             read_idle,
             last_byte,
+            allowed,
+            limited: LimitedWindow::default(),
         })
     }
 
@@ -125,6 +132,18 @@ impl Direct {
 
     /// Receives until the block has `wanted` bytes; else says why not.
     fn gather<E>(&mut self, wanted: usize, until: Instant) -> Option<Poured<E>> {
+        let (may, has_waited) = self.allowed.get_until(wanted - self.gathered, until);
+        if has_waited {
+            // The server is not to blame for that time.
+            self.last_byte = Instant::now();
+        }
+        if let Some(socket) = self.source.unpaced_socket() {
+            self.limited.set(socket, self.allowed.window());
+        }
+        if may == 0 {
+            return Some(Poured::Enough);
+        }
+        let wanted = self.gathered + may;
         let patience = self.read_idle.saturating_sub(self.last_byte.elapsed());
         let wait = until.saturating_duration_since(Instant::now()).min(patience);
         match self.source.fill(&mut self.block[self.gathered..wanted], wait) {
@@ -135,6 +154,7 @@ impl Direct {
                     self.gathering_since = self.last_byte;
                 }
                 self.gathered += count;
+                self.allowed.took(count);
                 (self.gathered < wanted && self.last_byte >= until).then_some(Poured::Enough)
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
@@ -157,6 +177,11 @@ impl Direct {
             return None;
         }
         let connection = self.connection.with_stream(self.source.into_stream()?);
-        Some(Body::of_direct(connection, self.left, self.keeps_connection, self.read_idle))
+        Some(Body::of_direct(connection, self.left, self.keeps_connection, self.read_idle, self.allowed))
+    }
+
+    /// Whether it was held back by us, since this was asked last: for a limit, or for the sake of others.
+    pub(crate) fn was_held(&mut self) -> bool {
+        self.allowed.was_held() || self.source.paced().is_some_and(Paced::is_kept_back)
     }
 }

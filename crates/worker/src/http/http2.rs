@@ -43,6 +43,8 @@ const STREAMS_MAX: usize = 64;
 const STREAM_WINDOW: u32 = 6 * 1024 * 1024;
 /// The same of all bodies together: what is kept in memory at most while the disk is slow.
 const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
+/// The least of it under a limit: it cannot be made larger when the limit is lifted.
+const LIMITED_WINDOW_MIN: u32 = 1024 * 1024;
 /// Bytes of one frame. Servers send 8 or 16 KiB; larger ones cost less.
 const FRAME_BYTES_MAX: u32 = 64 * 1024;
 /// Streams that we have given up and whose last frames may still come, remembered so long.
@@ -86,7 +88,8 @@ struct Inner {
 }
 
 impl Shared {
-    /// Begins to speak HTTP/2 over `stream`, where that was agreed on.
+    /// Begins to speak HTTP/2 over `stream`, where that was agreed on. With a limit, no more of one body
+    /// may come in advance than `ahead`, or a mebibyte.
     ///
     /// # Errors
     /// When the connection breaks.
@@ -95,7 +98,9 @@ impl Shared {
         asked: CertificateAsked,
         timeouts: &Timeouts,
         authority: &str,
+        ahead: Option<bits_core::units::Bytes>,
     ) -> Result<Self, TransportError> {
+        let ahead = ahead.map(|ahead| u32::try_from(ahead.0).unwrap_or(u32::MAX).max(LIMITED_WINDOW_MIN));
         let certificates = stream.certificates().to_vec();
         let is_paced = stream.is_paced();
         let refused_certificate = Arc::new(AtomicBool::new(false));
@@ -103,7 +108,7 @@ impl Shared {
         let mut builder = Builder::new();
         builder
             .enable_push(false)
-            .initial_window_size(STREAM_WINDOW)
+            .initial_window_size(ahead.unwrap_or(STREAM_WINDOW).min(STREAM_WINDOW))
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_frame_size(FRAME_BYTES_MAX)
             .max_header_list_size(HEAD_BYTES_MAX as u32)

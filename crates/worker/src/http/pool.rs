@@ -5,7 +5,7 @@
 //! ends with that job. A worker serves one owner, so the pool does. What is shared is found by
 //! `sharing`, and waits here only to stay open for a while.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use bits_core::remote_name::RemoteName;
@@ -40,7 +40,32 @@ struct Waiting {
     is_watched: bool,
 }
 
+/// The connections of a pool that wait, without keeping the pool.
+#[derive(Debug, Clone)]
+pub(crate) struct IdleConnections(Weak<Mutex<Waiting>>);
+
+impl IdleConnections {
+    /// Closes the one that has waited longest, of those to `authority` or of all; says whether there was
+    /// one. What others share is not idle because it is here.
+    pub(super) fn give_up(&self, authority: Option<&str>) -> bool {
+        let Some(waiting) = self.0.upgrade() else { return false };
+        let given_up = {
+            let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_it = |(other, _): &(Connection, Instant)| {
+                authority.is_none_or(|authority| other.origin.authority() == authority)
+            };
+            waiting.connections.iter().position(is_it).map(|at| waiting.connections.remove(at))
+        };
+        given_up.is_some()
+    }
+}
+
 impl Pool {
+    /// Those of its connections that wait.
+    pub(crate) fn idle(&self) -> IdleConnections {
+        IdleConnections(Arc::downgrade(&self.waiting))
+    }
+
     /// The connections that are in use and may be shared.
     pub(super) fn sharing(&self) -> &Sharing {
         &self.sharing

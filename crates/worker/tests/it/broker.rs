@@ -9,7 +9,7 @@ use bits_core::demand::Filled;
 use bits_core::error::JobError;
 use bits_core::file::{BootId, ClosingFile, File, FileIndex, LocalName, Stage};
 use bits_core::http_options::{HeaderName, HttpOptions};
-use bits_core::job::{Attempt, Environment, JobId, Priority};
+use bits_core::job::{Attempt, Environment, JobId, Owner, Priority};
 use bits_core::queue::{Asked, Report};
 use bits_core::remote_name::RemoteName;
 use bits_core::secret::Secret;
@@ -137,6 +137,7 @@ impl Broker {
     pub(crate) fn begin_as(&mut self, credentials: Vec<Credential>) {
         self.attempt = Attempt(self.attempt.0 + 1);
         self.tell(ToWorker::Begin(Box::new(Assignment {
+            owner: Owner(1000),
             job: self.job,
             attempt: self.attempt,
             priority: Priority::Normal,

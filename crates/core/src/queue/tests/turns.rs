@@ -5,6 +5,8 @@ use alloc::vec;
 use core::time::Duration;
 
 use super::*;
+use crate::job::Progress;
+use crate::pacing::rate::Rate;
 use crate::policy::Policy;
 
 const CARLA: Caller = Caller { uid: 1002 };
@@ -309,5 +311,106 @@ fn a_day_of_thousands_of_jobs_starves_nobody() {
     for share in [large, crowd] {
         let hours = share.ran.as_secs_f64() / 3600.0;
         assert!(hours > 0.9 * fair || share.done == share.jobs, "{hours} of {fair}");
+    }
+}
+
+fn stop_of(priorities: &[Priority], until: Option<Timestamp>) -> [Option<Stop>; 4] {
+    let mut stopped = [None; 4];
+    priorities.iter().for_each(|priority| stopped[*priority as usize] = Some(Stop { until }));
+    stopped
+}
+
+#[test]
+fn a_job_that_may_not_run_now_gives_up_its_turn_says_until_when_and_is_in_nobodys_way() {
+    let mut world = World::new(one_at_a_time());
+    let normal = world.queued(ANNA, 1, Priority::Normal, "a.test");
+    assert_eq!(world.rotate(), [normal]);
+    let until = Some(world.now + SLICE * 60);
+    world.queue.set_stopped(stop_of(&[Priority::High, Priority::Normal], until));
+    let low = world.queued(ANNA, 2, Priority::Low, "a.test");
+    let high = world.queued(ANNA, 3, Priority::High, "a.test");
+    assert_eq!(world.rotate(), [low], "nobody of a higher priority may");
+    for job in [normal, high] {
+        let view = world.queue.view(world.written[&job].clone(), Progress::default());
+        assert_eq!((world.state(job), view.wait), ("queued", Some(WaitReason::Policy { until })));
+    }
+    assert_eq!(world.queue.waiting_of(|priority| priority == Priority::High, 9), [high]);
+    // What its owner says of it still holds.
+    world.ask(ANNA, Request::Command { job: high, command: Command::Suspend }).expect("suspended");
+    world.ask(ANNA, Request::Command { job: high, command: Command::Resume }).expect("resumed");
+    assert_eq!(world.rotate(), []);
+    world.queue.set_stopped([None; 4]);
+    assert_eq!(world.rotate(), [high], "at once, before a lower priority");
+}
+
+#[test]
+fn no_more_jobs_run_at_one_host_than_there_may_be_connections_and_others_go_by() {
+    let limits = Limits { background_jobs_max: 10, host_connections_max: 2, ..one_at_a_time() };
+    let mut world = World::new(limits);
+    let jobs: Vec<_> = (1..=3).map(|n| world.queued(ANNA, n, Priority::Normal, "a.test")).collect();
+    let of_carla = world.queued(CARLA, 4, Priority::Normal, "a.test");
+    let elsewhere = world.queued(ANNA, 5, Priority::Low, "b.test");
+    let granted = world.rotate();
+    assert_eq!(granted.len(), 3);
+    assert!(granted.contains(&elsewhere) && granted.contains(&of_carla) && granted.contains(&jobs[0]));
+    let wait =
+        |world: &World, job: JobId| world.queue.view(world.written[&job].clone(), Progress::default()).wait;
+    assert_eq!(wait(&world, jobs[1]), Some(WaitReason::Connections(ConnectionLimit::Host)));
+    // Whoever is more urgent has one at once.
+    for job in [jobs[0], of_carla] {
+        world.begins(job, true);
+    }
+    let urgent = world.queued(ANNA, 6, Priority::Foreground, "a.test");
+    assert_eq!(world.rotate(), [urgent]);
+    // A job that is sent to another host does not wait for the one of before.
+    let names = vec![(FileIndex(0), RemoteName::parse("http://c.test/f").expect("a name").0)];
+    let waiting = *jobs.iter().find(|job| world.state(**job) == "queued").expect("somebody waits");
+    world.ask(ANNA, Request::SetRemoteNames { job: waiting, names }).expect("renamed");
+    assert!(world.rotate().contains(&waiting));
+}
+
+#[test]
+fn who_has_had_its_time_at_a_full_host_lets_the_next_one_have_its_connection() {
+    let limits = Limits { background_jobs_max: 10, host_connections_max: 1, ..one_at_a_time() };
+    let mut world = World::new(limits);
+    let jobs = [1, 2].map(|n| world.queued(ANNA, n, Priority::Normal, "a.test"));
+    assert_eq!(world.rotate(), jobs[..1]);
+    world.begins(jobs[0], true);
+    assert_eq!(world.rotate(), []);
+    world.now = world.now + SLICE;
+    assert_eq!(world.rotate(), jobs[1..]);
+}
+
+#[test]
+fn no_more_jobs_run_than_there_may_be_connections_in_all() {
+    let limits =
+        Limits { foreground_jobs_max: 9, background_jobs_max: 9, connections_max: 2, ..Limits::default() };
+    let mut world = World::new(limits);
+    let jobs: Vec<_> = (1..=3).map(|n| world.queued(ANNA, n, Priority::Normal, "a.test")).collect();
+    assert_eq!(world.rotate(), jobs[..2]);
+    let view = world.queue.view(world.written[&jobs[2]].clone(), Progress::default());
+    assert_eq!(view.wait, Some(WaitReason::Connections(ConnectionLimit::Total)));
+    let urgent = world.queued(ANNA, 4, Priority::Foreground, "b.test");
+    assert_eq!(world.rotate(), [urgent]);
+    world.queue.set_limits(Limits { connections_max: 9, ..Limits::default() });
+    assert_eq!(world.rotate().len(), 2);
+}
+
+#[test]
+fn a_running_job_hears_of_another_limit_at_once_and_one_that_waits_when_it_begins() {
+    let mut world = World::new(one_at_a_time());
+    let running = world.queued(ANNA, 1, Priority::Normal, "a.test");
+    world.rotate();
+    let waiting = world.queued(ANNA, 2, Priority::Normal, "a.test");
+    let limit = Rate::new(1000);
+    for (job, is_told) in [(running, true), (waiting, false)] {
+        let changes = vec![PropertyChange::RateLimit(limit)];
+        let request = Request::SetProperties { job, expected: None, changes, secrets: Vec::new() };
+        let ticket = Ticket(900);
+        let effects = world.turn(Input::Request { ticket, caller: ANNA, request });
+        let attempt = world.written[&job].attempt;
+        let told = Effect::Rate { job, attempt, priority: Priority::Normal, limit };
+        assert_eq!(effects.contains(&told), is_told, "{effects:?}");
+        assert_eq!(world.written[&job].properties.transfer.rate_limit, limit);
     }
 }

@@ -139,6 +139,11 @@ impl DownloadPlan {
         self.choice.is_slow(tie, self.received, now)
     }
 
+    /// Does not count the time until `now` against the source: it was we who held it back.
+    pub fn was_held(&mut self, now: Timestamp) {
+        self.choice.was_held(self.received, now);
+    }
+
     /// When that is to be looked at again.
     pub(super) fn look_at(&self) -> Option<Timestamp> {
         if self.choice.is_single() {

@@ -384,6 +384,24 @@ fn a_source_that_stalls_is_left_where_another_can_go_on() {
 }
 
 #[test]
+fn a_source_that_we_hold_back_is_not_taken_for_slow() {
+    check_scenario(
+        &begun_at(0),
+        Some(4),
+        "
+        begin -> get from 4 if \"a\"
+        answer 206 length 6; content-range: bytes 4-9/10; etag: \"a\" -> connected; headers; cut to 4
+        cut           -> receive 6
+        clock 9999 ms -> sync 4
+        synced 4      -> durable 4; receive 6
+        held          -> receive 6
+        clock 9999 ms -> receive 6
+        clock 1 ms    -> leave
+        ",
+    );
+}
+
+#[test]
 fn what_broke_while_a_slow_source_was_left_is_said_once() {
     for (event, reason) in [("left", "slow"), ("lost", "broken")] {
         check_scenario(

@@ -157,12 +157,13 @@ impl Client {
     async fn open_once(&mut self, name: &RemoteName) -> Result<Connection, FetchError> {
         let proxies = self.proxies_in_order(name);
         if proxies.is_empty() {
-            let stream = dial(Place::Server(name), &self.settings.timeouts, &self.pacing).await?;
+            let stream =
+                dial(Place::Server(name), &self.settings.timeouts, &self.pacing, &name.authority()).await?;
             return self.secured(stream, name, Route::Direct).await;
         }
         let mut failed = None;
         for proxy in proxies {
-            match self.reach(&proxy).await {
+            match self.reach(&proxy, name).await {
                 Ok(stream) if name.is_tls() => return self.tunnel(stream, proxy, name).await,
                 Ok(stream) => return Ok(Connection::new(stream, name, Route::Forwarded(proxy))),
                 Err(error) => {
@@ -198,7 +199,8 @@ impl Client {
             }
         };
         if stream.speaks_http_2() {
-            let opened = Shared::open(stream, asked, &timeouts, &shown).await?;
+            let ahead = self.pacing.rate().window();
+            let opened = Shared::open(stream, asked, &timeouts, &shown, ahead).await?;
             let room = opened.room().expect("nothing was asked yet");
             let mut connection = Connection::sharing(opened, room, name, route);
             connection.is_anonymous = self.is_of_the_pool();
@@ -227,7 +229,7 @@ impl Client {
             let mut connection = match kept.take() {
                 Some(connection) => connection,
                 None => {
-                    let stream = self.reach(&proxy).await?;
+                    let stream = self.reach(&proxy, name).await?;
                     self.proofs.connected(&party, stream.certificate())?;
                     Connection::to_proxy(stream, name, &proxy)
                 }
@@ -248,7 +250,9 @@ impl Client {
                 }
             };
             if parsed.head.status == party.names().status {
-                kept = Body::new(connection, &parsed, timeouts.read_idle).into_connection().await;
+                kept = Body::new(connection, &parsed, timeouts.read_idle, self.pacing.rate())
+                    .into_connection()
+                    .await;
                 if !self.proofs.challenged(&party, &parsed.head).await? {
                     kept = None;
                 }
@@ -272,10 +276,10 @@ impl Client {
         Err(endless_questions(&party))
     }
 
-    /// A connection to `proxy`.
-    async fn reach(&mut self, proxy: &ProxyAddress) -> Result<Stream, FetchError> {
+    /// A connection to `proxy`, which is to lead to the server of `name`.
+    async fn reach(&mut self, proxy: &ProxyAddress, name: &RemoteName) -> Result<Stream, FetchError> {
         let (place, timeouts) = (Place::Proxy(proxy), &self.settings.timeouts);
-        let stream = dial(place, timeouts, &self.pacing).await?;
+        let stream = dial(place, timeouts, &self.pacing, &name.authority()).await?;
         match proxy.is_tls() {
             true => self.tls.trust.secure_proxy(proxy.host(), &place.to_string(), stream, timeouts).await,
             false => Ok(stream),

@@ -63,7 +63,7 @@ impl Client {
         if parsed.head.status != 200 {
             return Err(format!("is answered with {}", parsed.head.status));
         }
-        let mut body = Body::new(connection, &parsed, timeouts.read_idle);
+        let mut body = Body::new(connection, &parsed, timeouts.read_idle, self.pacing.rate());
         let mut list = vec![0; 64 * 1024];
         let mut filled = 0;
         loop {

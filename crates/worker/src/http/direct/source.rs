@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bits_platform::socket::{receive_all, receive_now, wait_readable};
 use tokio_rustls::client::TlsStream;
 
-use crate::http::connection::Stream;
+use crate::http::connection::{Escort, Stream};
 use crate::pacing::Paced;
 
 /// Encrypted bytes received at once; they stay in a processor's cache until they are decrypted.
@@ -22,8 +22,7 @@ const WAIT_MIN: Duration = Duration::from_millis(1);
 /// A source that a thread may wait for.
 #[derive(Debug)]
 pub(in crate::http) enum Source {
-    /// With what keeps it polite meanwhile, if anything does.
-    Plain(TcpStream, Option<Paced>),
+    Plain(TcpStream, Escort),
     Secure(Box<Secure>),
 }
 
@@ -42,10 +41,10 @@ impl Source {
     /// `stream` as a source; of TLS within TLS none can be made.
     pub(in crate::http) fn of(stream: Stream) -> io::Result<Self> {
         match stream {
-            Stream::Plain(stream, paced) => {
+            Stream::Plain(stream, escort) => {
                 let socket = stream.into_std()?;
                 socket.set_nonblocking(false)?;
-                Ok(Self::Plain(socket, paced))
+                Ok(Self::Plain(socket, escort))
             }
             Stream::Blocking(..) => unreachable!("it is taken back from its thread before"),
             Stream::Tls(tls) => {
@@ -58,15 +57,32 @@ impl Source {
     /// What [`Source::of`] was given. `None` when it cannot be used any more.
     pub(in crate::http) fn into_stream(self) -> Option<Stream> {
         match self {
-            Self::Plain(socket, paced) => {
+            Self::Plain(socket, escort) => {
                 socket.set_read_timeout(None).ok()?;
                 socket.set_nonblocking(true).ok()?;
                 let stream = tokio::net::TcpStream::from_std(socket).ok()?;
-                Some(Stream::Plain(stream, paced))
+                Some(Stream::Plain(stream, escort))
             }
             // What was received and is not decrypted cannot be put back.
             Self::Secure(secure) => (secure.start == secure.end).then_some(Stream::Tls(secure.tls)),
         }
+    }
+
+    /// What keeps it polite, if anything does.
+    pub(super) fn paced(&self) -> Option<&Paced> {
+        match self {
+            Self::Plain(_, escort) => escort.paced.as_ref(),
+            Self::Secure(secure) => secure.tls.get_ref().0.paced(),
+        }
+    }
+
+    /// The socket, where nobody else looks after its window.
+    pub(super) fn unpaced_socket(&self) -> Option<BorrowedFd<'_>> {
+        let socket = match self {
+            Self::Plain(socket, _) => socket.as_fd(),
+            Self::Secure(secure) => secure.socket(),
+        };
+        self.paced().is_none().then_some(socket)
     }
 
     pub(super) fn interrupt(&self) -> io::Result<Interrupt> {

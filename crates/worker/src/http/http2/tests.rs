@@ -11,8 +11,10 @@ use http::{HeaderMap, Response};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::http::connection::Escort;
 use crate::http::request::{self, OwnersWords, Proved};
 use crate::http::settings::UserAgent;
+use crate::http::{ConnectionLimits, Slots};
 
 const TIMEOUTS: Timeouts = Timeouts {
     connect: Duration::from_secs(30),
@@ -41,8 +43,10 @@ where
             tokio::spawn(answer(request.uri().path().to_owned(), response));
         }
     });
-    let stream = Stream::Plain(TcpStream::connect(address).await.expect("a connection"), None);
-    Shared::open(stream, CertificateAsked::No, &TIMEOUTS, "the server").await.expect("a connection")
+    let slots = Slots::new(ConnectionLimits { total: 1, host: 1 });
+    let escort = Escort { paced: None, _slot: slots.take("h.test:80").await };
+    let stream = Stream::Plain(TcpStream::connect(address).await.expect("a connection"), escort);
+    Shared::open(stream, CertificateAsked::No, &TIMEOUTS, "the server", None).await.expect("a connection")
 }
 
 async fn ask(shared: &Shared, path: &str) -> Result<(ParsedHead, Content), ExchangeError> {

@@ -1,0 +1,255 @@
+//! Limits people set: how fast jobs are, when they run, and over how many connections, as a server sees it.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bits_e2e::{Service, until};
+use rustix::net::sockopt::set_socket_send_buffer_size;
+use serde_json::Value;
+
+/// How long anything here may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+const MIB: u64 = 1 << 20;
+
+/// A server that sends as fast as it is let, and notes when it has sent what. `/NAME/SIZE` has SIZE bytes.
+#[derive(Debug, Clone)]
+struct Origin {
+    address: SocketAddr,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// When, for which path, and how many bytes.
+    sent: Vec<(Instant, String, u64)>,
+    open: usize,
+    open_most: usize,
+}
+
+impl Origin {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let origin = Self { address, seen: Arc::default() };
+        let serving = origin.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let serving = serving.clone();
+                thread::spawn(move || serving.serve(stream));
+            }
+        });
+        origin
+    }
+
+    fn url(&self, name: &str, size: u64) -> String {
+        format!("http://{}/{name}/{size}", self.address)
+    }
+
+    fn serve(&self, stream: TcpStream) {
+        // What waits in the system has been sent to nobody yet.
+        set_socket_send_buffer_size(&stream, 64 * 1024).expect("a socket of our own");
+        {
+            let mut seen = self.seen();
+            seen.open += 1;
+            seen.open_most = seen.open_most.max(seen.open);
+        }
+        // Whoever has had enough hangs up.
+        let _ = self.answer(&stream);
+        self.seen().open -= 1;
+    }
+
+    fn answer(&self, mut stream: &TcpStream) -> std::io::Result<()> {
+        let mut lines = BufReader::new(stream.try_clone()?).lines();
+        loop {
+            let Some(request) = lines.next() else { return Ok(()) };
+            let request = request?;
+            while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+            let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
+            let size: u64 = path.rsplit('/').next().and_then(|size| size.parse().ok()).unwrap_or(0);
+            write!(stream, "HTTP/1.1 200 OK\r\nETag: \"e\"\r\nContent-Length: {size}\r\n\r\n")?;
+            let mut left = size;
+            while left > 0 {
+                let count = left.min(16 * 1024);
+                stream.write_all(&vec![7; count as usize])?;
+                left -= count;
+                self.seen().sent.push((Instant::now(), path.clone(), count));
+            }
+        }
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was sent in all of what begins with `path`.
+    fn sent(&self, path: &str) -> u64 {
+        self.seen().sent.iter().filter(|(_, of, _)| of.starts_with(path)).map(|(.., count)| count).sum()
+    }
+
+    /// Bytes per second of what begins with `path`, from `from` on and for as long as `time`.
+    fn rate(&self, path: &str, from: Instant, time: Duration) -> f64 {
+        until(PATIENCE, "the time to be measured is over", || (Instant::now() > from + time).then_some(()));
+        let seen = self.seen();
+        let within =
+            seen.sent.iter().filter(|(at, of, _)| of.starts_with(path) && *at >= from && *at < from + time);
+        within.map(|(.., count)| *count as f64).sum::<f64>() / time.as_secs_f64()
+    }
+
+    /// When so much of `path` had been sent.
+    fn when_sent(&self, path: &str, count: u64) -> Instant {
+        until(PATIENCE, format!("{count} bytes of {path} were sent"), || {
+            (self.sent(path) >= count).then(Instant::now)
+        })
+    }
+}
+
+fn get(service: &Service, url: &str, name: &str, more: &[&str]) -> String {
+    let words = ["get", url, name, "--detach"];
+    service.bits(words).args(more).finish().expect_code(0).stdout.trim().to_owned()
+}
+
+fn show(service: &Service, id: &str) -> Value {
+    service.bits(["show", id, "--json"]).finish().expect_code(0).json()
+}
+
+fn wait_until_done(service: &Service, id: &str) {
+    until(PATIENCE, "the job is done", || (show(service, id)["state"] == "acknowledged").then_some(()));
+}
+
+/// Within so many per cent.
+#[track_caller]
+fn check_near(rate: f64, expected: u64, per_cent: f64) {
+    let off = (rate / expected as f64 - 1.0) * 100.0;
+    println!("{rate:.0} bytes per second where {expected} are allowed: {off:+.1} %");
+    assert!(off.abs() <= per_cent, "{rate:.0} is not {expected}: {off:+.1} %");
+}
+
+#[test]
+fn two_jobs_of_one_owner_share_what_all_may_have_and_no_more_comes() {
+    let origin = Origin::start();
+    let service = Service::new();
+    service.configure("rate_limit = '2M'\n");
+    let _bitsd = service.start();
+    let ids = ["a", "b"].map(|name| get(&service, &origin.url(name, 16 * MIB), name, &[]));
+    let from = origin.when_sent("/b", 512 * 1024).max(origin.when_sent("/a", 512 * 1024));
+    let time = Duration::from_secs(8);
+    check_near(origin.rate("/", from, time), 2 * MIB, 10.0);
+    for name in ["/a", "/b"] {
+        check_near(origin.rate(name, from, time), MIB, 20.0);
+    }
+    // What is not limited any more is soon done.
+    service.configure("");
+    service.bits(["service", "reload"]).finish().expect_code(0);
+    ids.iter().for_each(|id| wait_until_done(&service, id));
+    assert_eq!(fs::read(service.file("b")).expect("it is there").len() as u64, 16 * MIB);
+}
+
+#[test]
+fn a_limit_that_is_changed_in_the_middle_holds_for_what_still_comes() {
+    let origin = Origin::start();
+    let service = Service::new();
+    let _bitsd = service.start();
+    let id = get(&service, &origin.url("f", 60 * MIB), "f", &["--limit-rate", "1M"]);
+    assert_eq!(show(&service, &id)["rate_limit"], MIB);
+    let time = Duration::from_secs(4);
+    let from = origin.when_sent("/f", MIB);
+    check_near(origin.rate("/f", from, time), MIB, 15.0);
+    service.bits(["set", &id, "rate-limit=6M"]).finish().expect_code(0);
+    let from = origin.when_sent("/f", origin.sent("/f") + 3 * MIB);
+    check_near(origin.rate("/f", from, time), 6 * MIB, 15.0);
+    service.bits(["set", &id, "rate-limit=none"]).finish().expect_code(0);
+    wait_until_done(&service, &id);
+}
+
+#[test]
+fn many_small_files_and_a_file_of_this_machine_keep_to_the_limit_of_their_job() {
+    let origin = Origin::start();
+    let service = Service::new();
+    let _bitsd = service.start();
+    let list: String =
+        (0..120).map(|n| format!("{} small/{n}\n", origin.url(&format!("s{n}"), 20_000))).collect();
+    fs::create_dir(service.file("small")).expect("a folder");
+    let words = ["get", "--input", "-", "--limit-rate", "200k", "--detach"];
+    let id = service.bits(words).stdin(list).finish().expect_code(0).stdout.trim().to_owned();
+    let from = origin.when_sent("/s", 200 * 1024);
+    check_near(origin.rate("/s", from, Duration::from_secs(5)), 200 * 1024, 25.0);
+    service.bits(["set", &id, "rate-limit=none"]).finish().expect_code(0);
+    wait_until_done(&service, &id);
+
+    fs::write(service.file("here"), vec![3; 4 * MIB as usize]).expect("written");
+    let url = format!("file://{}", service.file("here").display());
+    let id = get(&service, &url, "copy", &["--limit-rate", "400k"]);
+    let came = || show(&service, &id)["progress"]["bytes_transferred"].as_u64().unwrap_or(0);
+    until(PATIENCE, "some of it has come", || (came() > 0).then_some(()));
+    assert!(came() < 4 * MIB, "it takes its time");
+    service.bits(["set", &id, "rate-limit=none"]).finish().expect_code(0);
+    wait_until_done(&service, &id);
+}
+
+#[test]
+fn a_job_that_may_not_run_now_says_so_and_goes_on_when_it_may() {
+    let origin = Origin::start();
+    let service = Service::new();
+    // Half a day away there is a minute in which it may.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs();
+    let open = (now / 3600 + 12) % 24;
+    let stop = format!("daily {open:02}:01-{open:02}:00 stop");
+    service.configure(&format!("rate_schedule = '{stop}'\n"));
+    let _bitsd = service.start();
+    let id = get(&service, &origin.url("f", 1000), "f", &["--priority", "normal"]);
+    let job = until(PATIENCE, "it says why it waits", || {
+        Some(show(&service, &id)).filter(|job| job["wait"]["reason"] == "policy")
+    });
+    assert_eq!(job["state"], "queued");
+    assert!(job["wait"]["until"].is_string(), "{job}");
+    let words = service.bits(["show", &id]).finish().expect_code(0).stdout;
+    assert!(words.contains("The timetable (rate_schedule) does not let it run for another"), "{words}");
+    // What a person waits for is nobody's background.
+    let other = get(&service, &origin.url("g", 1000), "g", &[]);
+    wait_until_done(&service, &other);
+    assert_eq!(origin.sent("/f"), 0);
+
+    // A timetable that is wrong changes nothing and is named.
+    service.configure("rate_schedule = '''\nmon-fri 08:00-18:00 1M\nmon 09:00-10:00 stop\n'''\n");
+    let refused = service.bits(["service", "reload"]).finish().expect_code(4);
+    assert!(
+        refused.stderr.contains("line 2: it is for a time and for jobs that line 1"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(show(&service, &id)["wait"]["reason"], "policy");
+
+    service.configure("log_level = 'debug'\n");
+    let reloaded = service.bits(["service", "reload"]).finish().expect_code(0);
+    assert!(
+        reloaded.stderr.contains("in force only after `bits service restart`: log_level"),
+        "{}",
+        reloaded.stderr
+    );
+    wait_until_done(&service, &id);
+}
+
+#[test]
+fn there_are_no_more_connections_to_one_server_than_may_be_and_who_waits_says_so() {
+    let origin = Origin::start();
+    let service = Service::new();
+    service.configure("host_connections_max = 1\nrate_limit = '4M'\n");
+    let _bitsd = service.start();
+    let ids = ["a", "b", "c"].map(|name| get(&service, &origin.url(name, 6 * MIB), name, &[]));
+    let waits = |id: &String| show(&service, id)["wait"]["reason"] == "connections";
+    let job = until(PATIENCE, "one waits for a connection", || ids.iter().find(|id| waits(id)));
+    let words = service.bits(["show", job]).finish().expect_code(0).stdout;
+    assert!(words.contains("(host_connections_max)"), "{words}");
+    // A second connection to a server of many small files is one too many, too.
+    let list: String =
+        (0..40).map(|n| format!("{} small/{n}\n", origin.url(&format!("s{n}"), 1000))).collect();
+    fs::create_dir(service.file("small")).expect("a folder");
+    let words = ["get", "--input", "-", "--detach"];
+    let small = service.bits(words).stdin(list).finish().expect_code(0).stdout.trim().to_owned();
+    ids.iter().chain([&small]).for_each(|id| wait_until_done(&service, id));
+    assert_eq!(origin.seen().open_most, 1);
+}
