@@ -160,7 +160,7 @@ impl Work {
                     let sum = current.tally.as_ref().expect("it was summed up").checksum();
                     current.plan.summed(&sum);
                 }
-                Next::Seek { .. } | Next::Leave => {
+                Next::Seek { .. } | Next::Leave | Next::Part(_) | Next::LeavePart(_) | Next::Rest { .. } => {
                     unreachable!("no file here comes by ranges or has mirrors")
                 }
                 Next::Sync { upto } => {
