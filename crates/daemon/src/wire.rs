@@ -356,6 +356,7 @@ fn worker_settings(settings: &Settings) -> bits_worker::run::Settings {
         politeness: settings.politeness(),
         proxies: settings.proxies(),
         http2: settings.http2(),
+        parts: settings.parts(),
         ..bits_worker::run::Settings::default()
     }
 }

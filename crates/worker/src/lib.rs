@@ -16,6 +16,7 @@ pub mod link;
 mod local_file;
 mod local_source;
 pub mod pacing;
+mod parts;
 pub mod run;
 mod sink;
 mod tally;

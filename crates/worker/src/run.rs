@@ -15,6 +15,7 @@ use bits_core::job::{Attempt, Environment, JobId};
 use bits_core::pacing::Politeness;
 use bits_core::queue::{Asked, Report};
 use bits_core::time::Timestamp;
+use bits_core::transfer::PartsRules;
 use bits_core::units::Bytes;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -54,6 +55,33 @@ pub struct Settings {
     pub gathered_bytes_max: Option<Bytes>,
     /// Whether HTTP/2 is spoken with servers.
     pub http2: Http2,
+    pub parts: PartsSettings,
+}
+
+/// How far files come in parts.
+#[derive(Debug, Clone, Copy)]
+pub struct PartsSettings {
+    /// Connections for one file at a time at most.
+    pub most: u8,
+    /// The same to one server, for jobs that are not after all the speed there is.
+    pub of_one_server: u8,
+    /// The least size of a file that comes in parts.
+    pub bytes_min: Bytes,
+}
+
+impl Default for PartsSettings {
+    fn default() -> Self {
+        Self { most: 4, of_one_server: 1, bytes_min: Bytes(64 * 1024 * 1024) }
+    }
+}
+
+impl PartsSettings {
+    /// For a job, which may be after all the speed there is (`HIGH_PERFORMANCE`, `bits.md` §1.6).
+    pub(crate) fn rules(self, high_performance: bool) -> Option<PartsRules> {
+        let Self { most, of_one_server, bytes_min } = self;
+        let of_one_server = if high_performance { most } else { of_one_server };
+        (most > 1).then_some(PartsRules { most, of_one_server, bytes_min })
+    }
 }
 
 /// What the system reads at once; larger files gain nothing by being gathered.
@@ -72,6 +100,7 @@ impl Default for Settings {
             proxies: ProxyEnvironment::default(),
             gathered_bytes_max: Some(GATHERED_BYTES_MAX),
             http2: Http2::default(),
+            parts: PartsSettings::default(),
         }
     }
 }
@@ -124,6 +153,7 @@ impl Worker {
             pacing: Pacing::new(settings.politeness),
             proxies: settings.proxies,
             gathered_bytes_max: settings.gathered_bytes_max,
+            parts: settings.parts,
         };
         Ok(Self { around })
     }

@@ -26,6 +26,8 @@ use crate::units::Bytes;
 
 /// Time over which it is seen how fast a part comes.
 const WINDOW: Duration = Duration::from_millis(500);
+/// How long nothing may come at first.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// What comes sooner is not worth another connection.
 const WORTHWHILE: Duration = Duration::from_secs(2);
 /// How many times as fast a source must be to be given what another has begun and cannot share.
@@ -34,6 +36,9 @@ const FASTER: u64 = 2;
 const MUCH_FASTER: u64 = 4;
 /// A file that may just come in parts could be cut into so many.
 const PIECES: u64 = 32;
+
+/// Where parts begin, if that is possible.
+const PAGE: u64 = 4096;
 
 /// Whether, and how far, files come in parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,6 +120,8 @@ struct Known {
     rate: Option<u64>,
     /// Whether no part is to come from it any more.
     is_unfit: bool,
+    /// Whether the front was left since it came from here too slowly; that happens once.
+    was_left: bool,
     validator: Option<Validator>,
 }
 
@@ -123,6 +130,8 @@ struct Known {
 struct Pace {
     /// Bytes a second, once it was watched.
     rate: Option<u64>,
+    /// Whether anything has come: until then it is the answer that is waited for.
+    has_begun: bool,
     since: Timestamp,
     bytes: u64,
 }
@@ -207,7 +216,6 @@ impl Parts {
         let at = self.coming.iter().position(|part| part.id == id).expect("the part is coming");
         let part = self.coming.remove(at);
         let known = self.known.entry(part.source).or_default();
-        known.rate = part.pace.rate.or(known.rate);
         known.validator = validator.or(known.validator.take());
         part.source
     }
@@ -236,8 +244,16 @@ impl Parts {
 
     /// What is to be done now, if anything.
     pub(super) fn next(&mut self, front: Front, choice: &Choice, now: Timestamp) -> Option<Act> {
-        self.front.look(now);
-        self.coming.iter_mut().for_each(|part| part.pace.look(now));
+        if front.comes {
+            self.front.look(now);
+            self.is_as_fast_as(front.source, self.front.rate);
+        }
+        for at in 0..self.coming.len() {
+            let part = &mut self.coming[at];
+            part.pace.look(now);
+            let (source, rate) = (part.source, part.pace.rate);
+            self.is_as_fast_as(source, rate);
+        }
         // One that has come to the end of what was asked for ends by itself, and leaving it does no harm.
         if let Some(part) = self.coming.iter_mut().find(|part| !part.is_left && part.at >= part.end) {
             part.is_left = true;
@@ -258,6 +274,12 @@ impl Parts {
     pub(super) fn look_at(&self, front: Front, choice: &Choice, now: Timestamp) -> Option<Timestamp> {
         let may_more = self.coming.len() + usize::from(front.comes) < usize::from(self.rules.most);
         (may_more && self.idle(front, choice).is_some()).then(|| now + WINDOW)
+    }
+
+    fn is_as_fast_as(&mut self, source: SourceIndex, rate: Option<u64>) {
+        if rate.is_some() {
+            self.known.entry(source).or_default().rate = rate;
+        }
     }
 
     /// A source from which a part may come beside those that do; the fastest, as far as that is known.
@@ -319,9 +341,12 @@ impl Parts {
         let bytes = left.length().0;
         let share = u128::from(bytes) * u128::from(faster) / u128::from((faster.saturating_add(rate)).max(1));
         let share = u64::try_from(share).expect("a share is less than all");
-        let least = self.rules.bytes_min.0 / PIECES;
-        if share >= least.max(1) && bytes - share >= least.max(1) {
-            let from = Bytes(left.end.0 - share);
+        let least = (self.rules.bytes_min.0 / PIECES).max(1);
+        if share >= least && bytes - share >= least {
+            let from = left.end.0 - share;
+            // What begins on a page is written at less cost.
+            let page = from - from % PAGE;
+            let from = Bytes(if page >= left.from.0 + least { page } else { from });
             if let Some(part) = self.coming.iter_mut().find(|part| Some(part.id) == who) {
                 part.end = from;
             }
@@ -330,12 +355,13 @@ impl Parts {
         // It is not to be divided: whoever is much sooner ready with all of it has it.
         let is_sooner =
             known.is_some_and(|known| lasts(left.length(), known) * u128::from(FASTER) < lasts_yet);
-        if !is_sooner && rate >= SLOW_RATE.0 {
+        if !is_sooner && (known.is_some() || rate >= SLOW_RATE.0) {
             return None;
         }
         let is_slow = rate < SLOW_RATE.0 || known.is_some_and(|known| known / MUCH_FASTER > rate);
         let Some(part) = self.coming.iter_mut().find(|part| Some(part.id) == who) else {
-            return Some(Act::LeaveFront);
+            let known = self.known.entry(front.source).or_default();
+            return (!core::mem::replace(&mut known.was_left, true)).then_some(Act::LeaveFront);
         };
         part.is_left = true;
         let (id, slow) = (part.id, part.source);
@@ -353,18 +379,22 @@ fn lasts(bytes: Bytes, rate: u64) -> u128 {
 
 impl Pace {
     fn from(now: Timestamp) -> Self {
-        Self { rate: None, since: now, bytes: 0 }
+        Self { rate: None, has_begun: false, since: now, bytes: 0 }
     }
 
     fn look(&mut self, now: Timestamp) {
         let time = now.since(self.since);
-        if time < WINDOW {
+        if !self.has_begun && self.bytes > 0 {
+            *self = Self { has_begun: true, ..Self::from(now) };
+            return;
+        }
+        if time < if self.has_begun { WINDOW } else { PATIENCE } {
             return;
         }
         let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
         let rate = self.bytes.saturating_mul(1000) / millis;
         // What is seen last counts most.
         let rate = self.rate.map_or(rate, |known| known / 2 + rate / 2);
-        *self = Self { rate: Some(rate), since: now, bytes: 0 };
+        *self = Self { rate: Some(rate), since: now, bytes: 0, ..*self };
     }
 }

@@ -126,6 +126,10 @@ impl PartPlan {
         }
     }
 
+    pub fn id(&self) -> PartId {
+        self.asked.id
+    }
+
     /// How it ended, and what its source called the version.
     pub fn into_end(self) -> (PartEnd, Option<Validator>) {
         (self.end.unwrap_or(PartEnd::Left), self.validator)
