@@ -20,6 +20,7 @@ mod mirrors;
 mod on_demand;
 mod operations;
 mod outcome;
+mod parts;
 mod power;
 mod real_servers;
 mod secrets;

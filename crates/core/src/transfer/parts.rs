@@ -97,6 +97,8 @@ pub(super) enum Act {
         end: Bytes,
     },
     Leave(PartId),
+    /// The same, and its source is so slow that nothing more is to come from there.
+    LeaveSlow(PartId, SourceIndex),
     /// The front is so slow that another source is to have what is left for it.
     LeaveFront,
 }
@@ -367,6 +369,7 @@ impl Parts {
         let (id, slow) = (part.id, part.source);
         if is_slow {
             self.is_unfit(slow);
+            return Some(Act::LeaveSlow(id, slow));
         }
         Some(Act::Leave(id))
     }

@@ -63,6 +63,7 @@ impl Work {
             every_error_is_fatal: !is_usual,
             syncs_at_the_end: transfer.high_performance,
             bytes_max: None,
+            parts: None,
         };
         let password = credentials.iter().find(|credential| credential.target == AuthTarget::Server);
         let is_to_come = |file: &File| file.stage == Stage::Waiting && file.error.is_none();

@@ -19,6 +19,7 @@ use crate::file::{File, ResumeBy, Validator};
 use crate::queue::Report;
 use crate::sources::{DropReason, SourceIndex};
 use crate::time::Timestamp;
+use crate::transfer::error::{TransportError, TransportFault};
 use crate::transfer::parts::{Act, Front, PartAsked, PartEnd, PartId, Parts, PartsRules};
 use crate::transfer::sources::Tie;
 use crate::transfer::validators;
@@ -149,6 +150,12 @@ impl DownloadPlan {
                 Some(Next::Part(Box::new(self.part_asked(id, source, (from, end)))))
             }
             Act::Leave(id) => Some(Next::LeavePart(id)),
+            Act::LeaveSlow(id, source) => {
+                let message = format!("{} sends too slowly", self.choice.name_of(source).authority());
+                let error = TransportError { fault: TransportFault::TimedOut, message };
+                self.part_failed(source, DropReason::Slow, &error.into());
+                Some(Next::LeavePart(id))
+            }
             Act::LeaveFront => {
                 // Where there is no other source the same one is asked for what it has not sent.
                 self.step = Step::Leaving { slow: !self.choice.is_single() };

@@ -194,6 +194,24 @@ fn what_is_synced_is_told_and_nothing_else_counts_after_a_kill() {
 }
 
 #[test]
+fn what_a_source_that_has_stopped_was_to_send_is_fetched_by_another() {
+    check(
+        &checked(),
+        &format!(
+            "{BEGUN}
+            part 0 writes 60  -> sources ready* ready+; receive 45
+            bytes 45          -> leave
+            left              -> rest
+            clock 500 ms      -> leave part 0; part 1 https://h.test/f 60 to 100; note: goes on without that part; sources ready* slow; progress 60; rest
+            part 0 ends left  -> rest
+            part 1 writes 100 -> leave part 1; wait
+            part 1 ends whole -> read 100 for md5
+            "
+        ),
+    );
+}
+
+#[test]
 fn a_full_disk_met_by_a_part_ends_the_attempt() {
     check(
         &checked(),
