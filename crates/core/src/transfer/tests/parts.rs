@@ -202,7 +202,7 @@ fn what_a_source_that_has_stopped_was_to_send_is_fetched_by_another() {
             part 0 writes 60  -> sources ready* ready+; receive 45
             bytes 45          -> leave
             left              -> rest
-            clock 500 ms      -> leave part 0; part 1 https://h.test/f 60 to 100; note: goes on without that part; sources ready* slow; progress 60; rest
+            clock 500 ms      -> leave part 0; note: goes on without that part; sources ready* slow; part 1 https://h.test/f 60 to 100; progress 60; rest
             part 0 ends left  -> rest
             part 1 writes 100 -> leave part 1; wait
             part 1 ends whole -> read 100 for md5
