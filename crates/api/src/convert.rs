@@ -155,7 +155,7 @@ fn sources(file: &file::File) -> Vec<Source> {
         Source {
             remote_name: remote_name.as_str().to_owned(),
             origin: origin.to_owned(),
-            in_use: known.in_use == place,
+            in_use: known.is_in_use(place),
             state: dropped.map_or("ready", |dropped| dropped.reason.name()).to_owned(),
             why: dropped.map(|dropped| dropped.why.clone()),
         }

@@ -89,6 +89,9 @@ pub struct PartialId {
 pub struct Served {
     /// Which source it was.
     pub source: SourceIndex,
+    /// Whether parts of it may have come before what lies in front of them, so that the length of the
+    /// partial file tells nothing.
+    pub in_parts: bool,
     /// The checksum of the whole file, of what is wanted of it.
     pub checksum: Option<Checksum>,
     /// The fields of the answer, a line `name: value` each (`HTTP_RESPONSE_HEADERS`,
@@ -180,7 +183,8 @@ pub struct File {
     pub served: Served,
     /// How much of it is on the disk for sure. Never ahead of the disk (promise P2).
     pub durable: Bytes,
-    /// What of it is wanted at once and what of it is there, in a job in on-demand mode.
+    /// What of it is wanted at once and what of it is there, in a job in on-demand mode; what is there, too,
+    /// when it comes in parts.
     pub demand: Demand,
     /// The boot in which the partial file's length tells how far it came, beyond `durable`.
     pub boot: Option<BootId>,

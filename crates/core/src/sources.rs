@@ -98,6 +98,8 @@ pub struct Sources {
     pub dropped: Option<Dropped>,
     /// From where the last bytes came, or are to come.
     pub in_use: SourceIndex,
+    /// From where else parts of it come, or came last, in ascending order.
+    pub beside: Vec<SourceIndex>,
 }
 
 /// Why mirrors are not taken. Made to stand behind the name of the mirror.
@@ -162,6 +164,11 @@ impl Sources {
     /// The mirror at a place; none for the original.
     pub fn mirror(&self, place: SourceIndex) -> Option<&Mirror> {
         self.mirrors.get(usize::from(place.0).checked_sub(1)?)
+    }
+
+    /// Whether the last bytes came from `place`, or are to come.
+    pub fn is_in_use(&self, place: SourceIndex) -> bool {
+        self.in_use == place || self.beside.contains(&place)
     }
 
     /// Why the source at `place` is not asked any more.

@@ -16,6 +16,7 @@ pub mod fuzzing;
 mod head;
 mod http_date;
 mod links;
+mod parts;
 mod plan;
 mod redirect;
 mod sources;
@@ -28,6 +29,7 @@ pub use demand::DemandPlan;
 pub use download::{BodyEnd, DownloadPlan, Fetch, Found, Next, Outcome, RangeAsked, Rules};
 pub use error::{TransportError, TransportFault, status_error, status_is_transient};
 pub use head::{BodyLength, ResponseHead};
+pub use parts::{PartAsked, PartEnd, PartId, PartPlan, PartsRules};
 pub use plan::Plan;
 pub(crate) use validators::is_resumable;
 

@@ -24,8 +24,10 @@ use bits_core::pacing::timetable::Timetable;
 use bits_core::pacing::{MinimumShare, Politeness, TargetDelay};
 use bits_core::policy::Policy;
 use bits_core::queue::Limits;
+use bits_core::units::Bytes;
 use bits_platform::paths::Paths;
 use bits_worker::Http2;
+use bits_worker::run::PartsSettings;
 
 use crate::log::Form;
 
@@ -325,6 +327,16 @@ impl Settings {
 
     fn is_on(&self, key: &'static str) -> bool {
         self.text(key) == ON
+    }
+
+    /// How far files come in parts.
+    pub(crate) fn parts(&self) -> PartsSettings {
+        let few = |key| u8::try_from(self.number(key)).expect("it was checked when it was set");
+        PartsSettings {
+            most: few("parts_max"),
+            of_one_server: few("parts_per_server"),
+            bytes_min: Bytes(self.number("parts_file_min") * 1024 * 1024),
+        }
     }
 
     fn number(&self, key: &'static str) -> u64 {

@@ -489,6 +489,7 @@ fn worker_settings(
             time_limit: settings.seconds("notify_command_timeout"),
             environment: command_environment,
         },
+        parts: settings.parts(),
         ..bits_worker::run::Settings::default()
     }
 }

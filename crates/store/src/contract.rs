@@ -210,6 +210,7 @@ fn a_file_changes_as_it_comes(store: &mut dyn Store) {
     let partial = PartialId { device: 1, inode: u64::MAX };
     let served = Served {
         source: SourceIndex(1),
+        in_parts: true,
         checksum: Some(samples::checksum("sha256:", 64)),
         headers: "A: b\n".into(),
     };

@@ -66,8 +66,8 @@ pub(crate) const PROGRESS_COLUMNS: &str = "sum_files, sum_whole, sum_unsized, \
 /// The columns of a file after its job, in the order [`file_values`] writes and [`file`] reads.
 pub(crate) const FILE_COLUMNS: &str = "place, remote_name, local_name, no_clobber, \
      ranges, checksum, resume_by, moved, size, etag, last_modified, served_checksum, headers, served_source, \
-     boot, partial_device, partial_inode, durable, stage, error_code, error_message, \
-     sources, source_in_use, expected_size, \
+     in_parts, boot, partial_device, partial_inode, durable, stage, error_code, error_message, \
+     sources, source_in_use, sources_beside, expected_size, \
      requested, download_position, filled";
 
 /// Those of them that [`closing_file`] reads.
@@ -75,7 +75,7 @@ pub(crate) const CLOSING_COLUMNS: &str = "place, local_name, no_clobber, size, h
 
 /// Those of them that [`version_values`] writes.
 pub(crate) const VERSION_COLUMNS: &str = "size, etag, last_modified, served_checksum, headers, served_source, \
-     boot, partial_device, partial_inode";
+     in_parts, boot, partial_device, partial_inode";
 
 /// The columns [`secret`] reads.
 pub(crate) const SECRET_COLUMNS: &str = "slot, record";
@@ -323,6 +323,7 @@ pub(crate) fn file(row: &Row<'_>) -> Result<File, StoreError> {
             checksum: checksum(columns.next()?)?,
             headers: columns.next::<Option<String>>()?.unwrap_or_default(),
             source: SourceIndex(columns.next()?),
+            in_parts: columns.next()?,
         },
         boot: columns.next::<Option<[u8; 16]>>()?.map(BootId),
         partial: {
@@ -423,8 +424,8 @@ pub(crate) fn version_values<'a>(
     served: &'a Served,
     boot: Option<BootId>,
     partial: Option<PartialId>,
-) -> [ToSqlOutput<'a>; 9] {
-    let Served { source, checksum, headers } = served;
+) -> [ToSqlOutput<'a>; 10] {
+    let Served { source, in_parts, checksum, headers } = served;
     [
         owned(size.map(bytes)),
         text_if_any(validator.and_then(|validator| validator.etag.as_deref())),
@@ -432,6 +433,7 @@ pub(crate) fn version_values<'a>(
         owned(checksum.as_ref().map(ToString::to_string)),
         text_if_any(Some(headers.as_str()).filter(|headers| !headers.is_empty())),
         source.0.into(),
+        (*in_parts).into(),
         owned(boot.map(|boot| boot.0.to_vec())),
         // All 64 bits of both are used by somebody.
         owned(partial.map(|partial| partial.device.cast_signed())),
@@ -440,7 +442,7 @@ pub(crate) fn version_values<'a>(
 }
 
 /// How many values a row of a file has, with its job.
-const FILE_VALUES: usize = 28;
+const FILE_VALUES: usize = 30;
 
 /// A text as it lies there: of many files, no copies.
 pub(crate) fn text(text: &str) -> ToSqlOutput<'_> {

@@ -17,7 +17,7 @@ use bits_core::sources::Sources;
 use bits_core::time::Timestamp;
 use bits_core::transfer::{DownloadPlan, Outcome, Rules};
 use bits_core::units::Bytes;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +31,8 @@ use crate::link::{Assignment, FromWorker};
 use crate::local_file::QUOTA_EXCEEDED;
 use crate::notify::CommandSettings;
 use crate::pacing::{JobRate, Pacing, Rates};
+use crate::parts::Teller;
+use crate::run::PartsSettings;
 use crate::sink::Sink;
 use crate::tally::Tallies;
 use crate::transfer::download;
@@ -54,6 +56,7 @@ pub(crate) struct Surroundings {
     pub(crate) gathered_bytes_max: Option<Bytes>,
     pub(crate) tallies: Tallies,
     pub(crate) commands: Arc<CommandSettings>,
+    pub(crate) parts: PartsSettings,
 }
 
 /// Carries out `assignment`.
@@ -66,7 +69,7 @@ pub(crate) async fn carry_out(
 ) {
     let (attempt, failed_file) = (assignment.attempt, assignment.failed_file);
     let (transfer, downloaded, demands) = (assignment.transfer, assignment.downloaded, assignment.demands);
-    let rules = rules(&assignment);
+    let rules = rules(&assignment, around.parts);
     let umask = umask(assignment.environment.umask);
     let check = assignment.asks_about_certificates.then(|| CertificateCheck {
         certificates,
@@ -175,7 +178,7 @@ pub(crate) async fn carry_out(
 }
 
 /// What holds for every file of the job.
-fn rules(assignment: &Assignment) -> Rules {
+fn rules(assignment: &Assignment, parts: PartsSettings) -> Rules {
     let is_usual = assignment.http.method.is_default();
     Rules {
         redirects: assignment.http.security,
@@ -183,6 +186,7 @@ fn rules(assignment: &Assignment) -> Rules {
         every_error_is_fatal: !is_usual,
         syncs_at_the_end: assignment.transfer.high_performance,
         bytes_max: None,
+        parts: parts.rules(assignment.transfer.high_performance),
     }
 }
 
@@ -193,8 +197,8 @@ async fn carry_on(begun: Begun, rules: Rules, around: &Surroundings, line: &mut 
     let outcome = match Sink::open(line.job, &file, around.boot, &around.tallies).await {
         Ok((sink, found)) => {
             let new = || DownloadPlan::new(line.attempt, &file, rules, found, around.boot, line.now());
-            let plan = plan.unwrap_or_else(new);
-            download(plan, file.index, &mut client, (sink, body), line).await
+            let mut plan = plan.unwrap_or_else(new);
+            download(&mut plan, file.index, &mut client, (sink, body), line).await
         }
         Err(error) => Outcome::Failed(error),
     };
@@ -332,7 +336,7 @@ pub(crate) struct Heard {
 pub(crate) struct Line {
     pub(crate) job: JobId,
     pub(crate) attempt: Attempt,
-    to_broker: UnboundedSender<FromWorker>,
+    hearer: Hearer,
     heard: Heard,
     /// What was asked for while something else was done.
     put_aside: Vec<(u32, Asked)>,
@@ -341,6 +345,13 @@ pub(crate) struct Line {
     /// Bytes of the files that became whole in this attempt, but for those that were gathered.
     transferred: Bytes,
     clock: Clock,
+}
+
+/// Who hears what is reported.
+#[derive(Debug)]
+enum Hearer {
+    Broker(UnboundedSender<FromWorker>),
+    File(Teller),
 }
 
 /// The time, by a clock that never jumps.
@@ -372,13 +383,30 @@ impl Line {
         Self {
             job,
             attempt,
-            to_broker,
+            hearer: Hearer::Broker(to_broker),
             heard,
             put_aside: Vec::new(),
             stop,
             is_connected: false,
             transferred: Bytes::ZERO,
             clock: Clock { started: (now, Instant::now()) },
+        }
+    }
+
+    /// The line of a part of a file, to whoever carries out the plan of that.
+    pub(crate) fn of_part(&self, teller: Teller, stop: CancellationToken) -> Self {
+        let (_, recorded) = unbounded_channel();
+        let (_, asked) = unbounded_channel();
+        Self {
+            job: self.job,
+            attempt: self.attempt,
+            hearer: Hearer::File(teller),
+            heard: Heard { recorded, asked },
+            put_aside: Vec::new(),
+            stop,
+            is_connected: true,
+            transferred: Bytes::ZERO,
+            clock: self.clock,
         }
     }
 
@@ -390,8 +418,13 @@ impl Line {
         if let Report::FileTransferred { size, .. } = &report {
             self.transferred = self.transferred.saturating_add(*size);
         }
-        // Without a broker nobody wants to know; the stop comes at once.
-        let _ = self.to_broker.send(FromWorker::Report { job: self.job, report });
+        match &self.hearer {
+            // Without a broker nobody wants to know; the stop comes at once.
+            Hearer::Broker(broker) => {
+                let _ = broker.send(FromWorker::Report { job: self.job, report });
+            }
+            Hearer::File(teller) => teller.report(report),
+        }
     }
 
     pub(crate) fn note(&mut self, text: String) {

@@ -50,9 +50,9 @@ impl OnDemand {
             let mut client = clients.take();
             let outcome = match Sink::open(line.job, file, around.boot, &around.tallies).await {
                 Ok((sink, found)) => {
-                    let plan =
+                    let mut plan =
                         DemandPlan::new(attempt, file, self.rules_now(), found, around.boot, line.now());
-                    download(plan, file.index, &mut client, (sink, None), line).await
+                    download(&mut plan, file.index, &mut client, (sink, None), line).await
                 }
                 Err(error) => Outcome::Failed(error),
             };

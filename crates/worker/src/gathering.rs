@@ -552,6 +552,9 @@ async fn fetch(client: &mut Client, file: FileIndex, mut plan: DownloadPlan, clo
             | Next::Receive { .. }
             | Next::Sync { .. }
             | Next::Leave
+            | Next::Part(_)
+            | Next::LeavePart(_)
+            | Next::Rest { .. }
             | Next::Wait => break What::Large(Box::new(plan), body.take().map(Box::new)),
         }
     };

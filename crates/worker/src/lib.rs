@@ -17,6 +17,7 @@ mod local_file;
 mod local_source;
 mod notify;
 pub mod pacing;
+mod parts;
 pub mod run;
 mod sink;
 mod tally;

@@ -16,6 +16,7 @@ use bits_core::pacing::Politeness;
 use bits_core::pacing::gate::RateLimits;
 use bits_core::queue::{Asked, Limits, Report};
 use bits_core::time::Timestamp;
+use bits_core::transfer::PartsRules;
 use bits_core::units::Bytes;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -66,6 +67,33 @@ pub struct Settings {
     /// Connections at a time, in all and to one server.
     pub connections_max: usize,
     pub host_connections_max: usize,
+    pub parts: PartsSettings,
+}
+
+/// How far files come in parts.
+#[derive(Debug, Clone, Copy)]
+pub struct PartsSettings {
+    /// Connections for one file at a time at most.
+    pub most: u8,
+    /// The same to one server, for jobs that are not after all the speed there is.
+    pub of_one_server: u8,
+    /// The least size of a file that comes in parts.
+    pub bytes_min: Bytes,
+}
+
+impl Default for PartsSettings {
+    fn default() -> Self {
+        Self { most: 4, of_one_server: 1, bytes_min: Bytes(64 * 1024 * 1024) }
+    }
+}
+
+impl PartsSettings {
+    /// For a job, which may be after all the speed there is (`HIGH_PERFORMANCE`, `bits.md` §1.6).
+    pub(crate) fn rules(self, high_performance: bool) -> Option<PartsRules> {
+        let Self { most, of_one_server, bytes_min } = self;
+        let of_one_server = if high_performance { most } else { of_one_server };
+        (most > 1).then_some(PartsRules { most, of_one_server, bytes_min })
+    }
 }
 
 /// What the system reads at once; larger files gain nothing by being gathered.
@@ -88,6 +116,7 @@ impl Default for Settings {
             rate_limits: RateLimits::default(),
             connections_max: Limits::default().connections_max,
             host_connections_max: Limits::default().host_connections_max,
+            parts: PartsSettings::default(),
         }
     }
 }
@@ -151,6 +180,7 @@ impl Worker {
             gathered_bytes_max: settings.gathered_bytes_max,
             tallies: Tallies::default(),
             commands: Arc::new(settings.commands),
+            parts: settings.parts,
         };
         Ok(Self { around })
     }

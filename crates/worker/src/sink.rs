@@ -117,6 +117,21 @@ impl Sink {
         Ok((sink, found))
     }
 
+    /// One that writes into the same partial file, from `place` on.
+    pub(crate) fn beside(&self, place: Bytes) -> Self {
+        Self {
+            file: self.file,
+            destination: self.destination.clone(),
+            partial_name: self.partial_name.clone(),
+            partial: self.partial.clone(),
+            is_named: false,
+            place,
+            writing: None,
+            syncing: None,
+            tally: None,
+        }
+    }
+
     /// Makes the partial file exactly `to` bytes long, and takes hold of the space up to `size`.
     /// With `sum`, the bytes that come from now on are summed up. Says which file it is.
     pub(crate) async fn cut(

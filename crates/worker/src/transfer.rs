@@ -19,18 +19,20 @@ use crate::attempt::Line;
 use crate::http::{Body, Client, Direct, FetchError, Interrupt, Poured, Received, Response};
 use crate::local_source::{self, LocalBody};
 use crate::pacing::Allowed;
+use crate::parts::{Lanes, News};
 use crate::sink::{Buffer, Finished, Sink, blocking, returned};
 use crate::tally::add;
 
 /// Carries out `plan` for the file number `file` to its end. A body may be coming already.
 pub(crate) async fn download(
-    mut plan: impl Plan,
+    plan: &mut impl Plan,
     file: FileIndex,
     client: &mut Client,
     (sink, body): (Sink, Option<Body>),
     line: &mut Line,
 ) -> Outcome {
     let mut pipe = Pipe::new(sink);
+    let mut lanes = Lanes::new();
     if let Some(body) = body {
         pipe.source = Source::Body(Box::new(body));
     }
@@ -74,9 +76,18 @@ pub(crate) async fn download(
                 continue;
             }
             Next::Leave => {
-                end_pouring(&mut plan, &mut pipe).await;
+                end_pouring(plan, &mut pipe).await;
                 pipe.source = Source::None;
                 plan.left();
+                continue;
+            }
+            Next::Part(asked) => {
+                let sink = pipe.sink.beside(asked.from());
+                lanes.begin(*asked, file, client, sink, line);
+                continue;
+            }
+            Next::LeavePart(id) => {
+                lanes.leave(id);
                 continue;
             }
             Next::Sync { upto } => {
@@ -94,6 +105,7 @@ pub(crate) async fn download(
                     biased;
                     () = stop.cancelled(), if !stopped => Moved::Stopped,
                     () = line.asked() => Moved::Asked,
+                    news = lanes.news() => Moved::News(news),
                     moved = pipe.receive(max, wake) => moved,
                 }
             }
@@ -101,14 +113,38 @@ pub(crate) async fn download(
                 biased;
                 () = stop.cancelled(), if !stopped => Moved::Stopped,
                 finished = pipe.bring_home() => Moved::Finished(finished),
+                news = lanes.news() => Moved::News(news),
                 recorded = line.recorded() => Moved::Recorded(recorded),
+            },
+            Next::Rest { wake } => tokio::select! {
+                biased;
+                () = stop.cancelled(), if !stopped => Moved::Stopped,
+                finished = pipe.bring_home() => Moved::Finished(finished),
+                news = lanes.news() => Moved::News(news),
+                () = sleep_until(line.instant(wake)) => Moved::Nothing,
             },
         };
         stopped |= matches!(moved, Moved::Stopped);
+        let moved = match moved {
+            Moved::News(News::Written(id, upto)) => {
+                plan.part_written(id, upto);
+                continue;
+            }
+            Moved::News(News::Ended(id, ended)) => {
+                let (end, validator) = lanes.ended(id, *ended);
+                plan.part_ended(id, end, validator);
+                continue;
+            }
+            Moved::News(News::Note(text)) => {
+                line.note(text);
+                continue;
+            }
+            moved => moved,
+        };
         if pipe.was_held() {
             plan.was_held(line.now());
         }
-        tell(&mut plan, file, &mut pipe, moved, line.now()).await;
+        tell(plan, file, &mut pipe, moved, line.now()).await;
         for note in client.notes() {
             line.note(note);
         }
@@ -118,7 +154,7 @@ pub(crate) async fn download(
 /// Tells the plan what has happened.
 async fn tell(plan: &mut impl Plan, file: FileIndex, pipe: &mut Pipe, moved: Moved, now: Timestamp) {
     match moved {
-        Moved::Nothing => {}
+        Moved::Nothing | Moved::News(_) => {}
         Moved::Stopped => {
             plan.stop();
             end_pouring(plan, pipe).await;
@@ -171,6 +207,7 @@ enum Moved {
     /// Something else is asked for of the job.
     Asked,
     Recorded(FileIndex),
+    News(News),
     Answered(Result<(ResponseHead, Source), FetchError>),
     Received(Result<Received, TransportError>),
     Finished(Finished),

@@ -25,6 +25,7 @@ mod notifications;
 mod on_demand;
 mod operations;
 mod outcome;
+mod parts;
 mod power;
 mod real_servers;
 mod refusals;

@@ -25,13 +25,16 @@ use alloc::string::String;
 use core::time::Duration;
 
 mod answer;
+mod parting;
 mod switching;
 
 use super::error::{TransportError, cut_off, shown};
+use super::parts::{PartAsked, PartId, Parts, PartsRules};
 use super::sources::Choice;
 use super::version::Version;
 use crate::checksum::{Checksum, ChecksumAlgorithm};
 use crate::credentials::AuthTarget;
+use crate::demand::Span;
 use crate::error::{Code, ErrorContext, JobError};
 use crate::file::{BootId, File, FileIndex, PartialId, ResumeBy};
 use crate::http_options::SecurityFlags;
@@ -64,6 +67,12 @@ pub struct DownloadPlan {
     remote_name: RemoteName,
     /// Which source is asked, and which could be.
     choice: Choice,
+    /// What is here and what comes beside, when the version may come in parts.
+    parts: Option<Parts>,
+    /// Whether it may not, since that went wrong.
+    in_order: bool,
+    /// Whether what has come in parts is summed up.
+    is_read: bool,
     /// Where redirects have led.
     target: RemoteName,
     redirects: u32,
@@ -131,6 +140,8 @@ pub struct Rules {
     pub syncs_at_the_end: bool,
     /// What is left of the job's `MAX_DOWNLOAD_SIZE`.
     pub bytes_max: Option<Bytes>,
+    /// Whether files come in parts; none: they do not.
+    pub parts: Option<PartsRules>,
 }
 
 /// The partial file as it was found.
@@ -151,13 +162,19 @@ enum Step {
     Switch {
         anew: bool,
     },
-    /// The body that is coming is to be given up, since its source is too slow.
-    Leaving,
+    /// The body that is coming is to be given up: its source is too slow, or the rest of it is here.
+    Leaving {
+        slow: bool,
+    },
     /// The partial file must first be exactly as long as what counts of it.
     Cut(After),
     /// The version is reported and not yet recorded.
     Recording,
+    /// The next byte must first have its place.
+    Placing,
     Receiving,
+    /// What is in front is here; parts come, or it is to be seen what is missing.
+    Beside,
     /// Bytes come that are kept by whoever carries out the plan; none is written.
     Gathering,
     /// All of it has come; its checksum is to be looked at.
@@ -181,6 +198,7 @@ enum After {
 enum Then {
     Ask,
     Finish,
+    Sum,
 }
 
 /// What to ask of a server.
@@ -239,13 +257,23 @@ pub enum Next {
     },
     /// Give up the body that is coming; what had come of it is told before [`DownloadPlan::left`].
     Leave,
+    /// Fetch this part over a connection of its own, into the same partial file. What comes of it is told by
+    /// [`DownloadPlan::part_written`] and, at last, [`DownloadPlan::part_ended`], whenever something is
+    /// received or waited for.
+    Part(Box<PartAsked>),
+    /// Let a part end, if it has not; it is told when it has.
+    LeavePart(PartId),
+    /// Nothing is to be done until a part tells something, or `wake`.
+    Rest {
+        wake: Timestamp,
+    },
     /// Begin to sync; [`DownloadPlan::synced`] when done. Bytes may come meanwhile.
     Sync {
         upto: Bytes,
     },
     /// Tell the broker.
     Report(Report),
-    /// Something begun must end first: a write, a sync, or the recording of a version.
+    /// Something begun must end first: a write, a sync, a part, or the recording of a version.
     Wait,
     Done(Outcome),
 }
@@ -296,6 +324,9 @@ impl DownloadPlan {
             remote_name: file.remote_name.clone(),
             target: choice.name().clone(),
             choice,
+            parts: None,
+            in_order: false,
+            is_read: false,
             redirects: 0,
             sees_other: false,
             rules,
@@ -331,6 +362,7 @@ impl DownloadPlan {
             ending: None,
         };
         plan.report_sources();
+        plan.takes_up_parts(file, usable, now);
         let Some((version, usable)) = plan.version.as_ref().zip(usable) else { return plan };
         if version.size == Some(usable) && !file.moved {
             plan.goes_on_at(usable, file.durable);
@@ -378,8 +410,14 @@ impl DownloadPlan {
             }
             Step::Asked | Step::Recording => Next::Wait,
             Step::Switch { .. } if self.is_busy() => Next::Wait,
+            Step::Switch { anew: true } | Step::Whole if self.has_parts_coming() => self.end_parts(),
+            Step::Switch { anew: false } if self.has_parts_coming() => {
+                self.step = Step::Beside;
+                self.beside(now)
+            }
             Step::Switch { anew } => self.ask_another(anew),
-            Step::Leaving => Next::Leave,
+            Step::Leaving { .. } => Next::Leave,
+            Step::Cut(_) if self.parts.is_some() => self.cut_for_parts(),
             Step::Cut(after) => {
                 // An empty file is whole as soon as it is found, and was not read back.
                 let begins = after == After::ReportVersion || self.written == Bytes::ZERO;
@@ -387,7 +425,12 @@ impl DownloadPlan {
                 let sum = sum.map(Checksum::algorithm);
                 Next::Cut { to: self.written, size: self.size(), sum }
             }
+            Step::Placing => {
+                self.step = Step::Receiving;
+                Next::Seek { to: self.received }
+            }
             Step::Receiving => self.receive(now),
+            Step::Beside => self.beside(now),
             Step::Gathering => {
                 let end = self.body_end.expect("only what has a size is gathered");
                 if self.received == end {
@@ -396,6 +439,10 @@ impl DownloadPlan {
                 Next::Receive { max: Some(end.beyond(self.received)), wake: None }
             }
             Step::Whole | Step::Right if self.is_busy() => Next::Wait,
+            Step::Whole if self.checksum().is_some() && self.is_to_be_read() => {
+                self.step = Step::ReadBack(Then::Sum);
+                self.next(now)
+            }
             Step::Whole if self.checksum().is_some() => Next::Sum,
             Step::Whole | Step::Right => self.sync(),
             Step::Lasting => {
@@ -415,6 +462,7 @@ impl DownloadPlan {
             return;
         }
         let Step::ReadBack(then) = self.step else { panic!("a sum was asked for") };
+        self.is_read = then == Then::Sum;
         self.step = after_read_back(then);
     }
 
@@ -439,6 +487,7 @@ impl DownloadPlan {
                 });
                 Step::Recording
             }
+            After::Receive if self.parts.is_some() => Step::Placing,
             After::Receive => Step::Receiving,
             After::Finish => Step::Whole,
         };
@@ -455,6 +504,7 @@ impl DownloadPlan {
     /// What is in the partial file sums up to `sum`.
     pub fn summed(&mut self, sum: &Checksum) {
         assert_eq!(self.step, Step::Whole, "a sum is asked for at the end");
+        self.in_order = true;
         let expected = self.checksum().expect("there is something to compare with").clone();
         if *sum == expected {
             self.step = Step::Right;
@@ -482,10 +532,13 @@ impl DownloadPlan {
 
     /// `count` bytes of the body were taken; they are on their way into the partial file.
     pub fn received(&mut self, count: Bytes) {
-        let may = matches!(self.step, Step::Receiving | Step::Gathering | Step::Leaving);
+        let may = matches!(self.step, Step::Receiving | Step::Gathering | Step::Leaving { .. });
         assert!(may, "bytes come when they may");
         self.delivered |= count > Bytes::ZERO;
         self.received = self.received.saturating_add(count);
+        if let Some(parts) = &mut self.parts {
+            parts.front_received(count);
+        }
         assert!(self.body_end.is_none_or(|end| self.received <= end), "no more is taken than was asked for");
         if self.rules.bytes_max.is_some_and(|most| self.received > most) {
             self.fail_as_too_large();
@@ -495,8 +548,12 @@ impl DownloadPlan {
 
     /// The next `count` bytes are in the partial file.
     pub fn written(&mut self, count: Bytes) {
+        let from = self.written;
         self.written = self.written.saturating_add(count);
         self.unsynced = true;
+        if let Some(parts) = &mut self.parts {
+            parts.wrote(Span { from, end: self.written });
+        }
         assert!(self.written <= self.received, "what is written has come");
     }
 
@@ -519,6 +576,8 @@ impl DownloadPlan {
         let is_whole = self.step == Step::Right || self.step == Step::Whole && self.checksum().is_none();
         if is_whole && upto == self.received && self.ending.is_none() {
             self.step = Step::Lasting;
+        } else if self.parts.is_some() {
+            self.parts_synced();
         } else if upto > self.synced {
             self.reports.push_back(Report::Durable { attempt: self.attempt, file: self.file, upto });
         }
@@ -581,41 +640,63 @@ impl DownloadPlan {
 
     fn behind_read_back(&self, then: Then) -> Step {
         match self.checksum() {
-            Some(_) if self.received > Bytes::ZERO => Step::ReadBack(then),
+            // What comes in parts is summed up when all of it is here.
+            Some(_) if self.received > Bytes::ZERO && self.parts.is_none() => Step::ReadBack(then),
             _ => after_read_back(then),
         }
     }
 
     fn receive(&mut self, now: Timestamp) -> Next {
         if self.is_to_be_left(now) {
-            self.step = Step::Leaving;
+            self.step = Step::Leaving { slow: true };
             return Next::Leave;
         }
-        let unsynced = self.written.beyond(self.synced);
-        let sync_at = self.last_sync + SYNC_INTERVAL;
-        let may_sync = !self.syncing && !self.rules.syncs_at_the_end && unsynced > Bytes::ZERO;
-        if may_sync && (unsynced >= SYNC_BYTES || now >= sync_at) {
-            return self.sync();
+        if self.front_end() == Some(self.received) {
+            self.step = Step::Leaving { slow: false };
+            return Next::Leave;
         }
-        let show_at = self.last_shown + PROGRESS_INTERVAL;
-        if self.written > self.shown && now >= show_at {
-            self.shown = self.written;
-            self.last_shown = now;
-            return Next::Report(Report::Progress {
-                attempt: self.attempt,
-                file: self.file,
-                transferred: self.written,
-            });
+        if let Some(next) = self.part_next(now).or_else(|| self.due(now)) {
+            return next;
         }
-        let show_at = (self.written > self.shown).then_some(show_at);
-        let sync_at = may_sync.then_some(sync_at);
         // One byte more than the most shows that there are more.
         let most = self.rules.bytes_max.map(|most| most.saturating_add(Bytes(1)));
-        let end = self.body_end.into_iter().chain(most).min();
+        let end = self.body_end.into_iter().chain(most).chain(self.front_end()).min();
         Next::Receive {
             max: end.map(|end| end.beyond(self.received)),
-            wake: show_at.into_iter().chain(sync_at).chain(self.look_at()).min(),
+            wake: self.due_at().into_iter().chain(self.look_at()).chain(self.parts_look_at(now)).min(),
         }
+    }
+
+    /// What is to be done about what has come by now.
+    fn due(&mut self, now: Timestamp) -> Option<Next> {
+        let (here, surely) = self.counts();
+        if let Some(sync_at) = self.sync_at()
+            && (here.beyond(surely) >= SYNC_BYTES || now >= sync_at)
+        {
+            return Some(self.sync());
+        }
+        if self.show_at().is_some_and(|at| now >= at) {
+            self.shown = here;
+            self.last_shown = now;
+            let (attempt, file) = (self.attempt, self.file);
+            return Some(Next::Report(Report::Progress { attempt, file, transferred: here }));
+        }
+        None
+    }
+
+    /// When something is to be done about it.
+    fn due_at(&self) -> Option<Timestamp> {
+        self.show_at().into_iter().chain(self.sync_at()).min()
+    }
+
+    fn sync_at(&self) -> Option<Timestamp> {
+        let (here, surely) = self.counts();
+        let may_sync = !self.syncing && !self.rules.syncs_at_the_end && here > surely;
+        may_sync.then_some(self.last_sync + SYNC_INTERVAL)
+    }
+
+    fn show_at(&self) -> Option<Timestamp> {
+        (self.counts().0 > self.shown).then_some(self.last_shown + PROGRESS_INTERVAL)
     }
 
     /// Looks whether the body has come to its end, when that is known.
@@ -627,6 +708,8 @@ impl DownloadPlan {
         // A server may send less than the rest that was asked for; then the rest of that is next.
         if size.is_none_or(|size| size == self.received) {
             self.step = Step::Whole;
+        } else if self.parts.is_some() {
+            self.step = Step::Beside;
         } else if self.rest().is_some() {
             self.step = Step::Ask;
         } else {
@@ -638,10 +721,16 @@ impl DownloadPlan {
 
     /// Brings home what is under way, so that as little as possible is lost.
     fn wind_up(&mut self) -> Next {
+        if self.has_parts_coming() {
+            return self.end_parts();
+        }
         if self.is_busy() {
             return Next::Wait;
         }
-        if self.sync_failed {
+        if self.sync_failed && self.parts.is_some() {
+            // Of what is here only that counts of which it was said that it is sure.
+            self.unsynced = false;
+        } else if self.sync_failed {
             self.sync_failed = false;
             self.unsynced = false;
             return Next::Cut { to: self.synced, size: None, sum: None };
@@ -665,6 +754,9 @@ impl DownloadPlan {
     fn sync(&mut self) -> Next {
         self.syncing = true;
         self.unsynced = false;
+        if let Some(parts) = &mut self.parts {
+            parts.syncs();
+        }
         Next::Sync { upto: self.written }
     }
 
@@ -705,6 +797,7 @@ fn after_read_back(then: Then) -> Step {
     match then {
         Then::Ask => Step::Ask,
         Then::Finish => Step::Cut(After::Finish),
+        Then::Sum => Step::Whole,
     }
 }
 
@@ -715,11 +808,21 @@ fn after_read_back(then: Then) -> Step {
 /// than what was synced, longer than its version, or not the one that was made, is not what we
 /// left; nothing of it counts.
 fn usable_length(file: &File, found: Option<Found>, boot: BootId) -> Option<Bytes> {
-    let Found { length, partial } = found.filter(|found| found.length >= file.durable)?;
+    let filled = &file.demand.filled;
+    let surely = if file.served.in_parts { filled.end() } else { file.durable };
+    let Found { length, partial } = found.filter(|found| found.length >= surely)?;
     let is_same_boot = file.boot == Some(boot);
     // Numbers of devices and files hold for one boot.
     let is_ours = !is_same_boot || file.partial.is_none_or(|made| made.inode == partial.inode);
-    let usable = if is_same_boot { length } else { file.durable };
+    let usable = match is_same_boot {
+        // Behind a gap the length tells nothing.
+        _ if file.served.in_parts => filled.spans().first().map_or(Bytes::ZERO, |first| match first.from {
+            Bytes::ZERO => first.end,
+            _ => Bytes::ZERO,
+        }),
+        true => length,
+        false => file.durable,
+    };
     let sound = is_ours && file.size.is_none_or(|size| usable <= size);
     (file.boot.is_some() && sound).then_some(usable)
 }

@@ -3,10 +3,10 @@
 //!
 //! What each call means is said at [`Next`], which asks for it.
 
-use super::{BodyEnd, DownloadPlan, Next, ResponseHead, TransportError};
+use super::{BodyEnd, DownloadPlan, Next, PartEnd, PartId, ResponseHead, TransportError};
 use crate::checksum::Checksum;
 use crate::error::JobError;
-use crate::file::PartialId;
+use crate::file::{PartialId, Validator};
 use crate::time::Timestamp;
 use crate::units::Bytes;
 
@@ -34,6 +34,17 @@ pub trait Plan {
 
     /// The body that was to be left is left. A plan that never says [`Next::Leave`] never hears it.
     fn left(&mut self) {}
+
+    /// A part that comes beside the rest is written up to `upto`. A plan that never says [`Next::Part`]
+    /// hears of none.
+    fn part_written(&mut self, _: PartId, _upto: Bytes) {
+        unreachable!("no part was begun");
+    }
+
+    /// A part has ended, and its source called the version so.
+    fn part_ended(&mut self, _: PartId, _: PartEnd, _: Option<Validator>) {
+        unreachable!("no part was begun");
+    }
 
     /// Something else is asked for, which may be more urgent. Says whether the plan ends for it.
     fn interrupt(&mut self) -> bool {
@@ -108,5 +119,13 @@ impl Plan for DownloadPlan {
 
     fn was_held(&mut self, now: Timestamp) {
         Self::was_held(self, now);
+    }
+
+    fn part_written(&mut self, id: PartId, upto: Bytes) {
+        Self::part_written(self, id, upto);
+    }
+
+    fn part_ended(&mut self, id: PartId, end: PartEnd, validator: Option<Validator>) {
+        Self::part_ended(self, id, end, validator);
     }
 }

@@ -24,7 +24,7 @@ use crate::units::Bytes;
 /// Time over which it is seen how fast a source is.
 const WATCHED: Duration = Duration::from_secs(10);
 /// Bytes a second below which another source is tried, whatever is known of it.
-const SLOW_RATE: Bytes = Bytes(16 * 1024);
+pub(super) const SLOW_RATE: Bytes = Bytes(16 * 1024);
 /// How many times as fast another source must have been for this one to be slow.
 const MUCH_FASTER: u64 = 4;
 
@@ -120,6 +120,8 @@ impl Choice {
             choice.changed |= sources.dropped(*place).is_some();
             sources.set_dropped(*place, None);
         }
+        choice.changed |= !sources.beside.is_empty();
+        sources.beside.clear();
         choice.sources = sources;
         let recorded = recorded.filter(|place| forgiven.contains(place));
         choice.current = recorded.or(forgiven.first().copied()).unwrap_or_default();
@@ -145,7 +147,48 @@ impl Choice {
 
     /// Where the current source has the file.
     pub(super) fn name(&self) -> &RemoteName {
-        self.sources.mirror(self.current).map_or(&self.original, |mirror| &mirror.remote_name)
+        self.name_of(self.current)
+    }
+
+    /// Whether parts of the file may come from `place` beside others.
+    pub(super) fn may_help(&self, place: SourceIndex) -> bool {
+        !self.alone && self.may_be_asked(place) && self.is_ready(place)
+    }
+
+    /// Where the source at `place` has the file.
+    pub(super) fn name_of(&self, place: SourceIndex) -> &RemoteName {
+        self.sources.mirror(place).map_or(&self.original, |mirror| &mirror.remote_name)
+    }
+
+    /// Whether one server has both.
+    pub(super) fn is_same_server(&self, one: SourceIndex, other: SourceIndex) -> bool {
+        one == other || self.name_of(one).same_origin(self.name_of(other))
+    }
+
+    pub(super) fn places(&self) -> impl Iterator<Item = SourceIndex> + use<> {
+        self.sources.places()
+    }
+
+    /// Content comes from the source at `place`, too.
+    pub(super) fn helps(&mut self, place: SourceIndex) {
+        if self.bytes_of != Some(place) {
+            self.bytes_of = None;
+        }
+        if place != self.sources.in_use && !self.sources.beside.contains(&place) {
+            self.sources.beside.push(place);
+            self.sources.beside.sort_unstable();
+            self.changed = true;
+        }
+    }
+
+    /// Drops the source at `place`, which is not the current one.
+    pub(super) fn drop_beside(&mut self, place: SourceIndex, reason: DropReason, error: &JobError) {
+        assert_ne!(place, self.current, "the current one is dropped with what follows it");
+        let why = error.message.clone();
+        self.sources.set_dropped(place, Some(Dropped { reason, why }));
+        self.sources.beside.retain(|beside| *beside != place);
+        self.errors[usize::from(place.0)] = Some(error.clone());
+        self.changed = true;
     }
 
     /// The sources as they are to be reported, if something has changed.
@@ -156,6 +199,8 @@ impl Choice {
     /// The current source begins the file.
     pub(super) fn begins(&mut self) {
         self.bytes_of = Some(self.current);
+        self.changed |= !self.sources.beside.is_empty();
+        self.sources.beside.clear();
     }
 
     /// Content comes from the current source.

@@ -4,8 +4,10 @@
 mod content;
 mod demand;
 mod kills;
+mod many_parts;
 mod many_sources;
 mod mirrors;
+mod parts;
 mod rules;
 
 use super::*;
@@ -73,7 +75,8 @@ fn check_plan(mut plan: impl Plan, script: &str) {
         let mut follows = Vec::new();
         loop {
             let next = plan.next(now);
-            let goes_on = matches!(next, Next::Report(_) | Next::Seek { .. });
+            let goes_on =
+                matches!(next, Next::Report(_) | Next::Seek { .. } | Next::Part(_) | Next::LeavePart(_));
             follows.push(words(&next));
             if !goes_on {
                 break;
@@ -109,6 +112,7 @@ fn perform(plan: &mut impl Plan, action: &str, now: &mut Timestamp) {
         "synced" => plan.synced(number(), *now),
         "unsynced" => plan.not_synced(local_error()),
         "clock" => *now = *now + core::time::Duration::from_millis(number().0),
+        "part" => parts::perform(plan, rest),
         "stop" => plan.stop(),
         "asked" => {
             let ends = plan.interrupt();
@@ -200,6 +204,11 @@ fn words(next: &Next) -> String {
         Next::Report(report) => report_words(report),
         Next::Wait => "wait".to_owned(),
         Next::Leave => "leave".to_owned(),
+        Next::Part(part) => {
+            format!("part {} {} {} to {}", part.id.0, part.remote_name(), part.from().0, part.end().0)
+        }
+        Next::LeavePart(id) => format!("leave part {}", id.0),
+        Next::Rest { .. } => "rest".to_owned(),
         Next::Done(Outcome::Transferred) => "done".to_owned(),
         Next::Done(Outcome::Gathered(whole)) => {
             format!("gathered {} {}", whole.size.0, whole.validator.etag.as_deref().unwrap_or("nothing"))
@@ -241,6 +250,7 @@ fn report_words(report: &Report) -> String {
         Report::Note { text, .. } => {
             let note = [
                 "counts no more",
+                "goes on without that part",
                 "goes on",
                 "is asked from the beginning",
                 "checksum",

@@ -251,6 +251,27 @@ pub(crate) const KEYS: &[Key] = &[
         "Seconds after which it is given up to run a command or to send a webhook.",
     ),
     Key {
+        name: "parts_max",
+        kind: Kind::Number { built_in: 4, least: 1, most: 16 },
+        expected: "a number from 1 to 16",
+        meaning: "Connections over which parts of one file come at a time, at most, from as many of its sources; 1: files come in one piece.",
+        text: "",
+    },
+    Key {
+        name: "parts_per_server",
+        kind: Kind::Number { built_in: 1, least: 1, most: 16 },
+        expected: "a number from 1 to 16",
+        meaning: "Those of them that go to one server, at most; for jobs with `high_performance` it is `parts_max`.",
+        text: "",
+    },
+    Key {
+        name: "parts_file_min",
+        kind: Kind::Number { built_in: 64, least: 1, most: 1024 * 1024 },
+        expected: "a number of MiB from 1 to 1048576",
+        meaning: "MiB of the smallest file that comes in parts.",
+        text: "",
+    },
+    Key {
         name: "proxy",
         kind: Kind::AnyText,
         expected: "printable ASCII, or empty",

@@ -242,6 +242,7 @@ pub(super) fn full_file(index: u32) -> File {
             checksum: Some(checksum("md5:", 32)),
             headers: "A: b\nC: grüße\n".into(),
             source: SourceIndex(2),
+            in_parts: true,
         },
         sources: sources(),
         durable: Bytes(i64::MAX.unsigned_abs() - 1),
@@ -280,6 +281,7 @@ pub(super) fn sources() -> Sources {
         mirrors,
         dropped: dropped(DropReason::Lied),
         in_use: SourceIndex(6),
+        beside: vec![SourceIndex(0), SourceIndex(4)],
     }
 }
 

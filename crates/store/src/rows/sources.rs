@@ -9,7 +9,7 @@ use rusqlite::types::Value;
 use super::{Columns, bytes, meaningless};
 
 /// The columns that [`values`] writes and [`sources`] reads.
-pub(crate) const SOURCE_COLUMNS: &str = "sources, source_in_use, expected_size";
+pub(crate) const SOURCE_COLUMNS: &str = "sources, source_in_use, sources_beside, expected_size";
 
 const ORIGINAL: &str = "original";
 const READY: &str = "ready";
@@ -18,8 +18,9 @@ const READY: &str = "ready";
 pub(super) fn sources(columns: &mut Columns<'_>) -> Result<Sources, StoreError> {
     let text: Option<String> = columns.next()?;
     let in_use = SourceIndex(columns.next()?);
+    let beside = beside(columns.next()?);
     let size = columns.amount_if_any()?.map(Bytes);
-    let mut sources = Sources { size, in_use, ..Sources::default() };
+    let mut sources = Sources { size, in_use, beside, ..Sources::default() };
     for (place, line) in text.as_deref().unwrap_or_default().lines().enumerate() {
         let [kind, state, url, why] = line.splitn(4, '\t').collect::<Vec<_>>()[..] else {
             return Err(meaningless("source", line));
@@ -41,21 +42,36 @@ pub(super) fn sources(columns: &mut Columns<'_>) -> Result<Sources, StoreError> 
             dropped,
         });
     }
-    match usize::from(in_use.0) > sources.mirrors.len() {
-        true => Err(meaningless("source in use", in_use.0)),
-        false => Ok(sources),
+    let all = sources.beside.iter().chain([&in_use]);
+    match all.max().filter(|last| usize::from(last.0) > sources.mirrors.len()) {
+        Some(last) => Err(meaningless("source in use", last.0)),
+        None => Ok(sources),
     }
 }
 
+/// Places of sources as bits of a number, of which there are more than sources.
+fn beside(bits: i64) -> Vec<SourceIndex> {
+    (0..63).filter(|place| bits >> place & 1 == 1).map(SourceIndex).collect()
+}
+
+fn beside_bits(places: &[SourceIndex]) -> i64 {
+    places.iter().fold(0, |bits, place| bits | 1 << place.0)
+}
+
 /// The values of [`SOURCE_COLUMNS`].
-pub(crate) fn values(sources: &Sources) -> [Value; 3] {
-    let Sources { size, mirrors, dropped, in_use } = sources;
+pub(crate) fn values(sources: &Sources) -> [Value; 4] {
+    let Sources { size, mirrors, dropped, in_use, beside } = sources;
     let mut lines = vec![line(ORIGINAL, "", dropped.as_ref())];
     lines.extend(mirrors.iter().map(|Mirror { remote_name, origin, dropped }| {
         line(origin_word(*origin), remote_name.as_str(), dropped.as_ref())
     }));
     let is_plain = mirrors.is_empty() && dropped.is_none();
-    [(!is_plain).then(|| lines.join("\n")).into(), in_use.0.into(), size.map(bytes).into()]
+    [
+        (!is_plain).then(|| lines.join("\n")).into(),
+        in_use.0.into(),
+        beside_bits(beside).into(),
+        size.map(bytes).into(),
+    ]
 }
 
 fn line(kind: &str, url: &str, dropped: Option<&Dropped>) -> String {

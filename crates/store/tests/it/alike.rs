@@ -203,7 +203,12 @@ fn some_file_change(chance: &mut Chance, there: u32, next: u32) -> FileChange {
         2 => {
             let size = chance.one_in(2).then_some(size);
             let headers = "A: b\n".repeat(chance.index(2));
-            let served = Served { source: SourceIndex(chance.index(3) as u8), checksum: None, headers };
+            let served = Served {
+                source: SourceIndex(chance.index(3) as u8),
+                in_parts: chance.one_in(2),
+                checksum: None,
+                headers,
+            };
             let boot = BootId([there as u8; 16]);
             let partial = PartialId { device: u64::MAX, inode: there.into() };
             FileChange::Version { index, size, validator, served, boot, partial }

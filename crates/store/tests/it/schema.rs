@@ -272,6 +272,7 @@ fn half_of_a_file(version: u32) -> File {
             checksum: checksum("md5:cccccccccccccccccccccccccccccccc"),
             headers: "A: b\n".into(),
             source: SourceIndex(u8::from(version >= 6)),
+            in_parts: version >= 7,
         },
         sources: if version < 6 { Sources::default() } else { sources() },
         demand: if version < 6 { Demand::default() } else { demand() },
@@ -302,6 +303,7 @@ fn sources() -> Sources {
         ],
         dropped: dropped(DropReason::Refused, "h.test answered 404"),
         in_use: SourceIndex(1),
+        beside: Vec::new(),
     }
 }
 

@@ -79,6 +79,7 @@ impl Work {
             every_error_is_fatal: !is_usual,
             syncs_at_the_end: transfer.high_performance,
             bytes_max: None,
+            parts: None,
         };
         let password = credentials.iter().find(|credential| credential.target == AuthTarget::Server);
         let is_to_come = |file: &File| file.stage == Stage::Waiting && file.error.is_none();
@@ -192,6 +193,9 @@ impl Work {
                 Next::Leave => {
                     current.leave(stamp());
                     current.plan.left();
+                }
+                Next::Part(_) | Next::LeavePart(_) | Next::Rest { .. } => {
+                    unreachable!("no file here comes in parts")
                 }
                 Next::Sync { upto } => {
                     let partial = current.partial.expect("what is synced is there");

@@ -45,6 +45,8 @@ impl DownloadPlan {
             ),
             (200, Some(_)) => {
                 self.note_restart(head);
+                // Whoever serves no parts would be asked for some again and again.
+                self.in_order = true;
                 self.begin_whole(head, now);
             }
             (206, Some(asked)) if self.received == Bytes::ZERO => self.begin_part(&asked, head, now),
@@ -72,6 +74,7 @@ impl DownloadPlan {
         }
         if matches!(head.status, 200 | 206) {
             self.take_links(head);
+            self.plan_parts(now);
         }
     }
 
@@ -82,7 +85,7 @@ impl DownloadPlan {
         let range = if self.received > Bytes::ZERO {
             self.rest().map(|rest| RangeAsked {
                 from,
-                end: end.filter(|_| !self.ranges.is_all()),
+                end: end.filter(|_| !self.ranges.is_all()).or(self.front_end()),
                 if_range: match rest {
                     Rest::If(validator) => Some(validator),
                     Rest::Compared => None,
@@ -173,6 +176,8 @@ impl DownloadPlan {
             ));
         }
         self.version = Some(version);
+        self.parts = None;
+        self.is_read = false;
         self.goes_on_at(Bytes::ZERO, Bytes::ZERO);
         self.choice.begins();
         self.connected(now);
@@ -210,7 +215,7 @@ impl DownloadPlan {
                 self.connected(now);
                 let was_trimmed = self.trimmed;
                 if was_trimmed {
-                    self.step = Step::Receiving;
+                    self.step = if self.parts.is_some() { Step::Placing } else { Step::Receiving };
                 } else {
                     self.step = Step::Cut(After::Receive);
                 }
@@ -242,6 +247,7 @@ impl DownloadPlan {
             return self.fail_as(Code::NO_PROGRESS, &wrong);
         }
         self.note(format!("{} {why}; it is fetched from the beginning", shown(&self.target)));
+        self.parts = None;
         self.goes_on_at(Bytes::ZERO, Bytes::ZERO);
         self.body_end = None;
         self.target = self.choice.name().clone();
@@ -280,6 +286,9 @@ impl DownloadPlan {
         }
         self.last_shown = now;
         self.choice.delivers(self.received, now);
+        if let Some(parts) = &mut self.parts {
+            parts.front_begins(now);
+        }
         self.report_sources();
         self.reports.push_back(Report::Connected { attempt: self.attempt });
         if self.choice.is_original()

@@ -22,7 +22,12 @@ use crate::units::Bytes;
 impl DownloadPlan {
     /// What came of the body that was to be left has been told.
     pub fn left(&mut self) {
-        if self.step != Step::Leaving || self.ending.is_some() {
+        let Step::Leaving { slow } = self.step else { return };
+        if self.ending.is_some() {
+            return;
+        }
+        if !slow {
+            self.step = Step::Beside;
             return;
         }
         let error = TransportError {
@@ -120,6 +125,7 @@ impl DownloadPlan {
     /// Asks the source that was chosen, when nothing is under way any more.
     pub(super) fn ask_another(&mut self, anew: bool) -> Next {
         if anew {
+            self.parts = None;
             self.goes_on_at(Bytes::ZERO, Bytes::ZERO);
         }
         self.body_end = None;
@@ -132,7 +138,7 @@ impl DownloadPlan {
 
     /// Whether the current source is to be left for being too slow.
     pub(super) fn is_to_be_left(&mut self, now: Timestamp) -> bool {
-        if self.choice.is_single() {
+        if self.choice.is_single() || self.has_parts_coming() {
             return false;
         }
         let tie = self.tie().filter(|_| self.size().is_some());
@@ -155,7 +161,8 @@ impl DownloadPlan {
     /// Takes in where else the server says the same file is, if there is something by which that
     /// could be told.
     pub(super) fn take_links(&mut self, head: &ResponseHead) {
-        let comes = matches!(self.step, Step::Cut(_) | Step::Receiving) && self.ending.is_none();
+        let comes =
+            matches!(self.step, Step::Cut(_) | Step::Placing | Step::Receiving) && self.ending.is_none();
         let sound = self.choice.is_original() && !self.rules.from_the_beginning;
         if !comes || !sound || head.field("link").is_none() {
             return;

@@ -421,7 +421,9 @@ fn attempt(
                 plan.recorded();
             }
             Next::ReadBack { .. } | Next::Sum => unreachable!("no checksum is given"),
-            Next::Leave => unreachable!("there is one source"),
+            Next::Leave | Next::Part(_) | Next::LeavePart(_) | Next::Rest { .. } => {
+                unreachable!("there is one source")
+            }
             Next::Done(outcome) => return Some(outcome),
         }
     }

@@ -220,7 +220,9 @@ fn attempt(remains: &mut Remains, server: Server, version: usize, gathers: bool,
                 remains.check();
                 plan.recorded();
             }
-            Next::Seek { .. } => unreachable!("only a file that comes by ranges has gaps"),
+            Next::Seek { .. } | Next::Part(_) | Next::LeavePart(_) | Next::Rest { .. } => {
+                unreachable!("it comes in one piece")
+            }
             Next::ReadBack { upto, .. } => {
                 let (content, _) = remains.partial.as_ref().expect("there is a partial file");
                 summed_from = content[..upto.0 as usize].to_vec();

@@ -8,15 +8,15 @@ use crate::sources::SourceIndex;
 
 /// What a source has, and how it behaves in one attempt.
 #[derive(Debug, Clone, Copy)]
-struct Source {
+pub(super) struct Source {
     /// Among [`VERSIONS`].
-    version: usize,
-    tag: Tag,
-    manner: Manner,
+    pub(super) version: usize,
+    pub(super) tag: Tag,
+    pub(super) manner: Manner,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tag {
+pub(super) enum Tag {
     /// Each version has its own, wherever it is.
     Honest,
     /// That of the first version, whatever it has.
@@ -25,7 +25,7 @@ enum Tag {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Manner {
+pub(super) enum Manner {
     Kind,
     /// Breaks off each answer after three bytes.
     Breaks,
@@ -40,7 +40,7 @@ enum Manner {
     WrongPlace,
 }
 
-const MANNERS: [Manner; 9] = [
+pub(super) const MANNERS: [Manner; 9] = [
     Manner::Kind,
     Manner::Breaks,
     Manner::Gone,
@@ -66,7 +66,7 @@ impl Source {
     }
 
     /// The answer to `asked`, and which bytes of the file come.
-    fn answers(self, asked: Option<&RangeAsked>) -> (String, u64) {
+    pub(super) fn answers(self, asked: Option<&RangeAsked>) -> (String, u64) {
         let (size, _) = VERSIONS[self.version];
         let tag = self.tag().map(|tag| format!("; etag: {tag}")).unwrap_or_default();
         let serves = asked.filter(|asked| match self.manner {
@@ -81,8 +81,9 @@ impl Source {
             (manner, Some(asked)) => {
                 let first = asked.from.0 - u64::from(manner == Manner::WrongPlace);
                 let total = if manner == Manner::NoTotal { "*".to_owned() } else { size.to_string() };
-                let left = size - first;
-                let range = format!("bytes {first}-{}/{total}", size - 1);
+                let end = asked.end.map_or(size, |end| end.0.min(size));
+                let left = end - first;
+                let range = format!("bytes {first}-{}/{total}", end - 1);
                 (format!("206 length {left}; content-range: {range}{tag}"), left)
             }
             (_, None) => (format!("200 length {size}{tag}"), size),
@@ -164,7 +165,9 @@ fn attempt(remains: &mut Remains, sources: &[Source], steps: usize) -> bool {
                 let (content, _) = remains.partial.as_ref().expect("there is a partial file");
                 plan.summed(&sum_of(content));
             }
-            Next::Seek { .. } => unreachable!("only a file that comes by ranges has gaps"),
+            Next::Seek { .. } | Next::Part(_) | Next::LeavePart(_) | Next::Rest { .. } => {
+                unreachable!("it comes in one piece")
+            }
             Next::Done(Outcome::Gathered(_)) => unreachable!("nothing is gathered"),
             Next::Done(outcome) => {
                 remains.failed = matches!(outcome, Outcome::Failed(_));

@@ -8,8 +8,12 @@ use crate::sources::{DropReason, Dropped, Mirror, MirrorOrigin, SourceIndex, Sou
 pub(super) fn sources_words(sources: &Sources) -> String {
     let word = |place| {
         let state = sources.dropped(place).map_or("ready", |dropped| dropped.reason.name());
-        let star = if sources.in_use == place { "*" } else { "" };
-        format!("{state}{star}")
+        let mark = match (sources.in_use == place, sources.beside.contains(&place)) {
+            (true, _) => "*",
+            (_, true) => "+",
+            _ => "",
+        };
+        format!("{state}{mark}")
     };
     format!("sources {}", sources.places().map(word).collect::<Vec<_>>().join(" "))
 }
