@@ -212,8 +212,7 @@ pub fn exported_job(
         no_progress_timeout,
         maximum_download_time,
         complete_when_done,
-        windows:
-            WindowsOptions { file_acl_flags, peer_caching_flags, helper_token_flags, notification_class },
+        windows: WindowsOptions { file_acl_flags, peer_caching_flags, helper_token_flags, notification_class },
         http,
         transfer,
         environment: owners,

@@ -15,6 +15,7 @@ mod connect;
 mod environment;
 mod error;
 mod events;
+mod failure;
 mod find;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
@@ -24,6 +25,7 @@ pub mod metalink;
 pub mod netrc;
 pub mod prompt;
 pub mod saved;
+mod snapshot;
 pub mod tickets;
 mod transport;
 mod wiped;
@@ -37,5 +39,7 @@ pub use connect::{ConnectOptions, service_program};
 pub use environment::environment_of_this_process;
 pub use error::{Error, Unreachable};
 pub use events::EventStream;
+pub use failure::{JobFailure, error_description};
 pub use find::Found;
 pub use handle::{AuthCredentials, JobCredentials, JobHandle, JobHttpOptions};
+pub use snapshot::Snapshot;

@@ -49,8 +49,7 @@ const SAME_ANSWERS_MAX: u32 = 10;
 const BEGINNINGS_MAX: u32 = 25;
 /// What a job waits for without having failed, so that it does not count as an error (`bits.md` §1.3,
 /// `GetErrorCount`).
-const UNCOUNTED: [Code; 3] =
-    [Code::NETWORK_DISCONNECTED, Code::DESTINATION_LOCKED, Code::BLOCKED_BY_POLICY];
+const UNCOUNTED: [Code; 3] = [Code::NETWORK_DISCONNECTED, Code::DESTINATION_LOCKED, Code::BLOCKED_BY_POLICY];
 /// Into how many parts the time is cut by which retries are spread.
 const SPREAD_PARTS: u32 = 1000;
 

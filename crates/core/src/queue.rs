@@ -153,7 +153,7 @@ impl Queue {
             Input::Due { job: id } if self.ends.contains_key(&id) => self.out_of_time(id, job, now, decision),
             Input::ClockSet { change, .. } => {
                 if let Some(mut job) = job.filter(|job| !job.state.is_final()) {
-                    job.clock_was_set(change);
+                    job.clock_was_set(change, now);
                     self.put(job, now, decision);
                 }
             }
@@ -439,7 +439,9 @@ impl Queue {
                 job.touch(now);
                 self.put(job, now, decision);
             }
-            Request::TakeOwnership { .. } => return self.take_ownership(caller, job, now, decision).map(Some),
+            Request::TakeOwnership { .. } => {
+                return self.take_ownership(caller, job, now, decision).map(Some);
+            }
             Request::Answer { question, reply, .. } => {
                 return self.answer(question, reply, job, now, decision);
             }

@@ -63,7 +63,10 @@ const UNKNOWN_BIT: &str = "has a bit that means nothing";
 
 fn check(what: &str, mask: u32, known: u32) -> Result<(), Refusal> {
     if mask & !known != 0 {
-        return Err(Refusal::NotImplemented { what: format!("the mask of {what} {mask:#x}"), wrong: UNKNOWN_BIT });
+        return Err(Refusal::NotImplemented {
+            what: format!("the mask of {what} {mask:#x}"),
+            wrong: UNKNOWN_BIT,
+        });
     }
     Ok(())
 }
@@ -136,7 +139,9 @@ mod tests {
         for text in [written, "{4991D34B-80A1-4291-83B6-3328366B9097}", "4991d34b80a1429183b63328366b9097"] {
             assert_eq!(ClassId::parse(text).expect("a class").to_string(), written);
         }
-        for text in ["", "{", "4991d34b", "{4991d34b-80a1-4291-83b6-3328366b9097", "zz91d34b80a1429183b63328366b9097"] {
+        for text in
+            ["", "{", "4991d34b", "{4991d34b-80a1-4291-83b6-3328366b9097", "zz91d34b80a1429183b63328366b9097"]
+        {
             assert_eq!(ClassId::parse(text), None, "{text}");
         }
         assert!(ClassId::parse("{00000000-0000-0000-0000-000000000000}").expect("a class").is_null());

@@ -25,13 +25,12 @@ use crate::MemoryStore;
 /// Jobs there can be, and files of one.
 const JOBS: u8 = 5;
 const FILES_MAX: u32 = 4;
-const LIMITS: Limits =
-    Limits {
-        foreground_jobs_max: 2,
-        background_jobs_max: 2,
-        time_slice: Duration::from_secs(60),
-        policy: Policy::BUILT_IN,
-    };
+const LIMITS: Limits = Limits {
+    foreground_jobs_max: 2,
+    background_jobs_max: 2,
+    time_slice: Duration::from_secs(60),
+    policy: Policy::BUILT_IN,
+};
 /// The size of every file.
 const SIZE: Bytes = Bytes(1000);
 const ANNA: u32 = 1;
@@ -387,8 +386,13 @@ impl<'a> World<'a> {
         self.store.unfinished(&mut |job| queue.adopt(job, now, &mut decision)).expect("memory can be read");
         self.store.commit(&decision.take_batch()).expect("it was decided on what is written");
         for (before, after) in before.iter().zip(self.all()) {
-            let state = if before.state.is_running() { State::Queued } else { before.state };
-            let expected = Job { state, revision: after.revision, ..before.clone() };
+            let was_running = before.state.is_running();
+            let state = if was_running { State::Queued } else { before.state };
+            // What it ran until it last wrote is counted; how long nobody ran it is not.
+            let ran = before.running_since.map_or(Duration::ZERO, |since| before.times.modified.since(since));
+            let ran_for = before.ran_for + ran;
+            let expected =
+                Job { state, running_since: None, ran_for, revision: after.revision, ..before.clone() };
             assert_eq!(after, expected, "a start changes nothing but what was running");
         }
         self.run(decision);

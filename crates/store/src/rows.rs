@@ -53,6 +53,9 @@ pub(crate) const JOB_COLUMNS: &str = "id, revision, owner, state, retry_at, \
      demands_met, maximum_download_time, ran_for, running_since, active_at, \
      file_acl_flags, peer_caching_flags, helper_token_flags, notification_class";
 
+/// The columns [`live`] reads.
+pub(crate) const LIVE_COLUMNS: &str = "id, owner, active_at";
+
 /// The columns [`progress`] reads.
 pub(crate) const PROGRESS_COLUMNS: &str = "sum_files, sum_whole, sum_unsized, \
      sum_size_high, sum_size_low, sum_durable_high, sum_durable_low";
@@ -154,6 +157,11 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
     Ok(job)
 }
 
+/// Whose a job is and when something last happened to it, from [`LIVE_COLUMNS`].
+pub(crate) fn live(columns: &mut Columns<'_>) -> Result<(JobId, Owner, Timestamp), StoreError> {
+    Ok((JobId(columns.next()?), Owner(columns.next()?), Timestamp(columns.amount()?)))
+}
+
 pub(crate) fn job_values(job: &Job) -> Vec<Value> {
     // Taken apart whole, so that no field can be added and not kept.
     let Job {
@@ -190,8 +198,7 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         no_progress_timeout,
         maximum_download_time,
         complete_when_done,
-        windows:
-            WindowsOptions { file_acl_flags, peer_caching_flags, helper_token_flags, notification_class },
+        windows: WindowsOptions { file_acl_flags, peer_caching_flags, helper_token_flags, notification_class },
         http,
         transfer:
             TransferOptions { keep_going, dynamic_content, high_performance, on_demand, max_download_size },

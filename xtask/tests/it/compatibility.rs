@@ -38,10 +38,7 @@ const INTERFACES: &[(&str, &str)] = &[
          SetCustomHeaders GetCustomHeaders SetSecurityFlags GetSecurityFlags",
     ),
     ("IBackgroundCopyJobHttpOptions2", "SetHttpMethod GetHttpMethod"),
-    (
-        "IBackgroundCopyJobHttpOptions3",
-        "SetServerCertificateValidationInterface MakeCustomHeadersWriteOnly",
-    ),
+    ("IBackgroundCopyJobHttpOptions3", "SetServerCertificateValidationInterface MakeCustomHeadersWriteOnly"),
     ("IBackgroundCopyServerCertificateValidationCallback", "ValidateServerCertificate"),
     ("IBackgroundCopyFile", "GetRemoteName GetLocalName GetProgress"),
     ("IBackgroundCopyFile2", "GetFileRanges SetRemoteName"),
@@ -49,10 +46,7 @@ const INTERFACES: &[(&str, &str)] = &[
     ("IBackgroundCopyFile4", "GetPeerDownloadStats"),
     ("IBackgroundCopyFile5", "SetProperty"),
     ("IBackgroundCopyFile6", "UpdateDownloadPosition RequestFileRanges GetFilledFileRanges"),
-    (
-        "IBackgroundCopyError",
-        "GetError GetFile GetErrorDescription GetErrorContextDescription GetProtocol",
-    ),
+    ("IBackgroundCopyError", "GetError GetFile GetErrorDescription GetErrorContextDescription GetProtocol"),
     ("IBackgroundCopyCallback", "JobTransferred JobError JobModification"),
     ("IBackgroundCopyCallback2", "FileTransferred"),
     ("IBackgroundCopyCallback3", "FileRangesTransferred"),
@@ -130,7 +124,8 @@ fn what_works_is_shown_by_a_test_that_is_there_and_all_else_says_why() {
             wrong.push(format!("{row}: `{state}` is no state"));
             continue;
         };
-        let has_reason = state[word.len()..].strip_prefix(':').is_some_and(|reason| !reason.trim().is_empty());
+        let has_reason =
+            state[word.len()..].strip_prefix(':').is_some_and(|reason| !reason.trim().is_empty());
         if !has_reason && ["differs", "not applicable"].contains(&word) {
             wrong.push(format!("{row}: it does not say why"));
         }

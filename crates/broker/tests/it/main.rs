@@ -8,5 +8,6 @@ mod content;
 mod export;
 mod http_options;
 mod metrics;
+mod model;
 mod stream;
 mod world;

@@ -39,7 +39,8 @@ impl Queue {
     pub(super) fn check_files(&self, caller: Caller, job: &Job, files: &[NewFile]) -> Result<(), Refusal> {
         let count = u64::from(job.files_total) + files.len() as u64;
         // Files are counted by 32 bits, whoever adds them.
-        let most = if self.audience.is_administrator(caller) { u32::MAX } else { self.policy.files_per_job_max };
+        let most =
+            if self.audience.is_administrator(caller) { u32::MAX } else { self.policy.files_per_job_max };
         if count > u64::from(most) {
             return Err(Refusal::TooManyFiles { id: job.id, files: count, max: most });
         }
@@ -110,7 +111,13 @@ impl Queue {
     }
 
     /// Ends a job whose time to download is over.
-    pub(super) fn out_of_time(&mut self, id: JobId, job: Option<Job>, now: Timestamp, decision: &mut Decision) {
+    pub(super) fn out_of_time(
+        &mut self,
+        id: JobId,
+        job: Option<Job>,
+        now: Timestamp,
+        decision: &mut Decision,
+    ) {
         let by_default = self.policy.maximum_download_time;
         match job {
             Some(job) if job.download_time_ends(by_default).is_some_and(|end| end <= now) => {

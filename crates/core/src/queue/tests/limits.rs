@@ -101,7 +101,8 @@ fn ranges_beyond_the_limit_are_refused_with_all_files_of_the_call() {
 
 #[test]
 fn no_limit_binds_an_administrator() {
-    let none = Policy { jobs_per_user_max: 0, jobs_per_machine_max: 0, files_per_job_max: 0, ..Policy::BUILT_IN };
+    let none =
+        Policy { jobs_per_user_max: 0, jobs_per_machine_max: 0, files_per_job_max: 0, ..Policy::BUILT_IN };
     let mut world = world(none);
     world.queue = Queue::new(Limits { policy: none, ..Limits::default() }).serving(Audience::Machine);
     assert_eq!(code(world.ask(ROOT, create(1))), None);
