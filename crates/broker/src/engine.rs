@@ -359,7 +359,7 @@ impl<'a> Engine<'a> {
                 told.extend(changes::Change::between(Some(before), after, changes::START));
             }
         })?;
-        store.live(&mut |_, owner, _| queue.counts(owner))?;
+        store.each_live(&mut |_, owner, _| queue.counts(owner))?;
         store.commit(&decision.take_batch())?;
         told.iter().for_each(changes::Change::tell);
         let mut engine = Self {
@@ -578,7 +578,7 @@ impl<'a> Engine<'a> {
     /// Every job that is not over, and when something last happened to it.
     fn live_jobs(&mut self) -> Vec<(JobId, Timestamp)> {
         let mut jobs = Vec::new();
-        if let Err(error) = self.store.live(&mut |job, _, active_at| jobs.push((job, active_at))) {
+        if let Err(error) = self.store.each_live(&mut |job, _, active_at| jobs.push((job, active_at))) {
             tracing::warn!(%error, "the jobs could not be read");
         }
         jobs

@@ -484,6 +484,10 @@ pub(crate) struct ErrorCode {
     /// The number in any form, or the name
     #[arg(allow_negative_numbers = true)]
     pub(crate) code: String,
+    /// In which language, as a locale (en_GB) or a language identifier (0x409); else in that of
+    /// LC_MESSAGES, or in English
+    #[arg(long, value_name = "LANGUAGE")]
+    pub(crate) language: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

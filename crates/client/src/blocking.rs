@@ -29,8 +29,11 @@ use crate::client::Scheme;
 use crate::connect::ConnectOptions;
 use crate::error::Error;
 use crate::events::EventStream;
+use crate::failure::JobFailure;
 use crate::find::Found;
+use crate::handle::JobHandle;
 use crate::notifications::{Callback, Notification, call};
+use crate::snapshot::Snapshot;
 
 /// The service of this user. Not to be used from within an async runtime, which it would block.
 #[derive(Debug)]
@@ -105,6 +108,8 @@ operations! {
     metrics() -> String;
     /// A part of the caller's jobs, oldest first.
     list_jobs(query: &ListQuery) -> JobList;
+    /// The caller's jobs that are not over, as they are now.
+    enum_jobs() -> Snapshot<JobHandle>;
     /// One job.
     job(id: JobId) -> Job;
     /// The job that a text names.
@@ -160,6 +165,22 @@ operations! {
 }
 
 impl Client {
+    /// The files of a job as they are now, in the order added.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn enum_files(&self, id: JobId) -> Result<Snapshot<File>, Error> {
+        self.runtime.block_on(self.client.job_handle(id).enum_files())
+    }
+
+    /// The last error of a job, until it transfers again.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn failure(&self, id: JobId) -> Result<Option<JobFailure>, Error> {
+        self.runtime.block_on(self.client.job_handle(id).failure())
+    }
+
     /// Finds the service, or starts it.
     ///
     /// # Errors

@@ -29,6 +29,7 @@ use crate::environment::environment_of_this_process;
 use crate::error::Error;
 use crate::events::{EventStream, Feed};
 use crate::handle::JobHandle;
+use crate::snapshot::Snapshot;
 use crate::transport::{Answer, Request, WholeAnswer};
 
 /// The service of this user. Clones are the same service.
@@ -173,6 +174,16 @@ impl Client {
             }
         });
         parts.try_flatten()
+    }
+
+    /// The caller's jobs that are not over, as they are now (`EnumJobs`).
+    ///
+    /// # Errors
+    /// As [`Client::list_jobs`].
+    pub async fn enum_jobs(&self) -> Result<Snapshot<JobHandle>, Error> {
+        let jobs: Vec<Job> = self.jobs(ListQuery::default()).try_collect().await?;
+        let handles = jobs.iter().map(|job| Ok(self.job_handle(id_of(job)?)));
+        handles.collect::<Result<Vec<_>, Error>>().map(Snapshot::of)
     }
 
     /// One job, with its wait reason, its last error and which credentials are set.

@@ -12,10 +12,12 @@ use bits_api::job::{ChangeJob, CommandAnswer, Job};
 use bits_core::credentials::AuthTarget;
 use bits_core::job::JobId;
 use bits_core::secret::Secret;
-use futures_util::stream::Stream;
+use futures_util::stream::{Stream, TryStreamExt};
 
 use crate::client::{Client, Scheme};
 use crate::error::Error;
+use crate::failure::JobFailure;
+use crate::snapshot::Snapshot;
 
 pub use http_options::JobHttpOptions;
 
@@ -92,6 +94,29 @@ impl JobHandle {
     /// The files in their order.
     pub fn files(&self) -> impl Stream<Item = Result<File, Error>> + Send + use<> {
         self.client.files(self.id)
+    }
+
+    /// The files as they are now, in the order added (`EnumFiles`). How a file is later is asked by
+    /// [`Client::file`].
+    ///
+    /// # Errors
+    /// As [`Client::list_files`].
+    pub async fn enum_files(&self) -> Result<Snapshot<File>, Error> {
+        self.files().try_collect().await.map(Snapshot::of)
+    }
+
+    /// The last error, until the job transfers again (`GetError`); `None` is BITS's
+    /// `BG_E_ERROR_INFORMATION_UNAVAILABLE`.
+    ///
+    /// # Errors
+    /// As [`Client::job`].
+    pub async fn failure(&self) -> Result<Option<JobFailure>, Error> {
+        let Some(error) = self.read().await?.error else { return Ok(None) };
+        let file = match error.file {
+            Some(index) => Some(self.client.file(self.id, index).await?),
+            None => None,
+        };
+        Ok(Some(JobFailure::new(error, file)))
     }
 
     /// Changes properties: all of them, or none.

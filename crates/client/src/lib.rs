@@ -22,6 +22,7 @@ mod desktop;
 mod environment;
 mod error;
 mod events;
+mod failure;
 mod find;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
@@ -32,6 +33,7 @@ pub mod netrc;
 mod notifications;
 pub mod prompt;
 pub mod saved;
+mod snapshot;
 pub mod tickets;
 mod transport;
 mod wiped;
@@ -47,6 +49,8 @@ pub use desktop::Desktop;
 pub use environment::environment_of_this_process;
 pub use error::{Error, Unreachable};
 pub use events::EventStream;
+pub use failure::{JobFailure, error_description};
 pub use find::Found;
 pub use handle::{AuthCredentials, JobCredentials, JobHandle, JobHttpOptions};
 pub use notifications::{Callback, Notification, Notifications, NotifyRegistration, call};
+pub use snapshot::Snapshot;

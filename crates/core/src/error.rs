@@ -7,6 +7,7 @@
 //! will read it.
 
 pub mod codes;
+mod language;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -14,6 +15,8 @@ use core::fmt;
 
 use crate::credentials::{AuthScheme, AuthTarget};
 use crate::file::FileIndex;
+
+pub use language::Language;
 
 /// An outcome by the number that 25 years of tools already know it by.
 ///
@@ -31,6 +34,8 @@ impl Code {
     pub const NOT_FOUND: Self = Self(0x8020_0001);
     pub const INVALID_STATE: Self = Self(0x8020_0002);
     pub const EMPTY: Self = Self(0x8020_0003);
+    pub const FILE_NOT_AVAILABLE: Self = Self(0x8020_0004);
+    pub const PROTOCOL_NOT_AVAILABLE: Self = Self(0x8020_0005);
     pub const DESTINATION_LOCKED: Self = Self(0x8020_000D);
     pub const NETWORK_DISCONNECTED: Self = Self(0x8020_0010);
     pub const TOO_MANY_JOBS_PER_USER: Self = Self(0x8020_0049);
@@ -185,6 +190,21 @@ impl ErrorContext {
     /// The word for programs.
     pub fn name(self) -> &'static str {
         Self::ALL[self as usize].1
+    }
+
+    /// The code by which BITS finds the words for it (`bits.md` §2.3).
+    pub fn code(self) -> Code {
+        Code(match self {
+            Self::None => 0x0020_0006,
+            Self::Unknown => 0x8020_0007,
+            Self::GeneralQueueManager => 0x8020_0008,
+            Self::QueueManagerNotification => 0x8020_000C,
+            Self::LocalFile => 0x8020_0009,
+            Self::RemoteFile => 0x8020_000A,
+            Self::GeneralTransport => 0x8020_000B,
+            Self::RemoteApplication => 0x8020_001E,
+            Self::ServerCertificateCallback => 0x8020_0076,
+        })
     }
 
     /// The context called `name`.

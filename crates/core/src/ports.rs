@@ -100,7 +100,7 @@ pub trait Store: Send {
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn live(&mut self, each: &mut dyn FnMut(JobId, Owner, Timestamp)) -> Result<(), StoreError>;
+    fn each_live(&mut self, each: &mut dyn FnMut(JobId, Owner, Timestamp)) -> Result<(), StoreError>;
 
     /// The key that was chosen for this store, once one is.
     ///

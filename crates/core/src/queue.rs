@@ -163,7 +163,7 @@ impl Queue {
             Input::Due { job: id } if self.ends.contains_key(&id) => self.out_of_time(id, job, now, decision),
             Input::ClockSet { change, .. } => {
                 if let Some(mut job) = job.filter(|job| !job.state.is_final()) {
-                    job.clock_was_set(change);
+                    job.clock_was_set(change, now);
                     self.put(job, now, decision);
                 }
             }

@@ -65,6 +65,7 @@ const CLAUSES: [fn(&mut dyn Store); 30] = [
     lists::jobs_are_counted_by_state,
     lists::unfinished_jobs_are_those_that_something_is_to_be_done_for,
     final_jobs_are_forgotten_when_they_are_old,
+    every_job_that_is_not_over_is_told_with_its_owner_and_when_it_was_last_cared_for,
     many_final_jobs_are_forgotten_at_once,
     an_id_that_was_forgotten_begins_anew,
     keys::a_key_is_on_record_once_it_is_chosen,
@@ -636,6 +637,24 @@ fn progress_adds_up_many_changes_made_at_once(store: &mut dyn Store) {
             assert_eq!(store.progress(id(number)), Ok(added_up(&files)), "job {number} after {batch:?}");
         }
     }
+}
+
+fn every_job_that_is_not_over_is_told_with_its_owner_and_when_it_was_last_cared_for(store: &mut dyn Store) {
+    let mut expected = Vec::new();
+    for (number, state) in (1..).zip(ALL_STATES) {
+        let cared_for = Timestamp(1000 + u64::from(number));
+        let job = Job { state, active_at: cared_for, ..job(number) };
+        add(store, &job);
+        if !state.is_final() {
+            expected.push((job.id, job.owner, cared_for));
+        }
+    }
+    let mut told = Vec::new();
+    store.each_live(&mut |job, owner, active_at| told.push((job, owner, active_at))).expect("read");
+    told.sort();
+    expected.sort();
+    assert_eq!(told, expected);
+    assert!(told.len() > 5, "only {told:?}");
 }
 
 fn final_jobs_are_forgotten_when_they_are_old(store: &mut dyn Store) {

@@ -459,8 +459,13 @@ impl<'a> World<'a> {
             self.store.commit(&batch).expect("it was decided on what is written");
         }
         for (before, after) in before.iter().zip(self.all()) {
-            let state = if before.state.is_running() { State::Queued } else { before.state };
-            let expected = Job { state, revision: after.revision, ..before.clone() };
+            let was_running = before.state.is_running();
+            let state = if was_running { State::Queued } else { before.state };
+            // What it ran until it last wrote is counted; how long nobody ran it is not.
+            let ran = before.running_since.map_or(Duration::ZERO, |since| before.times.modified.since(since));
+            let ran_for = before.ran_for + ran;
+            let expected =
+                Job { state, running_since: None, ran_for, revision: after.revision, ..before.clone() };
             assert_eq!(after, expected, "a start changes nothing but what was running");
         }
         self.run(decision);

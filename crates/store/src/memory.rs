@@ -129,7 +129,7 @@ impl Store for MemoryStore {
         Ok((had - self.jobs.len()) as u64)
     }
 
-    fn live(&mut self, each: &mut dyn FnMut(JobId, Owner, Timestamp)) -> Result<(), StoreError> {
+    fn each_live(&mut self, each: &mut dyn FnMut(JobId, Owner, Timestamp)) -> Result<(), StoreError> {
         let live = self.jobs.values().map(|entry| &entry.job).filter(|job| !job.state.is_final());
         live.for_each(|job| each(job.id, job.owner, job.active_at));
         Ok(())

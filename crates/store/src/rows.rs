@@ -59,6 +59,9 @@ pub(crate) const JOB_COLUMNS: &str = "id, revision, owner, state, retry_at, \
      notify_flags, notify_program, notify_arguments, notify_webhook, notify_interval, \
      notices, notices_made, notice_failure";
 
+/// The columns [`live`] reads.
+pub(crate) const LIVE_COLUMNS: &str = "id, owner, active_at";
+
 /// The columns [`progress`] reads.
 pub(crate) const PROGRESS_COLUMNS: &str = "sum_files, sum_whole, sum_unsized, \
      sum_size_high, sum_size_low, sum_durable_high, sum_durable_low";
@@ -170,6 +173,11 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
         .transpose()?;
     (job.properties.notify, job.outbox) = notify::read(columns)?;
     Ok(job)
+}
+
+/// Whose a job is and when something last happened to it, from [`LIVE_COLUMNS`].
+pub(crate) fn live(columns: &mut Columns<'_>) -> Result<(JobId, Owner, Timestamp), StoreError> {
+    Ok((JobId(columns.next()?), Owner(columns.next()?), Timestamp(columns.amount()?)))
 }
 
 pub(crate) fn job_values(job: &Job) -> Vec<Value> {

@@ -141,8 +141,8 @@ impl Store for SqliteStore {
         writing::forget_final(&self.connection, before)
     }
 
-    fn live(&mut self, each: &mut dyn FnMut(JobId, Owner, Timestamp)) -> Result<(), StoreError> {
-        reading::live(&self.connection, each)
+    fn each_live(&mut self, each: &mut dyn FnMut(JobId, Owner, Timestamp)) -> Result<(), StoreError> {
+        reading::each_live(&self.connection, each)
     }
 
     fn sealing_key(&mut self) -> Result<Option<SealingKey>, StoreError> {

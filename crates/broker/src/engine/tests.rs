@@ -1,5 +1,7 @@
 //! The engine with a store in memory, hands that only remember, and no worker but the test.
 
+mod clock;
+
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -80,8 +82,8 @@ impl Store for Disk {
     fn forget_final(&mut self, before: Timestamp) -> Result<u64, StoreError> {
         self.locked().forget_final(before)
     }
-    fn live(&mut self, each: &mut dyn FnMut(JobId, Owner, Timestamp)) -> Result<(), StoreError> {
-        self.locked().live(each)
+    fn each_live(&mut self, each: &mut dyn FnMut(JobId, Owner, Timestamp)) -> Result<(), StoreError> {
+        self.locked().each_live(each)
     }
     fn sealing_key(&mut self) -> Result<Option<SealingKey>, StoreError> {
         self.locked().sealing_key()

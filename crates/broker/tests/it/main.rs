@@ -9,6 +9,7 @@ mod creating;
 mod export;
 mod http_options;
 mod metrics;
+mod model;
 mod notifications;
 mod stream;
 mod world;

@@ -89,6 +89,11 @@ impl Answer {
 impl World {
     /// To be made within a runtime.
     pub(crate) fn new() -> Self {
+        Self::with_limits(Limits::default())
+    }
+
+    /// The same, where so much is allowed.
+    pub(crate) fn with_limits(limits: Limits) -> Self {
         let (inputs, received) = mpsc::channel();
         let (broker_end, worker_end) = link::local();
         let (begins, begun) = tokio::sync::mpsc::unbounded_channel();
@@ -102,7 +107,7 @@ impl World {
         let mut effects = Effects::new(&handle, workers.clone(), vault.clone());
         std::thread::spawn(move || {
             let mut store = MemoryStore::new();
-            engine::run(&received, &mut store, &StandingClock, &mut effects, Limits::default())
+            engine::run(&received, &mut store, &StandingClock, &mut effects, limits)
         });
         let api = Api {
             engine: handle,

@@ -257,6 +257,49 @@ async fn lists_are_asked_for_part_by_part() {
 }
 
 #[tokio::test]
+async fn jobs_and_files_are_gone_through_as_they_were_at_one_moment() {
+    let jobs = Act::Answer(200, json!({ "jobs": [job("queued"), job("suspended")], "next": null }));
+    let later = Act::Answer(200, job("transferred"));
+    let service = Service::acting(vec![jobs, later]);
+    let client = service.client().await;
+    let mut snapshot = client.enum_jobs().await.expect("jobs");
+    assert_eq!(snapshot.count_elements(), 2);
+    let handle = snapshot.next().expect("the first");
+    assert_eq!(handle.read().await.expect("it is there").state, "transferred", "it tells how it is now");
+    assert_eq!(snapshot.next_elements(5).len(), 1);
+    snapshot.reset();
+    assert_eq!(snapshot.count(), 2);
+    assert_eq!(service.lines()[0], "GET /v1/jobs");
+
+    let file = |index: u32| {
+        json!({ "index": index, "remote_name": "http://h/f", "local_name": "/tmp/f", "bytes_total": null,
+            "bytes_transferred": 0, "completed": false })
+    };
+    let part =
+        |files: Vec<Value>, next: Option<u32>| Act::Answer(200, json!({ "files": files, "next": next }));
+    let service = Service::acting(vec![part(vec![file(0), file(1)], Some(2)), part(vec![file(2)], None)]);
+    let files = service.client().await.job_handle(id()).enum_files().await.expect("files");
+    assert_eq!(files.map(|file| file.index).collect::<Vec<_>>(), [0, 1, 2], "in the order added");
+}
+
+#[tokio::test]
+async fn the_error_of_a_job_comes_with_its_file_and_none_is_none() {
+    let mut failed = job("error");
+    failed["error"] = json!({ "code": "0x80190194", "name": "N", "context": "remote_file", "message": "m",
+        "transient": false, "file": 0 });
+    let file = json!({ "index": 0, "remote_name": "https://h/f", "local_name": "/tmp/f", "bytes_total": null,
+        "bytes_transferred": 0, "completed": false });
+    let service = Service::acting(vec![Act::Answer(200, failed), Act::Answer(200, file)]);
+    let handle = service.client().await.job_handle(id());
+    let failure = handle.failure().await.expect("answered").expect("an error");
+    assert_eq!((failure.error().1, failure.protocol()), (Code(0x8019_0194), Ok("http")));
+    assert_eq!(failure.file().expect("a file").local_name, "/tmp/f");
+    let service = Service::acting(vec![Act::Answer(200, job("transferring"))]);
+    let handle = service.client().await.job_handle(id());
+    assert!(handle.failure().await.expect("answered").is_none());
+}
+
+#[tokio::test]
 async fn a_job_is_found_by_id_by_the_beginning_of_it_or_by_name() {
     let list = |jobs: Vec<Value>| Act::Answer(200, json!({ "jobs": jobs, "next": null }));
     let service = Service::acting(vec![

@@ -31,14 +31,21 @@ impl ClockChange {
 }
 
 impl Job {
-    /// Moves the stamps along with a clock that was set.
-    pub(crate) fn clock_was_set(&mut self, change: ClockChange) {
+    /// Moves the stamps along with a clock that was set and shows `now`.
+    ///
+    /// A clock that is set back may have been ahead only since the machine was started: a stamp that
+    /// is not ahead too was made by a right one, and stays. So no setting makes a job older than it is.
+    pub(crate) fn clock_was_set(&mut self, change: ClockChange, now: Timestamp) {
+        let moved = |stamp: Timestamp| match change {
+            ClockChange::Back(_) if stamp <= now => stamp,
+            change => change.moved(stamp),
+        };
         if let State::TransientError { retry_at } = &mut self.state {
             *retry_at = change.moved(*retry_at);
         }
-        self.stalled_since = self.stalled_since.map(|since| change.moved(since));
+        self.stalled_since = self.stalled_since.map(moved);
         self.running_since = self.running_since.map(|since| change.moved(since));
-        self.active_at = change.moved(self.active_at);
+        self.active_at = moved(self.active_at);
         self.outbox.clock_was_set(change);
     }
 

@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use bits_core::file::{ClosingFile, File, FileIndex};
 use bits_core::job::{Job, JobId, Owner, Progress};
 use bits_core::ports::{Cursor, Filter, ID_START_MIN, Page, SealedSecret, StateName, StoreError};
+use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Params, Row, params, params_from_iter};
@@ -72,14 +73,15 @@ pub(super) fn unfinished(connection: &Connection, each: &mut dyn FnMut(Job)) -> 
     })
 }
 
-pub(super) fn live(
+pub(super) fn each_live(
     connection: &Connection,
     each: &mut dyn FnMut(JobId, Owner, Timestamp),
 ) -> Result<(), StoreError> {
-    let sql = "SELECT id, owner, active_at FROM jobs WHERE state NOT IN ('acknowledged', 'cancelled')";
-    query_each(connection, sql, [], |row| {
-        let mut columns = Columns::of(row);
-        each(JobId(columns.next()?), Owner(columns.next()?), Timestamp(columns.amount()?));
+    let columns = rows::LIVE_COLUMNS;
+    let sql = format!("SELECT {columns} FROM jobs WHERE state NOT IN ('acknowledged', 'cancelled')");
+    query_each(connection, &sql, [], |row| {
+        let (job, owner, active_at) = rows::live(&mut Columns::of(row))?;
+        each(job, owner, active_at);
         Ok(())
     })
 }

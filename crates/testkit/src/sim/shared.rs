@@ -2,6 +2,7 @@
 //! the switch that kills it between any two steps.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bits_broker::certificates::Change;
 use bits_broker::effects;

@@ -301,8 +301,8 @@ impl Store for SimStore {
         shared.rows.lasting.forget_final(before)?;
         shared.rows.live.forget_final(before)
     }
-    fn live(&mut self, each: &mut dyn FnMut(JobId, Owner, Timestamp)) -> Result<(), StoreError> {
-        self.0.lock().rows.live.live(each)
+    fn each_live(&mut self, each: &mut dyn FnMut(JobId, Owner, Timestamp)) -> Result<(), StoreError> {
+        self.0.lock().rows.live.each_live(each)
     }
     fn sealing_key(&mut self) -> Result<Option<SealingKey>, StoreError> {
         self.0.lock().rows.live.sealing_key()

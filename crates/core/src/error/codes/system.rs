@@ -40,6 +40,9 @@ pub(super) const SYSTEM: &[Row] = table! {
     32, ERROR_SHARING_VIOLATION, Never:
         "Another program holds the file.",
         "End that program's work on the file, then run `bits resume JOB`.";
+    50, ERROR_NOT_SUPPORTED, Never:
+        "This cannot be done here.",
+        "The message that came with the code says why.";
     80, ERROR_FILE_EXISTS, Never:
         "There is a file of that name already, and it was not to be replaced.",
         "Move the existing file away or choose another name.";
@@ -100,6 +103,9 @@ pub(super) const SYSTEM: &[Row] = table! {
     1783, RPC_X_BAD_STUB_DATA, Never:
         "A text given with the request is longer than is allowed for it.",
         "Shorten it.";
+    1815, ERROR_RESOURCE_LANG_NOT_FOUND, Never:
+        "There are no words in the language that was asked for.",
+        "Ask for English (0x409), or for none in particular (0).";
     12002, ERROR_WINHTTP_TIMEOUT, ByTime:
         "The server did not answer in time.",
         "Wait for the next attempt, or check network and proxy.";

@@ -76,7 +76,7 @@ fn a_clock_that_is_set_changes_no_time_that_a_job_has() {
         (ClockChange::Back(Duration::MAX), Timestamp(0)),
     ] {
         let mut job = running_since(NOW);
-        job.clock_was_set(change);
+        job.clock_was_set(change, new);
         let end = job.download_time_ends(10 * HOUR).expect("it runs");
         assert_eq!(end.since(new), 10 * HOUR, "{change:?}");
         assert_eq!(job.active_at, new, "{change:?}");
@@ -84,12 +84,22 @@ fn a_clock_that_is_set_changes_no_time_that_a_job_has() {
         let mut job = running_since(NOW);
         job.observe(Event::Failed(Attempt(1), error(true)), NOW);
         let wait = job.next_wake(NOW).expect("it waits").since(NOW);
-        job.clock_was_set(change);
+        job.clock_was_set(change, new);
         let waits = job.next_wake(new).expect("it waits").since(new);
         assert!(waits <= wait, "{change:?}: {waits:?}");
         job.observe(Event::TimePassed, new + wait);
         assert_eq!(job.state, State::Queued, "{change:?}: it is tried again and not given up");
     }
+}
+
+/// A clock that was ahead when the service started, and is set right: what was written before is no
+/// older for that.
+#[test]
+fn a_clock_that_was_wrong_for_a_while_makes_no_job_older() {
+    let mut job = running_since(NOW);
+    job.observe(Event::Failed(Attempt(1), error(true)), NOW);
+    job.clock_was_set(ClockChange::Back(365 * DAY), NOW + HOUR);
+    assert_eq!((job.active_at, job.stalled_since), (NOW, Some(NOW)));
 }
 
 /// A machine that sleeps for weeks while a job waits: it has not tried in vain for all that time.

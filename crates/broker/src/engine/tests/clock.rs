@@ -1,0 +1,157 @@
+//! Jobs that nobody cares for, and clocks that are set: by hand, by the network, and before the service
+//! starts.
+
+use std::cell::Cell;
+
+use super::*;
+
+const DAY: u64 = 86_400_000;
+/// A time in the life of the machine, in milliseconds.
+const NOW: u64 = 1_760_000_000_000;
+
+/// A clock that can be set, and a machine that runs all the same.
+struct Wall {
+    now: Cell<u64>,
+    running: Cell<u64>,
+}
+
+impl Wall {
+    fn at(now: u64) -> Self {
+        Self { now: Cell::new(now), running: Cell::new(0) }
+    }
+
+    fn passes(&self, time: u64) {
+        self.now.set(self.now.get() + time);
+        self.running.set(self.running.get() + time);
+    }
+
+    fn is_set_to(&self, now: u64) {
+        self.now.set(now);
+    }
+}
+
+impl Clock for Wall {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.now.get())
+    }
+
+    fn running(&self) -> Option<Duration> {
+        Some(Duration::from_millis(self.running.get()))
+    }
+}
+
+/// One service over `store`, from its start to its end.
+fn live(store: &Arc<Mutex<MemoryStore>>, clock: &Wall, life: impl FnOnce(&mut Engine<'_>)) {
+    let (did, done) = channel();
+    let mut disk = Disk { store: Arc::clone(store), is_full: Arc::default(), done: did.clone() };
+    let mut hands = Hands { done: did, has_key: true };
+    let mut engine = Engine::start(&mut disk, clock, &mut hands, Limits::default()).expect("it starts");
+    life(&mut engine);
+    drop(engine);
+    drop(done);
+}
+
+fn request(request: Request) -> Input {
+    Input::Queue(queue::Input::Request { ticket: Ticket(1), caller: ANNA, request })
+}
+
+/// Makes a job and leaves it suspended.
+fn make(engine: &mut Engine<'_>) {
+    let properties = Box::new(Properties::named("a job".to_owned()).expect("a name"));
+    engine.turn(vec![request(Request::Create { id: JOB, properties, secrets: Vec::new() })]);
+}
+
+fn state(store: &Arc<Mutex<MemoryStore>>) -> &'static str {
+    let job = store.lock().expect("the store").job(JOB).expect("readable").expect("there");
+    job.state.name()
+}
+
+#[test]
+fn a_job_that_nobody_has_cared_for_in_ninety_days_is_cancelled() {
+    let (store, clock) = (Arc::default(), Wall::at(NOW));
+    live(&store, &clock, |engine| {
+        make(engine);
+        clock.passes(89 * DAY);
+        engine.turn(Vec::new());
+        assert_eq!(state(&store), "suspended");
+        // What its owner does gives it another ninety days; a look at it does not.
+        let changes = vec![PropertyChange::Description("mine".to_owned())];
+        let change = Request::SetProperties { job: JOB, expected: None, changes, secrets: Vec::new() };
+        engine.turn(vec![request(change)]);
+        clock.passes(89 * DAY);
+        engine.turn(vec![Input::Query { ticket: Ticket(2), caller: ANNA, query: Query::Job(JOB) }]);
+        assert_eq!(state(&store), "suspended");
+        clock.passes(2 * DAY);
+        engine.turn(Vec::new());
+        assert_eq!(state(&store), "cancelled");
+    });
+}
+
+#[test]
+fn a_service_that_starts_leaves_such_jobs_alone_until_its_clock_may_have_been_set() {
+    let (store, clock) = (Arc::default(), Wall::at(NOW));
+    live(&store, &clock, make);
+    // A machine whose clock is years ahead until the network sets it.
+    clock.is_set_to(NOW + 5000 * DAY);
+    live(&store, &clock, |engine| {
+        engine.turn(Vec::new());
+        clock.passes(100_000);
+        engine.turn(Vec::new());
+        assert_eq!(state(&store), "suspended");
+        clock.is_set_to(NOW + DAY);
+        engine.turn(Vec::new());
+        clock.passes(2 * 3_600_000);
+        engine.turn(Vec::new());
+        assert_eq!(state(&store), "suspended");
+    });
+    // One that has really lain there for so long.
+    clock.passes(5000 * DAY);
+    live(&store, &clock, |engine| {
+        engine.turn(Vec::new());
+        assert_eq!(state(&store), "suspended");
+        clock.passes(120_000);
+        engine.turn(Vec::new());
+        assert_eq!(state(&store), "cancelled");
+    });
+}
+
+#[test]
+fn a_clock_that_is_set_while_the_service_runs_cancels_nothing_then_or_later() {
+    for to in [NOW + 400 * DAY, NOW - 400 * DAY] {
+        let (store, clock) = (Arc::default(), Wall::at(NOW));
+        live(&store, &clock, |engine| {
+            make(engine);
+            clock.is_set_to(to);
+            for _ in 0..4 {
+                engine.turn(Vec::new());
+                clock.passes(3_600_000);
+            }
+            assert_eq!(state(&store), "suspended");
+        });
+        // The next service finds the job as old as it is.
+        live(&store, &clock, |engine| {
+            clock.passes(88 * DAY);
+            engine.turn(Vec::new());
+            assert_eq!(state(&store), "suspended", "{to}");
+            clock.passes(3 * DAY);
+            engine.turn(Vec::new());
+            assert_eq!(state(&store), "cancelled", "{to}");
+        });
+    }
+}
+
+#[test]
+fn the_jobs_of_a_start_count_for_the_limit_of_their_owner() {
+    let (store, clock) = (Arc::default(), Wall::at(NOW));
+    live(&store, &clock, make);
+    let (did, done) = channel();
+    let mut disk = Disk { store: Arc::clone(&store), is_full: Arc::default(), done: did.clone() };
+    let mut hands = Hands { done: did, has_key: true };
+    let mut limits = Limits::default();
+    limits.policy.jobs_per_user_max = 1;
+    let mut engine = Engine::start(&mut disk, &clock, &mut hands, limits).expect("it starts");
+    let properties = Box::new(Properties::named("another".to_owned()).expect("a name"));
+    engine.turn(vec![request(Request::Create { id: JobId([2; 16]), properties, secrets: Vec::new() })]);
+    let Ok(Done::Answered(_, Err(refusal))) = done.recv() else { panic!("it is refused") };
+    assert_eq!(refusal.code(), Code::TOO_MANY_JOBS_PER_USER);
+}
