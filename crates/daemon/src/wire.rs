@@ -385,7 +385,7 @@ fn policy(settings: &Settings) -> Policy {
 /// Lets the engine know when the clock was set.
 fn watch_clock(engine: &EngineHandle) {
     let engine = engine.clone();
-    let watching = move || {
+    let watching = move || -> io::Result<std::convert::Infallible> {
         let watch = ClockWatch::new()?;
         loop {
             watch.wait()?;
@@ -393,10 +393,8 @@ fn watch_clock(engine: &EngineHandle) {
         }
     };
     let run = move || {
-        let failed: io::Result<std::convert::Infallible> = watching();
-        if let Err(error) = failed {
-            tracing::warn!(%error, "nobody hears when the clock is set");
-        }
+        let Err(error) = watching();
+        tracing::warn!(%error, "nobody hears when the clock is set");
     };
     if let Err(error) = thread::Builder::new().name("clock".to_owned()).spawn(run) {
         tracing::warn!(%error, "nobody hears when the clock is set");

@@ -325,13 +325,12 @@ mod tests {
         Member { owner: Owner(owner), priority, limit: limit.map(rate) }
     }
 
+    /// When how much was given to which job.
+    type Passed = Vec<(Duration, u8, u64)>;
+
     /// What each job gets in `seconds`, whose connections ask for `most` again as soon as they were
     /// served; and all grants with their times.
-    fn served(
-        gate: &mut Gate,
-        connections: &[(u8, u64)],
-        seconds: u64,
-    ) -> (BTreeMap<u8, u64>, Vec<(Duration, u8, u64)>) {
+    fn served(gate: &mut Gate, connections: &[(u8, u64)], seconds: u64) -> (BTreeMap<u8, u64>, Passed) {
         let mut totals = BTreeMap::new();
         let mut passed = Vec::new();
         let mut now = Duration::ZERO;

@@ -229,13 +229,7 @@ fn parse_line(number: usize, text: &str) -> Result<Line, String> {
         [words] => priorities(words)?,
         [_, other, ..] => return Err(["it does not end after `", other, "`"].concat()),
     };
-    let line = Line { number, when, who, what };
-    match line.when {
-        When::At { days, minutes, .. } if minutes > DAY || (days == [true; 7] && minutes > DAY) => {
-            Err("it is longer than a day".to_string())
-        }
-        _ => Ok(line),
-    }
+    Ok(Line { number, when, who, what })
 }
 
 fn days(text: &str) -> Result<[bool; 7], String> {
