@@ -17,8 +17,6 @@ use clap_complete::Shell;
 
 pub(crate) use requests::{ProxySecret, Requests};
 
-use crate::bitsadmin;
-
 /// Transfers files in the background, and signs in where a server asks for it.
 #[derive(Debug, Parser)]
 #[command(name = "bits", version, max_term_width = 100)]
@@ -114,17 +112,6 @@ pub(crate) enum Command {
     Completions(Completions),
     /// Write pages for `man` into a folder, one for each command
     Man(Manual),
-}
-
-/// What was typed, by the name under which this program was called.
-pub(crate) fn typed(words: impl IntoIterator<Item = OsString>) -> Arguments {
-    let mut words = words.into_iter().peekable();
-    if !words.peek().is_some_and(|program| bitsadmin::is_meant_by(program)) {
-        return Arguments::parse_from(words);
-    }
-    // Everything after the name is that tool's.
-    let as_command = ["bits", "admin", "--"].map(OsString::from).into_iter().chain(words.skip(1));
-    Arguments::parse_from(as_command)
 }
 
 #[derive(Debug, Args)]

@@ -21,6 +21,9 @@ mod words;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
+use clap::Parser as _;
+
+use crate::arguments::Arguments;
 use crate::commands::Context;
 use crate::exit::Failure;
 
@@ -29,6 +32,17 @@ use switches::Typed;
 
 /// The name under which this program is that tool.
 const NAME: &str = "bitsadmin";
+
+/// What was typed, by the name under which this program was called.
+pub(crate) fn typed(words: impl IntoIterator<Item = OsString>) -> Arguments {
+    let mut words = words.into_iter().peekable();
+    if !words.peek().is_some_and(|program| is_meant_by(program)) {
+        return Arguments::parse_from(words);
+    }
+    // Everything after the name is that tool's.
+    let as_command = ["bits", "admin", "--"].map(OsString::from).into_iter().chain(words.skip(1));
+    Arguments::parse_from(as_command)
+}
 
 /// Whether this program was called, by its first word, as that tool.
 pub(crate) fn is_meant_by(program: &OsStr) -> bool {

@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     // not to transfer files.
     let undumpable = hardening::forbid_core_dumps();
 
-    let arguments = arguments::typed(std::env::args_os());
+    let arguments = bitsadmin::typed(std::env::args_os());
     let output = Output::new(&arguments.everywhere);
     if let Err(error) = undumpable {
         output.detail(&format!("core dumps could not be turned off: {error}"));

@@ -70,6 +70,12 @@ impl Facts {
     }
 }
 
+/// `watch`, so that one can wait for its news.
+#[expect(deprecated, reason = "a watch owns its socket, and neither closes it nor puts another in its place")]
+fn registered<T: AsRawFd>(watch: T) -> io::Result<AsyncFd<T>> {
+    AsyncFd::new(watch)
+}
+
 impl Watching {
     /// Looks for the first time. What cannot be seen, and would matter, is added to `notices`.
     pub(crate) async fn begin(
@@ -79,7 +85,7 @@ impl Watching {
         costs: InterfaceCosts,
         notices: &mut Vec<String>,
     ) -> Self {
-        let network = NetworkWatch::open().and_then(AsyncFd::new).inspect_err(|error| {
+        let network = NetworkWatch::open().and_then(registered).inspect_err(|error| {
             notices.push(format!(
                 "changes of the network cannot be seen ({error}): jobs try also without one, and again after a while"
             ));
@@ -97,7 +103,7 @@ impl Watching {
         watching.look_at_network();
         watching.look_at_supplies();
         if watching.facts.supplies != Power::Unknown {
-            watching.power = PowerWatch::open().and_then(AsyncFd::new).ok();
+            watching.power = PowerWatch::open().and_then(registered).ok();
         }
         // One that does not answer in time is heard when it does.
         let _ = timeout(PATIENCE_AT_THE_START, watching.listen_to_bus()).await;

@@ -9,6 +9,7 @@ use std::panic::resume_unwind;
 
 use bits_core::file::{FileIndex, Validator};
 use bits_core::queue::Report;
+use bits_core::remote_name::RemoteName;
 use bits_core::transfer::{PartAsked, PartEnd, PartId, PartPlan};
 use bits_core::units::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -70,6 +71,11 @@ impl Lanes {
     pub(crate) fn new() -> Self {
         let (to_us, news) = unbounded_channel();
         Self { tasks: JoinSet::new(), stops: BTreeMap::new(), to_us, news, idle: Vec::new() }
+    }
+
+    /// Whether a part can begin without waiting for a connection that others have: they may wait for ours.
+    pub(crate) fn has_room(&self, client: &Client, name: &RemoteName) -> bool {
+        !self.idle.is_empty() || client.may_open_further(name)
     }
 
     /// Begins to fetch a part, for the one that `client` asks for.

@@ -129,6 +129,7 @@ impl Sink {
             writing: None,
             syncing: None,
             tally: None,
+            tallies: self.tallies.clone(),
         }
     }
 

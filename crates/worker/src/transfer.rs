@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bits_core::file::FileIndex;
 use bits_core::time::Timestamp;
-use bits_core::transfer::{BodyEnd, Fetch, Next, Outcome, Plan, ResponseHead, TransportError};
+use bits_core::transfer::{BodyEnd, Fetch, Next, Outcome, PartEnd, Plan, ResponseHead, TransportError};
 use bits_core::units::Bytes;
 use bits_platform::files::FileError;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -79,6 +79,10 @@ pub(crate) async fn download(
                 end_pouring(plan, &mut pipe).await;
                 pipe.source = Source::None;
                 plan.left();
+                continue;
+            }
+            Next::Part(asked) if !lanes.has_room(client, asked.remote_name()) => {
+                plan.part_ended(asked.id, PartEnd::NoRoom, None);
                 continue;
             }
             Next::Part(asked) => {

@@ -70,7 +70,7 @@ fn look_at_certificate(change: &ChangeJob, output: &Output) -> Result<(), Failur
     Ok(())
 }
 
-const KEYS: [&str; 32] = [
+const KEYS: [&str; 37] = [
     "priority",
     "description",
     "display-name",

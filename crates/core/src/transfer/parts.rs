@@ -30,6 +30,8 @@ const WINDOW: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// What comes sooner is not worth another connection.
 const WORTHWHILE: Duration = Duration::from_secs(2);
+/// How long no part is begun after there was no connection for one.
+const FULL: Duration = Duration::from_secs(2);
 /// How many times as fast a source must be to be given what another has begun and cannot share.
 const FASTER: u64 = 2;
 /// How many times as fast another source must be for one to be asked no more.
@@ -74,6 +76,16 @@ pub(super) struct Parts {
     next_id: u32,
     front: Pace,
     known: BTreeMap<SourceIndex, Known>,
+    room: Room,
+}
+
+/// Whether there may be another connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    Free,
+    /// There was none just now.
+    None,
+    NotBefore(Timestamp),
 }
 
 /// Where the plan itself fetches.
@@ -151,7 +163,13 @@ impl Parts {
             next_id: 0,
             front: Pace::from(now),
             known: BTreeMap::new(),
+            room: Room::Free,
         }
+    }
+
+    /// For the part that was begun last there is no connection now.
+    pub(super) fn has_no_room(&mut self) {
+        self.room = Room::None;
     }
 
     /// Whether any part is coming.
@@ -260,6 +278,14 @@ impl Parts {
         if let Some(part) = self.coming.iter_mut().find(|part| !part.is_left && part.at >= part.end) {
             part.is_left = true;
             return Some(Act::Leave(part.id));
+        }
+        self.room = match self.room {
+            Room::None => Room::NotBefore(now + FULL),
+            Room::NotBefore(end) if end <= now => Room::Free,
+            room => room,
+        };
+        if self.room != Room::Free {
+            return None;
         }
         let connections = self.coming.len() + usize::from(front.comes);
         if connections == 0 || connections >= usize::from(self.rules.most) {

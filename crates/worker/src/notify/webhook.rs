@@ -22,6 +22,7 @@ use crate::attempt::Surroundings;
 use crate::auth::{KerberosEnvironment, Policy};
 use crate::http::{AttemptIdentity, Client, FetchError, Http2, HttpSettings, OwnersWords, Pool, TlsOptions};
 use crate::link::Letter;
+use crate::pacing::JobRate;
 
 /// For everything together.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
@@ -83,7 +84,7 @@ async fn send(letter: Letter, around: &Surroundings) -> Result<u16, String> {
     };
     // Content goes over HTTP/1.1, and no connection is shared with a transfer.
     let settings = HttpSettings { http2: Http2::Off, ..(*around.http).clone() };
-    let pacing = around.pacing.of_job(Priority::Foreground);
+    let pacing = around.pacing.of_job(Priority::Foreground, JobRate::of_no_transfer(), around.slots.clone());
     let mut client = Client::new(
         settings.into(),
         around.trust.clone(),

@@ -129,6 +129,12 @@ impl Drop for JobRate {
 }
 
 impl JobRate {
+    /// Of what belongs to no transfer: no limit is for it, and none counts it.
+    pub(crate) fn of_no_transfer() -> Arc<Self> {
+        let rates = Rates::new(RateLimits::default());
+        rates.enter(JobId([0; 16]), Owner(0), Priority::Foreground, None)
+    }
+
     /// Whether this job is limited by anything.
     pub(crate) fn is_limited(&self) -> bool {
         self.lowest(Reach::Network).is_some()

@@ -58,7 +58,13 @@ fn request(request: Request) -> Input {
 /// Makes a job and leaves it suspended.
 fn make(engine: &mut Engine<'_>) {
     let properties = Box::new(Properties::named("a job".to_owned()).expect("a name"));
-    engine.turn(vec![request(Request::Create { id: JOB, properties, secrets: Vec::new() })]);
+    engine.turn(vec![request(Request::Create {
+        id: JOB,
+        properties,
+        secrets: Vec::new(),
+        files: Vec::new(),
+        resume: false,
+    })]);
 }
 
 fn state(store: &Arc<Mutex<MemoryStore>>) -> &'static str {
@@ -151,7 +157,13 @@ fn the_jobs_of_a_start_count_for_the_limit_of_their_owner() {
     limits.policy.jobs_per_user_max = 1;
     let mut engine = Engine::start(&mut disk, &clock, &mut hands, limits).expect("it starts");
     let properties = Box::new(Properties::named("another".to_owned()).expect("a name"));
-    engine.turn(vec![request(Request::Create { id: JobId([2; 16]), properties, secrets: Vec::new() })]);
+    engine.turn(vec![request(Request::Create {
+        id: JobId([2; 16]),
+        properties,
+        secrets: Vec::new(),
+        files: Vec::new(),
+        resume: false,
+    })]);
     let Ok(Done::Answered(_, Err(refusal))) = done.recv() else { panic!("it is refused") };
     assert_eq!(refusal.code(), Code::TOO_MANY_JOBS_PER_USER);
 }

@@ -35,8 +35,17 @@ impl World {
     fn local_job(&mut self, number: u8) -> JobId {
         let id = JobId([number; 16]);
         let properties = Properties::named("a job".to_owned()).expect("a name");
-        self.ask(ANNA, Request::Create { id, properties: Box::new(properties), secrets: Vec::new() })
-            .expect("created");
+        self.ask(
+            ANNA,
+            Request::Create {
+                id,
+                properties: Box::new(properties),
+                secrets: Vec::new(),
+                files: Vec::new(),
+                resume: false,
+            },
+        )
+        .expect("created");
         let remote_name = RemoteName::parse("http://127.0.0.1:8080/f").expect("a name").0;
         let files = vec![NewFile { remote_name, ..a_file() }];
         self.ask(ANNA, Request::AddFiles { job: id, files, credentials: Vec::new() }).expect("added");

@@ -46,6 +46,7 @@ impl DownloadPlan {
         let source = parts.ended(id, validator);
         match end {
             PartEnd::Whole | PartEnd::Left => {}
+            PartEnd::NoRoom => parts.has_no_room(),
             PartEnd::Here(error) => self.fail(error),
             PartEnd::Failed(reason, error) => self.part_failed(source, reason, &error),
         }

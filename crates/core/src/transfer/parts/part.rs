@@ -80,6 +80,8 @@ pub enum PartEnd {
     Whole,
     /// It was to be left.
     Left,
+    /// It has not begun: there may be no connection for it now.
+    NoRoom,
     /// Its source is of no use.
     Failed(DropReason, JobError),
     /// Something is wrong on this machine.
@@ -208,7 +210,7 @@ impl Plan for PartPlan {
         }
         match &self.end {
             Some(PartEnd::Whole) => return Next::Done(Outcome::Transferred),
-            Some(PartEnd::Left) => return Next::Done(Outcome::Stopped),
+            Some(PartEnd::Left | PartEnd::NoRoom) => return Next::Done(Outcome::Stopped),
             Some(PartEnd::Failed(_, error) | PartEnd::Here(error)) => {
                 return Next::Done(Outcome::Failed(error.clone()));
             }

@@ -18,6 +18,7 @@ pub(super) fn perform(plan: &mut impl Plan, action: &str) {
         ("writes", upto) => plan.part_written(id, Bytes(upto.parse().expect("a number"))),
         ("ends", "whole") => plan.part_ended(id, PartEnd::Whole, None),
         ("ends", "left") => plan.part_ended(id, PartEnd::Left, None),
+        ("ends", "full") => plan.part_ended(id, PartEnd::NoRoom, None),
         ("ends", "here") => plan.part_ended(id, PartEnd::Here(local_error()), None),
         ("ends", reason) => {
             plan.part_ended(id, failed(DropReason::named(reason).expect("a reason")), None);
@@ -67,6 +68,25 @@ fn what_is_left_is_divided_so_that_all_sources_are_ready_at_the_same_time() {
             reads            -> sum
             sums a           -> sync 100
             synced 100       -> whole 100; done
+            "
+        ),
+    );
+}
+
+#[test]
+fn where_there_is_no_connection_for_a_part_none_is_begun_for_a_while_and_the_front_goes_on() {
+    check(
+        &checked(),
+        &format!(
+            "{BEGUN}
+            part 0 ends full -> receive 90
+            bytes 9          -> receive 81
+            clock 500 ms     -> progress 19; receive 81
+            bytes 9          -> receive 72
+            clock 1400 ms    -> sync 28
+            synced 28        -> filled 0-28 new ; progress 28; receive 72
+            bytes 2          -> receive 70
+            clock 200 ms     -> part 1 https://m1.test/f 65 to 100; progress 30; receive 35
             "
         ),
     );
