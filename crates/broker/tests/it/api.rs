@@ -68,7 +68,8 @@ async fn a_job_is_made_changed_and_completed() {
     });
     let created = world.post("/v1/jobs", body.clone()).await.json();
     assert_eq!(created["id"], "8e2d0a1b-0203-4405-8607-08090a0b0c0d");
-    assert_eq!(created["owner"], json!({ "id": "1000", "name": "anna" }));
+    let owner = json!({ "id": "1000", "name": "anna", "integrity_level": 0x2000, "elevated": false });
+    assert_eq!(created["owner"], owner);
     assert_eq!((&created["state"], &created["priority"]), (&json!("suspended"), &json!("low")));
     assert_eq!(created["minimum_retry_delay"], 5, "raised to the floor");
     let again = world.post("/v1/jobs", body).await.json();

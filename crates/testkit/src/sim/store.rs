@@ -133,7 +133,10 @@ impl Shared {
                 let was = self.rows.live.job(change.job.id).expect("memory is read");
                 let goes_on = was.is_some_and(|was| {
                     let (state, revision) = (change.job.state, change.job.revision);
-                    was.state.is_running() && change.job == Job { state, revision, ..was }
+                    // How long it ran is counted when it runs no more.
+                    let (running_since, ran_for) = (None, change.job.ran_for);
+                    let expected = Job { state, revision, running_since, ran_for, ..was.clone() };
+                    was.state.is_running() && change.job == expected
                 });
                 if !goes_on {
                     self.judge.broken(Promise::P8, now, || {
