@@ -60,7 +60,7 @@ fn a_newer_database_is_refused_and_not_touched() {
 fn a_damaged_database_is_set_aside_whole_and_a_fresh_one_is_made() {
     for (damage, reason) in [
         (write_noise as fn(&Path), "not a database"),
-        (overwrite_the_middle, "page"),
+        (overwrite_rows, "page"),
         (cut_off_the_end, "malformed"),
         (lose_the_file_but_not_the_log, "nothing that they change"),
         (empty_the_file_but_not_the_log, "nothing that they change"),
@@ -96,7 +96,7 @@ fn a_database_is_examined_without_being_touched() {
         ((|_| {}) as fn(&Path), None),
         (leave_a_log, None),
         (write_noise, Some("not a database")),
-        (overwrite_the_middle, Some("page")),
+        (overwrite_rows, Some("page")),
         (cut_off_the_end, Some("malformed")),
         (lose_the_file_but_not_the_log, Some("nothing that they change")),
         (put_another_application, Some("it is not a queue")),
@@ -225,10 +225,11 @@ fn write_noise(path: &Path) {
     fs::write(path, "no database at all, but long enough to be looked at".repeat(200)).expect("noise");
 }
 
-fn overwrite_the_middle(path: &Path) {
+fn overwrite_rows(path: &Path) {
     let mut bytes = fs::read(path).expect("a file");
-    let middle = bytes.len() / 2 / 4096 * 4096;
-    bytes[middle..middle + 4096].fill(0xA5);
+    // The last page of a table's rows: each begins with this byte, and those of the schema come before.
+    let at = bytes.chunks(4096).rposition(|page| page[0] == 0x0D).expect("there are rows") * 4096;
+    bytes[at..at + 4096].fill(0xA5);
     fs::write(path, bytes).expect("a file");
 }
 

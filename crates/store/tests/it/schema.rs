@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bits_core::checksum::Checksum;
+use bits_core::conditions::CostFlags;
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::demand::{Demand, Filled, Span};
 use bits_core::error::{Challenge, Code, ErrorContext, JobError};
@@ -18,7 +19,7 @@ use bits_core::http_options::{
 use bits_core::job::{
     Attempt, Environment, Job, JobId, Owner, Priority, Progress, Properties, Revision, State, Times,
 };
-use bits_core::notify::{NotifyOptions, Outbox};
+use bits_core::notify::{Channel, Happened, Notice, NotifyCommand, NotifyFlags, NotifyOptions, Outbox};
 use bits_core::pacing::rate::Rate;
 use bits_core::ports::{KeyId, KeySource, SealedSecret, SealingKey, Store};
 use bits_core::ranges::{ByteRange, Ranges};
@@ -27,18 +28,19 @@ use bits_core::sources::{DropReason, Dropped, Mirror, MirrorOrigin, SourceIndex,
 use bits_core::time::Timestamp;
 use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
-use bits_core::windows_options::WindowsOptions;
+use bits_core::windows_options::{ClassId, WindowsOptions};
 use bits_store::SqliteStore;
 use rusqlite::Connection;
 
 /// A database of each version, from the first on.
-const FIXTURES: [&str; 6] = [
+const FIXTURES: [&str; 7] = [
     include_str!("../fixtures/schema-1.sql"),
     include_str!("../fixtures/schema-2.sql"),
     include_str!("../fixtures/schema-3.sql"),
     include_str!("../fixtures/schema-4.sql"),
     include_str!("../fixtures/schema-5.sql"),
     include_str!("../fixtures/schema-6.sql"),
+    include_str!("../fixtures/schema-7.sql"),
 ];
 
 #[test]
@@ -150,12 +152,12 @@ fn waiting_to_be_tried_again(version: u32) -> Job {
             priority: Priority::High,
             minimum_retry_delay: Some(Duration::from_secs(600)),
             no_progress_timeout: Duration::from_secs(1_209_600),
-            maximum_download_time: None,
+            maximum_download_time: (version >= 7).then_some(Duration::from_secs(7)),
             complete_when_done: true,
-            windows: WindowsOptions::default(),
+            windows: if version < 7 { WindowsOptions::default() } else { windows_options() },
             http: if version < 3 { HttpOptions::default() } else { options() },
             transfer: if version < 4 { TransferOptions::default() } else { transfer_options(version) },
-            notify: NotifyOptions::default(),
+            notify: if version < 7 { NotifyOptions::default() } else { notify_options() },
             environment: if version < 3 { first_environment() } else { environment() },
         },
         host: if version < 6 { HostTag::NONE } else { HostTag::MAX },
@@ -184,10 +186,10 @@ fn waiting_to_be_tried_again(version: u32) -> Job {
         demands: if version < 6 { 0 } else { 3 },
         demands_met: if version < 6 { 0 } else { 2 },
         stalled_since: Some(Timestamp(1_760_000_050_000)),
-        ran_for: Duration::ZERO,
+        ran_for: Duration::from_secs(if version < 7 { 0 } else { 5 }),
         running_since: None,
         // What was last changed before version 7 was the last that was known of it.
-        active_at: Timestamp(1_760_000_060_000),
+        active_at: Timestamp(if version < 7 { 1_760_000_060_000 } else { 1_760_000_061_000 }),
         attempt: Attempt(4),
         times: Times {
             created: Timestamp(1_760_000_000_000),
@@ -196,8 +198,44 @@ fn waiting_to_be_tried_again(version: u32) -> Job {
         },
         resumed: true,
         discard_pending: false,
-        outbox: Outbox::default(),
+        outbox: if version < 7 { Outbox::default() } else { outbox() },
     }
+}
+
+fn windows_options() -> WindowsOptions {
+    WindowsOptions {
+        file_acl_flags: 15,
+        peer_caching_flags: 3,
+        helper_token_flags: 1,
+        notification_class: ClassId([0x11; 16]),
+    }
+}
+
+fn notify_options() -> NotifyOptions {
+    NotifyOptions {
+        flags: NotifyFlags::from_mask(11).expect("a mask"),
+        command: Some(NotifyCommand {
+            program: "/usr/bin/tell me".into(),
+            arguments: vec!["a b".into(), "$(x)".into()],
+        }),
+        webhook: Some(RemoteName::stored("https://h.test/hook").expect("a URL")),
+        minimum_interval: Duration::from_millis(250),
+    }
+}
+
+fn outbox() -> Outbox {
+    let notice = Notice {
+        number: 3,
+        channel: Channel::Webhook,
+        happened: Happened::Error,
+        at: Timestamp(1_760_000_060_000),
+        code: Some(Code::HTTP_UNAUTHORIZED),
+        tries: 2,
+        due: Timestamp(1_760_000_090_000),
+        offered: false,
+        past_callback: false,
+    };
+    Outbox { pending: vec![notice], made: 4, failure: Some("exit code 1".into()) }
 }
 
 /// All that was sent along with a job before version 3.
@@ -251,7 +289,7 @@ fn transfer_options(version: u32) -> TransferOptions {
         dynamic_content: true,
         high_performance: true,
         max_download_size: Some(Bytes(7)),
-        cost_flags: None,
+        cost_flags: if version < 7 { None } else { CostFlags::new(0x8000_0067).ok() },
         rate_limit: (version >= 7).then(|| Rate::new(1 << 20)).flatten(),
     }
 }
@@ -274,7 +312,7 @@ fn half_of_a_file(version: u32) -> File {
             source: SourceIndex(u8::from(version >= 6)),
             in_parts: version >= 7,
         },
-        sources: if version < 6 { Sources::default() } else { sources() },
+        sources: if version < 6 { Sources::default() } else { sources(version) },
         demand: if version < 6 { Demand::default() } else { demand() },
         partial: Some(PartialId { device: u64::MAX, inode: 7 }),
         error: Some(FileError { code: Code::http(404), message: "it is not there".into() }),
@@ -288,7 +326,7 @@ fn demand() -> Demand {
     Demand { requested: requested.to_vec(), position: Some(Bytes(7)), filled }
 }
 
-fn sources() -> Sources {
+fn sources(version: u32) -> Sources {
     let mirror = |url, origin, dropped| Mirror {
         remote_name: RemoteName::stored(url).expect("a remote name"),
         origin,
@@ -303,7 +341,7 @@ fn sources() -> Sources {
         ],
         dropped: dropped(DropReason::Refused, "h.test answered 404"),
         in_use: SourceIndex(1),
-        beside: Vec::new(),
+        beside: if version < 7 { Vec::new() } else { vec![SourceIndex(0), SourceIndex(2)] },
     }
 }
 
