@@ -43,7 +43,7 @@ fn job(service: &Service) -> Option<Value> {
 /// Waits until the only job waits with this `reason`.
 #[track_caller]
 fn waits(service: &Service, reason: &str) -> Value {
-    until(PATIENCE, &format!("the job waits ({reason})"), || {
+    until(PATIENCE, format!("the job waits ({reason})"), || {
         job(service).map(|job| job["wait"].clone()).filter(|wait| wait["reason"] == reason)
     })
 }
