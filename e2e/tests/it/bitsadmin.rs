@@ -3,8 +3,8 @@
 //!
 //! A transcript is a text: `$ ` begins what is typed to a shell, the lines after it are what is printed on
 //! standard output, `! ` begins a line of standard error, `[N]` is an exit code other than 0, and
-//! `# wait JOB STATE` waits. What differs from run to run is written `ORIGIN`, `FOLDER`, `USER`, `TIME` and
-//! `{GUID-1}`. The banner is checked, and not repeated in the texts. With `OPENBITS_WRITE_TRANSCRIPTS=1`
+//! `# wait JOB STATE` waits. What differs from run to run is written `ORIGIN`, `FOLDER`, `USER`, `LEVEL`,
+//! `IS`, `TIME` and `{GUID-1}`. The banner is checked, and not repeated in the texts. With `OPENBITS_WRITE_TRANSCRIPTS=1`
 //! they are written anew, to be read by whoever changes them.
 
 mod transcript;
@@ -56,26 +56,51 @@ impl World {
     }
 }
 
-macro_rules! transcripts {
-    ($($name:ident: $file:literal;)*) => {
-        $(#[test]
-        fn $name() {
-            let Some(peers) = peers() else { return };
-            let origin = peers.nginx.url("");
-            Session::of(&World::new(), $file, origin.trim_end_matches('/')).check();
-        })*
-    };
+/// Plays the transcript `name`.
+fn play(name: &str) {
+    let Some(peers) = peers() else { return };
+    let origin = peers.nginx.url("");
+    Session::of(&World::new(), name, origin.trim_end_matches('/')).check();
 }
 
-transcripts! {
-    the_life_of_a_job_is_printed_as_that_tool_prints_it: "life";
-    a_transfer_is_one_line: "transfer";
-    what_is_set_can_be_read: "properties";
-    values_alone_are_for_scripts: "raw";
-    what_cannot_be_meant_is_refused_with_its_code: "refusals";
-    what_is_not_here_says_so: "absent";
-    all_jobs_are_cancelled_by_one_word: "reset";
-    parts_of_files_and_lists_of_them_are_added: "files";
+#[test]
+fn the_life_of_a_job_is_printed_as_that_tool_prints_it() {
+    play("life");
+}
+
+#[test]
+fn a_transfer_is_one_line() {
+    play("transfer");
+}
+
+#[test]
+fn what_is_set_can_be_read() {
+    play("properties");
+}
+
+#[test]
+fn values_alone_are_for_scripts() {
+    play("raw");
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_with_its_code() {
+    play("refusals");
+}
+
+#[test]
+fn what_is_not_here_says_so() {
+    play("absent");
+}
+
+#[test]
+fn all_jobs_are_cancelled_by_one_word() {
+    play("reset");
+}
+
+#[test]
+fn parts_of_files_and_lists_of_them_are_added() {
+    play("files");
 }
 
 #[test]

@@ -17,16 +17,6 @@ const fn not_built(what: &'static str, why: &'static str) -> Absent {
 }
 
 pub(super) const UPLOAD: Absent = not_built("create job", "uploads are not available in this version");
-pub(super) const TAKE_OWNERSHIP: Absent = not_built(
-    "take ownership of job",
-    "taking ownership is not available in this version: a service has the jobs of one user",
-);
-pub(super) const MAX_DOWNLOAD_TIME: Absent = not_built(
-    "access maximum download time",
-    "a limit on the download time is not available in this version",
-);
-pub(super) const ACL_FLAGS: Absent =
-    not_built("access ACL flags", "access control lists are copied over SMB alone, which is not spoken here");
 pub(super) const HELPER_TOKEN: Absent =
     not_built("access helper token", "there are no tokens on this system; credentials are set on the job");
 pub(super) const REPAIR: Absent = not_built(
@@ -48,4 +38,4 @@ pub(super) const PEER_CACHE: Absent = Absent {
 };
 
 /// `BG_E_PEERCACHING_DISABLED`.
-pub(super) const PEERCACHING_DISABLED: Code = Code(0x8020_0047);
+const PEERCACHING_DISABLED: Code = Code(0x8020_0047);

@@ -109,11 +109,7 @@ pub(super) enum Asked {
         what: &'static str,
         job: String,
     },
-    /// Flags of the peer cache: there is none, so all but none of them are refused.
-    SetPeerCachingFlags {
-        job: String,
-        flags: u32,
-    },
+    /// Of the machine's peer cache, which there is none of.
     PeerCachingFlags,
     Absent(&'static Absent),
 }
@@ -124,11 +120,14 @@ pub(super) struct Transfer {
     pub(super) name: String,
     pub(super) priority: Priority,
     pub(super) is_dynamic: bool,
-    /// Flags of access control lists were given, which mean nothing over http.
-    pub(super) has_acl_flags: bool,
+    /// Flags of access control lists, which mean nothing over http.
+    pub(super) acl_flags: Option<u32>,
     /// URL and local file of each.
     pub(super) files: Vec<(String, String)>,
 }
+
+/// The letters for what of access control lists is copied (`bits.md` §2.8): owner, group and the two lists.
+pub(super) const ACL_FLAGS: [(char, u32); 4] = [('O', 1), ('G', 2), ('D', 4), ('S', 8)];
 
 /// A word for a whole job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +136,7 @@ pub(super) enum Command {
     Resume,
     Cancel,
     Complete,
+    TakeOwnership,
 }
 
 /// Where user and password come from.
@@ -172,14 +172,17 @@ pub(super) enum Property {
     NotifyCommandLine,
     MinRetryDelay,
     NoProgressTimeout,
+    MaxDownloadTime,
     ProxyUsage,
     ProxyList,
     ProxyBypassList,
+    AclFlags,
     CustomHeaders,
     HttpMethod,
     SecurityFlags,
     ClientCertificate,
     PeerCachingFlags,
+    HelperTokenFlags,
 }
 
 /// What can be read of a file.

@@ -29,7 +29,6 @@ use crate::session::{Session, id_of};
 use crate::sign_in;
 use crate::url_list;
 
-use super::absent::{self, Absent};
 use super::asked::{Asked, Command, FileProperty, Given, Property};
 use super::paper::Paper;
 use super::trouble::{Trouble, Unable};
@@ -157,14 +156,6 @@ impl Calls<'_> {
                 self.find(&job).await?;
                 let why = "only upload-reply jobs have a reply, and this is a download job";
                 Err(Trouble::refused(what, Code::NOT_IMPLEMENTED, why))
-            }
-            Asked::SetPeerCachingFlags { job, flags } => {
-                self.find(&job).await?;
-                if flags == 0 {
-                    return self.done("Peer caching flags set to 0.");
-                }
-                let Absent { why, .. } = absent::PEER_CACHE;
-                Err(Trouble::refused("set peer caching flags", absent::PEERCACHING_DISABLED, why))
             }
         }
     }
@@ -315,6 +306,7 @@ impl Calls<'_> {
             Command::Resume => (Verb::Resume, "resume job", "Job resumed."),
             Command::Cancel => (Verb::Cancel, "cancel job", "Job canceled."),
             Command::Complete => (Verb::Complete, "complete job", "Job completed."),
+            Command::TakeOwnership => (Verb::TakeOwnership, "take ownership of job", "Job is yours."),
         };
         let id = self.find_id(job).await?;
         let answer = on_jobs::carry_out(verb, id, self.session, self.paper.output).await;
@@ -371,8 +363,18 @@ impl Calls<'_> {
                     "the job has no client certificate",
                 ))
             }
+            Property::MaxDownloadTime if job.maximum_download_time.is_none() => {
+                Ok(self.paper.value(&self.usual_download_time().await?)?)
+            }
             _ => Ok(self.paper.value(&layout::value(property, &job, &TimeZone::system()))?),
         }
+    }
+
+    /// The seconds of a job that says nothing of it: what is in force, as `GetMaximumDownloadTime` answers.
+    async fn usual_download_time(&self) -> Result<String, Trouble> {
+        let list = self.session.client.settings().await.unable("get maximum download time")?;
+        let setting = list.settings.into_iter().find(|setting| setting.key == "max_download_time");
+        Ok(setting.map_or_else(|| layout::UNKNOWN.to_owned(), |setting| setting.value))
     }
 
     async fn get_error(&self, job: &str) -> Result<(), Trouble> {
@@ -471,7 +473,7 @@ impl Calls<'_> {
         let id = self.find_id(job).await?;
         let change = ChangeFile { valid: Some(is_valid), ..ChangeFile::default() };
         self.session.client.change_file(id, index, &change).await.unable("set validation state")?;
-        self.done(&format!("Validation state set to {}.", if is_valid { "TRUE" } else { "FALSE" }))
+        self.done(&format!("Validation state set to {}.", layout::truth(is_valid)))
     }
 }
 

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use crate::exit::number;
 use crate::output::units::local_time;
 
-use super::asked::Property;
+use super::asked::{ACL_FLAGS, Property};
 use super::command_line;
 
 pub(super) const UNKNOWN: &str = "UNKNOWN";
@@ -43,7 +43,11 @@ pub(super) fn verbose(job: &Job, files_of_it: &[File], zone: &TimeZone) -> Vec<S
             value(Property::CreationTime),
             value(Property::ModificationTime)
         ),
-        format!("COMPLETION TIME: {}", value(Property::CompletionTime)),
+        format!(
+            "COMPLETION TIME: {} ACL FLAGS: {}",
+            value(Property::CompletionTime),
+            value(Property::AclFlags)
+        ),
         format!(
             "NOTIFY INTERFACE: {} NOTIFICATION FLAGS: {}",
             value(Property::NotifyInterface),
@@ -69,7 +73,8 @@ pub(super) fn verbose(job: &Job, files_of_it: &[File], zone: &TimeZone) -> Vec<S
     lines.push("JOB FILES:".to_owned());
     lines.extend(files_of_it.iter().map(|one| format!("\t{}", file(one))));
     lines.push(format!("NOTIFICATION COMMAND LINE: {}", value(Property::NotifyCommandLine)));
-    lines.push(format!("OWNER INTEGRITY LEVEL: {UNKNOWN} OWNER ELEVATED: {UNKNOWN}"));
+    let (level, elevated) = (integrity_level(job), truth(job.owner.elevated));
+    lines.push(format!("OWNER INTEGRITY LEVEL: {level} OWNER ELEVATED: {elevated}"));
     lines.push(format!("PEER CACHING FLAGS: {}", value(Property::PeerCachingFlags)));
     lines.push(format!("CUSTOM HEADERS: {}", value(Property::CustomHeaders)));
     lines
@@ -165,15 +170,42 @@ pub(super) fn value(property: Property, job: &Job, zone: &TimeZone) -> String {
         Property::NotifyInterface => "UNREGISTERED".to_owned(),
         Property::MinRetryDelay => job.minimum_retry_delay.unwrap_or(0).to_string(),
         Property::NoProgressTimeout => job.no_progress_timeout.to_string(),
+        Property::MaxDownloadTime => {
+            job.maximum_download_time.map_or(UNKNOWN.to_owned(), |seconds| seconds.to_string())
+        }
         Property::ProxyUsage => job.proxy.usage.to_ascii_uppercase(),
         Property::ProxyList => text(job.proxy.list.as_ref()),
         Property::ProxyBypassList => text(job.proxy.bypass.as_ref()),
+        Property::AclFlags => acl_flags(job.file_acl_flags),
         Property::CustomHeaders => headers(job),
         Property::HttpMethod => job.http_method.clone(),
         Property::SecurityFlags => format!("{:#x}", job.security_flags),
         Property::ClientCertificate => certificate(&job.client_certificate),
-        Property::PeerCachingFlags => "0".to_owned(),
+        Property::PeerCachingFlags => job.peer_caching_flags.to_string(),
+        Property::HelperTokenFlags => job.helper_token_flags.to_string(),
     }
+}
+
+/// A mask in letters.
+pub(super) fn acl_flags(mask: u32) -> String {
+    let letters: String =
+        ACL_FLAGS.iter().filter(|(_, bit)| mask & bit != 0).map(|(letter, _)| letter).collect();
+    if letters.is_empty() { NULL.to_owned() } else { letters }
+}
+
+/// The word for the level of whose job it is.
+fn integrity_level(job: &Job) -> String {
+    match job.owner.integrity_level {
+        0x1000 => "LOW".to_owned(),
+        0x2000 => "MEDIUM".to_owned(),
+        0x3000 => "HIGH".to_owned(),
+        0x4000 => "SYSTEM".to_owned(),
+        other => format!("{other:#x}"),
+    }
+}
+
+pub(super) fn truth(is_so: bool) -> &'static str {
+    if is_so { "TRUE" } else { "FALSE" }
 }
 
 fn kind(job: &Job) -> String {

@@ -28,7 +28,7 @@ const WHAT: &str = "complete transfer";
 const BETWEEN_REPORTS: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(what: Transfer, session: &Session, paper: &Paper<'_>) -> Result<(), Trouble> {
-    if what.has_acl_flags {
+    if what.acl_flags.is_some() {
         paper.output.warn("/aclflags: access control lists are copied over SMB alone; the flags do nothing");
     }
     let orders = what.files.iter().map(|(url, path)| calls::order(url, path));
@@ -36,6 +36,7 @@ pub(super) async fn run(what: Transfer, session: &Session, paper: &Paper<'_>) ->
     calls::warn_of_user_info(&orders, paper);
     let mut order = calls::new_order(what.name, what.priority);
     order.properties.dynamic_content = what.is_dynamic.then_some(true);
+    order.properties.file_acl_flags = what.acl_flags;
     let mut interrupts = interrupts().unable(WHAT)?;
     let job = session.client.create_job(order).await.unable("create job")?;
     let id = id_of(&job).unable("create job")?;

@@ -98,7 +98,11 @@ impl<'a> Session<'a> {
         let text = text
             .replace(&self.origin, "ORIGIN")
             .replace(&self.folder, "FOLDER")
-            .replace(&format!("OWNER: {}\n", self.user), "OWNER: USER\n");
+            .replace(&format!("OWNER: {}\n", self.user), "OWNER: USER\n")
+            .replace(
+                if self.user == "root" { ROOT } else { ANYBODY },
+                "INTEGRITY LEVEL: LEVEL OWNER ELEVATED: IS",
+            );
         let mut text = self.with_guids_named(&times_named(&text));
         for (number, guid) in (1..).zip(&self.guids) {
             // As the service writes it in its sentences.
@@ -131,6 +135,10 @@ impl<'a> Session<'a> {
         named + rest
     }
 }
+
+/// What is said of whose jobs they are.
+const ROOT: &str = "INTEGRITY LEVEL: HIGH OWNER ELEVATED: TRUE";
+const ANYBODY: &str = "INTEGRITY LEVEL: MEDIUM OWNER ELEVATED: FALSE";
 
 /// With the braces.
 const GUID_CHARS: usize = 38;

@@ -38,7 +38,7 @@ fn a_job_is_a_line_or_a_block() {
          TYPE: DOWNLOAD STATE: SUSPENDED OWNER: anna\n\
          PRIORITY: NORMAL FILES: 0 / 1 BYTES: 4096 / UNKNOWN\n\
          CREATION TIME: 2026-11-23 07:00:00 MODIFICATION TIME: 2026-11-23 07:00:01\n\
-         COMPLETION TIME: 2026-11-23 07:00:02\n\
+         COMPLETION TIME: 2026-11-23 07:00:02 ACL FLAGS: NULL\n\
          NOTIFY INTERFACE: UNREGISTERED NOTIFICATION FLAGS: 3\n\
          RETRY DELAY: 600 NO PROGRESS TIMEOUT: 1209600 ERROR COUNT: 0\n\
          PROXY USAGE: PRECONFIG PROXY LIST: NULL PROXY BYPASS LIST: NULL\n\
@@ -46,7 +46,7 @@ fn a_job_is_a_line_or_a_block() {
          JOB FILES:\n\
          \t4096 / 1048576 WORKING https://h.test/f -> /d/f\n\
          NOTIFICATION COMMAND LINE: none\n\
-         OWNER INTEGRITY LEVEL: UNKNOWN OWNER ELEVATED: UNKNOWN\n\
+         OWNER INTEGRITY LEVEL: MEDIUM OWNER ELEVATED: FALSE\n\
          PEER CACHING FLAGS: 0\n\
          CUSTOM HEADERS: NULL"
     );
@@ -112,6 +112,21 @@ fn states_have_that_tools_words() {
 }
 
 #[test]
+fn what_an_owner_may_is_told_in_words() {
+    for (level, elevated, expected) in [
+        (0x1000, false, "LEVEL: LOW OWNER ELEVATED: FALSE"),
+        (0x3000, true, "LEVEL: HIGH OWNER ELEVATED: TRUE"),
+        (0x4000, true, "LEVEL: SYSTEM OWNER ELEVATED: TRUE"),
+        (0x2100, false, "LEVEL: 0x2100 OWNER ELEVATED: FALSE"),
+    ] {
+        let mut job = a_job("queued");
+        (job.owner.integrity_level, job.owner.elevated) = (level, elevated);
+        let block = verbose(&job, &[], &zone());
+        assert!(block.iter().any(|line| line.ends_with(expected)), "{expected}: {block:?}");
+    }
+}
+
+#[test]
 fn properties_are_values() {
     let header = Header { name: "X-A".to_owned(), value: "1".to_owned() };
     let proxy = Proxy {
@@ -126,6 +141,10 @@ fn properties_are_values() {
         proxy,
         client_certificate: certificate,
         security_flags: 0x1e,
+        file_acl_flags: 0b1101,
+        peer_caching_flags: 4,
+        helper_token_flags: 3,
+        maximum_download_time: Some(60),
         ..a_job("queued")
     };
     for (property, expected) in [
@@ -139,7 +158,10 @@ fn properties_are_values() {
         (Property::CustomHeaders, "X-A: 1; Cookie: (secret)"),
         (Property::SecurityFlags, "0x1e"),
         (Property::ClientCertificate, "STORE: /c SUBJECT: anna"),
-        (Property::PeerCachingFlags, "0"),
+        (Property::AclFlags, "ODS"),
+        (Property::PeerCachingFlags, "4"),
+        (Property::HelperTokenFlags, "3"),
+        (Property::MaxDownloadTime, "60"),
         (Property::NotifyInterface, "UNREGISTERED"),
     ] {
         assert_eq!(value(property, &job, &zone()), expected, "{property:?}");

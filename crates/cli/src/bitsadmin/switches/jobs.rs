@@ -4,7 +4,7 @@ use bits_core::job::Priority;
 use bits_core::ranges::ByteRange;
 
 use super::super::absent;
-use super::super::asked::{Asked, Command, Transfer};
+use super::super::asked::{ACL_FLAGS, Asked, Command, Transfer};
 use super::super::words::{Fault, Words};
 use super::Row;
 
@@ -111,8 +111,8 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: "/takeownership",
         takes: "<job>",
-        about: "Not available in this version",
-        read: |words| words.job().map(|_| Asked::Absent(&absent::TAKE_OWNERSHIP)),
+        about: "Makes a job yours",
+        read: |words| command(words, Command::TakeOwnership),
     },
 ];
 
@@ -141,7 +141,7 @@ fn transfer(words: &mut Words<'_>) -> Result<Asked, Fault> {
         name: words.text("the name")?,
         priority: Priority::Normal,
         is_dynamic: false,
-        has_acl_flags: false,
+        acl_flags: None,
         files: Vec::new(),
     };
     let mut is_upload = false;
@@ -149,8 +149,7 @@ fn transfer(words: &mut Words<'_>) -> Result<Asked, Fault> {
         if words.switch("priority") {
             transfer.priority = words.one_of("the priority", &PRIORITIES)?;
         } else if words.switch("aclflags") {
-            acl_flags(words)?;
-            transfer.has_acl_flags = true;
+            transfer.acl_flags = Some(acl_flags(words)?);
         } else if words.switch("dynamic") {
             transfer.is_dynamic = true;
         } else if words.switch("upload") {
@@ -168,13 +167,12 @@ fn transfer(words: &mut Words<'_>) -> Result<Asked, Fault> {
     Ok(if is_upload { Asked::Absent(&absent::UPLOAD) } else { Asked::Transfer(transfer) })
 }
 
-/// Letters for owner, group, and the two lists.
-pub(super) fn acl_flags(words: &mut Words<'_>) -> Result<(), Fault> {
+/// Letters as a mask.
+pub(super) fn acl_flags(words: &mut Words<'_>) -> Result<u32, Fault> {
     let flags = words.take("the ACL flags")?;
-    match flags.chars().all(|letter| "ogds".contains(letter.to_ascii_lowercase())) {
-        true => Ok(()),
-        false => Err(Fault::new(format!("`{flags}`: ACL flags are letters of o, g, d and s"))),
-    }
+    let bit = |letter: char| ACL_FLAGS.iter().find(|(known, _)| known.eq_ignore_ascii_case(&letter));
+    let mask = flags.chars().try_fold(0, |mask, letter| Some(mask | bit(letter)?.1));
+    mask.ok_or_else(|| Fault::new(format!("`{flags}`: ACL flags are letters of o, g, d and s")))
 }
 
 fn monitor(words: &mut Words<'_>) -> Result<Asked, Fault> {

@@ -12,6 +12,7 @@ use bits_core::secret::Secret;
 use super::super::absent;
 use super::super::asked::{Asked, Given};
 use super::super::command_line;
+use super::super::layout;
 use super::super::words::{Fault, Words};
 use super::Row;
 use super::jobs::{PRIORITIES, acl_flags};
@@ -55,9 +56,7 @@ pub(super) const ROWS: &[Row] = &[
         takes: "<job> <number>",
         about: "Says of what its owner is notified: 1 transferred, 2 error, 4 nothing, or a sum",
         read: |words| {
-            let (job, flags) = (words.job()?, words.number("the flags")?);
-            let mask =
-                u32::try_from(flags).map_err(|_| Fault::new(format!("the flags: {flags} is too much")))?;
+            let (job, mask) = (words.job()?, flags(words)?);
             let change = ChangeJob { notify_flags: Some(mask), ..ChangeJob::default() };
             Ok(set(job, change, "notification flags", mask.to_string()))
         },
@@ -105,20 +104,32 @@ pub(super) const ROWS: &[Row] = &[
             Ok(set(job, change, "no progress timeout", seconds.to_string()))
         },
     },
-    absent("/setmaxdownloadtime", "<job> <seconds>", |words| {
-        words.job()?;
-        words.number("the seconds").map(|_| Asked::Absent(&absent::MAX_DOWNLOAD_TIME))
-    }),
+    Row {
+        name: "/setmaxdownloadtime",
+        takes: "<job> <seconds>",
+        about: "Says how long a job may transfer since it was resumed; 0: as long as is usual",
+        read: |words| {
+            let (job, seconds) = (words.job()?, words.number("the seconds")?);
+            let change = ChangeJob { maximum_download_time: Some(seconds), ..ChangeJob::default() };
+            Ok(set(job, change, "maximum download time", seconds.to_string()))
+        },
+    },
     Row {
         name: "/setproxysettings",
         takes: "<job> PRECONFIG|AUTODETECT|NO_PROXY|OVERRIDE <list|NULL> <bypass|NULL>",
         about: "Says which proxies a job uses; lists have commas in them",
         read: proxy_settings,
     },
-    absent("/setaclflags", "<job> [O][G][D][S]", |words| {
-        words.job()?;
-        acl_flags(words).map(|()| Asked::Absent(&absent::ACL_FLAGS))
-    }),
+    Row {
+        name: "/setaclflags",
+        takes: "<job> [O][G][D][S]",
+        about: "Sets the ACL flags, which are kept and do nothing over http",
+        read: |words| {
+            let (job, mask) = (words.job()?, acl_flags(words)?);
+            let change = ChangeJob { file_acl_flags: Some(mask), ..ChangeJob::default() };
+            Ok(set(job, change, "ACL flags", layout::acl_flags(mask)))
+        },
+    },
     Row {
         name: "/setcredentials",
         takes: "<job> SERVER|PROXY BASIC|DIGEST|NTLM|NEGOTIATE <user> <password|*>",
@@ -219,12 +230,11 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: "/setpeercachingflags",
         takes: "<job> <number>",
-        about: "There is no peer cache: 0 alone can be set",
+        about: "Sets the flags of a peer cache, which are kept and do nothing here",
         read: |words| {
-            let (job, flags) = (words.job()?, words.number("the flags")?);
-            let flags =
-                u32::try_from(flags).map_err(|_| Fault::new(format!("the flags: {flags} is too much")))?;
-            Ok(Asked::SetPeerCachingFlags { job, flags })
+            let (job, mask) = (words.job()?, flags(words)?);
+            let change = ChangeJob { peer_caching_flags: Some(mask), ..ChangeJob::default() };
+            Ok(set(job, change, "peer caching flags", mask.to_string()))
         },
     },
     absent("/setreplyfilename", "<job> <path>", |words| {
@@ -239,10 +249,16 @@ pub(super) const ROWS: &[Row] = &[
         }
         Ok(Asked::Absent(&absent::HELPER_TOKEN))
     }),
-    absent("/sethelpertokenflags", "<job> 1|2|3", |words| {
-        words.job()?;
-        words.number("the flags").map(|_| Asked::Absent(&absent::HELPER_TOKEN))
-    }),
+    Row {
+        name: "/sethelpertokenflags",
+        takes: "<job> 1|2|3",
+        about: "Sets the flags of a helper token, which are kept and do nothing here",
+        read: |words| {
+            let (job, mask) = (words.job()?, flags(words)?);
+            let change = ChangeJob { helper_token_flags: Some(mask), ..ChangeJob::default() };
+            Ok(set(job, change, "helper token flags", mask.to_string()))
+        },
+    },
 ];
 
 pub(super) const TRUTH: [(&str, bool); 2] = [("TRUE", true), ("FALSE", false)];
@@ -262,6 +278,12 @@ fn set(job: String, change: ChangeJob, what: &'static str, value: String) -> Ask
 fn set_certificate(job: String, which: ClientCertificate, value: String) -> Asked {
     let change = ChangeJob { client_certificate: Some(which), ..ChangeJob::default() };
     set(job, change, "client certificate", value)
+}
+
+/// A mask in decimal, which the service knows the bits of.
+fn flags(words: &mut Words<'_>) -> Result<u32, Fault> {
+    let flags = words.number("the flags")?;
+    u32::try_from(flags).map_err(|_| Fault::new(format!("the flags: {flags} is too much")))
 }
 
 /// The word for what is not given.

@@ -83,6 +83,7 @@ fn the_life_of_a_job_is_asked_for() {
         ("/monitor", Asked::Monitor { all_users: false, refresh_seconds: 5 }),
         ("/monitor /refresh 9 /allusers", Asked::Monitor { all_users: true, refresh_seconds: 9 }),
         ("/info j /VERBOSE", Asked::Info { job: job(), is_verbose: true }),
+        ("/takeownership j", Asked::Command { command: Command::TakeOwnership, job: job() }),
         ("/complete j", Asked::Command { command: Command::Complete, job: job() }),
         ("/reset", Asked::Reset { all_users: false }),
         (
@@ -99,7 +100,7 @@ fn the_life_of_a_job_is_asked_for() {
         name: "n".to_owned(),
         priority: Priority::High,
         is_dynamic: true,
-        has_acl_flags: true,
+        acl_flags: Some(3),
         files: vec![(url, path), ("/srv/g".to_owned(), "g".to_owned())],
     };
     let words = "/transfer n /download /PRIORITY high /aclflags og /dynamic http://h/f /d/f /srv/g g";
@@ -154,6 +155,26 @@ fn what_is_set_is_a_change_of_the_service() {
             set("proxy usage", "PRECONFIG", proxy("preconfig", None, None)),
         ),
         (
+            "/setmaxdownloadtime j 60",
+            set(
+                "maximum download time",
+                "60",
+                ChangeJob { maximum_download_time: Some(60), ..ChangeJob::default() },
+            ),
+        ),
+        (
+            "/setaclflags j sgo",
+            set("ACL flags", "OGS", ChangeJob { file_acl_flags: Some(11), ..ChangeJob::default() }),
+        ),
+        (
+            "/setpeercachingflags j 5",
+            set("peer caching flags", "5", ChangeJob { peer_caching_flags: Some(5), ..ChangeJob::default() }),
+        ),
+        (
+            "/sethelpertokenflags j 3",
+            set("helper token flags", "3", ChangeJob { helper_token_flags: Some(3), ..ChangeJob::default() }),
+        ),
+        (
             "/setsecurityflags j 30",
             set("security flags", "0x1e", ChangeJob { security_flags: Some(30), ..ChangeJob::default() }),
         ),
@@ -186,6 +207,8 @@ fn each_fault_names_the_word_and_has_its_code() {
         ("/transfer n", Code::INVALID_ARGUMENT, "the URL is missing"),
         ("/transfer n http://h/f", Code::INVALID_ARGUMENT, "the local file for http://h/f is missing"),
         ("/transfer n /priority soon", Code::INVALID_ARGUMENT, "`soon` is none of FOREGROUND, HIGH"),
+        ("/setaclflags j ox", Code::INVALID_ARGUMENT, "`ox`: ACL flags"),
+        ("/setpeercachingflags j 4294967296", Code::INVALID_ARGUMENT, "4294967296 is too much"),
         ("/transfer n /aclflags x u p", Code::INVALID_ARGUMENT, "`x`: ACL flags"),
         ("/addfilewithranges j u p 1-2", Code::INVALID_ARGUMENT, "1-2"),
         ("/setnotifycmdline j NULL say", Code::INVALID_ARGUMENT, "parameters belong to a program"),
