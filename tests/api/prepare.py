@@ -150,6 +150,7 @@ EXAMPLES = {
     "request_ranges": on_demand({"ranges": [{"offset": 0, "length": 10}]}),
     "set_download_position": on_demand({"offset": 100}),
     "filled_ranges": on_demand(None),
+    "notification_heard": lambda: {"body": {"event": "transferred", "heard": True}},
     "replace_remote_prefix": lambda: {"body": {"old": files_at(), "new": f"{files_at()}/new"}},
     "set_credentials": lambda: {"path": {"scheme": "basic"}, "body": {"user": "anna", "password": "secret"}},
     "answer_challenge": lambda: {

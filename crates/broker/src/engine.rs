@@ -304,6 +304,8 @@ pub struct Engine<'a> {
     forget_at: Timestamp,
     /// When jobs are looked for that nobody has cared for.
     purge_at: Timestamp,
+    /// How the clock was set, where what is written could not be moved along yet.
+    clock_owed: Vec<ClockChange>,
     policy: Policy,
     /// What its timetable said when it was looked at last.
     moment: Moment,
@@ -329,6 +331,8 @@ struct Turn {
     shown: BTreeSet<JobId>,
     /// What the log is told once it is committed.
     changes: Vec<changes::Change>,
+    /// How the clock was set, which this turn takes over into what is written.
+    clock: Vec<ClockChange>,
 }
 
 impl std::fmt::Debug for Engine<'_> {
@@ -374,6 +378,7 @@ impl<'a> Engine<'a> {
             last_running: clock.running(),
             forget_at: now,
             purge_at: now + PATIENCE_WITH_CLOCK,
+            clock_owed: Vec::new(),
             policy: Policy { limits, ..Policy::default() },
             moment: Moment::default(),
             looked_at: now,
@@ -429,9 +434,20 @@ impl<'a> Engine<'a> {
             queries: Vec::new(),
             shown: BTreeSet::new(),
             changes: Vec::new(),
+            clock: Vec::new(),
         };
+        let owed = std::mem::take(&mut self.clock_owed);
+        owed.into_iter().for_each(|change| self.move_stamps(change, now, &mut turn));
         if let Some(change) = self.clock_change(now) {
             self.clock_was_set(change, now, &mut turn);
+        }
+        // First of all: what is undone with this turn is put back to where it stood under them.
+        let (conditions, batch): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|input| matches!(input, Input::Conditions(_)));
+        for input in conditions {
+            let Input::Conditions(conditions) = input else { unreachable!("they were parted by that") };
+            let changed = self.queue.change_conditions(conditions, now);
+            turn.shown.extend(changed.into_iter().take(SHOWN_MAX));
         }
         self.last_turn = now;
         let paused = self.paused_until.is_some_and(|until| until > now);
@@ -447,10 +463,7 @@ impl<'a> Engine<'a> {
                 Input::Queue(input @ queue::Input::Report { .. }) if paused => self.backlog.push_back(input),
                 Input::Queue(input) => self.take_in(input, now, &mut turn),
                 Input::Left { who } => self.agent_left(who),
-                Input::Conditions(conditions) => {
-                    let changed = self.queue.change_conditions(conditions, now);
-                    turn.shown.extend(changed.into_iter().take(SHOWN_MAX));
-                }
+                Input::Conditions(_) => unreachable!("they came first"),
                 Input::Policy(policy) => self.set_policy(*policy, now, &mut turn),
                 Input::ClockSet => {}
                 query => {
@@ -569,24 +582,39 @@ impl<'a> Engine<'a> {
         self.purge_at = self.purge_at.max(now + PATIENCE_WITH_CLOCK).min(now + FORGET_INTERVAL);
         let (ClockChange::Forward(by) | ClockChange::Back(by)) = change;
         if by > CLOCK_CORRECTION_MAX {
-            for (job, _) in self.live_jobs() {
-                self.take_in(queue::Input::ClockSet { job, change }, now, turn);
+            self.move_stamps(change, now, turn);
+        }
+    }
+
+    /// Moves along what is written of jobs, in this turn or, where that cannot be, in another one.
+    fn move_stamps(&mut self, change: ClockChange, now: Timestamp, turn: &mut Turn) {
+        let Some(jobs) = self.live_jobs() else {
+            self.clock_owed.push(change);
+            return;
+        };
+        turn.clock.push(change);
+        for (job, _) in jobs {
+            self.take_in(queue::Input::ClockSet { job, change }, now, turn);
+        }
+    }
+
+    /// Every job that is not over, and when something last happened to it; none when they cannot be read.
+    fn live_jobs(&mut self) -> Option<Vec<(JobId, Timestamp)>> {
+        let mut jobs = Vec::new();
+        match self.store.each_live(&mut |job, _, active_at| jobs.push((job, active_at))) {
+            Ok(()) => Some(jobs),
+            Err(error) => {
+                tracing::warn!(%error, "the jobs could not be read");
+                None
             }
         }
     }
 
-    /// Every job that is not over, and when something last happened to it.
-    fn live_jobs(&mut self) -> Vec<(JobId, Timestamp)> {
-        let mut jobs = Vec::new();
-        if let Err(error) = self.store.each_live(&mut |job, _, active_at| jobs.push((job, active_at))) {
-            tracing::warn!(%error, "the jobs could not be read");
-        }
-        jobs
-    }
-
     /// Cancels the jobs that nobody has cared for; what does not fit into this turn waits for the next.
     fn purge(&mut self, now: Timestamp, turn: &mut Turn) {
-        let mut abandoned = self.live_jobs();
+        // By stamps of another clock nobody is to be judged.
+        let is_readable = self.clock_owed.is_empty() && turn.clock.is_empty();
+        let mut abandoned = is_readable.then(|| self.live_jobs()).flatten().unwrap_or_default();
         abandoned.retain(|(_, active_at)| self.queue.is_abandoned(*active_at, now));
         let fits = abandoned.len() <= INPUTS_PER_BATCH;
         self.purge_at = now + if fits { FORGET_INTERVAL } else { Duration::ZERO };
@@ -709,6 +737,7 @@ impl<'a> Engine<'a> {
         }
         self.queue.revert(turn.decision);
         self.backlog.extend(turn.reports);
+        self.clock_owed.extend(turn.clock);
         self.paused_until = Some(self.clock.now() + PAUSE_AFTER_FAILED_COMMIT);
         for query in turn.queries {
             self.answer_query(query);

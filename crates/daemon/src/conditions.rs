@@ -151,6 +151,7 @@ impl Watching {
                     Err(error) => {
                         tracing::warn!(%error, "changes of power are seen no more");
                         self.power = None;
+                        self.facts.supplies = Power::Unknown;
                     }
                 },
                 is_there = news_of(self.bus.as_ref()) => {

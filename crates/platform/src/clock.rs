@@ -51,7 +51,7 @@ impl ClockWatch {
     pub fn wait(&self) -> io::Result<()> {
         use std::os::fd::AsRawFd as _;
         // A time that does not come: only that the clock was set ends the waiting.
-        let never = libc::timespec { tv_sec: libc::time_t::MAX / 2, tv_nsec: 0 };
+        let never = libc::timespec { tv_sec: libc::time_t::MAX, tv_nsec: 0 };
         let none = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         let timer = libc::itimerspec { it_interval: none, it_value: never };
         let flags = libc::TFD_TIMER_ABSTIME | libc::TFD_TIMER_CANCEL_ON_SET;

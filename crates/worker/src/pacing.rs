@@ -58,6 +58,11 @@ impl JobPacing {
         &self.slots
     }
 
+    /// The same for a connection that does not count among those there may be.
+    pub(crate) fn of_no_transfer(&self) -> Self {
+        Self { slots: Slots::of_no_transfer(), ..self.clone() }
+    }
+
     /// How fast the job may be.
     pub(crate) fn rate(&self) -> &Arc<JobRate> {
         &self.rate

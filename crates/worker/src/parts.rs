@@ -60,7 +60,8 @@ impl Teller {
 #[derive(Debug)]
 pub(crate) struct Lanes {
     tasks: JoinSet<()>,
-    stops: BTreeMap<PartId, CancellationToken>,
+    /// How each is ended, and where to its connection leads.
+    stops: BTreeMap<PartId, (CancellationToken, RemoteName)>,
     to_us: UnboundedSender<News>,
     news: UnboundedReceiver<News>,
     /// Those over whose connections parts have come.
@@ -75,7 +76,17 @@ impl Lanes {
 
     /// Whether a part can begin without waiting for a connection that others have: they may wait for ours.
     pub(crate) fn has_room(&self, client: &Client, name: &RemoteName) -> bool {
-        !self.idle.is_empty() || client.may_open_further(name)
+        self.idle.iter().any(|idle| idle.keeps(name)) || client.may_open_further(name)
+    }
+
+    /// Gives up a connection for somebody who waits for one, if anybody does: one that rests, else that of
+    /// the part that was begun last.
+    pub(crate) fn make_room(&mut self, client: &Client) {
+        self.idle.iter_mut().for_each(Client::make_room);
+        let last = self.stops.iter().rev().find(|(_, (_, name))| client.is_waited_for(name));
+        if let Some((_, (stop, _))) = last {
+            stop.cancel();
+        }
     }
 
     /// Begins to fetch a part, for the one that `client` asks for.
@@ -88,16 +99,17 @@ impl Lanes {
         line: &Line,
     ) {
         let (id, stop) = (asked.id, CancellationToken::new());
-        self.stops.insert(id, stop.clone());
+        self.stops.insert(id, (stop.clone(), asked.remote_name().clone()));
         let teller = Teller { id, news: self.to_us.clone() };
-        let client = self.idle.pop().unwrap_or_else(|| client.another());
+        let idle = self.idle.iter().position(|idle| idle.keeps(asked.remote_name()));
+        let client = idle.map_or_else(|| client.another(), |at| self.idle.swap_remove(at));
         let line = line.of_part(teller, stop);
         self.tasks.spawn(fetch(PartPlan::new(asked), file, client, sink, line, self.to_us.clone()));
     }
 
     /// Lets a part end, if it has not.
     pub(crate) fn leave(&self, id: PartId) {
-        if let Some(stop) = self.stops.get(&id) {
+        if let Some((stop, _)) = self.stops.get(&id) {
             stop.cancel();
         }
     }

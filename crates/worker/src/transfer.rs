@@ -131,6 +131,7 @@ pub(crate) async fn download(
         stopped |= matches!(moved, Moved::Stopped);
         let moved = match moved {
             Moved::News(News::Written(id, upto)) => {
+                lanes.make_room(client);
                 plan.part_written(id, upto);
                 continue;
             }

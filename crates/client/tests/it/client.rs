@@ -8,7 +8,7 @@ use bits_client::api::credentials::{Password, SetCredentials};
 use bits_client::api::export::{ExportedJob, ImportQuery};
 use bits_client::api::file::{AddFile, AddFiles, ChangeFile, FileQuery, ReplaceRemotePrefix, RequestRanges};
 use bits_client::api::http_options::{ClientCertificate, Proxy};
-use bits_client::api::job::{ChangeJob, Heard, ListQuery};
+use bits_client::api::job::{ChangeJob, CreateJobs, Heard, ListQuery};
 use bits_client::api::operations::{OPERATIONS, Operation};
 use bits_client::{AuthCredentials, Error, Found, Scheme, new_job};
 use bits_core::credentials::{AuthScheme, AuthTarget};
@@ -63,7 +63,9 @@ async fn every_operation_of_the_table_has_a_method() {
     let client = service.client().await;
     let _ = client.about().await;
     let _ = client.settings().await;
+    let _ = client.reload_settings().await;
     let _ = client.create_job(new_job("n")).await;
+    let _ = client.create_jobs(CreateJobs { jobs: vec![new_job("n")] }).await;
     let _ = client.list_jobs(&ListQuery::default()).await;
     let _ = client.job(id()).await;
     let _ = client.change_job(id(), &ChangeJob::default(), None).await;

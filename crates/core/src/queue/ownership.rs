@@ -103,7 +103,7 @@ impl Queue {
         job.properties.environment = Environment::default();
         // Nor does the new owner run what the old one chose, or send it what happens.
         (job.properties.notify.command, job.properties.notify.webhook) = (None, None);
-        job.outbox = Outbox::default();
+        job.outbox = Outbox { made: job.outbox.made, ..Outbox::default() };
         decision.secret(id, SecretChange::RemoveAll);
         job.has_new_credentials();
         // An attempt that goes on is the old owner's.

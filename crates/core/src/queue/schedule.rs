@@ -299,7 +299,14 @@ impl Schedule {
     pub(super) fn put_back(&mut self, job: JobId, before: Before) {
         // Taken out first, or it would keep what a slot keeps of the one before.
         self.set(job, None);
-        self.set(job, before.slot);
+        // Whether the conditions still hold it back is seen anew.
+        self.set(
+            job,
+            before.slot.map(|slot| match slot {
+                Slot::Blocked(place) => Slot::Runnable(place),
+                slot => slot,
+            }),
+        );
         for standing in before.lines.into_iter().flatten() {
             self.rotation.put_back(standing);
         }

@@ -211,6 +211,14 @@ impl Parts {
         self.front = Pace::from(now);
     }
 
+    /// Does not count the time until `now` against anybody: what holds back the front holds back the parts.
+    pub(super) fn was_held(&mut self, now: Timestamp) {
+        let paces = self.coming.iter_mut().map(|part| &mut part.pace).chain([&mut self.front]);
+        for pace in paces {
+            *pace = Pace { since: now, bytes: 0, ..*pace };
+        }
+    }
+
     pub(super) fn front_received(&mut self, count: Bytes) {
         self.front.bytes = self.front.bytes.saturating_add(count.0);
     }

@@ -13,7 +13,8 @@ ALTER TABLE jobs ADD COLUMN file_acl_flags INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN peer_caching_flags INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN helper_token_flags INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN notification_class BLOB;
-UPDATE jobs SET active_at = modified;
+-- Of jobs that were there before nobody knows; their time begins now.
+UPDATE jobs SET active_at = CAST(strftime('%s', 'now') AS INTEGER) * 1000;
 
 -- What the owner of a job is to be told of it.
 --

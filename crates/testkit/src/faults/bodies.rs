@@ -99,11 +99,13 @@ pub(super) const FAULTS: &[Fault] = &[
         answer: |asked| {
             let mut answer = honest(asked);
             let forged = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged";
-            // With the end of the body in one piece: what comes later may follow the next request,
-            // and then nobody can know.
+            // With the end of the body in one piece, and in one record of TLS: what comes later may follow
+            // the next request, and then nobody can know.
             answer.body = match answer.body.pop() {
                 Some(Piece::Content(content, range)) => {
-                    vec![Piece::Bytes([&content.part(range)[..], forged].concat())]
+                    let end = range.end.saturating_sub(64).max(range.start);
+                    let last = [&content.part(end..range.end)[..], forged].concat();
+                    vec![Piece::Content(content, range.start..end), Piece::Bytes(last)]
                 }
                 other => other.into_iter().chain([Piece::Bytes(forged.to_vec())]).collect(),
             };

@@ -149,6 +149,16 @@ impl Client {
         self.pacing.slots().has_room(&name.authority())
     }
 
+    /// Whether somebody waits for what a connection to the server of `name` takes.
+    pub(crate) fn is_waited_for(&self, name: &RemoteName) -> bool {
+        self.pacing.slots().is_waited_for(&name.authority())
+    }
+
+    /// Whether a connection to the server of `name` is kept here.
+    pub(crate) fn keeps(&self, name: &RemoteName) -> bool {
+        self.kept.as_ref().is_some_and(|kept| kept.origin.same_origin(name))
+    }
+
     /// Closes the kept connection when somebody else waits for one.
     pub(crate) fn make_room(&mut self) {
         let is_wanted = |kept: &Connection| self.pacing.slots().is_waited_for(&kept.origin.authority());

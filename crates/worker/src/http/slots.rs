@@ -79,6 +79,11 @@ impl Slots {
         Self(Arc::new(Inner { taken, bell: Notify::new(), pools: Mutex::default() }))
     }
 
+    /// For what is no transfer, short and seldom: nobody waits for it, and it waits for nobody.
+    pub(crate) fn of_no_transfer() -> Self {
+        Self::new(ConnectionLimits { total: usize::MAX, host: usize::MAX })
+    }
+
     /// Where connections wait that can be given up.
     pub(crate) fn look_after(&self, pool: IdleConnections) {
         self.0.pools.lock().unwrap_or_else(PoisonError::into_inner).push(pool);

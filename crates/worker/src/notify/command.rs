@@ -41,16 +41,9 @@ pub(super) async fn run(
     let mut has_more = true;
     let outcome = loop {
         tokio::select! {
-            // What it wrote before its end is read before the end is seen.
+            // One that writes without end is ended all the same; what another wrote before its end is read
+            // before the end is seen.
             biased;
-            read = output.read(&mut piece), if has_more => match read {
-                Ok(0) | Err(_) => has_more = false,
-                Ok(length) => written.take(&piece[..length]),
-            },
-            status = child.wait() => break match status {
-                Ok(status) => ended(status),
-                Err(error) => Err(format!("nobody can say how it ended: {error}")),
-            },
             () = sleep_until(deadline) => {
                 kill(&mut child).await;
                 break Err(format!(
@@ -62,6 +55,14 @@ pub(super) async fn run(
                 kill(&mut child).await;
                 return None;
             }
+            read = output.read(&mut piece), if has_more => match read {
+                Ok(0) | Err(_) => has_more = false,
+                Ok(length) => written.take(&piece[..length]),
+            },
+            status = child.wait() => break match status {
+                Ok(status) => ended(status),
+                Err(error) => Err(format!("nobody can say how it ended: {error}")),
+            },
         }
     };
     written.log(job, program);

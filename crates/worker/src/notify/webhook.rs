@@ -20,7 +20,9 @@ use zeroize::Zeroizing;
 
 use crate::attempt::Surroundings;
 use crate::auth::{KerberosEnvironment, Policy};
-use crate::http::{AttemptIdentity, Client, FetchError, Http2, HttpSettings, OwnersWords, Pool, TlsOptions};
+use crate::http::{
+    AttemptIdentity, Client, FetchError, Http2, HttpSettings, OwnersWords, Pool, Slots, TlsOptions,
+};
 use crate::link::Letter;
 use crate::pacing::JobRate;
 
@@ -84,7 +86,8 @@ async fn send(letter: Letter, around: &Surroundings) -> Result<u16, String> {
     };
     // Content goes over HTTP/1.1, and no connection is shared with a transfer.
     let settings = HttpSettings { http2: Http2::Off, ..(*around.http).clone() };
-    let pacing = around.pacing.of_job(Priority::Foreground, JobRate::of_no_transfer(), around.slots.clone());
+    let pacing =
+        around.pacing.of_job(Priority::Foreground, JobRate::of_no_transfer(), Slots::of_no_transfer());
     let mut client = Client::new(
         settings.into(),
         around.trust.clone(),

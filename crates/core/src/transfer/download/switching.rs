@@ -148,6 +148,9 @@ impl DownloadPlan {
     /// Does not count the time until `now` against the source: it was we who held it back.
     pub fn was_held(&mut self, now: Timestamp) {
         self.choice.was_held(self.received, now);
+        if let Some(parts) = &mut self.parts {
+            parts.was_held(now);
+        }
     }
 
     /// When that is to be looked at again.

@@ -51,7 +51,12 @@ impl Client {
             FetchError::Transport(error) => format!("is not reached: {}", error.message),
             FetchError::Refused(error) => format!("is not reached: {}", error.message),
         };
-        let mut connection = self.open(&name).await.map_err(unreachable)?;
+        // The connection in question is held meanwhile: who holds one does not wait for a second.
+        let pacing = self.pacing.of_no_transfer();
+        let pacing = std::mem::replace(&mut self.pacing, pacing);
+        let opened = self.open(&name).await;
+        self.pacing = pacing;
+        let mut connection = opened.map_err(unreachable)?;
         let target =
             if connection.route().reader().is_some() { name.as_str() } else { name.request_target() };
         let fetch = Fetch { remote_name: name.clone(), range: None, with_credentials: false, as_get: false };
