@@ -326,8 +326,7 @@ impl World {
                 let is_right = file.checksum.as_ref().is_none_or(|sum| *sum == current.content().checksum());
                 let has_size = file.sources.size.is_none_or(|size| size.0 == current.size);
                 let has_parts = resource.serves_ranges
-                    && matches!(resource.tag, Tag::Strong | Tag::Date)
-                    && current.size > 0;
+                    && (matches!(resource.tag, Tag::Strong | Tag::Date) || current.size == 0);
                 !resource.is_gone
                     && is_right
                     && has_size
