@@ -255,8 +255,6 @@ impl DemandPlan {
     fn begin_empty(&mut self, version: Version, now: Timestamp) {
         self.begin_version(version, now);
         self.comes(ContentRange { first: Bytes::ZERO, end: Bytes::ZERO, total: None });
-        // The file itself must last.
-        self.unsynced = true;
     }
 
     fn begin_version(&mut self, version: Version, now: Timestamp) {
@@ -536,6 +534,8 @@ impl Plan for DemandPlan {
             return;
         }
         let version = self.version.as_ref().expect("a version begins");
+        // Nothing will be written to an empty file, and it must last itself.
+        self.unsynced = version.size == Some(Bytes::ZERO);
         self.file.forget_content();
         self.file.size = version.size;
         self.file.validator = Some(version.validator.clone());

@@ -235,6 +235,13 @@ fn an_empty_file_is_whole_with_its_first_answer() {
 }
 
 #[test]
+fn an_empty_file_that_was_not_made_is_not_synced() {
+    let comes = "begin -> get from 0\nanswer 200 length 0 -> connected; cut to 0";
+    check(&wanted("", Some(0)), None, &format!("{comes}\nstop -> stopped"));
+    check(&wanted("", Some(0)), None, &format!("{comes}\ndisk -> transient 0x80070070"));
+}
+
+#[test]
 fn an_empty_file_of_which_no_part_is_served_is_whole_when_all_of_it_was_asked_for() {
     check(
         &wanted("", Some(0)),
