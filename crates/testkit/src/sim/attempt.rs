@@ -329,7 +329,13 @@ impl Work {
         }
         let is_version = matches!(report, Report::Version { .. });
         match &report {
-            Report::Version { .. } => floor.shared.passes(Trap::Version),
+            Report::Version { .. } => {
+                floor.shared.passes(Trap::Version);
+                let current = self.current.as_ref().expect("it reports");
+                if current.file.durable > Bytes::ZERO {
+                    floor.shared.passes(Trap::OtherVersion);
+                }
+            }
             Report::FileTransferred { .. } => floor.shared.passes(Trap::Whole),
             Report::Sources { file, sources, .. } => {
                 floor.shared.judge.sources(self.job, *file, sources, false);

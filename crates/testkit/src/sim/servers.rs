@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use bits_core::file::Validator;
 use bits_core::remote_name::RemoteName;
 use bits_core::time::Timestamp;
 use bits_core::transfer::{BodyLength, Fetch, ResponseHead, TransportError, TransportFault, written_date};
@@ -54,6 +55,7 @@ pub(super) enum ServerFault {
     /// Less is announced than there is.
     SaysLess,
     Changed,
+    ChangedBack,
     /// Changed, and whoever keeps the tag does not know.
     ChangedSilently,
     Corrupt(u64),
@@ -162,6 +164,15 @@ impl Version {
         Self { number, size, etag: format!("v{number}"), modified, sizes: vec![size] }
     }
 
+    /// Whether this is the version that an answer with `validator` has begun.
+    pub(super) fn is_told_by(&self, validator: &Validator) -> bool {
+        match (&validator.etag, &validator.last_modified) {
+            (Some(etag), _) => etag.trim_start_matches("W/").trim_matches('"') == self.etag,
+            (None, Some(modified)) => *modified == written_date(self.modified),
+            (None, None) => false,
+        }
+    }
+
     pub(super) fn content(&self) -> Extents {
         Extents::of_version(self.number, 0, self.size)
     }
@@ -205,6 +216,7 @@ impl Resource {
             ServerFault::RedirectLoop => return self.redirect(now),
             ServerFault::Page => return self.page(now),
             ServerFault::Changed => self.change(next_version, random),
+            ServerFault::ChangedBack => self.change_back(),
             ServerFault::ChangedSilently => {
                 let etag = self.current().etag.clone();
                 let modified = self.current().modified;
@@ -243,6 +255,13 @@ impl Resource {
         let size = if random.chance(500) { size } else { random.magnitude(2 * size + 10) };
         *next_version += 1;
         self.versions.push(Version::new(*next_version, size));
+    }
+
+    /// The file is again what it was before the last change, in all that is said of it: whoever changed it
+    /// thought better of it, or one of two servers behind one name has not heard of it yet.
+    fn change_back(&mut self) {
+        let before = self.versions.iter().rev().nth(1).cloned();
+        self.versions.extend(before);
     }
 
     fn content(&mut self, fetch: &Fetch, now: Timestamp, random: &mut Random, fault: ServerFault) -> Reply {

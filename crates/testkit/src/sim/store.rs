@@ -211,6 +211,49 @@ impl Shared {
         }
     }
 
+    /// After the end of a service: what the next one would take for bytes of the version on record is of
+    /// that version. Where the owner's checksum ties the bytes of several together, it shows in the end.
+    pub(super) fn look_at_parts(&mut self) {
+        let now = self.now;
+        let ids: Vec<_> = self.rows.ids().collect();
+        for file in ids.iter().flat_map(|id| self.rows.files(*id).into_iter().map(|file| (*id, file))) {
+            let (job, file) = file;
+            let name = temporary_name(job, file.index, &file.local_name);
+            let local = file.local_name.as_str();
+            let Some(found) = self.disk.find(&name) else { continue };
+            let Some(validator) = file.validator.as_ref().filter(|_| !self.judge.harmed.contains(&name))
+            else {
+                continue;
+            };
+            let is_same_boot = file.boot == Some(self.boot);
+            let is_ours = !is_same_boot || file.partial.is_none_or(|made| made.inode == found.number());
+            let content = self.disk.content(found);
+            let Some(wanted) = self.judge.wanted.get(local) else { continue };
+            let parts = match wanted.is_on_demand {
+                false if is_same_boot => vec![(0, content.len())],
+                false => vec![(0, file.durable.0)],
+                true => file.demand.filled.spans().iter().map(|span| (span.from.0, span.end.0)).collect(),
+            };
+            let first = &self.resources[wanted.resource];
+            let places = || [Some(first), first.twin.map(|twin| &self.resources[twin])].into_iter().flatten();
+            let is_tied = !wanted.mirrors.is_empty() || file.resume_by == ResumeBy::Checksum;
+            let counts = is_ours && content.len() >= file.durable.0.max(file.demand.filled.end().0);
+            if !counts || is_tied || places().any(|place| place.has_lied) {
+                continue;
+            }
+            let version = places().flat_map(|place| &place.versions).find(|it| it.is_told_by(validator));
+            let Some(version) = version.map(|version| version.number) else { continue };
+            let is_of_it = |(from, end): &(u64, u64)| {
+                content.slice(*from, *end).iter().all(|part| part.source == Source::Version(version))
+            };
+            if !parts.iter().all(is_of_it) {
+                self.judge.broken(Promise::P4, now, || {
+                    format!("{name} is {content:?}, and {parts:?} of version {version} are on record")
+                });
+            }
+        }
+    }
+
     /// When nothing goes wrong, what has waited goes on when its time has come.
     fn look_at_waits(&mut self, batch: &Batch) {
         let Some(calm_since) = self.calm_since else { return };

@@ -488,6 +488,7 @@ impl World {
                 judge.name(name, content, resources, now);
             }
         }
+        shared.look_at_parts();
     }
 
     /// From here on nothing goes wrong. The service starts once more, with its key.
