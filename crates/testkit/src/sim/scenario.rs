@@ -487,6 +487,8 @@ impl Drawing<'_> {
             let mut mirror = self.resource(resources.len(), false);
             let original = &resources[index];
             mirror.tag = original.tag;
+            // Places that are kept in one way say the same of what they have.
+            mirror.gives_digest = original.gives_digest;
             mirror.versions = match kind {
                 MirrorKind::Honest | MirrorKind::Dead | MirrorKind::Slow => original.versions.clone(),
                 MirrorKind::Other | MirrorKind::Lying => {
@@ -562,6 +564,7 @@ impl Drawing<'_> {
             versions: vec![Version::new(self.next_version, size)],
             faults,
             has_lied: false,
+            has_misspoken: false,
             rate,
             twin: None,
             links: Vec::new(),

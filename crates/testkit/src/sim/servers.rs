@@ -95,6 +95,8 @@ pub(super) struct Resource {
     pub(super) faults: VecDeque<(u32, ServerFault)>,
     /// Whether it has sent wrong bytes, or other bytes under the same tag.
     pub(super) has_lied: bool,
+    /// Whether it has said another length than it has, or has ended as if all had come.
+    pub(super) has_misspoken: bool,
     /// Bytes for each millisecond.
     pub(super) rate: u64,
     /// Another place that has the same versions.
@@ -304,6 +306,8 @@ impl Resource {
         };
         let len = body.len();
         let mut announced = len;
+        self.has_misspoken |=
+            matches!(fault, ServerFault::SaysMore | ServerFault::SaysLess | ServerFault::Closed(_));
         let mut ending = Ending::Complete;
         match fault {
             ServerFault::SaysMore => {

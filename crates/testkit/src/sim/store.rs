@@ -10,6 +10,8 @@ use bits_core::ports::{
     Batch, Cursor, FileChange, Filter, Page, RekeyError, Rewrap, SealedSecret, SealingKey, StateName, Store,
     StoreError,
 };
+use bits_core::remote_name::RemoteName;
+use bits_core::sources::{DropReason, Mirror};
 use bits_core::time::Timestamp;
 use bits_store::memory::MemoryStore;
 use bits_worker::link::temporary_name;
@@ -17,6 +19,7 @@ use bits_worker::link::temporary_name;
 use super::extents::{Extents, Source};
 use super::judge::Promise;
 use super::mutations::Mutation;
+use super::servers::{Resource, Version};
 use super::shared::{Shared, Surroundings};
 
 /// So much later a job goes on that waited; turns take a few milliseconds.
@@ -144,6 +147,7 @@ impl Shared {
         }
         self.look_at_waits(batch);
         self.look_at_filled(batch);
+        self.look_at_liars(batch);
         for (job, change) in &batch.files {
             let (index, upto) = match change {
                 FileChange::Durable { index, upto } => (*index, *upto),
@@ -181,8 +185,8 @@ impl Shared {
             let lasts = self.disk.lasting(&name).unwrap_or(&nothing);
             let has_lied =
                 self.resources.iter().any(|place| place.name == file.remote_name && place.has_lied);
-            // By a checksum it shows in the end.
-            let is_compared = file.resume_by == ResumeBy::Checksum;
+            // By the owner's checksum it shows in the end.
+            let is_compared = file.resume_by == ResumeBy::Checksum && file.checksum.is_some();
             let mut version = None;
             for span in filled.spans() {
                 let mut place = span.from.0;
@@ -207,6 +211,40 @@ impl Shared {
                         format!("{span:?} of {name} is recorded, and byte {place} is not on the disk")
                     });
                 }
+            }
+        }
+    }
+
+    /// Nobody is said to have sent a wrong file who has, and had, the right one and nothing else.
+    fn look_at_liars(&mut self, batch: &Batch) {
+        let now = self.now;
+        for (job, change) in &batch.files {
+            let FileChange::Sources { index, sources } = change else { continue };
+            let file = self.rows.live.files(*job, *index, 1).expect("memory is read").pop();
+            let Some(file) = file.filter(|file| !file.moved) else { continue };
+            let place = |name: &RemoteName| self.resources.iter().find(|place| place.name == *name);
+            let Some(original) = place(&file.remote_name) else { continue };
+            let has_lied = |mirror: &&Mirror| {
+                mirror.dropped.as_ref().is_some_and(|dropped| dropped.reason == DropReason::Lied)
+            };
+            let mut accused = sources.mirrors.iter().filter(has_lied);
+            let is_right = |version: &Version| match &file.checksum {
+                Some(given) => version.content().checksum() == *given,
+                // What the original says of another version is no lie, and is not what this place has.
+                None => original.versions.iter().all(|it| it.number == version.number),
+            };
+            let has_size = |version: &Version| file.sources.size.is_none_or(|size| size.0 == version.size);
+            let is_honest = |place: &Resource| {
+                !place.has_lied
+                    && !place.has_misspoken
+                    && !original.has_lied
+                    && place.versions.iter().all(|version| is_right(version) && has_size(version))
+            };
+            if let Some(mirror) = accused.find(|mirror| place(&mirror.remote_name).is_some_and(is_honest)) {
+                let name = mirror.remote_name.as_str().to_owned();
+                self.judge.broken(Promise::Sources, now, || {
+                    format!("{name} is said to have sent a wrong file {} of {job}, and has not", file.index.0)
+                });
             }
         }
     }
