@@ -44,7 +44,8 @@ pub enum Promise {
     Parts,
     /// A secret that was refused is not tried again unasked.
     TriedOnce,
-    /// A place that has sent a wrong file is not asked for it again while there is another.
+    /// A place that has sent a wrong file is not asked for it again while there is another, and nobody is
+    /// said to have sent one who has not.
     Sources,
     /// When nothing goes wrong any more, every job comes to rest, with the right bytes or an honest
     /// error, in a bounded time.

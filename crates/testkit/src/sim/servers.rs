@@ -294,7 +294,10 @@ impl Resource {
             Some(range) => {
                 let from = if fault == ServerFault::WrongRange { range.from.0 / 2 } else { range.from.0 };
                 let to = range.end.map_or(version.size, |end| end.0.min(version.size));
-                if from >= to || fault == ServerFault::NoSuchRange {
+                if fault == ServerFault::NoSuchRange {
+                    return self.status(416, None, now);
+                }
+                if from >= to {
                     let said = ("Content-Range".to_owned(), format!("bytes */{}", version.size));
                     return self.short(416, vec![("Date".to_owned(), written_date(now)), said]);
                 }
