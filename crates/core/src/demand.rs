@@ -176,7 +176,7 @@ pub enum Beyond {
 pub fn next_file(files: &[File]) -> Option<usize> {
     let wanted = |file: &File| {
         let is_to_come = file.stage == Stage::Waiting && file.error.is_none() && file.ranges.is_all();
-        let size = file.size.filter(|_| file.validator.is_some());
+        let size = size_to_go_by(file);
         // One that came whole just before the service died has only not been said to be.
         let is_all_here = size.is_some_and(|size| file.demand.filled.gap(Bytes::ZERO, size).is_none());
         let wanted = file.demand.next(&file.demand.filled, size);
@@ -185,6 +185,12 @@ pub fn next_file(files: &[File]) -> Option<usize> {
     };
     let first = |requested: bool| files.iter().position(|file| wanted(file) == Some(requested));
     first(true).or_else(|| first(false))
+}
+
+/// The size of the version on record, if bytes of it may be here. One without bytes is asked for anew: that
+/// costs nothing, and nothing tells any more whether it lasts, and whether it was what it should be.
+pub fn size_to_go_by(file: &File) -> Option<Bytes> {
+    file.size.filter(|size| *size > Bytes::ZERO && file.validator.is_some())
 }
 
 /// Whether `ranges` can be requested of `file` (`RequestFileRanges`). They may overlap.
@@ -332,11 +338,15 @@ mod tests {
         let satisfied = file(&["0:5"], None, &[(0, 5)], Some(9));
         let all_here = file(&[], None, &[(0, 9)], Some(9));
         let whole = File { stage: Stage::Transferred, ..all_here.clone() };
+        // Of an empty one nothing is here that could have come whole.
+        let (empty, wanted) = (file(&[], None, &[], Some(0)), file(&[], Some(0), &[], Some(0)));
         for (files, expected) in [
             (&[&idle, &satisfied, &whole][..], None),
             (&[&idle, &position, &requested], Some(2)),
             (&[&satisfied, &position], Some(1)),
             (&[&position, &all_here], Some(1)),
+            (&[&empty], None),
+            (&[&empty, &wanted], Some(1)),
         ] {
             let files: Vec<File> = files.iter().copied().cloned().collect();
             assert_eq!(next_file(&files), expected, "{files:?}");

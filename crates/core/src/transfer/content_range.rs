@@ -51,6 +51,12 @@ impl ContentRange {
         let sound = first < end && total.is_none_or(|total| end <= total);
         sound.then_some(Self { first: Bytes(first), end: Bytes(end), total: total.map(Bytes) })
     }
+
+    /// Whether `head`, which refuses a range, says that the file has no bytes (RFC 9110 §15.5.17).
+    pub(super) fn is_of_nothing(head: &ResponseHead) -> bool {
+        let said = head.field("content-range").and_then(|said| said.trim().split_once(' '));
+        said.is_some_and(|(unit, rest)| unit.eq_ignore_ascii_case("bytes") && rest.trim() == "*/0")
+    }
 }
 
 /// A foreign text, cut to what fits a sentence.

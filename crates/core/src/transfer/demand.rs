@@ -27,7 +27,7 @@ use super::validators;
 use super::version::{self, Rest, Version};
 use super::{BodyEnd, Fetch, Found, Next, Outcome, RangeAsked, Rules};
 use crate::checksum::Checksum;
-use crate::demand::{Beyond, Filled, Span, Wanted};
+use crate::demand::{Beyond, Filled, Span, Wanted, size_to_go_by};
 use crate::error::{Code, JobError};
 use crate::file::{BootId, File, PartialId, ResumeBy};
 use crate::http_options::SecurityFlags;
@@ -121,7 +121,7 @@ impl DemandPlan {
         boot: BootId,
         now: Timestamp,
     ) -> Self {
-        let version = Version::of_file(file).filter(|version| version.size.is_some());
+        let version = size_to_go_by(file).and_then(|_| Version::of_file(file));
         let resume_by = match file.resume_by {
             // Another server has other tags; size and time are what `SetRemoteName` goes by.
             ResumeBy::Validator if file.moved => ResumeBy::SizeAndTime,
@@ -158,8 +158,6 @@ impl DemandPlan {
             ending: None,
             file: file.clone(),
         };
-        // Of an empty file nothing was ever reported to be there: it may still have to be made to last.
-        plan.unsynced = plan.size() == Some(Bytes::ZERO);
         if plan.version.is_none() {
             plan.fill(Filled::NOTHING);
         }
@@ -252,6 +250,11 @@ impl DemandPlan {
         }
         self.begin_version(version, now);
         self.comes(range);
+    }
+
+    fn begin_empty(&mut self, version: Version, now: Timestamp) {
+        self.begin_version(version, now);
+        self.comes(ContentRange { first: Bytes::ZERO, end: Bytes::ZERO, total: None });
     }
 
     fn begin_version(&mut self, version: Version, now: Timestamp) {
@@ -416,6 +419,11 @@ impl DemandPlan {
         self.reports.push_back(Report::Filled { attempt, file, filled, new });
     }
 
+    /// Whether all of the file is wanted, and nothing that an empty one does not have.
+    fn wants_all_alone(&self) -> bool {
+        self.file.demand.requested.is_empty() && self.file.demand.position == Some(Bytes::ZERO)
+    }
+
     fn is_writing(&self) -> bool {
         self.written < self.received
     }
@@ -489,10 +497,7 @@ impl Plan for DemandPlan {
                 && asked.from == Bytes::ZERO
                 && !is_known =>
             {
-                self.begin_version(Version::of_whole(head), now);
-                self.comes(ContentRange { first: Bytes::ZERO, end: Bytes::ZERO, total: None });
-                // The file itself must last.
-                self.unsynced = true;
+                self.begin_empty(Version::of_whole(head), now);
             }
             200 => self.fail_as(
                 Code::INSUFFICIENT_RANGE_SUPPORT,
@@ -500,6 +505,10 @@ impl Plan for DemandPlan {
             ),
             416 if is_known => {
                 self.start_over(&format!("has nothing from byte {} on any more", asked.from.0));
+            }
+            // All was asked for, and that is nothing.
+            416 if self.wants_all_alone() && ContentRange::is_of_nothing(head) => {
+                self.begin_empty(Version::of_part(head, Bytes::ZERO, Bytes::ZERO), now);
             }
             416 => {
                 let wrong = format!("has nothing from byte {} on", asked.from.0);
@@ -525,6 +534,8 @@ impl Plan for DemandPlan {
             return;
         }
         let version = self.version.as_ref().expect("a version begins");
+        // Nothing will be written to an empty file, and it must last itself.
+        self.unsynced = version.size == Some(Bytes::ZERO);
         self.file.forget_content();
         self.file.size = version.size;
         self.file.validator = Some(version.validator.clone());

@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bits_testkit::sim::{Mutation, Outcome, Promise, Run, shrink};
@@ -32,6 +34,11 @@ Exit code 0: all promises were kept; 1: one was broken; 2: usage.
 
 /// How often progress is told.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
+/// Within what a world is over and, when it fails, made small: milliseconds as a rule. What counts steps in
+/// it cannot see one that never ends.
+const WORLD_WITHIN: Duration = Duration::from_secs(300);
+/// How often it is looked whether one lasts longer.
+const WATCH_INTERVAL: Duration = Duration::from_secs(5);
 /// Lines of a story that are told with a failure.
 const STORY_LINES_MAX: usize = 400;
 /// Characters of a line of it.
@@ -160,6 +167,7 @@ fn run(arguments: &Arguments) -> ExitCode {
     };
     let began = Instant::now();
     let mut told = began;
+    let watch = Watch::start(arguments);
     let mut sum = Sum::default();
     while seeds.is_none_or(|seeds| sum.worlds < seeds) && time.is_none_or(|time| began.elapsed() < time) {
         let run = Run {
@@ -168,6 +176,7 @@ fn run(arguments: &Arguments) -> ExitCode {
             mutation: arguments.mutation,
             is_told: arguments.story,
         };
+        watch.begins(run.seed);
         let outcome = run.run();
         outcome.story.iter().for_each(|line| println!("{line}"));
         sum.add(&outcome);
@@ -197,15 +206,60 @@ fn run(arguments: &Arguments) -> ExitCode {
     ExitCode::from(u8::from(sum.broken > 0))
 }
 
+/// Ends the program when one world does not end, so that it is known which.
+struct Watch(Arc<Mutex<(u64, Instant)>>);
+
+impl Watch {
+    fn start(arguments: &Arguments) -> Self {
+        let current = Arc::new(Mutex::new((0, Instant::now())));
+        let (watched, mutation, as_json) = (Arc::clone(&current), arguments.mutation, arguments.json);
+        thread::spawn(move || {
+            loop {
+                thread::sleep(WATCH_INTERVAL);
+                let (seed, since) = *watched.lock().unwrap_or_else(PoisonError::into_inner);
+                if since.elapsed() > WORLD_WITHIN {
+                    tell_endless(seed, mutation, as_json);
+                    std::process::exit(1);
+                }
+            }
+        });
+        Self(current)
+    }
+
+    fn begins(&self, seed: u64) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (seed, Instant::now());
+    }
+}
+
+/// A world that does not end can neither be made small nor be told.
+fn tell_endless(seed: u64, mutation: Option<Mutation>, as_json: bool) {
+    let (promise, command) = (Promise::Rest.name(), command(seed, mutation));
+    let what = format!("the world makes no progress: it is not over after {} s", WORLD_WITHIN.as_secs());
+    if as_json {
+        let object = serde_json::json!({
+            "kind": "failure", "seed": seed, "promise": promise, "what": what, "command": command,
+        });
+        println!("{object}");
+    } else {
+        println!("seed {seed}: {promise} is broken: {what}\n  replay:  {command}");
+    }
+}
+
+/// What brings a world back.
+fn command(seed: u64, mutation: Option<Mutation>) -> String {
+    let mut command = format!("cargo run -p bits-testkit --bin sim -- --seed {seed}");
+    if let Some(mutation) = mutation {
+        command += &format!(" --mutation {}", mutation.name());
+    }
+    command
+}
+
 fn tell_failure(run: &Run, found: Outcome, arguments: &Arguments) {
     let (run, outcome) =
         if arguments.no_shrinking || run.kept.is_some() { (run.clone(), found) } else { shrink(run) };
     let Some(violation) = &outcome.violation else { return };
     let (promise, what) = (violation.promise.name(), &violation.what);
-    let mut command = format!("cargo run -p bits-testkit --bin sim -- --seed {}", run.seed);
-    if let Some(mutation) = run.mutation {
-        command += &format!(" --mutation {}", mutation.name());
-    }
+    let command = command(run.seed, run.mutation);
     let kept = run.kept.as_ref().map(|kept| kept.iter().map(u32::to_string).collect::<Vec<_>>().join(","));
     let smaller = kept.as_ref().map(|kept| format!("{command} --kept {kept}"));
     let smaller = smaller.unwrap_or_else(|| command.clone());

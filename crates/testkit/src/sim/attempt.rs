@@ -19,6 +19,7 @@ use super::closing::{disk_full, exists};
 use super::coming::{Current, CurrentPlan, IDLE_TIMEOUT};
 use super::demand::OnDemand;
 use super::extents::Extents;
+use super::judge::Promise;
 use super::mutations::Mutation;
 use super::scenario::Trap;
 use super::servers::{Reply, ServerFault};
@@ -26,6 +27,8 @@ use super::worker::{Floor, Moved, Stamp};
 
 /// As the worker's settings have it.
 const GATHERED_BYTES_MAX: Bytes = Bytes(64 * 1024);
+/// Steps that an attempt takes one after the other, at most, without anything to wait for.
+const STEPS_AT_ONCE_MAX: u32 = 20_000;
 /// Small files that are written together.
 const GATHERED_FILES_MAX: usize = 3;
 
@@ -113,7 +116,7 @@ impl Work {
 
     /// Does what is to be done until something must be waited for; says whether the attempt is over.
     pub(super) fn drive(&mut self, stamp: &mut dyn FnMut() -> Stamp, floor: &mut Floor<'_>) -> bool {
-        loop {
+        for _ in 0..STEPS_AT_ONCE_MAX {
             if floor.shared.is_dead {
                 return true;
             }
@@ -177,7 +180,9 @@ impl Work {
                 }
                 Next::Wait => {
                     current.start_write(self.job, floor);
-                    return false;
+                    if floor.shared.mutation != Some(Mutation::BusyWait) {
+                        return false;
+                    }
                 }
                 Next::ReadBack { upto, .. } => {
                     let partial = current.partial.expect("something is there to be read");
@@ -205,6 +210,15 @@ impl Work {
                 }
             }
         }
+        // The real one would keep a processor busy for ever, and this world would stand still.
+        let (job, now) = (self.job, floor.shared.now);
+        floor.shared.judge.broken(Promise::Rest, now, || {
+            format!(
+                "an attempt of {job} makes no progress: {STEPS_AT_ONCE_MAX} steps, and nothing to wait for"
+            )
+        });
+        floor.shared.is_dead = true;
+        true
     }
 
     /// Begins the next file; false when there is none, and the attempt is over.
@@ -319,7 +333,13 @@ impl Work {
         }
         let is_version = matches!(report, Report::Version { .. });
         match &report {
-            Report::Version { .. } => floor.shared.passes(Trap::Version),
+            Report::Version { .. } => {
+                floor.shared.passes(Trap::Version);
+                let current = self.current.as_ref().expect("it reports");
+                if current.file.durable > Bytes::ZERO {
+                    floor.shared.passes(Trap::OtherVersion);
+                }
+            }
             Report::FileTransferred { .. } => floor.shared.passes(Trap::Whole),
             Report::Sources { file, sources, .. } => {
                 floor.shared.judge.sources(self.job, *file, sources, false);

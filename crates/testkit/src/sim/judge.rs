@@ -44,7 +44,8 @@ pub enum Promise {
     Parts,
     /// A secret that was refused is not tried again unasked.
     TriedOnce,
-    /// A place that has sent a wrong file is not asked for it again while there is another.
+    /// A place that has sent a wrong file is not asked for it again while there is another, and nobody is
+    /// said to have sent one who has not.
     Sources,
     /// When nothing goes wrong any more, every job comes to rest, with the right bytes or an honest
     /// error, in a bounded time.
@@ -344,10 +345,11 @@ impl Wanted {
             .collect();
         let is_page = *content == Extents::of(Source::Corrupt, 0, content.len());
         let has_lied = |place: &&Resource| {
-            // Where a checksum was served it tells, but for a page that has none.
-            // Nor does it where bytes came from a mirror first, which gave none.
-            let is_looked_at = self.mirrors.is_empty() && self.ranges.is_all() && !self.is_on_demand;
-            let is_told = place.gives_digest && is_looked_at && !is_page;
+            // Where a checksum was served it tells, but for a page that has none, and for parts. Of a file
+            // that a mirror without one has begun it does not.
+            let is_looked_at = self.ranges.is_all() && !self.is_on_demand;
+            let begins_with_one = self.mirrors.is_empty() || places.iter().all(|place| place.gives_digest);
+            let is_told = place.gives_digest && begins_with_one && is_looked_at && !is_page;
             place.has_lied && !is_told
         };
         places.iter().any(|place| place.has_served(content, &self.ranges))

@@ -31,10 +31,11 @@ pub enum Mutation {
     RangeMisplaced,
     TagNotCompared,
     LiarForgiven,
+    BusyWait,
 }
 
 impl Mutation {
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::CommitAfterAct,
         Self::HalfACommit,
         Self::OffsetBeforeSync,
@@ -58,6 +59,7 @@ impl Mutation {
         Self::RangeMisplaced,
         Self::TagNotCompared,
         Self::LiarForgiven,
+        Self::BusyWait,
     ];
 
     /// What it is switched on by.
@@ -86,7 +88,7 @@ impl Mutation {
             Self::ListOfEverybody | Self::AccessUnchecked => &[Promise::P7],
             Self::SecretInTheClear | Self::SecretInAnError | Self::SecretInTheLog => &[Promise::P6],
             Self::ErrorWithoutReason => &[Promise::P5],
-            Self::WakeForgotten | Self::ReportForgotten => &[Promise::Rest],
+            Self::WakeForgotten | Self::ReportForgotten | Self::BusyWait => &[Promise::Rest],
             Self::PartsForgotten => &[Promise::Parts],
             Self::FilledBeforeSync => &[Promise::P2],
             Self::RangeMisplaced => &[Promise::P2, Promise::P4],
@@ -139,6 +141,7 @@ impl Mutation {
             Self::LiarForgiven => {
                 ("liar-forgiven", "it is not written down that a mirror has sent a wrong file")
             }
+            Self::BusyWait => ("busy-wait", "a worker asks again and again instead of waiting"),
         }
     }
 }

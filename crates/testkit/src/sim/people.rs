@@ -5,7 +5,8 @@ use bits_broker::engine::{AgentNotice, Input, Query, Response};
 use bits_broker::vault::NewCredential;
 use bits_core::access::Caller;
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretHeader};
-use bits_core::file::{File, FileIndex, LocalName, Stage};
+use bits_core::error::Code;
+use bits_core::file::{File, FileIndex, LocalName, ResumeBy, Stage};
 use bits_core::http_options::HeaderName;
 use bits_core::job::{Attempt, Command, JobId, Owner, Properties, PropertyChange, State};
 use bits_core::ports::{Filter, SealedSecret, SecretChange};
@@ -32,7 +33,7 @@ use super::world::World;
 /// How often an owner resumes a job in ERROR, once nothing goes wrong any more, before giving it up.
 const RESUMES_IN_CALM_MAX: u32 = 4;
 /// How often an owner asks for all of the files of a job on demand before giving it up.
-const ASKED_FOR_ALL_MAX: u32 = 30;
+const ASKED_FOR_ALL_MAX: u32 = 12;
 
 /// An owner with a job.
 #[derive(Debug)]
@@ -51,6 +52,8 @@ pub(super) struct Person {
     /// What is not answered yet.
     waits_for: Option<Ticket>,
     resumes_in_calm: u32,
+    /// How many of these were since something was asked for that is not there.
+    forgotten: u32,
     gives_up: bool,
     pub(super) is_done: bool,
     looks: u32,
@@ -69,6 +72,7 @@ impl Person {
             signed_in_after: None,
             waits_for: None,
             resumes_in_calm: 0,
+            forgotten: 0,
             gives_up: false,
             is_done: false,
             looks: 0,
@@ -255,10 +259,14 @@ impl World {
                     }
                 }
                 if is_calm {
-                    self.people[at].resumes_in_calm += 1;
-                    // What was asked for and is not there is forgotten with each.
-                    let demands = self.people[at].plan.demands.as_ref().map_or(0, Vec::len) as u32;
-                    if self.people[at].resumes_in_calm > RESUMES_IN_CALM_MAX + demands {
+                    let person = &mut self.people[at];
+                    // What was asked for and is not there is forgotten with each of these.
+                    let is_forgotten =
+                        job.error.as_ref().is_some_and(|error| error.code == Code::INVALID_RANGE);
+                    let demands = person.plan.demands.as_ref().map_or(0, Vec::len) as u32;
+                    person.forgotten += u32::from(is_forgotten && demands > 0);
+                    person.resumes_in_calm += 1;
+                    if person.resumes_in_calm > RESUMES_IN_CALM_MAX + person.forgotten.min(demands) {
                         self.gives_up(at, view);
                         return;
                     }
@@ -335,9 +343,12 @@ impl World {
                 let current = resource.current();
                 let is_right = file.checksum.as_ref().is_none_or(|sum| *sum == current.content().checksum());
                 let has_size = file.sources.size.is_none_or(|size| size.0 == current.size);
-                let has_parts = resource.serves_ranges
-                    && matches!(resource.tag, Tag::Strong | Tag::Date)
-                    && current.size > 0;
+                let can_be_told = match file.resume_by {
+                    ResumeBy::Validator => matches!(resource.tag, Tag::Strong | Tag::Date),
+                    ResumeBy::SizeAndTime => matches!(resource.tag, Tag::Strong | Tag::Weak | Tag::Date),
+                    ResumeBy::Checksum => file.checksum.is_some(),
+                };
+                let has_parts = resource.serves_ranges && (can_be_told || current.size == 0);
                 !resource.is_gone
                     && is_right
                     && has_size

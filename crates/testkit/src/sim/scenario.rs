@@ -120,6 +120,8 @@ pub(super) enum Trap {
     Now,
     /// A version is reported.
     Version,
+    /// The same, of a file of which another version was here.
+    OtherVersion,
     /// Bytes are written.
     Write,
     /// A file is synced.
@@ -136,7 +138,7 @@ impl Trap {
         Self::Now,
         Self::Now,
         Self::Version,
-        Self::Version,
+        Self::OtherVersion,
         Self::Write,
         Self::Write,
         Self::Sync,
@@ -276,7 +278,14 @@ pub(super) struct Drawing<'k> {
 impl Scenario {
     pub(super) fn draw(seed: u64, kept: &Kept) -> Self {
         let mut random = Random::new(seed, "scenario");
-        let themes = [Theme::Everything, Theme::Everything, Theme::Versions, Theme::Power, Theme::Sources];
+        let themes = [
+            Theme::Everything,
+            Theme::Everything,
+            Theme::Versions,
+            Theme::Versions,
+            Theme::Power,
+            Theme::Sources,
+        ];
         let theme = *random.pick(&themes);
         Drawing { random, theme, kept, elements: 0, next_version: 0 }.draw()
     }
@@ -478,6 +487,8 @@ impl Drawing<'_> {
             let mut mirror = self.resource(resources.len(), false);
             let original = &resources[index];
             mirror.tag = original.tag;
+            // Places that are kept in one way say the same of what they have.
+            mirror.gives_digest = original.gives_digest;
             mirror.versions = match kind {
                 MirrorKind::Honest | MirrorKind::Dead | MirrorKind::Slow => original.versions.clone(),
                 MirrorKind::Other | MirrorKind::Lying => {
@@ -553,6 +564,7 @@ impl Drawing<'_> {
             versions: vec![Version::new(self.next_version, size)],
             faults,
             has_lied: false,
+            has_misspoken: false,
             rate,
             twin: None,
             links: Vec::new(),
@@ -562,9 +574,11 @@ impl Drawing<'_> {
     fn server_fault(&mut self) -> ServerFault {
         let part = self.random.below(1001);
         if self.theme != Theme::Everything && self.random.chance(800) {
-            return match self.random.below(4) {
+            return match self.random.below(6) {
                 0 | 1 => ServerFault::Cut(part / 2),
                 2 => ServerFault::Changed,
+                3 | 4 if self.theme == Theme::Versions => ServerFault::ChangedBack,
+                3 => ServerFault::Changed,
                 _ => ServerFault::Stall(part / 2),
             };
         }
@@ -580,7 +594,8 @@ impl Drawing<'_> {
             11 | 12 => ServerFault::Stall(part),
             13 => ServerFault::SaysMore,
             14 => ServerFault::SaysLess,
-            15..=17 => ServerFault::Changed,
+            15 | 16 => ServerFault::Changed,
+            17 => ServerFault::ChangedBack,
             18 => ServerFault::ChangedSilently,
             19 => ServerFault::Corrupt(part),
             20 => ServerFault::IgnoresRange,
@@ -597,9 +612,14 @@ impl Drawing<'_> {
         let trap = *self.random.pick(&Trap::ALL);
         let down = *self.random.pick(&[100, 5 * SECOND, 10 * MINUTE]);
         match self.theme {
+            // While something is slow to be written, more comes of what it is about.
+            Theme::Versions if self.random.chance(150) => {
+                let each = self.random.between(100, 2 * SECOND);
+                return WorldFault::StoreSlow { each, lasts: 6 * lasts };
+            }
             Theme::Versions if self.random.chance(800) => {
-                let trap = *self.random.pick(&[Trap::Version, Trap::Version, Trap::Write]);
-                return WorldFault::Kill { trap, steps: self.random.below(4) as u32, down };
+                let trap = *self.random.pick(&[Trap::Version, Trap::OtherVersion, Trap::Write]);
+                return WorldFault::Kill { trap, steps: self.random.below(5) as u32, down };
             }
             Theme::Power if self.random.chance(800) => {
                 return WorldFault::PowerCut { trap, steps: self.random.below(4) as u32, down };

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use bits_core::file::Validator;
 use bits_core::remote_name::RemoteName;
 use bits_core::time::Timestamp;
 use bits_core::transfer::{BodyLength, Fetch, ResponseHead, TransportError, TransportFault, written_date};
@@ -54,6 +55,7 @@ pub(super) enum ServerFault {
     /// Less is announced than there is.
     SaysLess,
     Changed,
+    ChangedBack,
     /// Changed, and whoever keeps the tag does not know.
     ChangedSilently,
     Corrupt(u64),
@@ -93,6 +95,8 @@ pub(super) struct Resource {
     pub(super) faults: VecDeque<(u32, ServerFault)>,
     /// Whether it has sent wrong bytes, or other bytes under the same tag.
     pub(super) has_lied: bool,
+    /// Whether it has said another length than it has, or has ended as if all had come.
+    pub(super) has_misspoken: bool,
     /// Bytes for each millisecond.
     pub(super) rate: u64,
     /// Another place that has the same versions.
@@ -162,6 +166,15 @@ impl Version {
         Self { number, size, etag: format!("v{number}"), modified, sizes: vec![size] }
     }
 
+    /// Whether this is the version that an answer with `validator` has begun.
+    pub(super) fn is_told_by(&self, validator: &Validator) -> bool {
+        match (&validator.etag, &validator.last_modified) {
+            (Some(etag), _) => etag.trim_start_matches("W/").trim_matches('"') == self.etag,
+            (None, Some(modified)) => *modified == written_date(self.modified),
+            (None, None) => false,
+        }
+    }
+
     pub(super) fn content(&self) -> Extents {
         Extents::of_version(self.number, 0, self.size)
     }
@@ -205,6 +218,7 @@ impl Resource {
             ServerFault::RedirectLoop => return self.redirect(now),
             ServerFault::Page => return self.page(now),
             ServerFault::Changed => self.change(next_version, random),
+            ServerFault::ChangedBack => self.change_back(),
             ServerFault::ChangedSilently => {
                 let etag = self.current().etag.clone();
                 let modified = self.current().modified;
@@ -245,6 +259,13 @@ impl Resource {
         self.versions.push(Version::new(*next_version, size));
     }
 
+    /// The file is again what it was before the last change, in all that is said of it: whoever changed it
+    /// thought better of it, or one of two servers behind one name has not heard of it yet.
+    fn change_back(&mut self) {
+        let before = self.versions.iter().rev().nth(1).cloned();
+        self.versions.extend(before);
+    }
+
     fn content(&mut self, fetch: &Fetch, now: Timestamp, random: &mut Random, fault: ServerFault) -> Reply {
         let version = self.current().clone();
         let (etag, modified) = (self.etag(&version), written_date(version.modified));
@@ -273,8 +294,12 @@ impl Resource {
             Some(range) => {
                 let from = if fault == ServerFault::WrongRange { range.from.0 / 2 } else { range.from.0 };
                 let to = range.end.map_or(version.size, |end| end.0.min(version.size));
-                if from >= to || fault == ServerFault::NoSuchRange {
+                if fault == ServerFault::NoSuchRange {
                     return self.status(416, None, now);
+                }
+                if from >= to {
+                    let said = ("Content-Range".to_owned(), format!("bytes */{}", version.size));
+                    return self.short(416, vec![("Date".to_owned(), written_date(now)), said]);
                 }
                 let said = format!("bytes {from}-{}/{}", to - 1, version.size);
                 fields.push(("Content-Range".to_owned(), said));
@@ -284,6 +309,8 @@ impl Resource {
         };
         let len = body.len();
         let mut announced = len;
+        self.has_misspoken |=
+            matches!(fault, ServerFault::SaysMore | ServerFault::SaysLess | ServerFault::Closed(_));
         let mut ending = Ending::Complete;
         match fault {
             ServerFault::SaysMore => {

@@ -10,6 +10,8 @@ use bits_core::ports::{
     Batch, Cursor, FileChange, Filter, Page, RekeyError, Rewrap, SealedSecret, SealingKey, StateName, Store,
     StoreError,
 };
+use bits_core::remote_name::RemoteName;
+use bits_core::sources::{DropReason, Mirror};
 use bits_core::time::Timestamp;
 use bits_store::memory::MemoryStore;
 use bits_worker::link::temporary_name;
@@ -17,6 +19,7 @@ use bits_worker::link::temporary_name;
 use super::extents::{Extents, Source};
 use super::judge::Promise;
 use super::mutations::Mutation;
+use super::servers::{Resource, Version};
 use super::shared::{Shared, Surroundings};
 
 /// So much later a job goes on that waited; turns take a few milliseconds.
@@ -147,6 +150,7 @@ impl Shared {
         }
         self.look_at_waits(batch);
         self.look_at_filled(batch);
+        self.look_at_liars(batch);
         for (job, change) in &batch.files {
             let (index, upto) = match change {
                 FileChange::Durable { index, upto } => (*index, *upto),
@@ -184,8 +188,8 @@ impl Shared {
             let lasts = self.disk.lasting(&name).unwrap_or(&nothing);
             let has_lied =
                 self.resources.iter().any(|place| place.name == file.remote_name && place.has_lied);
-            // By a checksum it shows in the end.
-            let is_compared = file.resume_by == ResumeBy::Checksum;
+            // By the owner's checksum it shows in the end.
+            let is_compared = file.resume_by == ResumeBy::Checksum && file.checksum.is_some();
             let mut version = None;
             for span in filled.spans() {
                 let mut place = span.from.0;
@@ -210,6 +214,83 @@ impl Shared {
                         format!("{span:?} of {name} is recorded, and byte {place} is not on the disk")
                     });
                 }
+            }
+        }
+    }
+
+    /// Nobody is said to have sent a wrong file who has, and had, the right one and nothing else.
+    fn look_at_liars(&mut self, batch: &Batch) {
+        let now = self.now;
+        for (job, change) in &batch.files {
+            let FileChange::Sources { index, sources } = change else { continue };
+            let file = self.rows.live.files(*job, *index, 1).expect("memory is read").pop();
+            let Some(file) = file.filter(|file| !file.moved) else { continue };
+            let place = |name: &RemoteName| self.resources.iter().find(|place| place.name == *name);
+            let Some(original) = place(&file.remote_name) else { continue };
+            let has_lied = |mirror: &&Mirror| {
+                mirror.dropped.as_ref().is_some_and(|dropped| dropped.reason == DropReason::Lied)
+            };
+            let mut accused = sources.mirrors.iter().filter(has_lied);
+            let is_right = |version: &Version| match &file.checksum {
+                Some(given) => version.content().checksum() == *given,
+                // What the original says of another version is no lie, and is not what this place has.
+                None => original.versions.iter().all(|it| it.number == version.number),
+            };
+            let has_size = |version: &Version| file.sources.size.is_none_or(|size| size.0 == version.size);
+            let is_honest = |place: &Resource| {
+                !place.has_lied
+                    && !place.has_misspoken
+                    && !original.has_lied
+                    && place.versions.iter().all(|version| is_right(version) && has_size(version))
+            };
+            if let Some(mirror) = accused.find(|mirror| place(&mirror.remote_name).is_some_and(is_honest)) {
+                let name = mirror.remote_name.as_str().to_owned();
+                self.judge.broken(Promise::Sources, now, || {
+                    format!("{name} is said to have sent a wrong file {} of {job}, and has not", file.index.0)
+                });
+            }
+        }
+    }
+
+    /// After the end of a service: what the next one would take for bytes of the version on record is of
+    /// that version. Where the owner's checksum ties the bytes of several together, it shows in the end.
+    pub(super) fn look_at_parts(&mut self) {
+        let now = self.now;
+        let ids: Vec<_> = self.rows.ids().collect();
+        for file in ids.iter().flat_map(|id| self.rows.files(*id).into_iter().map(|file| (*id, file))) {
+            let (job, file) = file;
+            let name = temporary_name(job, file.index, &file.local_name);
+            let local = file.local_name.as_str();
+            let Some(found) = self.disk.find(&name) else { continue };
+            let Some(validator) = file.validator.as_ref().filter(|_| !self.judge.harmed.contains(&name))
+            else {
+                continue;
+            };
+            let is_same_boot = file.boot == Some(self.boot);
+            let is_ours = !is_same_boot || file.partial.is_none_or(|made| made.inode == found.number());
+            let content = self.disk.content(found);
+            let Some(wanted) = self.judge.wanted.get(local) else { continue };
+            let parts = match wanted.is_on_demand {
+                false if is_same_boot => vec![(0, content.len())],
+                false => vec![(0, file.durable.0)],
+                true => file.demand.filled.spans().iter().map(|span| (span.from.0, span.end.0)).collect(),
+            };
+            let first = &self.resources[wanted.resource];
+            let places = || [Some(first), first.twin.map(|twin| &self.resources[twin])].into_iter().flatten();
+            let is_tied = !wanted.mirrors.is_empty() || file.resume_by == ResumeBy::Checksum;
+            let counts = is_ours && content.len() >= file.durable.0.max(file.demand.filled.end().0);
+            if !counts || is_tied || places().any(|place| place.has_lied) {
+                continue;
+            }
+            let version = places().flat_map(|place| &place.versions).find(|it| it.is_told_by(validator));
+            let Some(version) = version.map(|version| version.number) else { continue };
+            let is_of_it = |(from, end): &(u64, u64)| {
+                content.slice(*from, *end).iter().all(|part| part.source == Source::Version(version))
+            };
+            if !parts.iter().all(is_of_it) {
+                self.judge.broken(Promise::P4, now, || {
+                    format!("{name} is {content:?}, and {parts:?} of version {version} are on record")
+                });
             }
         }
     }

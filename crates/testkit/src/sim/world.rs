@@ -29,7 +29,7 @@ use super::worker::{Desk, Floor};
 /// Within what every job must have come to rest once nothing goes wrong any more: the longest
 /// transfers of a world one after the other, and far less than a clock may be set by.
 const REST_WITHIN: Millis = 48 * HOUR;
-/// More happens in no world that comes to rest.
+/// More happens in no world that comes to rest, turns of the engine among it.
 const EVENTS_MAX: u64 = 400_000;
 /// Inputs of one turn, as the engine's own thread takes them.
 const INPUTS_PER_TURN: usize = 256;
@@ -488,6 +488,7 @@ impl World {
                 judge.name(name, content, resources, now);
             }
         }
+        shared.look_at_parts();
     }
 
     /// From here on nothing goes wrong. The service starts once more, with its key.
@@ -512,7 +513,8 @@ impl World {
     fn is_over(&mut self) -> bool {
         let is_done = self.is_calm && self.people.iter().all(|person| person.is_done);
         let now = self.now();
-        if !is_done && (now > self.calm_at + REST_WITHIN || self.events.count() > EVENTS_MAX) {
+        let events = self.events.count() + self.outcome.turns;
+        if !is_done && (now > self.calm_at + REST_WITHIN || events > EVENTS_MAX) {
             let late: Vec<_> = self.people.iter().filter(|person| !person.is_done).collect();
             let mut shared = self.around.lock();
             let shared = &mut *shared;
@@ -524,7 +526,6 @@ impl World {
                     (id, shared.rows.job(id).map(|job| (job.state, job.error)), has_worker)
                 })
                 .collect();
-            let events = self.events.count();
             shared.judge.broken(Promise::Rest, now, || {
                 format!("after {} h and {events} events these are not at rest: {states:?}", now / HOUR)
             });

@@ -4,14 +4,22 @@ use bits_testkit::sim::{Mutation, Outcome, Run, shrink};
 
 /// Worlds that every change must survive.
 const WORLDS: u64 = 500;
+/// Worlds in which something was found; a world is another one when more can happen in one, so what was
+/// found has a scenario beside its mending too.
+const FOUND: [u64; 2] = [
+    // An attempt took one empty file again and again, without an end.
+    9_001_149,
+    // A power cut wrote what a file had before it was cut to nothing, as no disk does.
+    9_004_012,
+];
 /// Worlds within which each mistake must be found.
-const WORLDS_WITH_A_MISTAKE_MAX: u64 = 400;
+const WORLDS_WITH_A_MISTAKE_MAX: u64 = 200;
 
 #[test]
 fn no_promise_is_broken_in_any_of_a_fixed_set_of_worlds() {
     let mut sum = Outcome::default();
     let mut broken = Vec::new();
-    for seed in 0..WORLDS {
+    for seed in (0..WORLDS).chain(FOUND) {
         let outcome = Run::of_seed(seed).run();
         sum.lives += outcome.lives;
         sum.files += outcome.files;

@@ -2,7 +2,7 @@
 //! without the power, while the file on the server changes.
 
 use super::*;
-use crate::demand::{Demand, Filled};
+use crate::demand::{Demand, Filled, next_file};
 use crate::file::ResumeBy;
 use crate::ranges::ByteRange;
 
@@ -235,15 +235,110 @@ fn an_empty_file_is_whole_with_its_first_answer() {
 }
 
 #[test]
-fn an_empty_file_that_a_kill_has_left_is_made_to_last_before_it_is_whole() {
+fn an_empty_file_that_was_not_made_is_not_synced() {
+    let comes = "begin -> get from 0\nanswer 200 length 0 -> connected; cut to 0";
+    check(&wanted("", Some(0)), None, &format!("{comes}\nstop -> stopped"));
+    check(&wanted("", Some(0)), None, &format!("{comes}\ndisk -> transient 0x80070070"));
+}
+
+#[test]
+fn an_empty_file_of_which_no_part_is_served_is_whole_when_all_of_it_was_asked_for() {
+    check(
+        &wanted("", Some(0)),
+        None,
+        "
+        begin                                        -> get from 0
+        answer 416 length 0; content-range: bytes */0 -> connected; cut to 0
+        cut                                          -> version 0 nothing; wait
+        recorded                                     -> seek 0; sync 0
+        synced 0                                     -> whole 0; done
+        ",
+    );
+    let missing = "answer 416 length 0; content-range: bytes */0 -> beyond 0:5; fatal 0x8020002B";
+    check(&wanted("0:5", Some(0)), None, &format!("begin -> get from 0 to 5\n{missing}"));
+    for said in ["", "; content-range: bytes */9"] {
+        let refused = format!("begin -> get from 0\nanswer 416 length 0{said} -> beyond 0; fatal 0x8020002B");
+        check(&wanted("", Some(0)), None, &refused);
+    }
+}
+
+#[test]
+fn an_empty_file_that_a_kill_has_left_is_asked_for_again_and_made_to_last() {
     check(
         &File { size: Some(Bytes(0)), ..partly("", Some(0), &[]) },
         Some(0),
         "
-        begin    -> sync 0
-        synced 0 -> whole 0; done
+        begin               -> get from 0
+        answer 200 length 0 -> connected; cut to 0
+        cut                 -> version 0 nothing; wait
+        recorded            -> seek 0; sync 0
+        synced 0            -> whole 0; done
         ",
     );
+}
+
+#[test]
+fn an_empty_file_with_a_wrong_checksum_is_asked_for_again_by_the_next_attempt() {
+    let file = File { checksum: Some(sum('a')), ..wanted("", Some(0)) };
+    let comes = "
+        begin               -> get from 0
+        answer 200 length 0 -> connected; cut to 0
+        cut                 -> version 0 nothing; wait
+        recorded            -> seek 0; sync 0
+        synced 0            -> read 0 for md5
+        reads               -> sum
+        sums b              -> fatal 0x80200053
+        ";
+    check(&file, None, comes);
+    let (size, validator) = (Some(Bytes(0)), partly("", None, &[]).validator);
+    check(&File { size, validator, boot: Some(BOOT), partial: Some(PARTIAL), ..file }, Some(0), comes);
+}
+
+/// An attempt takes one file after the other as long as something is wanted of one: a plan that ends with
+/// nothing done, and leaves its file wanted, would be made again for ever.
+#[test]
+fn what_a_plan_leaves_without_a_question_is_not_wanted_again() {
+    let strong = || partly("", None, &[]).validator;
+    let weak = || Some(Validator { etag: Some("W/\"a\"".to_owned()), last_modified: None });
+    let other = PartialId { device: 1, inode: 8 };
+    let (mut asked, mut left) = (0, 0);
+    for size in [None, Some(0), Some(10)] {
+        for validator in [None, weak(), strong()] {
+            for spans in [&[][..], &[(2, 4)], &[(0, 10)]] {
+                for (requested, position) in
+                    [("", None), ("0:eof", None), ("2:2", None), ("", Some(0)), ("", Some(5))]
+                {
+                    for found in [None, Some(PARTIAL), Some(other)] {
+                        for checksum in [None, Some(sum('a'))] {
+                            let file = File {
+                                size: size.map(Bytes),
+                                validator: validator.clone(),
+                                checksum,
+                                ..partly(requested, position, spans)
+                            };
+                            let found = found.map(|partial| Found { length: Bytes(10), partial });
+                            let rules = Rules::default();
+                            let mut plan = DemandPlan::new(Attempt(1), &file, rules, found, BOOT, BEGINNING);
+                            let end = loop {
+                                match plan.next(BEGINNING) {
+                                    Next::Report(_) => {}
+                                    next => break next,
+                                }
+                            };
+                            match end {
+                                Next::Done(Outcome::Satisfied(known)) => {
+                                    left += 1;
+                                    assert_eq!(next_file(&[*known]), None, "{file:?}");
+                                }
+                                _ => asked += 1,
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(asked > 100 && left > 100, "{asked} {left}");
 }
 
 #[test]
