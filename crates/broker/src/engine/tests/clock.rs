@@ -147,6 +147,26 @@ fn a_clock_that_is_set_while_the_service_runs_cancels_nothing_then_or_later() {
 }
 
 #[test]
+fn a_clock_that_is_set_while_nothing_can_be_written_counts_once_it_can() {
+    let (store, clock) = (Arc::<Mutex<MemoryStore>>::default(), Wall::at(NOW));
+    live(&store, &clock, make);
+    let (did, _done) = channel();
+    let is_full = Arc::new(Mutex::new(false));
+    let mut disk = Disk { store: Arc::clone(&store), is_full: Arc::clone(&is_full), done: did.clone() };
+    let mut hands = Hands { done: did, has_key: true };
+    let mut engine = Engine::start(&mut disk, &clock, &mut hands, Limits::default()).expect("it starts");
+    clock.is_set_to(NOW + 400 * DAY);
+    for full in [true, true, false, false] {
+        *is_full.lock().expect("the flag") = full;
+        engine.turn(Vec::new());
+        clock.passes(3_600_000);
+    }
+    assert_eq!(state(&store), "suspended");
+    let job = store.lock().expect("the store").job(JOB).expect("readable").expect("there");
+    assert_eq!(job.active_at, Timestamp(NOW + 400 * DAY), "moved along once");
+}
+
+#[test]
 fn the_jobs_of_a_start_count_for_the_limit_of_their_owner() {
     let (store, clock) = (Arc::default(), Wall::at(NOW));
     live(&store, &clock, make);
