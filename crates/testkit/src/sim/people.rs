@@ -52,7 +52,8 @@ pub(super) struct Person {
     /// What is not answered yet.
     waits_for: Option<Ticket>,
     resumes_in_calm: u32,
-    /// How many of these were since something was asked for that is not there.
+    completes_in_calm: u32,
+    /// How many times it was resumed since something was asked for that is not there.
     forgotten: u32,
     gives_up: bool,
     pub(super) is_done: bool,
@@ -72,6 +73,7 @@ impl Person {
             signed_in_after: None,
             waits_for: None,
             resumes_in_calm: 0,
+            completes_in_calm: 0,
             forgotten: 0,
             gives_up: false,
             is_done: false,
@@ -245,7 +247,14 @@ impl World {
         match job.state {
             State::Suspended => self.command(at, Command::Resume),
             State::Transferred if job.files_to_come() > 0 => self.command(at, Command::Resume),
-            State::Transferred => self.command(at, Command::Complete),
+            State::Transferred => {
+                // Of two files of one name that may replace nothing, one never gets it.
+                self.people[at].completes_in_calm += u32::from(is_calm);
+                if self.people[at].completes_in_calm > RESUMES_IN_CALM_MAX {
+                    return self.gives_up(at, view);
+                }
+                self.command(at, Command::Complete);
+            }
             State::Error => {
                 let wants_password = job.error.as_ref().is_some_and(|error| error.challenge.is_some());
                 let is_new = self.people[at].signed_in_after != Some(job.attempt);
@@ -323,7 +332,7 @@ impl World {
         true
     }
 
-    /// A job stays in ERROR though nothing goes wrong any more: there must be a reason for that.
+    /// A job stays in ERROR, or is not completed, though nothing goes wrong any more: there must be a reason for that.
     fn gives_up(&mut self, at: usize, view: &JobView) {
         self.people[at].gives_up = true;
         let mut shared = self.around.lock();
@@ -360,7 +369,7 @@ impl World {
         };
         if !files.iter().filter(|file| file.stage != Stage::Completed).any(is_bad) {
             shared.judge.broken(Promise::Rest, now, || {
-                format!("nothing is wrong any more, and {} stays in ERROR: {:?}", view.job.id, view.job.error)
+                format!("nothing is wrong any more, and {} stays as it is: {:?}", view.job.id, view.job.error)
             });
         }
     }
