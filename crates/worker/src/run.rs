@@ -26,7 +26,7 @@ use crate::attempt::{Heard, Line, Surroundings, carry_out};
 use crate::certificates::Certificates;
 use crate::closing;
 use crate::http::{
-    ConnectionLimits, Http2, HttpSettings, Pool, Slots, Timeouts, TlsTrust, UserAgent, UserAgentError,
+    ConnectionLimits, Http2, HttpSettings, Slots, Timeouts, TlsTrust, UserAgent, UserAgentError,
 };
 use crate::link::{
     Assignment, CheckOptions, CheckTicket, DestinationRefusal, FromWorker, Telling, ToWorker, WorkerEnd,
@@ -164,9 +164,7 @@ impl Worker {
             total: settings.connections_max,
             host: settings.host_connections_max,
         });
-        let (foreground_pool, background_pool) = (Pool::default(), Pool::default());
-        slots.look_after(foreground_pool.idle());
-        slots.look_after(background_pool.idle());
+        let (foreground_pool, background_pool) = (slots.pool(), slots.pool());
         let around = Surroundings {
             boot,
             slots,

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bits_e2e::{Service, until};
+use bits_testkit::UnkindOrigin;
 use rustix::net::sockopt::set_socket_send_buffer_size;
 use serde_json::Value;
 
@@ -252,4 +253,23 @@ fn there_are_no_more_connections_to_one_server_than_may_be_and_who_waits_says_so
     let small = service.bits(words).stdin(list).finish().expect_code(0).stdout.trim().to_owned();
     ids.iter().chain([&small]).for_each(|id| wait_until_done(&service, id));
     assert_eq!(origin.seen().open_most, 1);
+}
+
+#[test]
+fn jobs_that_are_led_to_each_others_servers_do_not_wait_for_connections_that_nobody_uses() {
+    /// Less than a connection rests before it is closed.
+    const SOON: Duration = Duration::from_secs(20);
+    let origin = UnkindOrigin::start();
+    let service = Service::new();
+    service.configure("host_connections_max = 1\n");
+    let mut ids = Vec::new();
+    for (name, host) in [("one", "127.0.0.1"), ("two", "localhost"), ("three", "127.0.0.1")] {
+        let url = origin.url(&format!("/redirect-cross-host/{name}?size=2000000&pace=5"));
+        let url = url.replace("127.0.0.1", host);
+        ids.push(get(&service, &url, name, &[]));
+    }
+    let began = Instant::now();
+    for id in ids {
+        service.bits(["watch", &id]).within(SOON.saturating_sub(began.elapsed())).finish().expect_code(0);
+    }
 }

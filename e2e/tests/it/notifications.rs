@@ -190,6 +190,25 @@ fn a_command_that_runs_when_the_service_is_killed_is_run_again() {
 }
 
 #[test]
+fn a_service_that_stops_ends_a_command_and_what_it_has_started() {
+    let service = Service::new();
+    let pid_file = service.file("pid");
+    let text = format!("sleep 300 & echo $! > '{0}.new'; mv '{0}.new' '{0}'; wait", pid_file.display());
+    let program = script(&service, "slow", &text);
+    let id = a_job(&service, "slow");
+    set(&service, &id, &[command(&program, &[])]);
+    resume(&service, &id);
+    let pid = until(PATIENCE, "the command runs", || fs::read_to_string(&pid_file).ok());
+    service.bits(["service", "stop"]).finish().expect_code(0);
+    let stat = format!("/proc/{}/stat", pid.trim());
+    until(PATIENCE, "what the command has started is gone", || {
+        // One that nobody has fetched yet is over, too.
+        let is_over = |stat: String| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z'));
+        fs::read_to_string(&stat).map_or(true, is_over).then_some(())
+    });
+}
+
+#[test]
 fn a_completed_job_needs_no_command_and_a_forbidden_command_is_refused() {
     let service = Service::new();
     let marker = service.file("marker");

@@ -186,8 +186,21 @@ impl Shared {
             }
             let nothing = Extents::default();
             let lasts = self.disk.lasting(&name).unwrap_or(&nothing);
-            let has_lied =
-                self.resources.iter().any(|place| place.name == file.remote_name && place.has_lied);
+            let is_source = |name: &RemoteName| {
+                *name == file.remote_name
+                    || file.sources.mirrors.iter().any(|mirror| mirror.remote_name == *name)
+            };
+            // And where the same is under another name, by which the owner may have called it before.
+            let is_twin_of_one = |at: usize| {
+                let twins = self.resources.iter().filter(|place| is_source(&place.name));
+                twins.map(|place| place.twin).any(|twin| twin == Some(at))
+            };
+            let leads_to_one =
+                |twin: Option<usize>| twin.is_some_and(|twin| is_source(&self.resources[twin].name));
+            let has_lied = self.resources.iter().enumerate().any(|(at, place)| {
+                let is_one = is_source(&place.name) || leads_to_one(place.twin) || is_twin_of_one(at);
+                place.has_lied && is_one
+            });
             // By the owner's checksum it shows in the end.
             let is_compared = file.resume_by == ResumeBy::Checksum && file.checksum.is_some();
             let mut version = None;

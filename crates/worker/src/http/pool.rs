@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use bits_core::remote_name::RemoteName;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::connection::Connection;
@@ -30,6 +31,8 @@ pub(crate) struct Pool {
     waiting: Arc<Mutex<Waiting>>,
     sharing: Sharing,
     protocols: Arc<Protocols>,
+    /// Rung when a connection begins to wait.
+    bell: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -66,6 +69,11 @@ impl Pool {
         IdleConnections(Arc::downgrade(&self.waiting))
     }
 
+    /// The same with another bell, which is rung when a connection begins to wait.
+    pub(crate) fn ringing(self, bell: Arc<Notify>) -> Self {
+        Self { bell, ..self }
+    }
+
     /// The connections that are in use and may be shared.
     pub(super) fn sharing(&self) -> &Sharing {
         &self.sharing
@@ -100,6 +108,8 @@ impl Pool {
             waiting.connections.remove(oldest);
         }
         waiting.connections.push((connection, Instant::now() + IDLE_TIME));
+        // Who waits for the right to a connection can have this one's.
+        self.bell.notify_waiters();
         if !waiting.is_watched {
             waiting.is_watched = true;
             let pool = self.clone();

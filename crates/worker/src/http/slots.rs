@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::pool::IdleConnections;
+use super::pool::{IdleConnections, Pool};
 
 /// How many there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +26,8 @@ pub(crate) struct Slots(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     taken: Mutex<Taken>,
-    /// Rung when a slot is free, or there may be more.
-    bell: Notify,
+    /// Rung when a slot is free, or there may be more, or a connection can be given up.
+    bell: Arc<Notify>,
     pools: Mutex<Vec<IdleConnections>>,
 }
 
@@ -76,7 +76,7 @@ impl Slots {
     pub(crate) fn new(limits: ConnectionLimits) -> Self {
         let (at, waiting) = (BTreeMap::new(), VecDeque::new());
         let taken = Mutex::new(Taken { limits, total: 0, at, waiting, next: 0 });
-        Self(Arc::new(Inner { taken, bell: Notify::new(), pools: Mutex::default() }))
+        Self(Arc::new(Inner { taken, bell: Arc::default(), pools: Mutex::default() }))
     }
 
     /// For what is no transfer, short and seldom: nobody waits for it, and it waits for nobody.
@@ -84,9 +84,11 @@ impl Slots {
         Self::new(ConnectionLimits { total: usize::MAX, host: usize::MAX })
     }
 
-    /// Where connections wait that can be given up.
-    pub(crate) fn look_after(&self, pool: IdleConnections) {
-        self.0.pools.lock().unwrap_or_else(PoisonError::into_inner).push(pool);
+    /// A pool where connections wait that can be given up.
+    pub(crate) fn pool(&self) -> Pool {
+        let pool = Pool::default().ringing(Arc::clone(&self.0.bell));
+        self.0.pools.lock().unwrap_or_else(PoisonError::into_inner).push(pool.idle());
+        pool
     }
 
     pub(crate) fn set_limits(&self, limits: ConnectionLimits) {

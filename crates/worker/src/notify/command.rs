@@ -35,6 +35,7 @@ pub(super) async fn run(
         Ok(started) => started,
         Err(error) => return Some(Err(format!("`{program}` cannot be started: {error}"))),
     };
+    let mut group = Group::of(&child);
     let deadline = Instant::now() + settings.time_limit;
     let mut written = Output::default();
     let mut piece = [0; 4096];
@@ -45,24 +46,28 @@ pub(super) async fn run(
             // before the end is seen.
             biased;
             () = sleep_until(deadline) => {
-                kill(&mut child).await;
+                kill(&mut child, group).await;
                 break Err(format!(
                     "it was killed after {} s (notify_command_timeout)",
                     settings.time_limit.as_secs()
                 ));
             }
             () = stop.cancelled() => {
-                kill(&mut child).await;
+                kill(&mut child, group).await;
                 return None;
             }
             read = output.read(&mut piece), if has_more => match read {
                 Ok(0) | Err(_) => has_more = false,
                 Ok(length) => written.take(&piece[..length]),
             },
-            status = child.wait() => break match status {
-                Ok(status) => ended(status),
-                Err(error) => Err(format!("nobody can say how it ended: {error}")),
-            },
+            status = child.wait() => {
+                // Its number may be another's from now on.
+                group.0 = None;
+                break match status {
+                    Ok(status) => ended(status),
+                    Err(error) => Err(format!("nobody can say how it ended: {error}")),
+                };
+            }
         }
     };
     written.log(job, program);
@@ -90,13 +95,29 @@ fn start(
     Ok((child, Receiver::from_owned_fd(OwnedFd::from(reader))?))
 }
 
-/// Kills it and what it has started, as far as that has stayed in its group.
-async fn kill(child: &mut Child) {
-    let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
-    if let Some(pid) = pid {
-        // Not waited for yet, so that the number is still its own.
-        let _ = kill_process_group(pid, Signal::KILL);
+/// A command and what it has started, as far as that has stayed in its group: killed when this is dropped,
+/// also where whoever waits for it is given up as a whole.
+struct Group(Option<Pid>);
+
+impl Group {
+    /// Of a command that was not waited for yet, so that the number is its own.
+    fn of(child: &Child) -> Self {
+        Self(child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw))
     }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(pid) = self.0 {
+            // It may have ended by itself.
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
+    }
+}
+
+/// Kills it and all of its group.
+async fn kill(child: &mut Child, group: Group) {
+    drop(group);
     let _ = child.kill().await;
 }
 
