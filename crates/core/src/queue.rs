@@ -305,15 +305,13 @@ impl Queue {
     ) {
         let id = request.job();
         let answer = match (request, job) {
-            (Request::Create { properties, .. }, None)
-                if self.check_command(properties.notify.command.is_some()).is_err() =>
-            {
-                Err(Refusal::CommandsForbidden)
-            }
             (Request::Create { id, properties, files, secrets, resume }, None) => {
                 let job = Job::new(id, Owner(caller.uid), *properties, now);
-                let fits = self.check_room(caller).and_then(|()| self.check_files(caller, &job, &files));
-                fits.and_then(|()| self.create(job, files, secrets, resume, now, decision))
+                let may = self
+                    .check_command(job.properties.notify.command.is_some())
+                    .and_then(|()| self.check_room(caller))
+                    .and_then(|()| self.check_files(caller, &job, &files));
+                may.and_then(|()| self.create(job, files, secrets, resume, now, decision))
                     .map(|()| Answer::Job(id))
             }
             (Request::Create { id, .. }, Some(job)) => {

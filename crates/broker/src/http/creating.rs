@@ -21,7 +21,7 @@ use futures_util::future::join_all;
 use super::answer::{Refused, json};
 use super::body::{Json, job_id};
 use super::files::{self, Destinations, Given};
-use super::jobs::changed;
+use super::jobs::request_with_secrets;
 use super::properties::Asked;
 use super::{Api, finished};
 
@@ -49,13 +49,7 @@ pub(super) async fn create(
     new.check(&api).await?;
     let same_key = api.vault.same_key().await;
     let request = new.into_request(&api, caller)?;
-    let creating = Arc::clone(&api);
-    let answer = finished(async move {
-        let answer = creating.engine.request(caller, request).await;
-        drop(same_key);
-        answer
-    });
-    let (view, _) = changed(answer.await?);
+    let (view, _) = request_with_secrets(&api, caller, request, same_key).await?;
     Ok(api.job(StatusCode::CREATED, &view))
 }
 

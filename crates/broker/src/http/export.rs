@@ -18,11 +18,12 @@ use bits_core::refusal::Refusal;
 
 use crate::engine::{self, Query};
 
+use super::Api;
 use super::answer::{Refused, json};
 use super::body::{Asked, JobPath, Json, job_id};
 use super::creating::new_properties;
 use super::files::{self, Destinations};
-use super::{Api, finished};
+use super::jobs::request_with_secrets;
 
 /// `GET`: the job as it is written.
 pub(super) async fn export(
@@ -75,13 +76,7 @@ pub(super) async fn import(
         secrets,
         resume: false,
     };
-    let importing = Arc::clone(&api);
-    let answer = finished(async move {
-        let answer = importing.engine.request(caller, request).await;
-        drop(same_key);
-        answer
-    });
-    let (view, _) = super::jobs::changed(answer.await?);
+    let (view, _) = request_with_secrets(&api, caller, request, same_key).await?;
     let job = Some(api.wire(&view));
     Ok(json(StatusCode::OK, &Imported { outcome: IMPORTED.to_owned(), job }))
 }

@@ -27,10 +27,10 @@ use bits_worker::link::{CheckOptions, temporary_name};
 use crate::engine::{self, Query};
 use crate::vault::{NewCredential, Vault};
 
+use super::Api;
 use super::answer::{Refused, json};
 use super::body::{Asked, FilePath, JobPath, Json};
-use super::jobs::{changed, page_limit, sentence};
-use super::{Api, finished};
+use super::jobs::{changed, page_limit, request_with_secrets, sentence};
 
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
@@ -69,13 +69,8 @@ pub(super) async fn add(
     let destinations = Destinations { create_folders: body.create_folders, umask, dry_run: false };
     check(&api, &given.files, destinations).await?;
     let files = given.files;
-    let adding = Arc::clone(&api);
-    let answer = finished(async move {
-        let answer = adding.engine.request(caller, Request::AddFiles { job, files, credentials }).await;
-        drop(same_key);
-        answer
-    });
-    let (view, _) = changed(answer.await?);
+    let request = Request::AddFiles { job, files, credentials };
+    let (view, _) = request_with_secrets(&api, caller, request, same_key).await?;
     Ok(api.job(StatusCode::OK, &view))
 }
 

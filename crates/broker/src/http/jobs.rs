@@ -91,7 +91,7 @@ pub(super) async fn change(
 }
 
 /// Asks for a change that may bring secrets; the key stays the same until they are stored.
-async fn request_with_secrets(
+pub(super) async fn request_with_secrets(
     api: &Arc<Api>,
     caller: Caller,
     request: Request,
@@ -200,12 +200,7 @@ pub(super) async fn set_credentials(
     };
     let same_key = api.vault.same_key().await;
     let credentials = api.vault.seal(job, Owner(caller.uid), &new)?;
-    finished(async move {
-        let answer = api.engine.request(caller, Request::SetCredentials { job, credentials }).await;
-        drop(same_key);
-        answer
-    })
-    .await?;
+    request_with_secrets(&api, caller, Request::SetCredentials { job, credentials }, same_key).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
