@@ -107,7 +107,7 @@ impl<'a> Program<'a> {
         while bytes.len() < length {
             let missing = length - bytes.len();
             match read_some(&mut self.output, &mut bytes, missing) {
-                Some(0) => return Err(Broken::Gone),
+                Some(0) => return Err(self.gone()),
                 Some(_) => {}
                 None => self.wait(&[self.output.as_fd()])?,
             }
@@ -133,11 +133,21 @@ impl<'a> Program<'a> {
                 return Err(Broken::TooMuch);
             }
             match read_some(&mut self.output, &mut self.unread, room) {
-                Some(0) => return Err(Broken::Gone),
+                Some(0) => return Err(self.gone()),
                 Some(_) => {}
                 None => self.wait(&[self.output.as_fd()])?,
             }
         }
+    }
+
+    /// Why it says nothing more. Ctrl-C at the terminal is for us both, and may have ended it
+    /// before it has come to us.
+    fn gone(&self) -> Broken {
+        let Some(terminal) = self.terminal else { return Broken::Gone };
+        let end = Instant::now() + SIGNAL_GRACE;
+        let mut watched = [PollFd::from_borrowed_fd(terminal.as_fd(), PollFlags::IN)];
+        while !terminal.has_signal() && matches!(poll(&mut watched, end), Err(Errno::INTR)) {}
+        if terminal.has_signal() { Broken::Signal } else { Broken::Gone }
     }
 
     /// Waits for its end, and reads what it writes until then.
@@ -263,6 +273,8 @@ pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(600);
 const OVERTIME: Duration = Duration::from_secs(2);
 /// How long a program may take to end when it is asked to.
 const END_GRACE: Duration = Duration::from_secs(1);
+/// How much later than another process of the terminal this one may hear of a key.
+const SIGNAL_GRACE: Duration = Duration::from_millis(500);
 /// More than the longest line of any program that is listened to line by line.
 const UNREAD_BYTES_MAX: usize = 4096;
 /// How much of what a program complains about is looked at.

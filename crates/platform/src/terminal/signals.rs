@@ -38,6 +38,7 @@ impl HeldBack {
 
     /// Lets signals act again and returns those that came, to be delivered.
     pub(super) fn end(self) -> Signals {
+        take_what_is_on_its_way();
         drop(self);
         Signals(NOTED.swap(0, Ordering::SeqCst))
     }
@@ -128,6 +129,24 @@ impl WakePipe {
     fn drain(&self) {
         let mut bytes = [0; 64];
         while rustix::io::read(&self.read_end, &mut bytes).is_ok_and(|length| length > 0) {}
+    }
+}
+
+/// Notes what was sent to the process and is for another thread to take that has not come to it: it
+/// would act otherwise, once it may again, with nobody told that it came.
+fn take_what_is_on_its_way() {
+    // SAFETY: all-zero bytes are a valid set; the calls fill sets of ours and change this thread's
+    // mask for a moment. A thread that lets signals through again takes those that wait for any.
+    unsafe {
+        let mut held: libc::sigset_t = std::mem::zeroed();
+        let mut former = held;
+        libc::sigemptyset(&raw mut held);
+        for signal in SIGNALS {
+            libc::sigaddset(&raw mut held, signal);
+        }
+        if libc::pthread_sigmask(libc::SIG_BLOCK, &raw const held, &raw mut former) == 0 {
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const former, std::ptr::null_mut());
+        }
     }
 }
 

@@ -72,6 +72,25 @@ fn leaving_a_pinentry_cancels_and_the_terminal_is_as_it_was() {
 }
 
 #[test]
+fn a_pinentry_that_ctrl_c_has_ended_before_it_came_to_us_is_a_cancel() {
+    ask_in_the_child(request);
+    let ended = r#"
+echo OK hello
+while read -r line; do
+    case $line in GETPIN) exec >&-; kill -INT $PPID; exit ;; esac
+    echo OK
+done"#;
+    let pinentry = Script::new(ended);
+    let test = "pinentry::a_pinentry_that_ctrl_c_has_ended_before_it_came_to_us_is_a_cancel";
+    let path = pinentry.path();
+    let mut desk = Desk::with_child(test, &[("BITS_PROMPT", "pinentry"), ("BITS_PINENTRY", &path)]);
+    desk.see("User name (DOMAIN\\user or user@realm): ");
+    desk.type_keys("anna\n");
+    assert_eq!(desk.outcome(), CANCELLED);
+    assert!(desk.echoes());
+}
+
+#[test]
 fn nobody_before_a_pinentry_is_a_time_out() {
     ask_in_the_child(|| PromptRequest {
         user_name: Some("anna".into()),
