@@ -5,13 +5,16 @@
     actors.py probe ADDRESS         sends the time each 10 ms
     actors.py clock                 takes it, and says how long it was on its way
     actors.py fetch URL PAUSE       fetches again and again on new connections
+    actors.py call OURS THEIRS      one side of a video call: says how long packets were on their way
     actors.py sink PORT             takes what is sent, and drops it
 
 What is seen is written as lines of JSON, with the time of the machine's steady clock.
 """
 
+import itertools
 import json
 import os
+import select
 import signal
 import socket
 import struct
@@ -20,6 +23,9 @@ import time
 import urllib.parse
 
 PROBE_PORT = 9999
+CALL_PORT = 9998
+# A video call of about half a megabit per second each way.
+CALL_BYTES, CALL_PAUSE = 1200, 0.02
 SO_TIMESTAMPNS = 35
 
 
@@ -85,10 +91,35 @@ def clock():
     take.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     take.bind(("0.0.0.0", PROBE_PORT))
     while True:
-        data, extra, _, _ = take.recvmsg(64, 256)
-        seconds, nanos = struct.unpack("=qq", extra[0][2][:16])
-        came = seconds * 10**9 + nanos
+        data, came = taken(take, 64)
         say(at=time.monotonic(), ms=(came - struct.unpack("=Q", data[:8])[0]) / 1e6)
+
+
+def taken(socket, size):
+    """A packet, and when it came by the system's clock, in nanoseconds."""
+    data, extra, _, _ = socket.recvmsg(size, 256)
+    seconds, nanos = struct.unpack("=qq", extra[0][2][:16])
+    return data, seconds * 10**9 + nanos
+
+
+def call(ours, theirs):
+    """Packets in both directions at the pace of a video call, numbered, so that lost ones are known."""
+    line = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    line.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    line.bind((ours, CALL_PORT))
+    due = time.monotonic()
+    for number in itertools.count():
+        while (left := due - time.monotonic()) > 0:
+            if select.select([line], [], [], left)[0]:
+                data, came = taken(line, CALL_BYTES)
+                theirs_number, at, sent = struct.unpack_from("=QdQ", data)
+                say(n=theirs_number, at=at, ms=(came - sent) / 1e6)
+        head = struct.pack("=QdQ", number, time.monotonic(), time.time_ns())
+        try:
+            line.sendto(head.ljust(CALL_BYTES, b"\0"), (theirs, CALL_PORT))
+        except ConnectionRefusedError:
+            pass  # The other side is not there yet.
+        due = max(due + CALL_PAUSE, time.monotonic())
 
 
 def fetch(url, pause):
@@ -125,7 +156,7 @@ def sink(port):
 def main(role, *words):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    if role in ("witness", "probe", "clock"):
+    if role in ("witness", "probe", "clock", "call"):
         # They measure: late ones would see delays that are not there.
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
     match role:
@@ -137,6 +168,8 @@ def main(role, *words):
             clock()
         case "fetch":
             fetch(*words)
+        case "call":
+            call(*words)
         case "sink":
             sink(int(words[0]))
 

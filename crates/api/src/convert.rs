@@ -503,6 +503,7 @@ fn wait(wait: WaitReason) -> Wait {
                 },
                 Hold::Power => because("power"),
                 Hold::OwnerAway => because("owner_away"),
+                Hold::Volume => because("volume"),
             };
             Wait { code: Some(hold.code().to_string()), ..wait }
         }

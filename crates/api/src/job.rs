@@ -220,7 +220,8 @@ pub struct Wait {
     /// `turn`, `retry`, `credential`: it cannot sign in, `policy`: the timetable does not let it run now,
     /// `connections`: there are as many as there may be, `demand`: all is here that was asked for of its
     /// files, `network`: there is none, `cost`: the network costs more than the job may spend, `power`:
-    /// the machine runs on its battery, or `owner_away`: its owner is logged off.
+    /// the machine runs on its battery, `owner_away`: its owner is logged off, or `volume`: the volume that
+    /// its files go to is not mounted.
     pub reason: String,
     /// What that takes, with `credential`: the `key` to its credentials, or an `answer` of a person
     /// who was asked for them; with `connections`: one to its `host`, or `any`; with `network`: a `link`,

@@ -442,12 +442,17 @@ impl<'a> Engine<'a> {
             self.clock_was_set(change, now, &mut turn);
         }
         // First of all: what is undone with this turn is put back to where it stood under them.
-        let (conditions, batch): (Vec<_>, Vec<_>) =
-            batch.into_iter().partition(|input| matches!(input, Input::Conditions(_)));
-        for input in conditions {
-            let Input::Conditions(conditions) = input else { unreachable!("they were parted by that") };
-            let changed = self.queue.change_conditions(conditions, now);
-            turn.shown.extend(changed.into_iter().take(SHOWN_MAX));
+        let (ruling, batch): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|input| matches!(input, Input::Conditions(_) | Input::Policy(_)));
+        for input in ruling {
+            match input {
+                Input::Conditions(conditions) => {
+                    let changed = self.queue.change_conditions(conditions, now);
+                    turn.shown.extend(changed.into_iter().take(SHOWN_MAX));
+                }
+                Input::Policy(policy) => self.set_policy(*policy, now, &mut turn),
+                _ => unreachable!("they were parted by that"),
+            }
         }
         self.last_turn = now;
         let paused = self.paused_until.is_some_and(|until| until > now);
@@ -463,8 +468,7 @@ impl<'a> Engine<'a> {
                 Input::Queue(input @ queue::Input::Report { .. }) if paused => self.backlog.push_back(input),
                 Input::Queue(input) => self.take_in(input, now, &mut turn),
                 Input::Left { who } => self.agent_left(who),
-                Input::Conditions(_) => unreachable!("they came first"),
-                Input::Policy(policy) => self.set_policy(*policy, now, &mut turn),
+                Input::Conditions(_) | Input::Policy(_) => unreachable!("they came first"),
                 Input::ClockSet => {}
                 query => {
                     if let Input::Agent { caller, who, .. } = &query {
@@ -482,7 +486,8 @@ impl<'a> Engine<'a> {
     }
 
     fn set_policy(&mut self, policy: Policy, now: Timestamp, turn: &mut Turn) {
-        self.queue.set_limits(policy.limits);
+        let changed = self.queue.set_limits(policy.limits);
+        turn.shown.extend(changed.into_iter().take(SHOWN_MAX));
         self.effects.connection_limits(policy.limits.connections_max, policy.limits.host_connections_max);
         self.policy = policy;
         self.take_moment(now, turn);

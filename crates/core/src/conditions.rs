@@ -1,4 +1,5 @@
-//! Under which conditions a job may transfer: network, cost, power, and whether its owner is there.
+//! Under which conditions a job may transfer: network, cost, power, whether its owner is there, and
+//! whether the volume is that its files go to.
 //!
 //! What the conditions are, the floors above see and say ([`Conditions`]); what jobs of each priority
 //! are held to, the settings say ([`Rules`]); here it is decided whether a job is held back, and by what
@@ -25,6 +26,8 @@ pub struct Conditions {
     pub cost: NetworkCost,
     pub power: Power,
     pub owner: Attendance,
+    /// Another number when volumes were mounted or taken away; none where nobody tells.
+    pub volumes: Option<u64>,
 }
 
 /// What there is of a network.
@@ -154,6 +157,8 @@ pub struct Needs {
     pub is_local: bool,
     /// The states of a network's cost in which it may transfer, if it says so itself.
     pub cost: Option<States>,
+    /// Whether its volume was not there, with the volumes as they still are.
+    pub lacks_volume: bool,
 }
 
 /// Why a job is held back.
@@ -173,6 +178,8 @@ pub enum Hold {
     Power,
     /// The owner is logged off.
     OwnerAway,
+    /// The volume that its files go to is not mounted.
+    Volume,
 }
 
 impl Hold {
@@ -183,6 +190,7 @@ impl Hold {
             Self::Cost { .. } => Code::BLOCKED_BY_COST_TRANSFER_POLICY,
             Self::Power => Code::BLOCKED_BY_BATTERY_POLICY,
             Self::OwnerAway => Code::NOT_LOGGED_ON,
+            Self::Volume => Code::DESTINATION_LOCKED,
         }
     }
 }
@@ -190,7 +198,7 @@ impl Hold {
 impl Rules {
     /// What holds back a job with such `needs`, if anything; the first thing that would have to change.
     pub fn hold(&self, needs: Needs, conditions: &Conditions) -> Option<Hold> {
-        let Conditions { network, cost, power, owner } = conditions;
+        let Conditions { network, cost, power, owner, volumes: _ } = conditions;
         if let Network::Down(missing) = network
             && self.wait_for_network
             && !needs.is_local
@@ -211,6 +219,9 @@ impl Rules {
         if waits_on_battery && *power == Power::Battery {
             return Some(Hold::Power);
         }
-        (self.owner_away == OwnerAway::Wait && *owner == Attendance::Away).then_some(Hold::OwnerAway)
+        if self.owner_away == OwnerAway::Wait && *owner == Attendance::Away {
+            return Some(Hold::OwnerAway);
+        }
+        needs.lacks_volume.then_some(Hold::Volume)
     }
 }

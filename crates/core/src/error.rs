@@ -231,6 +231,13 @@ pub struct JobError {
     pub retry_after_seconds: Option<u32>,
 }
 
+impl JobError {
+    /// Whether the volume that a file goes to is not there, or another one is in its place.
+    pub fn is_missing_volume(&self) -> bool {
+        self.transient && [Code::DESTINATION_LOCKED, Code::VOLUME_CHANGED].contains(&self.code)
+    }
+}
+
 /// What somebody must be told to find the right credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Challenge {

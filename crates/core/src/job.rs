@@ -50,7 +50,8 @@ const SAME_ANSWERS_MAX: u32 = 10;
 const BEGINNINGS_MAX: u32 = 25;
 /// What a job waits for without having failed, so that it does not count as an error (`bits.md` §1.3,
 /// `GetErrorCount`).
-const UNCOUNTED: [Code; 3] = [Code::NETWORK_DISCONNECTED, Code::DESTINATION_LOCKED, Code::BLOCKED_BY_POLICY];
+const UNCOUNTED: [Code; 4] =
+    [Code::NETWORK_DISCONNECTED, Code::DESTINATION_LOCKED, Code::VOLUME_CHANGED, Code::BLOCKED_BY_POLICY];
 /// Into how many parts the time is cut by which retries are spread.
 const SPREAD_PARTS: u32 = 1000;
 
@@ -228,6 +229,8 @@ pub enum Event {
     Failed(Attempt, JobError),
     /// Credentials are missing or were refused, and a person is asked for others.
     Challenged(Attempt, JobError),
+    /// The volume that a file goes to is not there.
+    VolumeMissing(Attempt, JobError),
     /// Nobody has given the credentials that a person was asked for.
     Unanswered,
     FilesTransferred(Attempt),
@@ -444,6 +447,11 @@ impl Job {
                 self.error = Some(error);
                 self.enter(Queued);
             }
+            // Nothing has failed that another try would cure, and what has come is where it was.
+            (Connecting | Transferring, VolumeMissing(attempt, error)) if attempt == self.attempt => {
+                self.error = Some(error);
+                self.enter(Queued);
+            }
             (Queued, Unanswered) => self.enter(Error),
 
             // One more try comes before giving up when both are due: a machine that has slept, or was
@@ -505,8 +513,8 @@ impl Job {
                 _,
                 Granted | Yielded | Connected(_) | Advanced(_) | FileBegun(_) | FileTransferred(_)
                 | FilePassedOver(..) | FilesLost(_) | FileRejected(_) | Failed(..) | Challenged(..)
-                | Unanswered | FilesTransferred(_) | Satisfied(..) | FilesFinalized | NotFinalized(_)
-                | FilesDiscarded | TimePassed | NetworkChanged | OutOfTime(_) | Abandoned,
+                | VolumeMissing(..) | Unanswered | FilesTransferred(_) | Satisfied(..) | FilesFinalized
+                | NotFinalized(_) | FilesDiscarded | TimePassed | NetworkChanged | OutOfTime(_) | Abandoned,
             ) => return effects,
         }
         self.count_time(was_running, now);

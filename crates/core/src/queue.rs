@@ -224,9 +224,12 @@ impl Queue {
         wakes.into_iter().flatten().chain(self.ends.values().copied()).min()
     }
 
-    /// From now on other limits.
-    pub fn set_limits(&mut self, limits: Limits) {
-        self.schedule.set_limits(limits);
+    /// From now on other limits; the jobs that wait for something else than before. Of how long jobs may
+    /// download they hear when they next begin.
+    pub fn set_limits(&mut self, limits: Limits) -> Vec<JobId> {
+        self.policy = limits.policy;
+        self.telling.set_limits(limits.notify);
+        self.schedule.set_limits(limits)
     }
 
     /// From now on jobs of these priorities may not run; who runs gives its turn up.
@@ -789,9 +792,31 @@ impl Queue {
         }
     }
 
+    /// Has a job wait until volumes come or go whose own is not there. Where nobody tells of that it is
+    /// tried again like after any other failure.
+    fn lose_volume(
+        &mut self,
+        mut job: Job,
+        attempt: Attempt,
+        error: JobError,
+        now: Timestamp,
+        decision: &mut Decision,
+    ) {
+        let id = job.id;
+        let since = self.schedule.running_since(id).filter(|_| self.schedule.hears_of_volumes());
+        let Some(since) = since else {
+            return self.observe(Some(job), Event::Failed(attempt, error), now, decision);
+        };
+        let effects = job.observe(Event::VolumeMissing(attempt, error), now);
+        self.settle(job, effects, now, decision);
+        if let Some(slot) = self.schedule.without_volume(id, since) {
+            self.move_to(id, Some(slot), decision);
+        }
+    }
+
     /// Lets a job that is held have its turn again.
     fn release(&mut self, job: JobId, decision: &mut Decision) {
-        if let Some(Slot::Held) = self.schedule.get(job) {
+        if self.schedule.get(job) == Some(Slot::Held) || self.schedule.lacks_volume(job) {
             self.move_to(job, None, decision);
         }
     }

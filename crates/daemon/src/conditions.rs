@@ -1,6 +1,6 @@
 //! Sees under which conditions jobs run, and tells the engine when they change: the network by the
-//! kernel, its cost by settings or NetworkManager, power by UPower or the kernel, and whether the owner
-//! is logged on by systemd-logind.
+//! kernel, its cost by settings or NetworkManager, power by UPower or the kernel, whether the owner is
+//! logged on by systemd-logind, and by the kernel that volumes come and go.
 //!
 //! What follows from it is decided elsewhere. Nobody is asked again and again: each of them tells when
 //! there is news, and then all that is known of it is looked at anew.
@@ -17,9 +17,12 @@ use bits_core::conditions::{
     Attendance, Conditions, InterfaceCosts, Network, NetworkCost, OnBattery, OwnerAway, Power, Rules,
 };
 use bits_core::job::Owner;
+use bits_platform::mounts::MountWatch;
 use bits_platform::network::{self, NetworkWatch};
 use bits_platform::power::{self, PowerWatch};
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::sync::mpsc::{Receiver, channel};
 use tokio::time::{sleep, timeout};
 
 use bus::{Bus, Told};
@@ -36,6 +39,7 @@ struct Facts {
     network: Network,
     supplies: Power,
     told: Told,
+    volumes: Option<u64>,
 }
 
 /// Looks and listens.
@@ -44,7 +48,8 @@ pub(crate) struct Watching {
     costs: InterfaceCosts,
     network: Option<AsyncFd<NetworkWatch>>,
     power: Option<AsyncFd<PowerWatch>>,
-    bus: Option<Bus>,
+    mounts: Option<AsyncFd<MountWatch>>,
+    bus: Option<Receiver<Told>>,
 }
 
 impl Facts {
@@ -66,14 +71,15 @@ impl Facts {
             cost: by_setting.or(self.told.cost).unwrap_or(NetworkCost::Unrestricted),
             power: self.told.power.unwrap_or(self.supplies),
             owner: self.told.owner,
+            volumes: self.volumes,
         }
     }
 }
 
 /// `watch`, so that one can wait for its news.
 #[expect(deprecated, reason = "a watch owns its socket, and neither closes it nor puts another in its place")]
-fn registered<T: AsRawFd>(watch: T) -> io::Result<AsyncFd<T>> {
-    AsyncFd::new(watch)
+fn registered<T: AsRawFd>(watch: T, interest: Interest) -> io::Result<AsyncFd<T>> {
+    AsyncFd::with_interest(watch, interest)
 }
 
 impl Watching {
@@ -85,28 +91,44 @@ impl Watching {
         costs: InterfaceCosts,
         notices: &mut Vec<String>,
     ) -> Self {
-        let network = NetworkWatch::open().and_then(registered).inspect_err(|error| {
+        let readable = |watch| registered(watch, Interest::READABLE);
+        let network = NetworkWatch::open().and_then(readable).inspect_err(|error| {
             notices.push(format!(
                 "changes of the network cannot be seen ({error}): jobs try also without one, and again after a while"
             ));
         });
+        let mounts = MountWatch::open().and_then(|watch| registered(watch, Interest::PRIORITY));
+        let mounts = mounts.inspect_err(|error| {
+            tracing::info!(%error, "nobody tells when volumes are mounted: jobs try again after a while");
+        });
         let watched_owner = (rules.owner_away == OwnerAway::Wait).then_some(owner);
         let bus = timeout(PATIENCE_AT_THE_START, Bus::connect(bus_address, watched_owner)).await;
-        let bus = match bus.unwrap_or_else(|_| Err("it does not answer".to_owned())) {
+        let bus: Option<Bus> = match bus.unwrap_or_else(|_| Err("it does not answer".to_owned())) {
             Ok(bus) => bus,
             Err(reason) => {
                 tracing::info!(reason, address = bus_address, "the system bus cannot be used");
                 None
             }
         };
-        let mut watching = Self { facts: Facts::default(), costs, network: network.ok(), power: None, bus };
+        let mut facts = Facts::default();
+        if let Some(bus) = &bus {
+            // Whoever does not answer in time is heard when there is news of it.
+            facts.told = timeout(PATIENCE_AT_THE_START, bus.read()).await.unwrap_or_default();
+        }
+        let bus = bus.map(|bus| {
+            let (to, told) = channel(1);
+            // Whoever does not answer there is to hold up nothing that others tell.
+            tokio::spawn(bus.tell(to));
+            told
+        });
+        let (network, mounts) = (network.ok(), mounts.ok());
+        let mut watching = Self { facts, costs, network, power: None, mounts, bus };
         watching.look_at_network();
+        watching.look_at_mounts();
         watching.look_at_supplies();
         if watching.facts.supplies != Power::Unknown {
-            watching.power = PowerWatch::open().and_then(registered).ok();
+            watching.power = PowerWatch::open().and_then(|watch| registered(watch, Interest::READABLE)).ok();
         }
-        // One that does not answer in time is heard when it does.
-        let _ = timeout(PATIENCE_AT_THE_START, watching.listen_to_bus()).await;
         let told = &watching.facts.told;
         if rules.owner_away == OwnerAway::Wait && told.owner == Attendance::Unknown {
             notices.push(
@@ -154,10 +176,17 @@ impl Watching {
                         self.facts.supplies = Power::Unknown;
                     }
                 },
-                is_there = news_of(self.bus.as_ref()) => {
-                    if is_there {
-                        self.listen_to_bus().await;
-                    } else {
+                news = mounted(self.mounts.as_ref()) => {
+                    if let Err(error) = news {
+                        tracing::warn!(%error, "nobody tells any more when volumes are mounted");
+                        self.mounts = None;
+                    }
+                    sleep(SETTLING_TIME).await;
+                    self.look_at_mounts();
+                }
+                news = told_by(self.bus.as_mut()) => match news {
+                    Some(told) => self.facts.told = told,
+                    None => {
                         tracing::warn!("the system bus is gone; what it told counts no more");
                         self.bus = None;
                         self.facts.told = Told::default();
@@ -166,7 +195,10 @@ impl Watching {
             }
             let now = self.conditions();
             if now != told {
-                tell(&now);
+                // What is mounted concerns those who wait for it, and is no news to others.
+                if (Conditions { volumes: told.volumes, ..now.clone() }) != told {
+                    tell(&now);
+                }
                 engine.conditions_are(now.clone());
                 told = now;
             }
@@ -186,19 +218,24 @@ impl Watching {
         }
     }
 
-    fn look_at_supplies(&mut self) {
-        self.facts.supplies = power::look();
+    fn look_at_mounts(&mut self) {
+        let seen = self.mounts.as_ref().map(|watch| watch.get_ref().look());
+        self.facts.volumes = match seen.transpose() {
+            Ok(volumes) => volumes,
+            Err(error) => {
+                tracing::warn!(%error, "what is mounted cannot be looked at");
+                None
+            }
+        };
     }
 
-    async fn listen_to_bus(&mut self) {
-        if let Some(bus) = &self.bus {
-            self.facts.told = bus.read().await;
-        }
+    fn look_at_supplies(&mut self) {
+        self.facts.supplies = power::look();
     }
 }
 
 fn tell(conditions: &Conditions) {
-    let Conditions { network, cost, power, owner } = conditions;
+    let Conditions { network, cost, power, owner, volumes: _ } = conditions;
     match network {
         Network::Up { interface, .. } => {
             let interface = interface.as_deref().unwrap_or("unknown");
@@ -230,10 +267,17 @@ async fn heard<W: AsRawFd>(
     Ok(is_worth_it)
 }
 
-/// Waits until the bus has something to tell; whether it is still there.
-async fn news_of(bus: Option<&Bus>) -> bool {
+/// Waits until something was mounted or taken away.
+async fn mounted(watch: Option<&AsyncFd<MountWatch>>) -> io::Result<()> {
+    let Some(watch) = watch else { return pending().await };
+    watch.ready(Interest::PRIORITY).await?.clear_ready();
+    Ok(())
+}
+
+/// Waits until the bus has something to tell; nothing when it is gone.
+async fn told_by(bus: Option<&mut Receiver<Told>>) -> Option<Told> {
     match bus {
-        Some(bus) => bus.news().await,
+        Some(bus) => bus.recv().await,
         None => pending().await,
     }
 }
@@ -265,6 +309,7 @@ mod tests {
             network: Network::Up { interface: None, attachment: 7 },
             supplies: Power::Battery,
             told: Told { power, awakenings, ..Told::default() },
+            volumes: None,
         };
         let conditions = |facts: Facts| facts.conditions(&InterfaceCosts::default());
         assert_eq!(conditions(facts(None, 0)).power, Power::Battery);

@@ -41,14 +41,14 @@ impl ClockWatch {
             return Err(io::Error::last_os_error());
         }
         // SAFETY: the descriptor was just made and is nobody else's.
-        Ok(Self(unsafe { std::os::fd::FromRawFd::from_raw_fd(made) }))
+        let watch = Self(unsafe { std::os::fd::FromRawFd::from_raw_fd(made) });
+        watch.arm()?;
+        Ok(watch)
     }
 
-    /// Waits until the clock was set. Blocks.
-    ///
-    /// # Errors
-    /// When the system cannot wait.
-    pub fn wait(&self) -> io::Result<()> {
+    /// Has the timer tell when the clock is set, from now on and for good: once it has told that, it
+    /// stays armed, so that a clock that is set again before anybody waits again is not missed.
+    fn arm(&self) -> io::Result<()> {
         use std::os::fd::AsRawFd as _;
         // A time that does not come: only that the clock was set ends the waiting.
         let never = libc::timespec { tv_sec: libc::time_t::MAX, tv_nsec: 0 };
@@ -62,6 +62,14 @@ impl ClockWatch {
         if set < 0 {
             return Err(io::Error::last_os_error());
         }
+        Ok(())
+    }
+
+    /// Waits until the clock was set since the last time this returned. Blocks.
+    ///
+    /// # Errors
+    /// When the system cannot wait.
+    pub fn wait(&self) -> io::Result<()> {
         loop {
             match rustix::io::read(&self.0, &mut [0u8; 8]) {
                 Err(rustix::io::Errno::INTR) => {}

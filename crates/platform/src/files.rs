@@ -16,7 +16,7 @@ mod umask;
 pub use block::{BLOCK_BYTES, Block};
 pub use destination::{Destination, DestinationError, MissingFolders};
 pub use error::{FileError, FileErrorKind};
-pub use folder::{Folder, FolderNames};
+pub use folder::{Folder, FolderNames, device_towards};
 pub use identity::FileIdentity;
 pub use partial::{
     ClosedPartial, Existing, FinalState, FinalizeError, ForeignPartial, Partial, PartialError, PartialStamp,

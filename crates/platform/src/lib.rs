@@ -14,6 +14,7 @@ pub mod clock;
 pub mod endpoint;
 pub mod files;
 pub mod hardening;
+pub mod mounts;
 pub mod network;
 pub mod pacing;
 pub mod paths;

@@ -36,6 +36,7 @@ use crate::run::PartsSettings;
 use crate::sink::Sink;
 use crate::tally::Tallies;
 use crate::transfer::download;
+use crate::volumes::Volumes;
 
 /// What all attempts share.
 #[derive(Debug, Clone)]
@@ -55,6 +56,7 @@ pub(crate) struct Surroundings {
     /// The largest file that is gathered, if any is.
     pub(crate) gathered_bytes_max: Option<Bytes>,
     pub(crate) tallies: Tallies,
+    pub(crate) volumes: Volumes,
     pub(crate) commands: Arc<CommandSettings>,
     pub(crate) parts: PartsSettings,
 }
@@ -116,6 +118,7 @@ pub(crate) async fn carry_out(
                 boot: around.boot,
                 rules,
                 umask,
+                volumes: around.volumes.clone(),
                 bytes_max: bytes_max.unwrap_or_default(),
             };
             let may_now = |file: &File| may_gather(file) && !passing.skips(file);
@@ -194,7 +197,7 @@ fn rules(assignment: &Assignment, parts: PartsSettings) -> Rules {
 async fn carry_on(begun: Begun, rules: Rules, around: &Surroundings, line: &mut Line) -> (Client, Outcome) {
     let Begun { mut client, file, plan, body } = begun;
     client.among_many(false);
-    let outcome = match Sink::open(line.job, &file, around.boot, &around.tallies).await {
+    let outcome = match Sink::open(line.job, &file, around).await {
         Ok((sink, found)) => {
             let new = || DownloadPlan::new(line.attempt, &file, rules, found, around.boot, line.now());
             let mut plan = plan.unwrap_or_else(new);

@@ -18,6 +18,7 @@ use bits_platform::files::{FileError, FinalState, Folder, FolderNames, Partial, 
 use crate::folders::{Folders, parts};
 use crate::local_file::LocalFault;
 use crate::sink::refuse_existing;
+use crate::volumes::Volumes;
 
 /// Files from which on one sync of all of their disk is cheaper than one of each: it writes what others
 /// have left to write, too.
@@ -59,12 +60,12 @@ enum Owed {
 }
 
 impl Batch {
-    pub(crate) fn new(job: JobId, umask: Umask) -> Self {
+    pub(crate) fn new(job: JobId, umask: Umask, volumes: Volumes) -> Self {
         let job = job.to_string();
         Self {
             job,
             umask,
-            folders: Folders::default(),
+            folders: Folders::remembering(volumes),
             found: Vec::new(),
             written: Vec::new(),
             touched: Vec::new(),

@@ -22,6 +22,7 @@ use crate::folders::{Folders, is_same, parts};
 use crate::link::{CheckOptions, DestinationRefusal};
 use crate::local_file::LocalFault;
 use crate::sink::refuse_existing;
+use crate::volumes::Volumes;
 
 /// How far off a file system may keep the time of a file: FAT knows every other second.
 const TIME_GRAIN: Duration = Duration::from_secs(2);
@@ -145,7 +146,11 @@ pub(crate) fn discard(job: JobId, files: &[ClosingFile]) -> Option<String> {
 }
 
 /// Looks whether files can be put under `names`.
-pub(crate) fn check(names: &[LocalName], options: CheckOptions) -> Result<(), DestinationRefusal> {
+pub(crate) fn check(
+    names: &[LocalName],
+    options: CheckOptions,
+    volumes: &Volumes,
+) -> Result<(), DestinationRefusal> {
     let missing = match options.create_folders {
         true => MissingFolders::Make(umask(options.umask)),
         false => MissingFolders::Refuse,
@@ -167,6 +172,7 @@ pub(crate) fn check(names: &[LocalName], options: CheckOptions) -> Result<(), De
         };
         let destination = destination.map_err(LocalFault::from)?;
         if known.is_none() {
+            volumes.saw(&destination.folder);
             let found = destination.folder.names_up_to(names.len());
             checked = Some((Arc::clone(&destination.folder), found));
         }

@@ -48,7 +48,7 @@ impl OnDemand {
             let Some(at) = next_file(&candidates).map(|at| tried[at]) else { break };
             let file = &self.files[at];
             let mut client = clients.take();
-            let outcome = match Sink::open(line.job, file, around.boot, &around.tallies).await {
+            let outcome = match Sink::open(line.job, file, around).await {
                 Ok((sink, found)) => {
                     let mut plan =
                         DemandPlan::new(attempt, file, self.rules_now(), found, around.boot, line.now());

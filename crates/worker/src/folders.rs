@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bits_core::file::LocalName;
-use bits_platform::files::Folder;
+use bits_platform::files::{FileError, FileErrorKind, Folder};
 
 use crate::local_file::LocalFault;
+use crate::volumes::Volumes;
 
 /// Folders that are kept open at a time: of the handles that a process may have, a few.
 const OPEN_MAX: usize = 16;
@@ -19,9 +20,15 @@ pub(crate) struct Folders {
     open: BTreeMap<PathBuf, Arc<Folder>>,
     /// The one that was asked for last: most files go where the one before them goes.
     last: Option<Arc<Folder>>,
+    volumes: Volumes,
 }
 
 impl Folders {
+    /// Those that know by `volumes` what a folder was on that is not there.
+    pub(crate) fn remembering(volumes: Volumes) -> Self {
+        Self { volumes, ..Self::default() }
+    }
+
     pub(crate) fn open(&mut self, path: &Path) -> Result<Arc<Folder>, LocalFault> {
         if let Some(last) = self.last.as_ref().filter(|last| is_same(last.path(), path)) {
             return Ok(last.clone());
@@ -29,7 +36,14 @@ impl Folders {
         let folder = match self.open.get(path) {
             Some(folder) => folder.clone(),
             None => {
-                let folder = Arc::new(Folder::open(path)?);
+                let folder = match Folder::open(path) {
+                    Ok(folder) => Arc::new(folder),
+                    Err(error) if is_gone(&error) && self.volumes.is_missing(path, None) => {
+                        return Err(LocalFault::volume_missing(path));
+                    }
+                    Err(error) => return Err(error.into()),
+                };
+                self.volumes.saw(&folder);
                 if self.open.len() >= OPEN_MAX {
                     self.open.clear();
                 }
@@ -40,6 +54,11 @@ impl Folders {
         self.last = Some(folder.clone());
         Ok(folder)
     }
+}
+
+/// Whether a folder could not be opened because it is not there.
+fn is_gone(error: &FileError) -> bool {
+    matches!(error.kind, FileErrorKind::NotFound | FileErrorKind::NotAFolder)
 }
 
 /// Whether both are written alike; to compare the parts of paths takes longer than most of what is done

@@ -36,6 +36,7 @@ use crate::batch::{Batch, Gathered};
 use crate::http::{Body, Client, FetchError, Received, Response};
 use crate::sink::returned;
 use crate::transfer::at;
+use crate::volumes::Volumes;
 
 /// Connections of one job to its servers at a time; what browsers allow themselves to one host is
 /// six, and several jobs may run.
@@ -86,13 +87,14 @@ pub(crate) struct Begun {
 }
 
 /// For what is gathered.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Gatherer {
     pub(crate) job: JobId,
     pub(crate) attempt: Attempt,
     pub(crate) boot: BootId,
     pub(crate) rules: Rules,
     pub(crate) umask: Umask,
+    pub(crate) volumes: Volumes,
     /// The largest file that is.
     pub(crate) bytes_max: Bytes,
 }
@@ -241,7 +243,6 @@ impl Storing {
 impl<'a> Gathering<'a> {
     fn new(clients: &'a mut Clients, of: Gatherer, line: &Line) -> Self {
         Self {
-            of,
             clock: line.clock(),
             clients,
             lanes: FuturesUnordered::new(),
@@ -254,10 +255,11 @@ impl<'a> Gathering<'a> {
             waits_for_answers: false,
             gathered: Vec::new(),
             gathered_bytes: 0,
-            batch: Some(Batch::new(of.job, of.umask)),
+            batch: Some(Batch::new(of.job, of.umask, of.volumes.clone())),
             storing: Storing(None),
             last_sync: Instant::now(),
             ended: None,
+            of,
         }
     }
 
@@ -393,7 +395,7 @@ impl<'a> Gathering<'a> {
             // What could not be stored is not tried again in this attempt.
             self.gathered.clear();
             self.gathered_bytes = 0;
-            self.batch = Some(Batch::new(self.of.job, self.of.umask));
+            self.batch = Some(Batch::new(self.of.job, self.of.umask, self.of.volumes.clone()));
             self.ended = None;
             self.end(Ended::Failed(error), files);
         }

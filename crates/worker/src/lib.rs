@@ -22,6 +22,7 @@ pub mod run;
 mod sink;
 mod tally;
 mod transfer;
+mod volumes;
 
 pub use attempt::{Passing, PassingOver};
 pub use http::{Http2, UserAgentError};

@@ -1,6 +1,8 @@
 //! What failures of local files mean for a job: their numbers, and whether time may cure them
 //! (`bits.md` §5.2, §5.4). The sentences are those of `platform::files`.
 
+use std::path::Path;
+
 use bits_core::error::{Code, ErrorContext, JobError};
 use bits_core::file::FileIndex;
 use bits_platform::files::{DestinationError, FileError, FileErrorKind, FinalizeError, PartialError};
@@ -33,6 +35,26 @@ pub(crate) struct LocalFault {
 impl LocalFault {
     pub(crate) fn new(code: Code, message: String) -> Self {
         Self { code, transient: false, message }
+    }
+
+    /// Whether the disk itself has failed.
+    pub(crate) fn is_of_device(&self) -> bool {
+        self.code == IO_DEVICE
+    }
+
+    /// The volume is not there that the folder `path` was on.
+    pub(crate) fn volume_missing(path: &Path) -> Self {
+        let message = format!(
+            "the folder {} does not exist, and the volume that it was on is not mounted there",
+            path.display()
+        );
+        Self { code: Code::DESTINATION_LOCKED, transient: true, message }
+    }
+
+    /// Another volume is where the folder `path` was.
+    pub(crate) fn volume_changed(path: &Path) -> Self {
+        let message = format!("{} is on another volume than when the transfer began", path.display());
+        Self { code: Code::VOLUME_CHANGED, transient: true, message }
     }
 
     /// The error of a job whose file number `file` it was.

@@ -35,6 +35,7 @@ use crate::notify::{self, CommandSettings};
 use crate::pacing::{Pacing, Rates};
 use crate::sink::blocking;
 use crate::tally::Tallies;
+use crate::volumes::Volumes;
 
 /// What can be set about a worker.
 #[derive(Debug, Clone)]
@@ -177,6 +178,7 @@ impl Worker {
             proxies: settings.proxies,
             gathered_bytes_max: settings.gathered_bytes_max,
             tallies: Tallies::default(),
+            volumes: Volumes::default(),
             commands: Arc::new(settings.commands),
             parts: settings.parts,
         };
@@ -377,9 +379,9 @@ impl Desk {
     }
 
     fn check(&mut self, ticket: CheckTicket, names: Vec<LocalName>, options: CheckOptions) {
-        let to_broker = self.to_broker.clone();
+        let (to_broker, volumes) = (self.to_broker.clone(), self.around.volumes.clone());
         let task = self.tasks.spawn(async move {
-            let outcome = blocking(move || closing::check(&names, options)).await;
+            let outcome = blocking(move || closing::check(&names, options, &volumes)).await;
             let _ = to_broker.send(FromWorker::Checked { ticket, outcome });
         });
         self.purposes.insert(task.id(), Purpose::Check(ticket));

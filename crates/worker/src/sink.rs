@@ -10,17 +10,20 @@ use std::sync::{Arc, Mutex};
 
 use bits_core::checksum::{Checksum, ChecksumAlgorithm};
 use bits_core::error::{Code, JobError};
-use bits_core::file::{BootId, File, FileIndex, PartialId};
+use bits_core::file::{File, FileIndex, PartialId};
 use bits_core::job::JobId;
 use bits_core::transfer::Found;
 use bits_core::units::Bytes;
 use bits_platform::files::{
-    Destination, FileError, FileErrorKind, Folder, MissingFolders, Partial, PartialError, partial_name,
+    Destination, DestinationError, FileError, FileErrorKind, Folder, MissingFolders, Partial, PartialError,
+    device_towards, partial_name,
 };
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
+use crate::attempt::Surroundings;
 use crate::local_file::LocalFault;
 use crate::tally::{Tallies, Tally, add};
+use crate::volumes::Volumes;
 
 /// Bytes of one buffer. Two of them carry a transfer: one is filled while the other is written.
 /// Large enough that calls do not count, small enough to stay in a processor's cache.
@@ -93,14 +96,15 @@ impl Sink {
     pub(crate) async fn open(
         job: JobId,
         file: &File,
-        boot: BootId,
-        tallies: &Tallies,
+        around: &Surroundings,
     ) -> Result<(Self, Option<Found>), JobError> {
         let index = file.index;
         let path = file.local_name.as_str().to_owned();
         let no_clobber = file.no_clobber;
-        let device = file.partial.filter(|_| file.boot == Some(boot)).map(|made| made.device);
-        let found = blocking(move || open(job, index, Path::new(&path), no_clobber, device)).await;
+        // Numbers of devices hold for one boot.
+        let made = file.partial.filter(|_| file.boot == Some(around.boot));
+        let volumes = around.volumes.clone();
+        let found = blocking(move || open(job, index, Path::new(&path), no_clobber, made, &volumes)).await;
         let (destination, partial, found) = found.map_err(|fault| fault.into_job_error(index))?;
         let sink = Self {
             file: index,
@@ -112,7 +116,7 @@ impl Sink {
             writing: None,
             syncing: None,
             tally: None,
-            tallies: tallies.clone(),
+            tallies: around.tallies.clone(),
         };
         Ok((sink, found))
     }
@@ -260,7 +264,14 @@ impl Sink {
     }
 
     pub(crate) fn failed(&self, error: impl Into<LocalFault>) -> JobError {
-        error.into().into_job_error(self.file)
+        let fault: LocalFault = error.into();
+        let folder = &self.destination.folder;
+        // A disk that was pulled out fails before anything else of it is seen.
+        let fault = match fault.is_of_device() && folder.disk() != device_towards(folder.path()) {
+            true => LocalFault::volume_missing(folder.path()),
+            false => fault,
+        };
+        fault.into_job_error(self.file)
     }
 }
 
@@ -281,32 +292,37 @@ fn open(
     index: FileIndex,
     path: &Path,
     no_clobber: bool,
-    device: Option<u64>,
+    made: Option<PartialId>,
+    volumes: &Volumes,
 ) -> Result<(Destination, Option<Partial>, Option<Found>), LocalFault> {
-    let destination = Destination::check(path, MissingFolders::Refuse)?;
+    let destination = match Destination::check(path, MissingFolders::Refuse) {
+        Err(DestinationError::FolderMissing(folder) | DestinationError::NotAFolder(folder))
+            if volumes.is_missing(&folder, made.map(|made| made.device)) =>
+        {
+            return Err(LocalFault::volume_missing(&folder));
+        }
+        checked => checked?,
+    };
     let is = destination.folder.identity()?.device;
-    if device.is_some_and(|was| was != is) {
-        let message = format!(
-            "{} is on another volume than when the transfer began; put the first one back and resume the job, or \
-             cancel it",
-            destination.folder.path().display()
-        );
-        return Err(LocalFault::new(Code::VOLUME_CHANGED, message));
+    let name = partial_name(&destination.name, &job.to_string(), index.0);
+    let partial = match Partial::reopen(destination.folder.clone(), name) {
+        Err(PartialError::File(error)) if error.kind == FileErrorKind::NotFound => None,
+        partial => Some(partial?),
+    };
+    let found = match &partial {
+        Some(partial) => Some(Found { length: partial.len()?, partial: partial_id(partial)? }),
+        None => None,
+    };
+    // A volume that was away may come back under another number; what we left on it is what it was.
+    let is_known = made.map(|made| made.inode) == found.map(|found| found.partial.inode);
+    if made.is_some_and(|made| made.device != is) && !is_known {
+        return Err(LocalFault::volume_changed(destination.folder.path()));
     }
+    volumes.saw(&destination.folder);
     if no_clobber {
         refuse_existing(&destination.folder, &destination.name)?;
     }
-    let name = partial_name(&destination.name, &job.to_string(), index.0);
-    match Partial::reopen(destination.folder.clone(), name) {
-        Ok(partial) => {
-            let found = Found { length: partial.len()?, partial: partial_id(&partial)? };
-            Ok((destination, Some(partial), Some(found)))
-        }
-        Err(PartialError::File(error)) if error.kind == FileErrorKind::NotFound => {
-            Ok((destination, None, None))
-        }
-        Err(error) => Err(error.into()),
-    }
+    Ok((destination, partial, found))
 }
 
 /// Which file it is, and what its folder is on.

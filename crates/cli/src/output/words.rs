@@ -187,6 +187,13 @@ fn moving(job: &Job, now: Timestamp, id: &str) -> Vec<String> {
             "It waits until its owner logs on.".to_owned(),
             "Jobs that go on without: the setting owner_away".to_owned(),
         ],
+        ("volume", _) => {
+            let missing = job.error.as_ref().map(|error| format!(": {}", error.message));
+            vec![
+                format!("It waits for the volume that its files go to{}.", missing.unwrap_or_default()),
+                "It goes on by itself when that is mounted.".to_owned(),
+            ]
+        }
         (_, "connecting") => vec!["It is connecting to the server.".to_owned()],
         (_, "transferring") => vec!["It is transferring.".to_owned()],
         (_, "transferred") => vec!["All files are here and are being put in their places.".to_owned()],
@@ -603,6 +610,7 @@ EncodeSample
             ),
             (wait("power", "", ""), "It waits for mains power: the machine runs on its battery."),
             (wait("owner_away", "", ""), "It waits until its owner logs on."),
+            (wait("volume", "", ""), "It waits for the volume that its files go to."),
         ] {
             assert_eq!(what_now(&job, now()).first().map(String::as_str), Some(expected));
         }

@@ -38,11 +38,12 @@ fn rules(words: &str) -> Rules {
 
 /// The job that these words name.
 fn needs(words: &str) -> Needs {
-    let mut needs = Needs { priority: Priority::Normal, is_local: false, cost: None };
+    let mut needs = Needs { priority: Priority::Normal, is_local: false, cost: None, lacks_volume: false };
     for word in words.split_whitespace() {
         match (word, Priority::named(word)) {
             (_, Some(priority)) => needs.priority = priority,
             ("local", None) => needs.is_local = true,
+            ("no-volume", None) => needs.lacks_volume = true,
             (policy, None) => {
                 needs.cost = TransferPolicy::named(policy).map(|policy| policy.flags().states());
                 assert!(needs.cost.is_some(), "{policy} is no policy");
@@ -62,6 +63,7 @@ fn shown(hold: Option<Hold>) -> String {
         }
         Some(Hold::Power) => "power".to_owned(),
         Some(Hold::OwnerAway) => "owner away".to_owned(),
+        Some(Hold::Volume) => "volume".to_owned(),
     }
 }
 
@@ -89,9 +91,11 @@ fn conditions_hold_back_whom_they_are_to() {
         ("wait-on-battery", "", "low", "runs"),
         ("wait-for-owner", "away", "foreground local", "owner away"),
         ("wait-for-owner", "", "low", "runs"),
+        ("", "", "foreground local no-volume", "volume"),
         // The first thing that would have to change is named.
         ("wait-on-battery wait-for-owner", "no-link metered battery away", "low", "network: no link"),
         ("wait-on-battery wait-for-owner", "battery away", "low", "power"),
+        ("wait-for-owner", "away", "low no-volume", "owner away"),
     ] {
         let hold = rules(rule).hold(needs(job), &conditions(is));
         assert_eq!(shown(hold), expected, "rules `{rule}`, conditions `{is}`, job `{job}`");

@@ -76,8 +76,8 @@ fn perform(job: &mut Job, action: &str, now: &mut Timestamp) -> Result<Vec<Effec
         ["worker", "locked", n] => waits(n, Code::DESTINATION_LOCKED),
         ["worker", "offline", n] => waits(n, Code::NETWORK_DISCONNECTED),
         ["worker", "forbidden", n] => waits(n, Code::BLOCKED_BY_POLICY),
-        ["worker", "other-volume", n] => {
-            Event::Failed(attempt(n), JobError { code: Code::VOLUME_CHANGED, ..error(false) })
+        ["worker", "lacks-volume", n] => {
+            Event::VolumeMissing(attempt(n), JobError { code: Code::VOLUME_CHANGED, ..error(true) })
         }
         ["time", "over"] => job.out_of_time(Duration::from_secs(90)),
         ["nobody", "cares"] => Event::Abandoned,

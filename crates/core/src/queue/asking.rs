@@ -159,6 +159,9 @@ impl Queue {
     ) {
         let id = job.id;
         let is_of_now = job.state.is_running() && attempt == job.attempt;
+        if is_of_now && error.is_missing_volume() {
+            return self.lose_volume(job, attempt, error, now, decision);
+        }
         if !is_of_now || !asks(&error) {
             return self.observe(Some(job), Event::Failed(attempt, error), now, decision);
         }

@@ -112,7 +112,7 @@ impl Slot {
     /// The slot of `job`, which has come to its state at `now`; none for a job at rest.
     pub(super) fn of(job: &Job, now: Timestamp) -> Option<Self> {
         let cost = job.properties.transfer.cost_flags.map(CostFlags::states);
-        let place = Place { line: Line::of(job), has_begun: false, since: now, cost };
+        let place = Place { line: Line::of(job), has_begun: false, since: now, cost, lacks_volume: false };
         match job.state {
             State::Queued => Some(Self::Runnable(place)),
             State::Connecting | State::Transferring => {
@@ -133,7 +133,8 @@ impl Slot {
     fn after(self, was: Option<Self>) -> Self {
         match (was, self) {
             (Some(Self::Runnable(was) | Self::Blocked(was)), Self::Runnable(place)) => {
-                Self::Runnable(place.kept_from(was, was.has_begun))
+                let lacks_volume = was.lacks_volume || place.lacks_volume;
+                Self::Runnable(Place { lacks_volume, ..place.kept_from(was, was.has_begun) })
             }
             (Some(Self::Running { place: was, .. }), Self::Runnable(place)) => {
                 Self::Runnable(place.kept_from(was, true))
@@ -192,6 +193,10 @@ pub(super) struct Schedule {
     conditions: Conditions,
     running_at: BTreeMap<HostTag, usize>,
     stopped: [Option<Stop>; Priority::ALL.len()],
+    /// When volumes last came or went.
+    volumes_at: Timestamp,
+    /// The jobs that wait for their volume.
+    lacking: BTreeSet<JobId>,
 }
 
 /// Which limit of connections is reached.
@@ -214,6 +219,8 @@ impl Schedule {
             conditions: Conditions::default(),
             running_at: BTreeMap::new(),
             stopped: [None; Priority::ALL.len()],
+            volumes_at: Timestamp(0),
+            lacking: BTreeSet::new(),
         }
     }
 
@@ -236,33 +243,77 @@ impl Schedule {
     }
 
     /// Takes note that the conditions are others, at `now`; the jobs that wait for something else now.
-    /// Looks at every active job.
+    /// Looks at every active job, but for volumes alone at those that wait for one.
     pub(super) fn change_conditions(&mut self, conditions: Conditions, now: Timestamp) -> Vec<JobId> {
         let before = core::mem::replace(&mut self.conditions, conditions);
+        let are_other_volumes = before.volumes != self.conditions.volumes;
+        if are_other_volumes {
+            self.volumes_at = now;
+        }
+        let only_volumes = before == Conditions { volumes: before.volumes, ..self.conditions.clone() };
         let is_another_network = before.network != self.conditions.network
             && matches!(self.conditions.network, Network::Up { .. });
         let rules = self.limits.rules;
-        let mut changed = Vec::new();
-        for (job, slot) in &self.slots {
-            match *slot {
-                Slot::Runnable(place) | Slot::Blocked(place) => {
-                    let was = rules.hold(place.needs(), &before);
-                    let is = rules.hold(place.needs(), &self.conditions);
-                    if was != is {
-                        changed.push((*job, Slot::Runnable(place)));
-                    }
-                }
-                Slot::Waiting { until, retries: Retries::WithTheNetwork } if is_another_network => {
-                    let until = until.min(now + settling(*job));
-                    changed.push((*job, Slot::Waiting { until, retries: Retries::Early }));
-                }
-                Slot::Running { .. } | Slot::Waiting { .. } | Slot::Held => {}
+        let changed = |job: &JobId, slot: &Slot| match *slot {
+            Slot::Runnable(was) | Slot::Blocked(was) => {
+                // It may be there now, and is looked for once more.
+                let place = Place { lacks_volume: was.lacks_volume && !are_other_volumes, ..was };
+                let held = rules.hold(was.needs(), &before);
+                let is_other = place != was || held != rules.hold(place.needs(), &self.conditions);
+                is_other.then_some((*job, Slot::Runnable(place)))
             }
-        }
+            Slot::Waiting { until, retries: Retries::WithTheNetwork } if is_another_network => {
+                let until = until.min(now + settling(*job));
+                Some((*job, Slot::Waiting { until, retries: Retries::Early }))
+            }
+            Slot::Running { .. } | Slot::Waiting { .. } | Slot::Held => None,
+        };
+        let changed: Vec<_> = if only_volumes {
+            let lacking = self.lacking.iter().filter_map(|job| self.slots.get_key_value(job));
+            lacking.filter_map(|(job, slot)| changed(job, slot)).collect()
+        } else {
+            self.slots.iter().filter_map(|(job, slot)| changed(job, slot)).collect()
+        };
+        self.place_anew(changed)
+    }
+
+    /// Puts jobs that wait to where they wait now; nothing stays of what they have waited for. Says which
+    /// they are.
+    fn place_anew(&mut self, changed: Vec<(JobId, Slot)>) -> Vec<JobId> {
         for (job, slot) in &changed {
+            self.set(*job, None);
             self.set(*job, Some(*slot));
         }
         changed.into_iter().map(|(job, _)| job).collect()
+    }
+
+    /// Whether somebody tells when volumes come, so that one can wait for that.
+    pub(super) fn hears_of_volumes(&self) -> bool {
+        self.conditions.volumes.is_some()
+    }
+
+    /// Since when `job` has its turn, if it has.
+    pub(super) fn running_since(&self, job: JobId) -> Option<Timestamp> {
+        match self.get(job) {
+            Some(Slot::Running { since, .. }) => Some(since),
+            _ => None,
+        }
+    }
+
+    /// The slot of a queued job whose volume is not there; none when others have come since its turn began
+    /// at `since`, so that it has to look once more.
+    pub(super) fn without_volume(&self, job: JobId, since: Timestamp) -> Option<Slot> {
+        match self.get(job) {
+            Some(Slot::Runnable(place) | Slot::Blocked(place)) if self.volumes_at < since => {
+                Some(Slot::Runnable(Place { lacks_volume: true, ..place }))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether `job` waits for its volume.
+    pub(super) fn lacks_volume(&self, job: JobId) -> bool {
+        self.lacking.contains(&job)
     }
 
     /// Whether the retry of `job` is due before its time, as the network is another one.
@@ -338,6 +389,9 @@ impl Schedule {
                     self.running_at.remove(&line.host);
                 }
             }
+            Some(Slot::Blocked(place)) if place.lacks_volume => {
+                self.lacking.remove(&job);
+            }
             Some(Slot::Held | Slot::Blocked(_)) | None => {}
         }
         let Some(slot) = slot else { return };
@@ -351,6 +405,9 @@ impl Schedule {
                 self.running.insert((Class::of(place.line.priority), job));
                 self.rotation.run(place);
                 *self.running_at.entry(place.line.host).or_default() += 1;
+            }
+            Slot::Blocked(place) if place.lacks_volume => {
+                self.lacking.insert(job);
             }
             Slot::Held | Slot::Blocked(_) => {}
         }
@@ -368,8 +425,23 @@ impl Schedule {
         matches!(self.get(job), Some(Slot::Running { keeps: true, .. }))
     }
 
-    pub(super) fn set_limits(&mut self, limits: Limits) {
-        self.limits = limits;
+    /// From now on other limits; the jobs that wait for something else now. Looks at every active job
+    /// where the rules are others.
+    pub(super) fn set_limits(&mut self, limits: Limits) -> Vec<JobId> {
+        let before = core::mem::replace(&mut self.limits, limits);
+        let (was, is) = (before.rules, limits.rules);
+        if was == is {
+            return Vec::new();
+        }
+        let changed = self.slots.iter().filter_map(|(job, slot)| match *slot {
+            Slot::Runnable(place) | Slot::Blocked(place) => {
+                let held = |rules: Rules| rules.hold(place.needs(), &self.conditions);
+                (held(was) != held(is)).then_some((*job, Slot::Runnable(place)))
+            }
+            Slot::Running { .. } | Slot::Waiting { .. } | Slot::Held => None,
+        });
+        let changed: Vec<_> = changed.collect();
+        self.place_anew(changed)
     }
 
     /// From now on jobs of these priorities may not run.

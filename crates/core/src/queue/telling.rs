@@ -46,6 +46,11 @@ pub(super) struct Telling {
 }
 
 impl Telling {
+    /// From now on other limits.
+    pub(super) fn set_limits(&mut self, limits: NotifyLimits) {
+        self.limits = limits;
+    }
+
     pub(super) fn new(limits: NotifyLimits) -> Self {
         Self { limits, jobs: BTreeMap::new(), by_time: BTreeSet::new(), under_way: BTreeMap::new() }
     }

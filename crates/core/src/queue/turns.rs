@@ -64,12 +64,19 @@ pub(super) struct Place {
     pub(super) since: Timestamp,
     /// What it says itself of the network's cost.
     pub(super) cost: Option<States>,
+    /// Whether it has found its volume not to be there, since volumes last came or went.
+    pub(super) lacks_volume: bool,
 }
 
 impl Place {
     /// What the job that waits here needs.
     pub(super) fn needs(self) -> Needs {
-        Needs { priority: self.line.priority, is_local: self.line.host.is_local(), cost: self.cost }
+        Needs {
+            priority: self.line.priority,
+            is_local: self.line.host.is_local(),
+            cost: self.cost,
+            lacks_volume: self.lacks_volume,
+        }
     }
 }
 
@@ -209,7 +216,7 @@ impl Rotation {
     }
 
     fn first(&self, line: Line, has_begun: bool) -> Option<JobId> {
-        let start = Place { line, has_begun, since: Timestamp(0), cost: None };
+        let start = Place { line, has_begun, since: Timestamp(0), cost: None, lacks_volume: false };
         let first = self.jobs.range((start, JobId::FIRST)..).next();
         first.filter(|(place, _)| (place.line, place.has_begun) == (line, has_begun)).map(|(_, job)| *job)
     }

@@ -804,7 +804,7 @@ fn after_read_back(then: Then) -> Step {
 /// How much of the partial file counts, if any of it does.
 ///
 /// Within the boot in which its version was recorded the length tells: bytes are written in order,
-/// and the kernel forgets none. After another boot only what was synced is certain. A file shorter
+/// and the kernel forgets none. After another boot, or when its volume was away, only what was synced is certain. A file shorter
 /// than what was synced, longer than its version, or not the one that was made, is not what we
 /// left; nothing of it counts.
 fn usable_length(file: &File, found: Option<Found>, boot: BootId) -> Option<Bytes> {
@@ -814,7 +814,9 @@ fn usable_length(file: &File, found: Option<Found>, boot: BootId) -> Option<Byte
     let is_same_boot = file.boot == Some(boot);
     // Numbers of devices and files hold for one boot.
     let is_ours = !is_same_boot || file.partial.is_none_or(|made| made.inode == partial.inode);
-    let usable = match is_same_boot {
+    // A volume that was away is as after another boot.
+    let has_stayed = is_same_boot && file.partial.is_none_or(|made| made.device == partial.device);
+    let usable = match has_stayed {
         // Behind a gap the length tells nothing.
         _ if file.served.in_parts => filled.spans().first().map_or(Bytes::ZERO, |first| match first.from {
             Bytes::ZERO => first.end,

@@ -11,6 +11,8 @@ use bits_core::job::Owner;
 use futures_util::StreamExt;
 use futures_util::stream::select_all;
 use tokio::sync::Notify;
+use tokio::sync::mpsc::Sender;
+use tokio::time::{Instant, timeout_at};
 use zbus::connection::Builder;
 use zbus::fdo::DBusProxy;
 use zbus::zvariant::{OwnedObjectPath, OwnedValue};
@@ -117,24 +119,40 @@ impl Bus {
     }
 
     /// Waits until there is something to read; whether the bus is still there.
-    pub(super) async fn news(&self) -> bool {
+    async fn news(&self) -> bool {
         self.heard.news.notified().await;
         !self.heard.is_gone.load(Ordering::Acquire)
     }
 
-    /// What all of them say now.
+    /// What all of them say now. They are asked at once, and who has not answered when the time is over
+    /// says nothing.
     pub(super) async fn read(&self) -> Told {
-        let metered: Option<u32> = self.property(&NETWORK_MANAGER, "Metered").await;
-        let on_battery: Option<bool> = self.property(&UPOWER, "OnBattery").await;
-        let owner = match self.owner {
-            Some(owner) if self.is_there(&LOGIND).await => self.attendance(owner).await,
-            Some(_) | None => Attendance::Unknown,
+        let until = Instant::now() + ANSWER_TIME_MAX;
+        let owner = async {
+            match self.owner {
+                Some(owner) if self.is_there(&LOGIND).await => self.attendance(owner).await,
+                Some(_) | None => Attendance::Unknown,
+            }
         };
+        let (metered, on_battery, owner) = tokio::join!(
+            timeout_at(until, self.property::<u32>(&NETWORK_MANAGER, "Metered")),
+            timeout_at(until, self.property::<bool>(&UPOWER, "OnBattery")),
+            timeout_at(until, owner),
+        );
         Told {
-            cost: metered.and_then(cost_of),
-            power: on_battery.map(|yes| if yes { Power::Battery } else { Power::Mains }),
-            owner,
+            cost: metered.ok().flatten().and_then(cost_of),
+            power: on_battery.ok().flatten().map(|yes| if yes { Power::Battery } else { Power::Mains }),
+            owner: owner.unwrap_or_default(),
             awakenings: self.heard.awakenings.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Reads whenever there is news, and passes it on; ends when the bus is gone.
+    pub(super) async fn tell(self, to: Sender<Told>) {
+        while self.news().await {
+            if to.send(self.read().await).await.is_err() {
+                return;
+            }
         }
     }
 

@@ -44,10 +44,23 @@ pub(crate) const LIVE: &[&str] = &[
     "foreground_jobs_max",
     "foreground_rate_limit",
     "host_connections_max",
+    "job_inactivity_timeout",
+    "max_files_per_job",
+    "max_jobs_per_machine",
+    "max_jobs_per_user",
+    "max_ranges_per_file",
+    "notify_commands",
+    "notify_expiry",
+    "on_battery",
     "owner_rate_limit",
     "rate_limit",
     "rate_schedule",
     "time_slice",
+    "transfer_policy_foreground",
+    "transfer_policy_high",
+    "transfer_policy_low",
+    "transfer_policy_normal",
+    "wait_for_network",
 ];
 
 /// One setting.

@@ -12,6 +12,12 @@ use rustix::io::Errno;
 
 use super::{FileError, FileIdentity};
 
+/// What the last part of the way to `path` that is there is on: the number of the device; none where the
+/// system says of no part.
+pub fn device_towards(path: &Path) -> Option<u64> {
+    path.ancestors().find_map(|part| rustix::fs::stat(part).ok()).map(|stat| stat.st_dev)
+}
+
 /// An open folder.
 #[derive(Debug)]
 pub struct Folder {

@@ -48,19 +48,22 @@ struct Desk {
     next_asker: u64,
     /// Who was served and has not taken it.
     served: BTreeMap<AskerId, Bytes>,
+    /// By how many a job takes part: an attempt may begin while something of the one before is left.
+    entered: BTreeMap<JobId, usize>,
 }
 
 impl Rates {
     pub(crate) fn new(limits: RateLimits) -> Self {
         let gate = Gate::new(limits);
         let are_any = AtomicBool::new(gate.has_limits());
-        let desk = Mutex::new(Desk { gate, next_asker: 0, served: BTreeMap::new() });
+        let desk =
+            Mutex::new(Desk { gate, next_asker: 0, served: BTreeMap::new(), entered: BTreeMap::new() });
         Self(Arc::new(Inner { began: Instant::now(), are_any, desk, bell: Notify::new() }))
     }
 
     /// From now on other limits; who waits hears of it.
     pub(crate) fn set_limits(&self, limits: RateLimits) {
-        self.change(|gate, now| gate.set_limits(limits, now));
+        self.change(|desk, now| desk.gate.set_limits(limits, now));
     }
 
     /// Lets an attempt of `job` take part until what is returned is dropped.
@@ -72,22 +75,25 @@ impl Rates {
         limit: Option<Rate>,
     ) -> Arc<JobRate> {
         let member = Member { owner, priority, limit };
-        self.change(|gate, now| gate.set_job(job, member, now));
+        self.change(|desk, now| {
+            *desk.entered.entry(job).or_default() += 1;
+            desk.gate.set_job(job, member, now);
+        });
         Arc::new(JobRate { rates: self.clone(), job })
     }
 
     /// Changes what is known of a job that takes part.
     pub(crate) fn set_job(&self, job: JobId, priority: Priority, limit: Option<Rate>) {
-        self.change(|gate, now| {
-            if let Some(member) = gate.member(job) {
-                gate.set_job(job, Member { priority, limit, ..member }, now);
+        self.change(|desk, now| {
+            if let Some(member) = desk.gate.member(job) {
+                desk.gate.set_job(job, Member { priority, limit, ..member }, now);
             }
         });
     }
 
-    fn change(&self, change: impl FnOnce(&mut Gate, Duration)) {
+    fn change(&self, change: impl FnOnce(&mut Desk, Duration)) {
         let mut desk = self.desk();
-        change(&mut desk.gate, self.now());
+        change(&mut desk, self.now());
         self.0.are_any.store(desk.gate.has_limits(), Ordering::Relaxed);
         desk.serve(self.now());
         drop(desk);
@@ -124,7 +130,15 @@ pub(crate) struct JobRate {
 impl Drop for JobRate {
     fn drop(&mut self) {
         let job = self.job;
-        self.rates.change(|gate, _| gate.remove_job(job));
+        self.rates.change(|desk, _| {
+            let left = desk.entered.get(&job).map_or(0, |count| count - 1);
+            if left > 0 {
+                desk.entered.insert(job, left);
+            } else {
+                desk.entered.remove(&job);
+                desk.gate.remove_job(job);
+            }
+        });
     }
 }
 
@@ -363,6 +377,18 @@ mod tests {
         assert!((1_950_000..=2_020_000).contains(&read), "{read}");
         assert!(!free.is_limited() && free.window().is_none());
         drop(slow);
+        assert!(!rates.0.are_any.load(Ordering::Relaxed));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_left_of_an_attempt_does_not_take_the_limit_away_from_the_next_one() {
+        let rates = Rates::new(RateLimits::default());
+        let first = rates.enter(JobId([1; 16]), Owner(1), Priority::Normal, rate(100_000));
+        let next = rates.enter(JobId([1; 16]), Owner(1), Priority::Normal, rate(50_000));
+        drop(first);
+        let read = read_for(&next, Duration::from_secs(20)).await;
+        assert!((950_000..=1_020_000).contains(&read), "{read}");
+        drop(next);
         assert!(!rates.0.are_any.load(Ordering::Relaxed));
     }
 

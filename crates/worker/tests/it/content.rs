@@ -171,16 +171,48 @@ async fn a_partial_file_that_somebody_has_replaced_does_not_count() {
 }
 
 #[tokio::test]
-async fn another_volume_in_the_place_of_the_first_is_said_and_nothing_is_written_to_it() {
+async fn another_volume_in_the_place_of_the_first_is_waited_out_and_nothing_is_written_to_it() {
     let cut = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nContent-Length: 5\r\n\r\nhe";
     let origin = Origin::start(vec![vec![raw(cut)]]).await;
     let mut broker = Broker::new(&[origin.url("/a")]);
     broker.run().await.error();
     let made = broker.files[0].partial.unwrap();
+    broker.files[0].partial = Some(PartialId { device: made.device + 1, inode: made.inode + 1 });
+    let error = broker.run().await.error();
+    assert_eq!((error.code, error.transient), (Code::VOLUME_CHANGED, true), "{}", error.message);
+    assert_eq!((broker.partial(0), origin.requests().len()), (b"he".to_vec(), 1));
+}
+
+#[tokio::test]
+async fn a_volume_that_comes_back_under_another_number_is_gone_on_with() {
+    let cut = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nContent-Length: 5\r\n\r\nhe";
+    let rest = "206 Partial Content\r\nETag: \"a\"\r\nContent-Range: bytes 2-4/5";
+    let origin = Origin::start(vec![vec![raw(cut)], vec![answer(rest, b"llo")]]).await;
+    let mut broker = Broker::new(&[origin.url("/a")]);
+    broker.run().await.error();
+    let made = broker.files[0].partial.unwrap();
+    broker.files[0].partial = Some(PartialId { device: made.device + 1, ..made });
+    broker.run().await.ok();
+    assert_eq!(
+        (broker.partial(0), origin.asked("Range")),
+        (b"hello".to_vec(), vec![None, Some("bytes=2-".to_owned())])
+    );
+}
+
+#[tokio::test]
+async fn a_volume_that_is_not_mounted_is_told_from_a_folder_that_was_deleted() {
+    let cut = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nContent-Length: 5\r\n\r\nhe";
+    let origin = Origin::start(vec![vec![raw(cut)]]).await;
+    let mut broker = Broker::new(&[origin.url("/a")]);
+    broker.run().await.error();
+    std::fs::remove_dir_all(broker.folder.path()).unwrap();
+    let error = broker.run().await.error();
+    assert_eq!((error.code, error.transient), (Code::PATH_NOT_FOUND, false), "{}", error.message);
+    let made = broker.files[0].partial.unwrap();
     broker.files[0].partial = Some(PartialId { device: made.device + 1, ..made });
     let error = broker.run().await.error();
-    assert_eq!((error.code, error.transient), (Code::VOLUME_CHANGED, false), "{}", error.message);
-    assert_eq!((broker.partial(0), origin.requests().len()), (b"he".to_vec(), 1));
+    assert_eq!((error.code, error.transient), (Code::DESTINATION_LOCKED, true), "{}", error.message);
+    assert_eq!(origin.requests().len(), 1);
 }
 
 #[tokio::test]

@@ -57,11 +57,11 @@ pub(super) const BITS: &[Row] = table! {
         "The number of the words \"while notifying the owner\"; it says where an error happened, not which.",
         "Look at the error's own code with `bits show JOB`.";
     0x8020_000D, BG_E_DESTINATION_LOCKED, ByTime:
-        "The disk that the file goes to is locked, for example by a check of its file system.",
-        "Wait: the job goes on when the disk can be written again.";
-    0x8020_000E, BG_E_VOLUME_CHANGED, Never:
+        "The disk that the file goes to is not mounted.",
+        "Mount it again; the job goes on by itself.";
+    0x8020_000E, BG_E_VOLUME_CHANGED, ByTime:
         "Another disk is mounted where the destination was.",
-        "Mount the first disk again, then run `bits resume JOB`.";
+        "Mount the first disk again; the job goes on by itself.";
     0x8020_000F, BG_E_ERROR_INFORMATION_UNAVAILABLE, NotAnError:
         "The job has no error to tell about.",
         "Nothing needs to be done; `bits show JOB` tells how the job is.";

@@ -231,7 +231,11 @@ fn what_happens_moves_a_job() {
         transferring:    worker offline 1  -> transient_error
         transferring:    worker locked 1   -> transient_error
         transferring:    worker forbidden 1 -> transient_error
-        transferring:    worker other-volume 1 -> error
+
+        connecting:      worker lacks-volume 1 -> queued
+        transferring:    worker lacks-volume 1 -> queued
+        queued:          worker lacks-volume 1 -> .
+        suspended:       worker lacks-volume 1 -> .
 
         transient_error: clock 2           -> queued
         transient_error: clock 0.5         -> .
@@ -298,6 +302,7 @@ fn an_error_counts_once_and_waiting_does_not() {
         ("time over -> error; stop 1", 1),
         ("worker offline 1 -> transient_error", 0),
         ("worker locked 1 -> transient_error", 0),
+        ("worker lacks-volume 1 -> queued", 0),
         ("worker forbidden 1 -> transient_error", 0),
         // Each failed retry counts, and nothing makes it less.
         (

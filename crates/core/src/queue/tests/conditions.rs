@@ -268,3 +268,114 @@ fn a_network_that_comes_and_goes_costs_little_with_a_hundred_thousand_jobs() {
         assert_eq!(schedule.next_runnable(), first, "in the order in which they came");
     }
 }
+
+/// The conditions with the volumes that there are at a moment.
+fn mounted(volumes: u64) -> Conditions {
+    Conditions { volumes: Some(volumes), ..Conditions::default() }
+}
+
+impl World {
+    /// The attempt of `job` that goes on does not find the volume its file goes to.
+    fn misses_its_volume(&mut self, job: JobId) {
+        let attempt = self.written[&job].attempt;
+        let error = JobError {
+            code: Code::DESTINATION_LOCKED,
+            context: ErrorContext::LocalFile,
+            transient: true,
+            message: "the volume is not mounted".to_owned(),
+            file: Some(FileIndex(0)),
+            challenge: None,
+            retry_after_seconds: None,
+        };
+        self.report(job, Report::Failed { attempt, error });
+    }
+
+    fn passes(&mut self) {
+        self.now = self.now + Duration::from_secs(1);
+    }
+}
+
+#[test]
+fn a_job_whose_volume_is_not_there_waits_until_volumes_come_or_go_and_for_nothing_else() {
+    let mut world = World::new(Limits::default());
+    world.become_so(mounted(1));
+    world.passes();
+    let [job, other] = [1, 2].map(|number| {
+        let job = world.add_job(number, Priority::Normal);
+        world.command(job, Command::Resume).expect("resumed");
+        job
+    });
+    assert_eq!(world.grant(), [job, other]);
+    world.misses_its_volume(job);
+    assert_eq!((world.state(job), world.written[&job].error_count), ("queued", 0), "it has not failed");
+    assert_eq!(world.wait_of(job), Some(WaitReason::Conditions(Hold::Volume)));
+    assert_eq!((world.grant(), world.queue.schedule.next_wake()), (vec![], None), "it wakes nobody");
+    assert_eq!(world.state(other), "connecting", "and is in nobody's way");
+
+    let rename = vec![PropertyChange::DisplayName("another name".to_owned())];
+    let set = Request::SetProperties { job, expected: None, changes: rename, secrets: Vec::new() };
+    world.ask(ANNA, set).expect("set");
+    assert_eq!(world.become_so(Conditions { power: Power::Battery, ..mounted(1) }), []);
+    assert_eq!(world.grant(), [], "these are no volumes");
+
+    world.passes();
+    assert_eq!(world.become_so(mounted(2)), [job]);
+    world.passes();
+    assert_eq!(world.grant(), [job], "it looks once more");
+    world.misses_its_volume(job);
+    assert_eq!(world.grant(), [], "it was another one");
+    world.command(job, Command::Resume).expect("resumed");
+    assert_eq!(world.grant(), [job], "its owner knows better");
+}
+
+#[test]
+fn a_volume_that_comes_while_a_job_looks_for_it_is_not_missed() {
+    let mut world = World::new(Limits::default());
+    world.become_so(mounted(1));
+    world.passes();
+    let job = world.add_job(1, Priority::Normal);
+    world.command(job, Command::Resume).expect("resumed");
+    world.grant();
+    world.passes();
+    world.become_so(mounted(2));
+    world.misses_its_volume(job);
+    assert_eq!(world.grant(), [job], "what it says may be of before");
+}
+
+#[test]
+fn where_nobody_tells_of_volumes_a_job_is_tried_again_after_a_while() {
+    let mut world = World::new(Limits::default());
+    let job = world.add_job(1, Priority::Normal);
+    world.command(job, Command::Resume).expect("resumed");
+    world.grant();
+    world.misses_its_volume(job);
+    assert_eq!((world.state(job), world.written[&job].error_count), ("transient_error", 0));
+}
+
+#[test]
+fn what_cannot_be_written_of_a_missing_volume_leaves_the_job_where_it_was() {
+    let mut world = World::new(Limits::default());
+    world.become_so(mounted(1));
+    world.passes();
+    let job = world.add_job(1, Priority::Normal);
+    world.command(job, Command::Resume).expect("resumed");
+    world.grant();
+    let before = world.queue.schedule.get(job);
+    let error = JobError {
+        code: Code::VOLUME_CHANGED,
+        context: ErrorContext::LocalFile,
+        transient: true,
+        message: "another volume".to_owned(),
+        file: None,
+        challenge: None,
+        retry_after_seconds: None,
+    };
+    let attempt = world.written[&job].attempt;
+    let mut decision = Decision::default();
+    let report = Report::Failed { attempt, error };
+    world.take_in(Input::Report { job, report: report.clone() }, &mut decision);
+    world.queue.revert(decision);
+    assert_eq!(world.queue.schedule.get(job), before);
+    world.report(job, report);
+    assert_eq!(world.wait_of(job), Some(WaitReason::Conditions(Hold::Volume)));
+}

@@ -217,3 +217,40 @@ fn a_job_that_nobody_has_cared_for_is_cancelled_and_leaves_nothing() {
     patient.turn(Input::Abandoned { job });
     assert_eq!(patient.state(job), "suspended", "where there is no such time-out");
 }
+
+#[test]
+fn other_limits_hold_at_once_for_who_waits_and_for_what_comes() {
+    use crate::conditions::{Conditions, Hold, OnBattery, Power, Rules};
+
+    let mut world = World::new(Limits::default());
+    world.queue.change_conditions(Conditions { power: Power::Battery, ..Conditions::default() }, world.now);
+    let [runs, waits] = [1, 2].map(|number| {
+        let job = world.add_job(number, Priority::Normal);
+        world.command(job, Command::Resume).expect("resumed");
+        job
+    });
+    let one = Limits { background_jobs_max: 1, ..Limits::default() };
+    assert_eq!(world.queue.set_limits(one), []);
+    assert_eq!(world.grant(), [runs]);
+
+    let policy = Policy { jobs_per_user_max: 2, ..Policy::BUILT_IN };
+    let notify = crate::notify::NotifyLimits { commands: false, ..Default::default() };
+    let rules = Rules { on_battery: OnBattery::Wait, ..Rules::default() };
+    let changed = world.queue.set_limits(Limits { policy, notify, rules, ..one });
+    assert_eq!(changed, [waits]);
+    let view = world.queue.view(world.written[&waits].clone(), job::Progress::default());
+    assert_eq!(view.wait, Some(WaitReason::Conditions(Hold::Power)));
+    assert_eq!(world.queue.next_halt(), Some(runs), "and who runs is to stop");
+
+    let properties = Properties::named("one more".to_owned()).expect("a name");
+    let create = Request::Create {
+        id: JobId([3; 16]),
+        properties: Box::new(properties),
+        secrets: Vec::new(),
+        files: Vec::new(),
+        resume: false,
+    };
+    let refused = world.ask(ANNA, create).expect_err("there may be two");
+    assert_eq!(refused.code(), Code::TOO_MANY_JOBS_PER_USER);
+    assert_eq!(world.queue.set_limits(one), [waits], "and back");
+}

@@ -256,7 +256,13 @@ fn a_day_of_thousands_of_jobs_starves_nobody() {
             };
             schedule.set(
                 JobId(id),
-                Some(Slot::Runnable(Place { line, has_begun: false, since: now, cost: None })),
+                Some(Slot::Runnable(Place {
+                    line,
+                    has_begun: false,
+                    since: now,
+                    cost: None,
+                    lacks_volume: false,
+                })),
             );
             jobs.insert(JobId(id), (place, share.needs, now));
         }
