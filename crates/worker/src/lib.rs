@@ -24,5 +24,5 @@ mod tally;
 mod transfer;
 
 pub use attempt::{Passing, PassingOver};
-pub use http::{Http2, UserAgentError};
+pub use http::{Http2, UserAgentError, fuzzing};
 pub use notify::{CommandSettings, signing_key};
