@@ -327,6 +327,7 @@ fn exported_file(file: &bits_core::file::File) -> AddFile {
         partial: _,
         stage: _,
         error: _,
+        destination: _,
         demand: _,
     } = file;
     // Those that a server has named can be had from it again.

@@ -653,7 +653,7 @@ impl<'a> Engine<'a> {
         {
             return self.effects.answer(ticket, Err(refusal));
         }
-        match (job, input) {
+        match (self.with_destinations(job, &input, turn), input) {
             (Ok(job), input) => {
                 match &input {
                     queue::Input::Request { ticket, .. } => turn.tickets.push(*ticket),
@@ -686,6 +686,23 @@ impl<'a> Engine<'a> {
                 self.paused_until = Some(now + PAUSE_AFTER_FAILED_COMMIT);
             }
         }
+    }
+
+    /// Tells the turn where files of the job go already, when `input` adds some to it.
+    fn with_destinations(
+        &mut self,
+        job: Result<Option<Job>, StoreError>,
+        input: &queue::Input,
+        turn: &mut Turn,
+    ) -> Result<Option<Job>, StoreError> {
+        if let Ok(Some(job)) = &job
+            && job.files_total > 0
+            && let queue::Input::Request { request: Request::AddFiles { files, .. }, .. } = input
+        {
+            let wanted: Vec<_> = files.iter().map(|file| file.destination).collect();
+            turn.decision.bring_destinations(job.id, self.store.destinations_taken(job.id, &wanted)?);
+        }
+        job
     }
 
     /// Whether `input` finds a file wrong that is not whole any more: two may have found so at once,

@@ -8,7 +8,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bits_core::error::Code;
-use bits_core::file::LocalName;
+use bits_core::file::{DestinationTag, LocalName};
 use bits_core::queue;
 use bits_worker::link::{BrokerEnd, CheckOptions, CheckTicket, DestinationRefusal, FromWorker, ToWorker};
 use tokio::sync::{mpsc, oneshot};
@@ -17,7 +17,8 @@ use crate::certificates::Certificates;
 use crate::engine::Input;
 use crate::metrics::Metrics;
 
-type Waiting = Arc<Mutex<HashMap<CheckTicket, oneshot::Sender<Result<(), DestinationRefusal>>>>>;
+type Waiting =
+    Arc<Mutex<HashMap<CheckTicket, oneshot::Sender<Result<Vec<DestinationTag>, DestinationRefusal>>>>>;
 
 /// The way to the workers.
 #[derive(Debug, Clone)]
@@ -57,7 +58,8 @@ impl Workers {
         }
     }
 
-    /// Has a worker look, as the owner, whether files can be put there.
+    /// Has a worker look, as the owner, whether files can be put there, and which places these are, in
+    /// the order of `names`.
     ///
     /// # Errors
     /// What is wrong with the first that is not in order.
@@ -65,7 +67,7 @@ impl Workers {
         &self,
         names: Vec<LocalName>,
         options: CheckOptions,
-    ) -> Result<(), DestinationRefusal> {
+    ) -> Result<Vec<DestinationTag>, DestinationRefusal> {
         let ticket = CheckTicket(self.next_ticket.fetch_add(1, Ordering::Relaxed));
         let (answer, answered) = oneshot::channel();
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket, answer);

@@ -88,6 +88,16 @@ impl Code {
     pub const WRONG_PASSPHRASE: Self = Self(0x8007_0056);
     pub const INVALID_ARGUMENT: Self = Self(0x8007_0057);
     pub const DISK_FULL: Self = Self(0x8007_0070);
+    /// `ERROR_WRITE_PROTECT`: the file system is read-only.
+    pub const WRITE_PROTECT: Self = Self(0x8007_0013);
+    /// `ERROR_DISK_QUOTA_EXCEEDED`
+    pub const QUOTA_EXCEEDED: Self = Self(0x8007_050F);
+    /// `ERROR_IO_DEVICE`: the disk fails.
+    pub const IO_DEVICE: Self = Self(0x8007_045D);
+    /// `E_OUTOFMEMORY`
+    pub const OUT_OF_MEMORY: Self = Self(0x8007_000E);
+    /// `ERROR_TOO_MANY_OPEN_FILES`
+    pub const TOO_MANY_OPEN_FILES: Self = Self(0x8007_0004);
     pub const FILE_EXISTS: Self = Self(0x8007_0050);
     /// `ERROR_REVISION_MISMATCH`: the job has changed since it was read.
     pub const REVISION_MISMATCH: Self = Self(0x8007_051A);

@@ -14,7 +14,9 @@ use zeroize::Zeroizing;
 use crate::credentials::SecretSlot;
 use crate::demand::{Beyond, Filled};
 use crate::error::Code;
-use crate::file::{BootId, ClosingFile, File, FileError, FileIndex, PartialId, Served, Validator};
+use crate::file::{
+    BootId, ClosingFile, DestinationTag, File, FileError, FileIndex, PartialId, Served, Validator,
+};
 use crate::job::{Job, JobId, Owner, Progress, Revision};
 use crate::ranges::ByteRange;
 use crate::remote_name::RemoteName;
@@ -63,6 +65,17 @@ pub trait Store: Send {
     ) -> Result<Vec<ClosingFile>, StoreError> {
         Ok(self.files(id, from, limit)?.into_iter().map(ClosingFile::from).collect())
     }
+
+    /// Those of `wanted` that a file of `id` goes to. Asked for whenever files are added, so it looks
+    /// for each by itself, and not at all files of the job.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn destinations_taken(
+        &mut self,
+        id: JobId,
+        wanted: &[DestinationTag],
+    ) -> Result<Vec<DestinationTag>, StoreError>;
 
     /// The secrets of `id`, sealed, in the order of their slots.
     ///
@@ -336,6 +349,12 @@ pub enum StoreError {
     Stale(JobId),
     #[error("the disk that holds the queue is full")]
     Full,
+    #[error("no more may be written to the disk that holds the queue: its quota is used up")]
+    QuotaExceeded,
+    #[error("the file system that holds the queue is read-only")]
+    ReadOnly,
+    #[error("the disk that holds the queue fails: the queue could not be {doing} ({reason})")]
+    Device { doing: &'static str, reason: String },
     #[error("the queue could not be {doing}: {reason}")]
     Io { doing: &'static str, reason: String },
     #[error("the queue is damaged: {reason}")]
@@ -348,6 +367,9 @@ impl StoreError {
         match self {
             Self::Stale(_) => Code::REVISION_MISMATCH,
             Self::Full => Code::DISK_FULL,
+            Self::QuotaExceeded => Code::QUOTA_EXCEEDED,
+            Self::ReadOnly => Code::WRITE_PROTECT,
+            Self::Device { .. } => Code::IO_DEVICE,
             Self::Io { .. } => Code::UNSPECIFIED,
             Self::Corrupt { .. } => Code::DATABASE_CORRUPT,
         }

@@ -16,7 +16,7 @@ mod tests;
 mod turns;
 mod view;
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -25,7 +25,7 @@ use crate::access::{Audience, Caller};
 use crate::conditions::Conditions;
 use crate::credentials::SecretSlot;
 use crate::error::{Code, ErrorContext, JobError};
-use crate::file::{File, FileError, FileIndex};
+use crate::file::{DestinationTag, File, FileError, FileIndex};
 use crate::job::{
     self, Attempt, ClockChange, Command, Event, Job, JobId, Owner, Priority, PropertyChange, State,
 };
@@ -285,6 +285,7 @@ impl Queue {
         for undo in decision.into_undo().into_iter().rev() {
             match undo {
                 Undo::Slot(job, before) => self.schedule.put_back(job, before),
+                Undo::Keeps(job, before) => self.schedule.set_keeps(job, before),
                 Undo::Finalizing(job, closing) => restore(&mut self.finalizing, job, closing),
                 Undo::Discarding(job, waiting) => restore(&mut self.discarding, job, waiting),
                 Undo::Asking(step) => self.asking.take_back(step),
@@ -571,7 +572,7 @@ impl Queue {
             }
             Report::Version { attempt, file, size, validator, served, boot, partial } => {
                 if attempt == job.attempt && !job.state.is_final() {
-                    self.schedule.set_keeps(id, job.keeps_what_came_of(&validator));
+                    self.set_keeps(id, job.keeps_what_came_of(&validator), decision);
                     let change = FileChange::Version { index: file, size, validator, served, boot, partial };
                     decision.file(id, change);
                     self.live.insert(id, Live { file, transferred: Bytes::ZERO, written: Bytes::ZERO });
@@ -634,7 +635,7 @@ impl Queue {
                 if attempt == job.attempt && !job.state.is_final() && is_counted {
                     decision.file(id, FileChange::Transferred { index: file, size });
                     self.live.remove(&id);
-                    self.schedule.set_keeps(id, true);
+                    self.set_keeps(id, true, decision);
                     self.observe(Some(job), Event::FileTransferred(attempt), now, decision);
                 }
             }
@@ -645,7 +646,7 @@ impl Queue {
                     let text = format!("{}; the file is passed over", error.message);
                     decision.effect(Effect::Note { job: id, text });
                     self.live.remove(&id);
-                    self.schedule.set_keeps(id, true);
+                    self.set_keeps(id, true, decision);
                     self.observe(Some(job), Event::FilePassedOver(attempt, error), now, decision);
                 }
             }
@@ -826,6 +827,12 @@ impl Queue {
         self.schedule.set(job, slot);
     }
 
+    /// Notes whether what has come of a running job would be kept if it stopped now.
+    fn set_keeps(&mut self, job: JobId, yes: bool, decision: &mut Decision) {
+        decision.undo(Undo::Keeps(job, self.schedule.keeps(job)));
+        self.schedule.set_keeps(job, yes);
+    }
+
     fn written(&mut self, job: JobId, file: FileIndex, upto: Bytes) {
         match self.live.get_mut(&job) {
             Some(live) if live.file == file => {
@@ -876,12 +883,14 @@ fn add_files(job: &mut Job, files: Vec<NewFile>, decision: &mut Decision) -> Res
         let why = "only parts of it are to be the file, and the job is on demand";
         return Err(Refusal::RandomAccessNotSupported { what: file.remote_name.to_string(), why });
     }
+    check_destinations(&files, |tag| decision.is_taken(job.id, tag))?;
     for file in files {
         if job.files_to_come() == 0 {
             job.host = file.remote_name.host_tag();
         }
         let index = FileIndex(job.files_total);
         let mut added = File::new(index, file.remote_name, file.local_name);
+        added.destination = file.destination;
         added.no_clobber = file.no_clobber;
         added.size = file.ranges.size();
         added.ranges = file.ranges;
@@ -892,6 +901,23 @@ fn add_files(job: &mut Job, files: Vec<NewFile>, decision: &mut Decision) -> Res
         decision.file(job.id, FileChange::Add(added));
     }
     Ok(())
+}
+
+/// Whether all of `files` can be of one job: two that go to one place cannot, as one of them would be
+/// lost. Nor can any that goes where `is_taken` says that a file of the job does.
+///
+/// # Errors
+/// [`Refusal::DestinationTaken`] for the first that cannot.
+pub fn check_destinations(
+    files: &[NewFile],
+    is_taken: impl Fn(DestinationTag) -> bool,
+) -> Result<(), Refusal> {
+    let mut seen = BTreeSet::new();
+    let is_second = |file: &&NewFile| !seen.insert(file.destination) || is_taken(file.destination);
+    match files.iter().find(is_second) {
+        Some(file) => Err(Refusal::DestinationTaken { what: file.local_name.as_str().into() }),
+        None => Ok(()),
+    }
 }
 
 fn changeable(job: &Job) -> Result<(), Refusal> {

@@ -99,6 +99,11 @@ pub enum Refusal {
     NoSuchFile { id: JobId, index: u32 },
     #[error("the file {index} of the job {id} has not come yet, so nothing can be said of its content")]
     FilePending { id: JobId, index: u32 },
+    /// One of the two would be lost when both get their names.
+    #[error(
+        "{what} is where another file of the job goes already; give each file of a job a path of its own (none was added)"
+    )]
+    DestinationTaken { what: String },
     /// The destination of a file cannot be used; said by who looked at it.
     #[error("{message}")]
     Destination { code: Code, message: String },
@@ -143,7 +148,9 @@ impl Refusal {
             Self::TooManyJobs { .. } => Code::TOO_MANY_JOBS_PER_MACHINE,
             Self::TooManyFiles { .. } => Code::TOO_MANY_FILES_IN_JOB,
             Self::TooManyRanges { .. } => Code::TOO_MANY_RANGES_IN_FILE,
-            Self::Ambiguous { .. } | Self::InvalidArgument { .. } => Code::INVALID_ARGUMENT,
+            Self::Ambiguous { .. } | Self::InvalidArgument { .. } | Self::DestinationTaken { .. } => {
+                Code::INVALID_ARGUMENT
+            }
             Self::StringTooLong { .. } => Code::STRING_TOO_LONG,
             Self::ProxyListTooLarge { .. } => Code::PROXY_LIST_TOO_LARGE,
             Self::ProxyBypassListTooLarge { .. } => Code::PROXY_BYPASS_LIST_TOO_LARGE,

@@ -14,7 +14,9 @@ mod samples;
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::demand::{Beyond, Demand, Filled};
 use bits_core::error::{Code, ErrorContext};
-use bits_core::file::{BootId, ClosingFile, File, FileError, FileIndex, PartialId, Served, Stage, Validator};
+use bits_core::file::{
+    BootId, ClosingFile, DestinationTag, File, FileError, FileIndex, PartialId, Served, Stage, Validator,
+};
 use bits_core::http_options::HeaderName;
 use bits_core::job::{Job, JobId, Priority, Progress, Revision, State};
 use bits_core::ports::{
@@ -39,13 +41,14 @@ pub fn check(make: &mut dyn FnMut() -> Box<dyn Store>) {
     }
 }
 
-const CLAUSES: [fn(&mut dyn Store); 31] = [
+const CLAUSES: [fn(&mut dyn Store); 32] = [
     a_job_reads_back_as_it_was_written,
     every_word_and_number_reads_back,
     a_change_decided_on_another_revision_is_stale,
     a_refused_batch_leaves_no_trace,
     an_empty_batch_is_nothing,
     files_read_back_in_their_order,
+    it_is_known_where_the_files_of_a_job_go,
     a_file_changes_as_it_comes,
     files_get_their_names_together_or_not_at_all,
     what_is_durable_never_shrinks,
@@ -200,6 +203,34 @@ fn files_read_back_in_their_order(store: &mut dyn Store) {
     assert_eq!(read(store, 3, usize::MAX), Ok(vec![full_file(u32::MAX)]));
     assert_eq!(read(store, 0, 0), Ok(vec![]));
     assert_eq!(store.files(id(9), FileIndex(0), 9), Ok(vec![]));
+}
+
+fn it_is_known_where_the_files_of_a_job_go(store: &mut dyn Store) {
+    let tags = [u64::MAX, 0, 1 << 63, 7].map(DestinationTag);
+    let at = |index: u32, tag: DestinationTag| File { destination: tag, ..file(index) };
+    add_with_files(store, &job(1), [at(0, tags[0]), at(1, tags[1]), at(2, tags[2])]);
+    add_with_files(store, &job(2), [at(0, tags[3])]);
+    add(store, &job(3));
+    let taken = |store: &mut dyn Store, number, wanted: &[DestinationTag]| {
+        let mut taken = store.destinations_taken(id(number), wanted).expect("an answer");
+        taken.sort();
+        taken.dedup();
+        taken
+    };
+    let sorted = |tags: &[DestinationTag]| {
+        let mut tags = tags.to_vec();
+        tags.sort();
+        tags
+    };
+    assert_eq!(taken(store, 1, &tags), sorted(&tags[..3]), "the first file, and all others");
+    assert_eq!(taken(store, 1, &tags[2..]), [tags[2]], "of those that are asked for");
+    assert_eq!(taken(store, 2, &tags), [tags[3]], "no file of another job");
+    assert_eq!(taken(store, 3, &tags), []);
+    assert_eq!(taken(store, 9, &tags), [], "a job that is not there has no files");
+    assert_eq!(taken(store, 1, &[]), []);
+    change_file(store, id(1), FileChange::Add(at(3, tags[3])));
+    change_file(store, id(1), FileChange::Lost { index: FileIndex(3) });
+    assert_eq!(taken(store, 1, &tags), sorted(&tags), "whatever has become of it");
 }
 
 fn a_file_changes_as_it_comes(store: &mut dyn Store) {

@@ -70,6 +70,8 @@ enum Mistake {
     StartForgets,
     /// A job that has ended can be begun anew.
     EndForgotten,
+    /// It is not looked where the files of a job go already.
+    PlacesForgotten,
 }
 
 /// The bytes that tell what happens.
@@ -184,8 +186,13 @@ impl<'a> World<'a> {
             return;
         }
         let remote_name = RemoteName::stored("http://h.test/f").expect("a remote name");
-        let local_name = LocalName::parse("/tmp/f").expect("a local name");
-        let files = (0..count).map(|_| NewFile::new(remote_name.clone(), local_name.clone())).collect();
+        // Where another one goes already, now and then.
+        let first = u32::from(self.told.below(8) != 0) * has;
+        let files = (first..).take(usize::from(count)).map(|number| {
+            let local_name = LocalName::parse(&format!("/tmp/f{number}")).expect("a local name");
+            NewFile::new(remote_name.clone(), local_name)
+        });
+        let files = files.collect();
         self.ask(Request::AddFiles { job, files, credentials: Vec::new() });
     }
 
@@ -357,6 +364,13 @@ impl<'a> World<'a> {
                 job.state = State::Suspended;
             }
         }
+        if let Input::Request { request: Request::AddFiles { files, .. }, .. } = &input
+            && !self.makes(Mistake::PlacesForgotten)
+        {
+            let wanted: Vec<_> = files.iter().map(|file| file.destination).collect();
+            let taken = self.store.destinations_taken(id, &wanted).expect("memory can be read");
+            decision.bring_destinations(id, taken);
+        }
         self.queue.handle(input, known, self.now, &mut decision);
         let mut batch = decision.take_batch();
         if self.makes(Mistake::HalfACommit) {
@@ -514,6 +528,8 @@ impl<'a> World<'a> {
                 count(&[Stage::Transferred, Stage::Completed]),
                 "{job:?} {files:?}"
             );
+            let places: BTreeSet<_> = files.iter().map(|file| file.destination).collect();
+            assert_eq!(places.len(), files.len(), "no two files go to one place: {files:?}");
             for file in &files {
                 assert!(file.size.is_none_or(|size| file.durable <= size), "{file:?}");
             }
@@ -596,7 +612,7 @@ mod tests {
 
     #[test]
     fn every_mistake_made_on_purpose_is_found_within_a_few_lives() {
-        const MISTAKES: [Mistake; 10] = [
+        const MISTAKES: [Mistake; 11] = [
             Mistake::AnswerForgotten,
             Mistake::ActedUnwritten,
             Mistake::NotReverted,
@@ -607,6 +623,7 @@ mod tests {
             Mistake::LateCounts,
             Mistake::StartForgets,
             Mistake::EndForgotten,
+            Mistake::PlacesForgotten,
         ];
         let is_found = |mistake: &Mistake| {
             let fails = |life: Vec<u8>| std::panic::catch_unwind(|| live(&life, Some(*mistake))).is_err();

@@ -3,13 +3,13 @@
 //! It says what is right as plainly as it can, so that others can be compared with it. It is not
 //! quick: a list looks at every job.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bits_core::credentials::SecretSlot;
 use bits_core::demand::Filled;
-use bits_core::file::{File, FileIndex, Served, Stage};
+use bits_core::file::{DestinationTag, File, FileIndex, Served, Stage};
 use bits_core::job::{Job, JobId, Owner, Progress, State};
 use bits_core::ports::{
     Batch, Cursor, FileChange, Filter, ID_START_MIN, JobChange, Page, RekeyError, Rewrap, SealedSecret,
@@ -78,6 +78,16 @@ impl Store for MemoryStore {
     fn files(&mut self, id: JobId, from: FileIndex, limit: usize) -> Result<Vec<File>, StoreError> {
         let Some(entry) = self.jobs.get(&id) else { return Ok(Vec::new()) };
         Ok(entry.files.range(from..).take(limit).map(|(_, file)| File::clone(file)).collect())
+    }
+
+    fn destinations_taken(
+        &mut self,
+        id: JobId,
+        wanted: &[DestinationTag],
+    ) -> Result<Vec<DestinationTag>, StoreError> {
+        let Some(entry) = self.jobs.get(&id) else { return Ok(Vec::new()) };
+        let taken: BTreeSet<_> = entry.files.values().map(|file| file.destination).collect();
+        Ok(wanted.iter().copied().filter(|tag| taken.contains(tag)).collect())
     }
 
     fn secrets(&mut self, id: JobId) -> Result<Vec<SealedSecret>, StoreError> {

@@ -21,7 +21,8 @@ use bits_core::conditions::CostFlags;
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::error::{Challenge, Code, ErrorContext, JobError};
 use bits_core::file::{
-    BootId, ClosingFile, File, FileError, FileIndex, LocalName, PartialId, ResumeBy, Served, Stage, Validator,
+    BootId, ClosingFile, DestinationTag, File, FileError, FileIndex, LocalName, PartialId, ResumeBy, Served,
+    Stage, Validator,
 };
 use bits_core::http_options::HeaderName;
 use bits_core::job::{Attempt, Job, JobId, Owner, Priority, Progress, Properties, Revision, State, Times};
@@ -71,7 +72,7 @@ pub(crate) const FILE_COLUMNS: &str = "place, remote_name, local_name, no_clobbe
      ranges, checksum, resume_by, moved, size, etag, last_modified, served_checksum, headers, served_source, \
      in_parts, boot, partial_device, partial_inode, durable, stage, error_code, error_message, \
      sources, source_in_use, sources_beside, expected_size, \
-     requested, download_position, filled";
+     requested, download_position, filled, destination";
 
 /// Those of them that [`closing_file`] reads.
 pub(crate) const CLOSING_COLUMNS: &str = "place, local_name, no_clobber, size, headers, durable, stage";
@@ -306,7 +307,7 @@ pub(crate) fn progress(columns: &mut Columns<'_>) -> Result<Progress, StoreError
 /// Reads a file from [`FILE_COLUMNS`].
 pub(crate) fn file(row: &Row<'_>) -> Result<File, StoreError> {
     let mut columns = Columns::of(row);
-    Ok(File {
+    let mut file = File {
         index: FileIndex(columns.next()?),
         remote_name: {
             let text: String = columns.next()?;
@@ -316,6 +317,7 @@ pub(crate) fn file(row: &Row<'_>) -> Result<File, StoreError> {
             let text: String = columns.next()?;
             LocalName::parse(&text).map_err(|wrong| meaningless("local name", wrong))?
         },
+        destination: DestinationTag(0),
         no_clobber: columns.next()?,
         ranges: {
             let text: Option<String> = columns.next()?;
@@ -354,7 +356,30 @@ pub(crate) fn file(row: &Row<'_>) -> Result<File, StoreError> {
         },
         sources: sources::sources(&mut columns)?,
         demand: demand::read(&mut columns)?,
-    })
+    };
+    let on_record = columns.next::<Option<i64>>()?.map(|tag| DestinationTag(tag.cast_unsigned()));
+    // Files of before version 8 have none.
+    file.destination = on_record.unwrap_or_else(|| file.local_name.destination());
+    Ok(file)
+}
+
+/// Reads from `local_name, destination` where a file goes, and whether that is on record: for files of
+/// before version 8 it is told by their names.
+pub(crate) fn destination(row: &Row<'_>) -> Result<(DestinationTag, bool), StoreError> {
+    let mut columns = Columns::of(row);
+    let text: String = columns.next()?;
+    match columns.next::<Option<i64>>()? {
+        Some(tag) => Ok((DestinationTag(tag.cast_unsigned()), true)),
+        None => {
+            let name = LocalName::parse(&text).map_err(|wrong| meaningless("local name", wrong))?;
+            Ok((name.destination(), false))
+        }
+    }
+}
+
+/// As it is written.
+pub(crate) fn tag(destination: DestinationTag) -> i64 {
+    destination.0.cast_signed()
 }
 
 /// Reads [`CLOSING_COLUMNS`].
@@ -386,6 +411,7 @@ pub(crate) fn file_values(file: &File) -> Vec<ToSqlOutput<'_>> {
         index,
         remote_name,
         local_name,
+        destination,
         no_clobber,
         ranges,
         checksum,
@@ -422,6 +448,7 @@ pub(crate) fn file_values(file: &File) -> Vec<ToSqlOutput<'_>> {
     ]);
     values.extend(source_values(sources).map(owned));
     values.extend(demand::values(demand).map(owned));
+    values.push(tag(*destination).into());
     values
 }
 
@@ -450,7 +477,7 @@ pub(crate) fn version_values<'a>(
 }
 
 /// How many values a row of a file has, with its job.
-const FILE_VALUES: usize = 30;
+const FILE_VALUES: usize = 31;
 
 /// A text as it lies there: of many files, no copies.
 pub(crate) fn text(text: &str) -> ToSqlOutput<'_> {
@@ -620,6 +647,8 @@ pub(crate) fn failed(doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreEr
     move |error| match &error {
         rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
             rusqlite::ErrorCode::DiskFull => StoreError::Full,
+            rusqlite::ErrorCode::ReadOnly => StoreError::ReadOnly,
+            rusqlite::ErrorCode::SystemIoFailure => StoreError::Device { doing, reason: error.to_string() },
             rusqlite::ErrorCode::DatabaseCorrupt
             | rusqlite::ErrorCode::NotADatabase
             | rusqlite::ErrorCode::ConstraintViolation => StoreError::Corrupt { reason: error.to_string() },

@@ -9,12 +9,13 @@ mod migrate;
 mod open;
 mod reading;
 mod sums;
+mod trouble;
 mod writing;
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use bits_core::file::{ClosingFile, File, FileIndex};
+use bits_core::file::{ClosingFile, DestinationTag, File, FileIndex};
 use bits_core::job::{Job, JobId, Owner, Progress};
 use bits_core::ports::{
     Batch, Cursor, Filter, Page, RekeyError, Rewrap, SealedSecret, SealingKey, StateName, Store, StoreError,
@@ -93,7 +94,8 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 impl Store for SqliteStore {
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         self.check_in_place()?;
-        let removed_secrets = writing::commit(&mut self.connection, batch)?;
+        let removed_secrets = writing::commit(&mut self.connection, batch)
+            .map_err(|error| trouble::explained(error, &self.place.0))?;
         if removed_secrets || self.wipe_owed {
             self.wipe_log();
         }
@@ -119,6 +121,14 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> Result<Vec<ClosingFile>, StoreError> {
         reading::closing_files(&self.connection, id, from, limit)
+    }
+
+    fn destinations_taken(
+        &mut self,
+        id: JobId,
+        wanted: &[DestinationTag],
+    ) -> Result<Vec<DestinationTag>, StoreError> {
+        reading::destinations_taken(&self.connection, id, wanted)
     }
 
     fn secrets(&mut self, id: JobId) -> Result<Vec<SealedSecret>, StoreError> {
@@ -154,7 +164,10 @@ impl Store for SqliteStore {
     }
 
     fn rekey(&mut self, key: SealingKey, rewrap: &mut Rewrap<'_>) -> Result<(), RekeyError> {
-        key::rekey(&mut self.connection, key, rewrap)?;
+        key::rekey(&mut self.connection, key, rewrap).map_err(|error| match error {
+            RekeyError::Store(error) => RekeyError::Store(trouble::explained(error, &self.place.0)),
+            error => error,
+        })?;
         // What the old key has sealed is not to outlive it in the log.
         self.wipe_log();
         Ok(())

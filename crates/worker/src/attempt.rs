@@ -28,7 +28,6 @@ use crate::demand::OnDemand;
 use crate::gathering::{Begun, Clients, Ended, Gatherer, gather};
 use crate::http::{AttemptIdentity, Client, HttpSettings, OwnersWords, Pool, Slots, TlsOptions, TlsTrust};
 use crate::link::{Assignment, FromWorker};
-use crate::local_file::QUOTA_EXCEEDED;
 use crate::notify::CommandSettings;
 use crate::pacing::{JobRate, Pacing, Rates};
 use crate::parts::Teller;
@@ -248,7 +247,7 @@ impl PassingOver {
 
     /// How it goes on after `file` has failed with `error`.
     pub fn over(&mut self, file: &File, error: JobError) -> Passing {
-        let full = [Code::DISK_FULL, QUOTA_EXCEEDED].contains(&error.code);
+        let full = [Code::DISK_FULL, Code::QUOTA_EXCEEDED].contains(&error.code);
         match error.context {
             _ if !self.keeps_going || error.challenge.is_some() || full => Passing::Not(error),
             ErrorContext::RemoteFile | ErrorContext::LocalFile if error.transient => {

@@ -5,12 +5,13 @@
 //! disk and the store asks again.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bits_core::error::{Code, JobError};
-use bits_core::file::{ClosingFile, FileIndex, LocalName, Stage};
+use bits_core::file::{ClosingFile, DestinationTag, FileIndex, LocalName, Stage};
 use bits_core::job::{Environment, JobId};
 use bits_platform::files::{
     ClosedPartial, Destination, Existing, FileErrorKind, FinalState, Folder, FolderNames, MissingFolders,
@@ -122,7 +123,7 @@ const FOLDERS_LOOKED_AT_MAX: usize = 16;
 pub(crate) fn discard(job: JobId, files: &[ClosingFile]) -> Option<String> {
     let job = job.to_string();
     let mut folders = Folders::default();
-    let mut left = Vec::new();
+    let (mut left, mut unsynced) = (Vec::new(), Vec::new());
     let mut touched = BTreeSet::new();
     for file in files {
         match discard_one(&job, file, &mut folders) {
@@ -133,54 +134,88 @@ pub(crate) fn discard(job: JobId, files: &[ClosingFile]) -> Option<String> {
     // Nobody asks for it again, so no power cut may bring a name back.
     for folder in touched {
         match folders.open(folder) {
-            Ok(folder) => left.extend(folder.sync().map_err(LocalFault::from).err()),
+            Ok(folder) => unsynced.extend(folder.sync().map_err(LocalFault::from).err()),
             Err(fault) if fault.code == Code::PATH_NOT_FOUND => {}
-            Err(fault) => left.push(fault),
+            Err(fault) => unsynced.push(fault),
         }
     }
-    let first = left.first()?;
-    Some(match left.len() {
-        1 => format!("a partial file could not be deleted: {}", first.message),
-        count => format!("{count} partial files could not be deleted; the first: {}", first.message),
+    leftover(&left, &unsynced)
+}
+
+/// What is to be said of partial files that could not be deleted, and of folders of which it could not be
+/// made sure that they stay deleted.
+fn leftover(left: &[LocalFault], unsynced: &[LocalFault]) -> Option<String> {
+    Some(match (left, unsynced) {
+        ([one], _) => format!("a partial file could not be deleted: {}", one.message),
+        ([first, ..], _) => {
+            format!("{} partial files could not be deleted; the first: {}", left.len(), first.message)
+        }
+        ([], [first, ..]) => format!(
+            "the partial files are deleted, but may be back after a power cut: {}; it is tried again when the \
+             service starts",
+            first.message
+        ),
+        ([], []) => return None,
     })
 }
 
-/// Looks whether files can be put under `names`.
+/// Looks whether files can be put under `names`, and which places these are.
 pub(crate) fn check(
     names: &[LocalName],
     options: CheckOptions,
     volumes: &Volumes,
-) -> Result<(), DestinationRefusal> {
+) -> Result<Vec<DestinationTag>, DestinationRefusal> {
     let missing = match options.create_folders {
         true => MissingFolders::Make(umask(options.umask)),
         false => MissingFolders::Refuse,
     };
+    let mut tags = Vec::with_capacity(names.len());
     // Most files go where the one before them goes.
-    let mut checked: Option<(Arc<Folder>, FolderNames)> = None;
-    for path in names.iter().map(|name| Path::new(name.as_str())) {
-        let known = checked
-            .as_ref()
-            .filter(|(folder, _)| path.parent().is_some_and(|parent| is_same(parent, folder.path())));
-        if let Some((_, found)) = known
-            && Destination::is_free_within(found, path).map_err(LocalFault::from)?
-        {
-            continue;
+    let mut checked: Option<Checked> = None;
+    for name in names {
+        let path = Path::new(name.as_str());
+        let known =
+            checked.as_ref().filter(|known| path.parent().is_some_and(|at| is_same(at, known.folder.path())));
+        if let Some(known) = known {
+            tags.push(known.place_of(name));
+            if Destination::is_free_within(&known.found, path).map_err(LocalFault::from)? {
+                continue;
+            }
         }
         let destination = match known {
-            Some((folder, _)) => Destination::check_within(folder, path),
+            Some(known) => Destination::check_within(&known.folder, path),
             None => Destination::check(path, missing),
         };
         let destination = destination.map_err(LocalFault::from)?;
         if known.is_none() {
             volumes.saw(&destination.folder);
-            let found = destination.folder.names_up_to(names.len());
-            checked = Some((Arc::clone(&destination.folder), found));
+            let folder = Arc::clone(&destination.folder);
+            let known = Checked { found: folder.names_up_to(names.len()), is_at: folder.real_path(), folder };
+            tags.push(known.place_of(name));
+            checked = Some(known);
         }
         if options.no_clobber {
             refuse_existing(&destination.folder, &destination.name)?;
         }
     }
-    Ok(())
+    Ok(tags)
+}
+
+/// A folder that files can be put into.
+struct Checked {
+    folder: Arc<Folder>,
+    /// What was there when it was looked at.
+    found: FolderNames,
+    is_at: Option<PathBuf>,
+}
+
+impl Checked {
+    fn place_of(&self, name: &LocalName) -> DestinationTag {
+        match &self.is_at {
+            Some(folder) => name.destination_in(folder.as_os_str().as_bytes()),
+            None => name.destination(),
+        }
+    }
 }
 
 /// Why a file did not get its name.
@@ -272,4 +307,35 @@ fn discard_one(job: &str, file: &ClosingFile, folders: &mut Folders) -> Result<(
 
 pub(crate) fn umask(given: Option<u32>) -> Umask {
     given.map(Umask::new).or_else(|| Umask::of_this_process().ok()).unwrap_or(Umask::USUAL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_of_a_cancelled_job_is_told_as_it_is() {
+        let fault = |message: &str| LocalFault::new(Code::IO_DEVICE, message.to_owned());
+        let denied = || fault("could not delete /d/.f: no");
+        let unsynced = || fault("could not sync the folder /d: broken");
+        for (left, not_synced, expected) in [
+            (vec![], vec![], None),
+            (vec![denied()], vec![], Some("a partial file could not be deleted: could not delete /d/.f: no")),
+            (
+                vec![denied(), denied()],
+                vec![unsynced()],
+                Some("2 partial files could not be deleted; the first: could not delete /d/.f: no"),
+            ),
+            (
+                vec![],
+                vec![unsynced()],
+                Some(
+                    "the partial files are deleted, but may be back after a power cut: could not sync the \
+                     folder /d: broken; it is tried again when the service starts",
+                ),
+            ),
+        ] {
+            assert_eq!(leftover(&left, &not_synced).as_deref(), expected);
+        }
+    }
 }

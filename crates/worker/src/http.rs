@@ -15,6 +15,7 @@ mod client;
 mod connection;
 mod dial;
 mod direct;
+pub mod fuzzing;
 mod head;
 mod http2;
 mod pool;

@@ -25,5 +25,5 @@ mod transfer;
 mod volumes;
 
 pub use attempt::{Passing, PassingOver};
-pub use http::{Http2, UserAgentError};
+pub use http::{Http2, UserAgentError, fuzzing};
 pub use notify::{CommandSettings, signing_key};

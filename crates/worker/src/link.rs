@@ -6,7 +6,7 @@
 use bits_core::certificates::{Fingerprint, Verdict};
 use bits_core::credentials::{Credential, SecretHeader};
 use bits_core::error::Code;
-use bits_core::file::{ClosingFile, File, FileIndex, LocalName};
+use bits_core::file::{ClosingFile, DestinationTag, File, FileIndex, LocalName};
 use bits_core::http_options::{HttpOptions, ProxyUse};
 use bits_core::job::{Attempt, Environment, JobId, Owner, Priority};
 use bits_core::notify::NotifyCommand;
@@ -201,7 +201,8 @@ pub enum FromWorker {
     },
     Checked {
         ticket: CheckTicket,
-        outcome: Result<(), DestinationRefusal>,
+        /// Which place each name is, in their order.
+        outcome: Result<Vec<DestinationTag>, DestinationRefusal>,
     },
     /// To be answered by [`ToWorker::CertificateAnswer`].
     Certificate(Box<CertificateQuestion>),

@@ -10,17 +10,12 @@ use bits_platform::files::{DestinationError, FileError, FileErrorKind, FinalizeE
 use crate::link::DestinationRefusal;
 
 // Numbers of the system that nobody else raises.
-const TOO_MANY_OPEN_FILES: Code = Code(0x8007_0004);
-const OUT_OF_MEMORY: Code = Code(0x8007_000E);
-const WRITE_PROTECT: Code = Code(0x8007_0013);
 const BAD_NAME: Code = Code(0x8007_007B);
 const FILE_TOO_LARGE: Code = Code(0x8007_00DF);
-const IO_DEVICE: Code = Code(0x8007_045D);
-pub(crate) const QUOTA_EXCEEDED: Code = Code(0x8007_050F);
 
-const ENOMEM: i32 = 12;
-const ENFILE: i32 = 23;
-const EMFILE: i32 = 24;
+pub(crate) const ENOMEM: i32 = 12;
+pub(crate) const ENFILE: i32 = 23;
+pub(crate) const EMFILE: i32 = 24;
 
 /// What a failure of a local file means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +34,7 @@ impl LocalFault {
 
     /// Whether the disk itself has failed.
     pub(crate) fn is_of_device(&self) -> bool {
-        self.code == IO_DEVICE
+        self.code == Code::IO_DEVICE
     }
 
     /// The volume is not there that the folder `path` was on.
@@ -82,16 +77,16 @@ impl From<FileError> for LocalFault {
 fn meaning(kind: &FileErrorKind) -> (Code, bool) {
     match kind {
         FileErrorKind::NoSpace => (Code::DISK_FULL, true),
-        FileErrorKind::QuotaExceeded => (QUOTA_EXCEEDED, true),
+        FileErrorKind::QuotaExceeded => (Code::QUOTA_EXCEEDED, true),
         FileErrorKind::TooLarge => (FILE_TOO_LARGE, false),
-        FileErrorKind::Device => (IO_DEVICE, false),
-        FileErrorKind::ReadOnly => (WRITE_PROTECT, false),
+        FileErrorKind::Device => (Code::IO_DEVICE, false),
+        FileErrorKind::ReadOnly => (Code::WRITE_PROTECT, false),
         FileErrorKind::Denied => (Code::ACCESS_DENIED, false),
         FileErrorKind::NotFound | FileErrorKind::NotAFolder => (Code::PATH_NOT_FOUND, false),
         FileErrorKind::Exists => (Code::FILE_EXISTS, false),
         FileErrorKind::NameTooLong => (BAD_NAME, false),
-        FileErrorKind::Other(Some(ENOMEM)) => (OUT_OF_MEMORY, true),
-        FileErrorKind::Other(Some(EMFILE | ENFILE)) => (TOO_MANY_OPEN_FILES, true),
+        FileErrorKind::Other(Some(ENOMEM)) => (Code::OUT_OF_MEMORY, true),
+        FileErrorKind::Other(Some(EMFILE | ENFILE)) => (Code::TOO_MANY_OPEN_FILES, true),
         FileErrorKind::Other(_) => (Code::UNSPECIFIED, false),
     }
 }
@@ -113,7 +108,7 @@ impl From<DestinationError> for LocalFault {
             DestinationError::NotAbsolute(_) | DestinationError::NamesNoFile(_) => Code::INVALID_ARGUMENT,
             DestinationError::NameTooLong(_) => BAD_NAME,
             DestinationError::FolderMissing(_) | DestinationError::NotAFolder(_) => Code::PATH_NOT_FOUND,
-            DestinationError::FolderReadOnly(_) => WRITE_PROTECT,
+            DestinationError::FolderReadOnly(_) => Code::WRITE_PROTECT,
             DestinationError::FolderDenied(_)
             | DestinationError::IsFolder(_)
             | DestinationError::IsSymlink(_)

@@ -55,6 +55,50 @@ fn every_refusal_names_the_thing_and_carries_its_code() {
 }
 
 #[test]
+fn two_files_of_a_job_never_go_to_one_place_however_its_path_is_written() {
+    let service = Service::new();
+    let create = || service.bits(["create", "a job"]).finish().expect_code(0).stdout.trim().to_owned();
+    let (id, other) = (create(), create());
+    for folder in ["a", "b"] {
+        std::fs::create_dir(service.file(folder)).expect("a folder");
+    }
+    std::os::unix::fs::symlink("a", service.file("link")).expect("a link");
+    std::fs::write(service.file("list"), "http://h.test/8 new\nhttp://h.test/9 b/../a/first\n")
+        .expect("a list");
+    let add = |job: &str, path: &str| service.bits(["add", job, "http://h.test/f", path]).finish();
+    let files = |job: &str| -> Vec<String> {
+        let job = service.bits(["show", job, "--json"]).finish().expect_code(0).json();
+        let names = job["files"].as_array().expect("a list").iter().map(|file| file["local_name"].as_str());
+        names.map(|name| name.expect("a name").to_owned()).collect()
+    };
+    let refused = |path: &str| {
+        let refused = add(&id, path).expect_code(4);
+        for text in [path.rsplit('/').next().expect("a name"), "0x80070057", "another file of the job"] {
+            assert!(refused.stderr.contains(text), "{path} does not say `{text}`: {refused}");
+        }
+    };
+    add(&id, "a/first").expect_code(0);
+    add(&id, "a/second").expect_code(0);
+    let absolute = service.file("a/second").to_str().expect("UTF-8").to_owned();
+    for path in ["a/first", "./a/first", "b/../a/first", "link/first", "link/../a/second", &absolute] {
+        refused(path);
+    }
+    let list = service.file("list");
+    let list = list.to_str().expect("UTF-8");
+    service.bits(["add", &id, "--input", list]).finish().expect_code(4);
+    assert_eq!(files(&id).len(), 2, "of a list nothing is added either");
+    add(&id, "link/third").expect_code(0);
+    add(&id, "b/first").expect_code(0);
+    // What is known of them lasts.
+    service.kill();
+    refused("a/third");
+    refused("link/second");
+    assert_eq!(files(&id).len(), 4);
+    // Two jobs may: whichever is completed last has it.
+    add(&other, "a/first").expect_code(0);
+}
+
+#[test]
 fn a_job_is_found_by_the_start_of_its_id_or_by_a_name_that_is_its_own() {
     let service = Service::new();
     let create = |name: &str| service.bits(["create", name]).finish().expect_code(0).stdout.trim().to_owned();

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
-use bits_core::file::{BootId, ClosingFile, LocalName, PartialId};
+use bits_core::file::{BootId, ClosingFile, DestinationTag, LocalName, PartialId};
 use bits_core::job::{Command, Priority, Progress, Properties, PropertyChange, Revision, State};
 use bits_core::ports::{Batch, Cursor, Filter, Page, Rewrap, SealingKey, StateName};
 use bits_core::queue::{NewFile, Request};
@@ -66,6 +66,13 @@ impl Store for Disk {
     }
     fn files(&mut self, id: JobId, from: FileIndex, limit: usize) -> Result<Vec<File>, StoreError> {
         self.locked().files(id, from, limit)
+    }
+    fn destinations_taken(
+        &mut self,
+        id: JobId,
+        wanted: &[DestinationTag],
+    ) -> Result<Vec<DestinationTag>, StoreError> {
+        self.locked().destinations_taken(id, wanted)
     }
     fn secrets(&mut self, id: JobId) -> Result<Vec<SealedSecret>, StoreError> {
         self.locked().secrets(id)

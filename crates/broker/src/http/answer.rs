@@ -53,6 +53,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::NotWithCustomMethod { .. } => StatusCode::CONFLICT,
         Refusal::RevisionMismatch { .. } => StatusCode::PRECONDITION_FAILED,
         Refusal::InvalidArgument { .. }
+        | Refusal::DestinationTaken { .. }
         | Refusal::Ambiguous { .. }
         | Refusal::StringTooLong { .. }
         | Refusal::ProxyListTooLarge { .. }

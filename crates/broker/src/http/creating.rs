@@ -45,7 +45,7 @@ pub(super) async fn create(
     Extension(caller): Extension<Caller>,
     Json(body): Json<CreateJob>,
 ) -> Result<Response, Refused> {
-    let new = New::parse(body)?;
+    let mut new = New::parse(body)?;
     new.check(&api).await?;
     let same_key = api.vault.same_key().await;
     let request = new.into_request(&api, caller)?;
@@ -136,8 +136,9 @@ impl New {
         Destinations { create_folders: self.create_folders, umask, dry_run: false }
     }
 
-    async fn check(&self, api: &Api) -> Result<(), Refusal> {
-        files::check(api, &self.given.files, self.destinations()).await
+    async fn check(&mut self, api: &Api) -> Result<(), Refusal> {
+        let how = self.destinations();
+        files::check(api, &mut self.given.files, how).await
     }
 
     fn into_request(self, api: &Api, caller: Caller) -> Result<Request, Refusal> {
@@ -158,7 +159,7 @@ impl New {
 async fn check_all(api: &Api, news: &mut [Result<New, Refusal>]) {
     let Some(how) = news.iter().flatten().next().map(New::destinations) else { return };
     if news.iter().flatten().all(|new| new.destinations() == how) {
-        let files: Vec<_> = news.iter().flatten().flat_map(|new| new.given.files.iter()).collect();
+        let files = news.iter_mut().flatten().flat_map(|new| new.given.files.iter_mut());
         if files::check(api, files, how).await.is_ok() {
             return;
         }

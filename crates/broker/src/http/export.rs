@@ -13,7 +13,7 @@ use bits_api::export::{
 use bits_core::access::Caller;
 use bits_core::job::{JobId, Owner};
 use bits_core::ports::SecretChange;
-use bits_core::queue::{JobView, Request};
+use bits_core::queue::{JobView, Request, check_destinations};
 use bits_core::refusal::Refusal;
 
 use crate::engine::{self, Query};
@@ -55,14 +55,15 @@ pub(super) async fn import(
     }
     let (properties, asked) =
         new_properties(body.display_name, &body.kind, body.properties, body.environment)?;
-    let given = files::parse_all(&body.files)?;
+    let mut given = files::parse_all(&body.files)?;
     let destinations = Destinations {
         create_folders: how.create_folders,
         umask: properties.environment.umask,
         dry_run: how.dry_run,
     };
-    files::check(&api, &given.files, destinations).await?;
+    files::check(&api, &mut given.files, destinations).await?;
     if how.dry_run {
+        check_destinations(&given.files, |_| false)?;
         return Ok(json(StatusCode::OK, &Imported { outcome: WOULD_IMPORT.to_owned(), job: None }));
     }
     let same_key = api.vault.same_key().await;

@@ -62,12 +62,12 @@ pub(super) async fn add(
     if body.files.is_empty() {
         return Err(Refusal::invalid("the list of files", "is empty").into());
     }
-    let given = parse_all(&body.files)?;
+    let mut given = parse_all(&body.files)?;
     let umask = view.job.properties.environment.umask;
     let same_key = api.vault.same_key().await;
     let credentials = given.seal(&api.vault, job, Owner(caller.uid))?;
     let destinations = Destinations { create_folders: body.create_folders, umask, dry_run: false };
-    check(&api, &given.files, destinations).await?;
+    check(&api, &mut given.files, destinations).await?;
     let files = given.files;
     let request = Request::AddFiles { job, files, credentials };
     let (view, _) = request_with_secrets(&api, caller, request, same_key).await?;
@@ -135,30 +135,28 @@ pub(super) struct Destinations {
     pub(super) dry_run: bool,
 }
 
-/// Has a worker look whether the files can be put where they are to be.
+/// Has a worker look whether the files can be put where they are to be, and which places these are.
 pub(super) async fn check(
     api: &Api,
-    files: impl IntoIterator<Item = &NewFile> + Clone,
+    files: impl IntoIterator<Item = &mut NewFile>,
     how: Destinations,
 ) -> Result<(), Refusal> {
     if how.create_folders && how.dry_run {
         return Ok(());
     }
-    for no_clobber in [false, true] {
-        let names: Vec<LocalName> = files
-            .clone()
-            .into_iter()
-            .filter(|file| file.no_clobber == no_clobber)
-            .map(|file| file.local_name.clone())
-            .collect();
-        if names.is_empty() {
+    let (keeping, replacing): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| file.no_clobber);
+    for (no_clobber, files) in [(false, replacing), (true, keeping)] {
+        if files.is_empty() {
             continue;
         }
+        let names: Vec<LocalName> = files.iter().map(|file| file.local_name.clone()).collect();
         let options = CheckOptions { no_clobber, create_folders: how.create_folders, umask: how.umask };
-        api.workers
+        let tags = api
+            .workers
             .check(names, options)
             .await
             .map_err(|refusal| Refusal::Destination { code: refusal.code, message: refusal.message })?;
+        files.into_iter().zip(tags).for_each(|(file, tag)| file.destination = tag);
     }
     Ok(())
 }
@@ -297,7 +295,8 @@ fn parse(file: &AddFile) -> Result<(NewFile, Option<UserInfo>), Refusal> {
     let sources = Sources::given(&remote_name, size, mirrors?, checksum.as_ref())
         .map_err(|(name, error)| Refusal::invalid(format!("the mirror {name}"), error.to_string()))?;
     let no_clobber = file.no_clobber;
-    Ok((NewFile { remote_name, local_name, no_clobber, ranges, checksum, resume_by, sources }, user_info))
+    let new = NewFile::new(remote_name, local_name);
+    Ok((NewFile { no_clobber, ranges, checksum, resume_by, sources, ..new }, user_info))
 }
 
 /// A mirror; it is shown no credentials but those of the file's own server.

@@ -184,6 +184,35 @@ async fn several_files_are_added_together_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn two_files_of_a_job_go_to_two_places_in_whatever_calls_they_come() {
+    let world = World::new();
+    let path = format!("/v1/jobs/{}/files", world.create().await);
+    let files = |paths: &[&str]| {
+        let file = |path: &&str| json!({ "remote_name": "http://h.test/f", "local_name": path });
+        json!({ "files": paths.iter().map(file).collect::<Vec<_>>() })
+    };
+    let count = async || world.get(&path).await.json()["files"].as_array().map(Vec::len);
+    for paths in [&["/tmp/a"][..], &["/tmp/b", "/tmp/c"]] {
+        assert_eq!(world.post(&path, files(paths)).await.status, StatusCode::OK);
+    }
+    for paths in [&["/tmp/a"][..], &["/tmp/./b"], &["/tmp/d", "/tmp/x/../c"], &["/tmp/d", "/tmp/e", "/tmp/d"]]
+    {
+        let refused = world.post(&path, files(paths)).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.text);
+        let problem = refused.json();
+        assert_eq!(problem["code"], "0x80070057", "{problem}");
+        let last = paths.last().expect("a path");
+        assert!(problem["message"].as_str().is_some_and(|message| message.starts_with(last)), "{problem}");
+        assert_eq!(count().await, Some(3), "{paths:?}");
+    }
+    // With a job it is as with one that is there; of many jobs each is by itself.
+    let create = |paths: &[&str]| json!({ "display_name": "n", "files": files(paths)["files"] });
+    let refused = world.post("/v1/jobs", create(&["/tmp/a", "/tmp/a"])).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.text);
+    assert_eq!(world.post("/v1/jobs", create(&["/tmp/a"])).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
 async fn credentials_go_in_and_never_come_out() {
     const PASSWORD: &str = "correct horse";
     let world = World::new();

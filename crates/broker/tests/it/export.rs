@@ -195,6 +195,7 @@ async fn a_job_with_one_bad_file_is_not_imported_at_all() {
         (json!({ "remote_name": "http://h.test/f", "local_name": "f" }), "absolute"),
         (json!({ "remote_name": "http://h.test/f" }), "local_name"),
         (json!({ "remote_name": "http://h.test/f", "local_name": "/tmp/f", "durable": 7 }), "durable"),
+        (json!({ "remote_name": "http://h.test/g", "local_name": "/tmp/./f" }), "another file"),
     ] {
         let id = JobId([7; 16]).to_string();
         let files = json!([good, bad]);
@@ -219,6 +220,10 @@ async fn a_dry_run_says_what_would_be_and_makes_nothing() {
     let would = import(&world, &job("/tmp"), "?dry_run=true").await.json();
     assert_eq!((&would["outcome"], &would["job"]), (&json!("would_import"), &Value::Null));
     assert_eq!(import(&world, &job("/missing"), "?dry_run=true").await.status, StatusCode::BAD_REQUEST);
+    let mut twice = job("/tmp");
+    let file = twice["files"][0].clone();
+    twice["files"] = json!([file, file]);
+    assert_eq!(import(&world, &twice, "?dry_run=true").await.status, StatusCode::BAD_REQUEST);
     let with_folders = import(&world, &job("/missing"), "?dry_run=true&create_folders=true").await;
     assert_eq!(with_folders.status, StatusCode::OK, "{}", with_folders.text);
     assert_eq!(world.get(&format!("/v1/jobs/{id}")).await.status, StatusCode::NOT_FOUND);

@@ -15,7 +15,7 @@ use bits_core::access::{Audience, Caller};
 use bits_core::certificates::Verdict;
 use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::error::{Challenge, Code, ErrorContext, JobError};
-use bits_core::file::FileIndex;
+use bits_core::file::{FileIndex, LocalName};
 use bits_core::job::Owner;
 use bits_core::ports::{KeyChange, KeySource, KeyStanding, Seal, SealError};
 use bits_core::queue::{Limits, Report};
@@ -217,7 +217,8 @@ async fn play_the_worker(
     while let Some(message) = end.from_broker.recv().await {
         let answer = match message {
             ToWorker::Check { ticket, names, .. } => {
-                FromWorker::Checked { ticket, outcome: check(ticket, &names) }
+                let places = names.iter().map(LocalName::destination).collect();
+                FromWorker::Checked { ticket, outcome: check(ticket, &names).map(|()| places) }
             }
             ToWorker::Finalize { job, files, .. } => {
                 let files = files.iter().map(|file| file.index).collect();

@@ -3,13 +3,13 @@
 //! A decision also knows how the queue's memory was before it, so that one that cannot be
 //! committed leaves no trace.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
 
 use crate::demand::Span;
-use crate::file::FileIndex;
+use crate::file::{DestinationTag, FileIndex};
 use crate::job::{self, Attempt, Job, JobId, Owner, Priority, Revision};
 use crate::pacing::rate::Rate;
 use crate::ports::{Batch, FileChange, JobChange, SecretChange};
@@ -55,6 +55,8 @@ struct Touched {
 #[derive(Debug)]
 pub(super) enum Undo {
     Slot(JobId, Before),
+    /// Whether what has come of a running job would be kept if it stopped.
+    Keeps(JobId, bool),
     Finalizing(JobId, Option<Closing>),
     Discarding(JobId, Option<Vec<Ticket>>),
     Asking(asking::Step),
@@ -70,6 +72,8 @@ pub(super) enum Undo {
 pub struct Decision {
     jobs: BTreeMap<JobId, Touched>,
     files: Vec<(JobId, FileChange)>,
+    /// Where files of jobs go: of those that this turn adds, and of others it was told of.
+    destinations: BTreeSet<(JobId, DestinationTag)>,
     secrets: Vec<(JobId, SecretChange)>,
     effects: Vec<Effect>,
     again: Vec<Input>,
@@ -93,6 +97,12 @@ impl Decision {
         self.files
             .iter()
             .any(|(id, change)| *id == job && matches!(change, FileChange::Lost { index } if is_it(index)))
+    }
+
+    /// Notes that files of `job` go to `taken` already. To be told before files are added: those of
+    /// the places that they are to go to.
+    pub fn bring_destinations(&mut self, job: JobId, taken: impl IntoIterator<Item = DestinationTag>) {
+        self.destinations.extend(taken.into_iter().map(|tag| (job, tag)));
     }
 
     /// What is to be committed. To be taken once, when all is decided: of files there can be many.
@@ -130,7 +140,15 @@ impl Decision {
         self.jobs.insert(job.id, Touched { job: Job { revision, ..job }, was, changed: true });
     }
 
+    /// Whether a file of `job` goes to `destination`, as far as this turn knows.
+    pub(super) fn is_taken(&self, job: JobId, destination: DestinationTag) -> bool {
+        self.destinations.contains(&(job, destination))
+    }
+
     pub(super) fn file(&mut self, job: JobId, change: FileChange) {
+        if let FileChange::Add(file) = &change {
+            self.destinations.insert((job, file.destination));
+        }
         self.files.push((job, change));
     }
 

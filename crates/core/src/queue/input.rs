@@ -12,7 +12,7 @@ use crate::checksum::Checksum;
 use crate::credentials::{AuthScheme, AuthTarget};
 use crate::demand::{Beyond, Filled, Span};
 use crate::error::JobError;
-use crate::file::{BootId, FileIndex, LocalName, PartialId, ResumeBy, Served, Validator};
+use crate::file::{BootId, DestinationTag, FileIndex, LocalName, PartialId, ResumeBy, Served, Validator};
 use crate::job::{Attempt, ClockChange, Command, JobId, Properties, PropertyChange, Revision};
 use crate::notify::Happened;
 use crate::ports::{SealedSecret, SecretChange};
@@ -218,6 +218,8 @@ pub struct Asked {
 pub struct NewFile {
     pub remote_name: RemoteName,
     pub local_name: LocalName,
+    /// Which place that is, as whoever looked at it says; else by the name alone.
+    pub destination: DestinationTag,
     pub no_clobber: bool,
     pub ranges: Ranges,
     pub checksum: Option<Checksum>,
@@ -230,6 +232,7 @@ impl NewFile {
     pub fn new(remote_name: RemoteName, local_name: LocalName) -> Self {
         Self {
             remote_name,
+            destination: local_name.destination(),
             local_name,
             no_clobber: false,
             ranges: Ranges::ALL,

@@ -2,6 +2,7 @@
 
 mod asking;
 mod conditions;
+mod destinations;
 mod limits;
 mod ownership;
 mod states;
@@ -132,10 +133,19 @@ impl World {
 }
 
 fn a_file() -> NewFile {
+    a_file_at("/tmp/f")
+}
+
+fn a_file_at(path: &str) -> NewFile {
     NewFile::new(
         RemoteName::parse("http://h.test/f").expect("a name").0,
-        LocalName::parse("/tmp/f").expect("a name"),
+        LocalName::parse(path).expect("a name"),
     )
+}
+
+/// So many files, each at a place of its own.
+fn some_files(count: usize) -> Vec<NewFile> {
+    (0..count).map(|number| a_file_at(&format!("/tmp/f{number}"))).collect()
 }
 
 fn answer_to(wanted: Ticket, effects: Vec<Effect>) -> Option<Result<Answer, Refusal>> {
@@ -243,7 +253,7 @@ fn a_job_is_created_with_all_its_files_once_or_not_at_all() {
     let create = |number: u8, is_dynamic: bool| {
         let mut properties = Properties::named("a job".to_owned()).expect("a name");
         properties.transfer.dynamic_content = is_dynamic;
-        let mut part = a_file();
+        let mut part = a_file_at("/tmp/part");
         part.ranges = Ranges::new(vec![ByteRange::parse("0:9").expect("a range")]).expect("ranges");
         let (properties, files) = (Box::new(properties), vec![a_file(), part]);
         Request::Create { id: JobId([number; 16]), properties, files, secrets: Vec::new(), resume: false }

@@ -34,10 +34,14 @@ pub enum TransportFault {
     CertificateRevoked,
     /// What came is not HTTP as we may accept it.
     InvalidAnswer,
+    /// It is we who have no memory left for it.
+    OutOfMemory,
+    /// We may open no more.
+    TooManyOpenFiles,
 }
 
 impl TransportFault {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::NameNotResolved,
         Self::CannotConnect,
         Self::Aborted,
@@ -48,6 +52,8 @@ impl TransportFault {
         Self::UnknownAuthority,
         Self::CertificateRevoked,
         Self::InvalidAnswer,
+        Self::OutOfMemory,
+        Self::TooManyOpenFiles,
     ];
 
     /// The number it is known by.
@@ -63,6 +69,8 @@ impl TransportFault {
             Self::UnknownAuthority => Code(0x8007_2F0D),
             Self::CertificateRevoked => Code(0x8007_2F8A),
             Self::InvalidAnswer => Code::INVALID_ANSWER,
+            Self::OutOfMemory => Code::OUT_OF_MEMORY,
+            Self::TooManyOpenFiles => Code::TOO_MANY_OPEN_FILES,
         }
     }
 
@@ -73,7 +81,9 @@ impl TransportFault {
             | Self::CannotConnect
             | Self::Aborted
             | Self::TimedOut
-            | Self::InvalidAnswer => true,
+            | Self::InvalidAnswer
+            | Self::OutOfMemory
+            | Self::TooManyOpenFiles => true,
             Self::Tls
             | Self::CertificateDate
             | Self::CertificateHostName

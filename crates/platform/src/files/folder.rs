@@ -46,6 +46,11 @@ impl Folder {
         &self.path
     }
 
+    /// Where it really is: without symbolic links, and without dots; none when that cannot be found out.
+    pub fn real_path(&self) -> Option<PathBuf> {
+        std::fs::canonicalize(&self.path).ok()
+    }
+
     /// Makes every renaming and removing so far in this folder last, also when the power goes. One
     /// call serves any number of [`Partial::place`](super::Partial::place) before it.
     pub fn sync(&self) -> Result<(), FileError> {

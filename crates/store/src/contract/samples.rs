@@ -8,7 +8,8 @@ use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::demand::{Demand, Filled, Span};
 use bits_core::error::{Challenge, Code, ErrorContext, JobError};
 use bits_core::file::{
-    BootId, File, FileError, FileIndex, LocalName, PartialId, ResumeBy, Served, Stage, Validator,
+    BootId, DestinationTag, File, FileError, FileIndex, LocalName, PartialId, ResumeBy, Served, Stage,
+    Validator,
 };
 use bits_core::http_options::{
     ClientCertificate, Header, HeaderName, HttpOptions, Method, ProxyEnvironment, ProxyUse, SecurityFlags,
@@ -228,6 +229,7 @@ pub(super) fn file(index: u32) -> File {
 /// A file in which nothing is as it was made.
 pub(super) fn full_file(index: u32) -> File {
     File {
+        destination: DestinationTag(u64::MAX),
         no_clobber: true,
         size: Some(Bytes(i64::MAX.unsigned_abs())),
         validator: Some(Validator {

@@ -3,8 +3,9 @@
 //! None of them looks at every job: each has an index in the order it asks for, and a limit.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
-use bits_core::file::{ClosingFile, File, FileIndex};
+use bits_core::file::{ClosingFile, DestinationTag, File, FileIndex};
 use bits_core::job::{Job, JobId, Owner, Progress};
 use bits_core::ports::{Cursor, Filter, ID_START_MIN, Page, SealedSecret, StateName, StoreError};
 use bits_core::time::Timestamp;
@@ -53,6 +54,34 @@ pub(super) fn closing_files(
     let sql =
         format!("SELECT {CLOSING_COLUMNS} FROM files WHERE job = ?1 AND place >= ?2 ORDER BY place LIMIT ?3");
     query(connection, &sql, params![id.0, from.0, as_limit(limit)], rows::closing_file)
+}
+
+pub(super) fn destinations_taken(
+    connection: &Connection,
+    id: JobId,
+    wanted: &[DestinationTag],
+) -> Result<Vec<DestinationTag>, StoreError> {
+    let mut taken = Vec::new();
+    let sought: BTreeSet<_> = wanted.iter().copied().collect();
+    // The first file of a job is not in the index, as most jobs have no other; nor are those that were
+    // added before there was one. They come before all others.
+    let sql = "SELECT local_name, destination FROM files WHERE job = ?1 ORDER BY place";
+    let mut statement = connection.prepare_cached(sql).map_err(failed("read"))?;
+    let mut rows = statement.query(params![id.0]).map_err(failed("read"))?;
+    while let Some(row) = rows.next().map_err(failed("read"))? {
+        let (tag, is_on_record) = rows::destination(row)?;
+        taken.extend(sought.contains(&tag).then_some(tag));
+        if is_on_record {
+            break;
+        }
+    }
+    let sql = "SELECT EXISTS (SELECT 1 FROM files WHERE job = ?1 AND destination = ?2 AND place > 0)";
+    let mut statement = connection.prepare_cached(sql).map_err(failed("read"))?;
+    for tag in wanted {
+        let found = statement.query_row(params![id.0, rows::tag(*tag)], |row| row.get::<_, bool>(0));
+        taken.extend(found.map_err(failed("read"))?.then_some(*tag));
+    }
+    Ok(taken)
 }
 
 pub(super) fn secrets(connection: &Connection, id: JobId) -> Result<Vec<SealedSecret>, StoreError> {

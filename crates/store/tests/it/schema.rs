@@ -11,7 +11,8 @@ use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::demand::{Demand, Filled, Span};
 use bits_core::error::{Challenge, Code, ErrorContext, JobError};
 use bits_core::file::{
-    BootId, File, FileError, FileIndex, LocalName, PartialId, ResumeBy, Served, Stage, Validator,
+    BootId, DestinationTag, File, FileError, FileIndex, LocalName, PartialId, ResumeBy, Served, Stage,
+    Validator,
 };
 use bits_core::http_options::{
     ClientCertificate, Header, HeaderName, HttpOptions, Method, ProxyEnvironment, ProxyUse, SecurityFlags,
@@ -21,7 +22,7 @@ use bits_core::job::{
 };
 use bits_core::notify::{Channel, Happened, Notice, NotifyCommand, NotifyFlags, NotifyOptions, Outbox};
 use bits_core::pacing::rate::Rate;
-use bits_core::ports::{KeyId, KeySource, SealedSecret, SealingKey, Store};
+use bits_core::ports::{Batch, FileChange, KeyId, KeySource, SealedSecret, SealingKey, Store};
 use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::remote_name::{HostTag, RemoteName};
 use bits_core::sources::{DropReason, Dropped, Mirror, MirrorOrigin, SourceIndex, Sources};
@@ -63,6 +64,10 @@ fn a_database_of_any_version_opens_with_all_that_is_in_it() {
         }
         let id = waiting_to_be_tried_again(version).id;
         assert_eq!(store.files(id, FileIndex(0), 9), Ok(vec![half_of_a_file(version), whole_file()]));
+        // Where they go was not on record before version 8: it is told by their names.
+        let known = [half_of_a_file(version), whole_file()].map(|file| file.destination);
+        let wanted = [known[0], DestinationTag(7), known[1]];
+        assert_eq!(store.destinations_taken(id, &wanted).map(sorted), Ok(sorted(known.to_vec())));
         assert_eq!(store.secrets(id), Ok(secrets(version)), "version {version}");
         let progress = Progress {
             bytes_total: Some(Bytes(6_442_450_951)),
@@ -76,6 +81,36 @@ fn a_database_of_any_version_opens_with_all_that_is_in_it() {
         let key = SealingKey { id: KeyId([1, 2, 3, 4, 5, 6, 7, 8]), source: KeySource::KeyFile };
         assert_eq!(store.sealing_key(), Ok((version > 1).then_some(key)));
     }
+}
+
+fn sorted(mut tags: Vec<DestinationTag>) -> Vec<DestinationTag> {
+    tags.sort();
+    tags
+}
+
+#[test]
+fn files_added_to_a_job_of_before_go_to_places_of_their_own_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("jobs.db");
+    Connection::open(&path).expect("a connection").execute_batch(FIXTURES[6]).expect("a database");
+    let mut store = SqliteStore::open(&path).expect("a store").store;
+    let job = waiting_to_be_tried_again(7);
+    for (place, tag) in [(2, 1 << 63), (3, 5)] {
+        let added = File { destination: DestinationTag(tag), index: FileIndex(place), ..whole_file() };
+        let files = vec![(job.id, FileChange::Add(added))];
+        assert_eq!(store.commit(&Batch { files, ..Batch::default() }), Ok(()));
+    }
+    let taken = vec![
+        half_of_a_file(7).destination,
+        whole_file().destination,
+        DestinationTag(1 << 63),
+        DestinationTag(5),
+    ];
+    let mut wanted = taken.clone();
+    wanted.push(DestinationTag(6));
+    let mut found = sorted(store.destinations_taken(job.id, &wanted).expect("an answer"));
+    found.dedup();
+    assert_eq!(found, sorted(taken));
 }
 
 #[test]

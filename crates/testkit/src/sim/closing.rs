@@ -135,10 +135,7 @@ impl Shared {
         if self.syncs_to_fail > 0 {
             self.syncs_to_fail -= 1;
             self.faults_met += 1;
-            return Err((
-                local_error(Code(0x8007_045D), false, "the disk does not answer", file.index),
-                false,
-            ));
+            return Err((local_error(Code::IO_DEVICE, false, "the disk does not answer", file.index), false));
         }
         let mark = self.disk.mark(found);
         self.disk.sync(found, mark);

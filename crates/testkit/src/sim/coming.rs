@@ -292,7 +292,7 @@ impl Current {
         if shared.syncs_to_fail > 0 {
             shared.syncs_to_fail -= 1;
             shared.faults_met += 1;
-            let error = local_error(Code(0x8007_045D), false, "the disk does not answer", self.file.index);
+            let error = local_error(Code::IO_DEVICE, false, "the disk does not answer", self.file.index);
             return self.plan.not_synced(error);
         }
         let is_mistaken = match shared.mutation {

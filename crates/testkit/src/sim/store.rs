@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bits_core::file::{File, FileIndex, ResumeBy};
+use bits_core::file::{DestinationTag, File, FileIndex, ResumeBy};
 use bits_core::job::{Job, JobId, Owner, Progress, State};
 use bits_core::ports::{
     Batch, Cursor, FileChange, Filter, Page, RekeyError, Rewrap, SealedSecret, SealingKey, StateName, Store,
@@ -368,6 +368,13 @@ impl Store for SimStore {
     }
     fn files(&mut self, id: JobId, from: FileIndex, limit: usize) -> Result<Vec<File>, StoreError> {
         self.0.lock().rows.live.files(id, from, limit)
+    }
+    fn destinations_taken(
+        &mut self,
+        id: JobId,
+        wanted: &[DestinationTag],
+    ) -> Result<Vec<DestinationTag>, StoreError> {
+        self.0.lock().rows.live.destinations_taken(id, wanted)
     }
     fn secrets(&mut self, id: JobId) -> Result<Vec<SealedSecret>, StoreError> {
         self.0.lock().rows.live.secrets(id)

@@ -1,6 +1,7 @@
 //! One connection, or a share in one: a request goes out, a head comes in. What is a body is read
 //! elsewhere.
 
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::pin::Pin;
@@ -26,6 +27,7 @@ use super::route::{Place, Route};
 use super::settings::Timeouts;
 use super::slots::Slot;
 use super::tls::{self, CertificateAsked};
+use crate::local_file::{EMFILE, ENFILE, ENOMEM};
 use crate::pacing::{LimitedWindow, Paced};
 
 /// Interim answers (1xx) taken before the final one; a server sends one, or two.
@@ -495,6 +497,9 @@ pub(super) fn broken(authority: &str, error: &io::Error) -> TransportError {
             message: format!("the secure connection to {authority} broke: {tls}"),
         };
     }
+    if let Some(lack) = lack(authority, error) {
+        return lack;
+    }
     match error.kind() {
         io::ErrorKind::UnexpectedEof => TransportError {
             fault: TransportFault::Aborted,
@@ -508,6 +513,21 @@ pub(super) fn broken(authority: &str, error: &io::Error) -> TransportError {
             fault: TransportFault::Aborted,
             message: format!("the connection to {authority} broke: {error}"),
         },
+    }
+}
+
+/// What `error` means when it is we who lack something, whatever the other side does.
+pub(super) fn lack(authority: impl fmt::Display, error: &io::Error) -> Option<TransportError> {
+    match error.raw_os_error() {
+        Some(ENOMEM) => Some(TransportError {
+            fault: TransportFault::OutOfMemory,
+            message: format!("there is not enough memory for the connection to {authority} ({error})"),
+        }),
+        Some(EMFILE | ENFILE) => Some(TransportError {
+            fault: TransportFault::TooManyOpenFiles,
+            message: format!("too many files are open for a connection to {authority} ({error})"),
+        }),
+        _ => None,
     }
 }
 
@@ -560,6 +580,26 @@ impl AsyncWrite for Stream {
             Self::Plain(stream, _) => Pin::new(stream).poll_shutdown(cx),
             Self::Blocking(stream, _) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_we_lack_ourselves_is_no_fault_of_the_connection() {
+        const ECONNRESET: i32 = 104;
+        for (errno, expected, word) in [
+            (ENOMEM, TransportFault::OutOfMemory, "memory"),
+            (EMFILE, TransportFault::TooManyOpenFiles, "too many files"),
+            (ENFILE, TransportFault::TooManyOpenFiles, "too many files"),
+            (ECONNRESET, TransportFault::Aborted, "broke"),
+        ] {
+            let error = broken("h.test", &io::Error::from_raw_os_error(errno));
+            assert_eq!(error.fault, expected, "{errno}");
+            assert!(error.message.contains("h.test") && error.message.contains(word), "{}", error.message);
         }
     }
 }

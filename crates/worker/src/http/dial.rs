@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::connection::{Escort, Stream};
+use super::connection::{Escort, Stream, lack};
 use super::route::Place;
 use super::settings::Timeouts;
 use crate::pacing::JobPacing;
@@ -50,6 +50,9 @@ async fn attempt(
     match timeout(patience, TcpStream::connect(address)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => {
+            if let Some(lack) = lack(place, &error) {
+                return Err(lack);
+            }
             let message = format!("{place} does not take a connection ({address}: {error})");
             Err(failed(TransportFault::CannotConnect, message))
         }
@@ -117,6 +120,9 @@ async fn addresses(place: Place<'_>, timeouts: &Timeouts) -> Result<Vec<SocketAd
             Ok(found)
         }
         Ok(Err(error)) => {
+            if let Some(lack) = lack(place, &error) {
+                return Err(lack);
+            }
             let message = format!("{what} {host} is not found: {}", lookup_words(&error));
             Err(failed(TransportFault::NameNotResolved, message))
         }

@@ -111,6 +111,7 @@ impl Shared {
             .initial_window_size(ahead.unwrap_or(STREAM_WINDOW).min(STREAM_WINDOW))
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_frame_size(FRAME_BYTES_MAX)
+            // Of a trailer no more is kept; the connection is given up at four times as much.
             .max_header_list_size(HEAD_BYTES_MAX as u32)
             .max_concurrent_reset_streams(GIVEN_UP_STREAMS_MAX)
             .reset_stream_duration(GIVEN_UP_TIME)

@@ -39,6 +39,7 @@ use super::settings::Timeouts;
 
 pub(super) use self::fault::{certificate_not_taken, certificate_refused, is_about_our_certificate};
 pub(super) use self::revocation::Revocations;
+pub(super) use self::x509::look_at as look_at_certificate;
 
 /// Whom to believe. Read from the system when it is first needed.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use bits_core::certificates::Verdict;
 use bits_core::credentials::{Credential, SecretHeader};
 use bits_core::demand::Filled;
 use bits_core::error::JobError;
-use bits_core::file::{BootId, ClosingFile, File, FileIndex, LocalName, Stage};
+use bits_core::file::{BootId, ClosingFile, DestinationTag, File, FileIndex, LocalName, Stage};
 use bits_core::http_options::{HeaderName, HttpOptions};
 use bits_core::job::{Attempt, Environment, JobId, Owner, Priority};
 use bits_core::queue::{Asked, Report};
@@ -301,14 +301,14 @@ impl Broker {
         path: &Path,
         options: CheckOptions,
     ) -> Result<(), DestinationRefusal> {
-        self.check_all(&[path.to_owned()], options).await
+        self.check_all(&[path.to_owned()], options).await.map(|tags| assert_eq!(tags.len(), 1))
     }
 
     pub(crate) async fn check_all(
         &mut self,
         paths: &[PathBuf],
         options: CheckOptions,
-    ) -> Result<(), DestinationRefusal> {
+    ) -> Result<Vec<DestinationTag>, DestinationRefusal> {
         let name = |path: &PathBuf| LocalName::parse(path.to_str().unwrap()).unwrap();
         let names = paths.iter().map(name).collect();
         self.tell(ToWorker::Check { ticket: CheckTicket(5), names, options });

@@ -123,8 +123,45 @@ async fn of_many_destinations_each_is_looked_at() {
         let mut paths: Vec<_> = (0..50).map(|number| folder.join(format!("f{number}"))).collect();
         paths.push(last.clone());
         let outcome = broker.check_all(&paths, options).await;
-        assert_eq!(outcome.map_err(|refusal| refusal.code), expected, "{}", last.display());
+        assert_eq!(
+            outcome.map(|tags| assert_eq!(tags.len(), paths.len())).map_err(|refusal| refusal.code),
+            expected,
+            "{}",
+            last.display()
+        );
     }
+}
+
+#[tokio::test]
+async fn one_place_is_known_however_its_path_is_written() {
+    let mut broker = Broker::new(&[]);
+    let options = CheckOptions { no_clobber: false, create_folders: false, umask: Some(0o022) };
+    let top = broker.folder.path().to_owned();
+    std::fs::create_dir(top.join("a")).unwrap();
+    std::fs::create_dir(top.join("b")).unwrap();
+    std::os::unix::fs::symlink("a", top.join("to-a")).unwrap();
+    std::os::unix::fs::symlink(top.join("to-a"), top.join("b/there")).unwrap();
+    let paths = [
+        "a/f",
+        "./a/f",
+        "a/./f",
+        "a/../a/f",
+        "to-a/f",
+        "to-a/../a/f",
+        "b/there/f",
+        // Where the name alone would say another folder.
+        "b/there/../a/f",
+        "a/g",
+        "b/f",
+        "f",
+        "a/F",
+    ];
+    let paths: Vec<_> = paths.iter().map(|path| format!("{}/{path}", top.display()).into()).collect();
+    let tags = broker.check_all(&paths, options).await.expect("they can be written");
+    let (one_place, others) = tags.split_at(8);
+    assert!(one_place.iter().all(|tag| *tag == one_place[0]), "{tags:?}");
+    let all: std::collections::BTreeSet<_> = others.iter().chain([&one_place[0]]).collect();
+    assert_eq!(all.len(), others.len() + 1, "{tags:?}");
 }
 
 #[tokio::test]

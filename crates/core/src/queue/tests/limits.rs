@@ -24,7 +24,7 @@ fn create(number: u8) -> Request {
 }
 
 fn add(job: JobId, count: usize) -> Request {
-    Request::AddFiles { job, files: vec![a_file(); count], credentials: Vec::new() }
+    Request::AddFiles { job, files: some_files(count), credentials: Vec::new() }
 }
 
 fn code(answer: Result<Answer, Refusal>) -> Option<Code> {
@@ -82,7 +82,7 @@ fn files_beyond_the_limit_are_refused_all_together() {
     let import = |number| Request::Create {
         id: JobId([number; 16]),
         properties: Box::new(Properties::named("a job".to_owned()).expect("a name")),
-        files: vec![a_file(); 4],
+        files: some_files(4),
         secrets: Vec::new(),
         resume: false,
     };

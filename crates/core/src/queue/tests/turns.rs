@@ -211,6 +211,36 @@ fn a_turn_that_was_given_up_and_cannot_be_written_is_still_held() {
     assert_eq!(world.queue.next_yield(world.now), Some(first));
 }
 
+#[test]
+fn what_a_report_said_of_what_would_be_kept_is_forgotten_when_it_cannot_be_written() {
+    let mut world = World::new(one_at_a_time());
+    let job = world.queued(ANNA, 1, Priority::Normal, "h.test");
+    world.rotate();
+    let attempt = world.written[&job].attempt;
+    let version = |etag: Option<&str>| Report::Version {
+        attempt,
+        file: FileIndex(0),
+        size: None,
+        validator: Validator { etag: etag.map(str::to_owned), last_modified: None },
+        served: Served::default(),
+        boot: BootId([0; 16]),
+        partial: PartialId { device: 1, inode: 1 },
+    };
+    let passed_over = Report::FilePassedOver { attempt, file: FileIndex(0), error: an_error() };
+    let whole = Report::FileTransferred { attempt, file: FileIndex(0), size: Bytes(1) };
+    for (keeps, report) in
+        [(true, version(None)), (false, version(Some("\"v\""))), (false, whole), (false, passed_over)]
+    {
+        world.begins(job, keeps);
+        assert_eq!(world.queue.schedule.keeps(job), keeps);
+        let mut decision = Decision::default();
+        world.take_in(Input::Report { job, report: report.clone() }, &mut decision);
+        assert_eq!(world.queue.schedule.keeps(job), !keeps, "{report:?}");
+        world.queue.revert(decision);
+        assert_eq!(world.queue.schedule.keeps(job), keeps, "{report:?}");
+    }
+}
+
 /// One who takes part in [`a_day_of_thousands_of_jobs_starves_nobody`].
 struct Share {
     owner: u32,

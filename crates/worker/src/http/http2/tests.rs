@@ -22,6 +22,8 @@ const TIMEOUTS: Timeouts = Timeouts {
     read_idle: Duration::from_secs(30),
 };
 const LENGTH: usize = 1_000_000;
+/// Bytes of a trailer beyond which the library gives a connection up.
+const TRAILER_BYTES_MAX: usize = 4 * HEAD_BYTES_MAX;
 
 /// A connection to a server that lets `answer` answer each request, of which it takes `streams_max` at a
 /// time.
@@ -112,6 +114,28 @@ async fn several_answers_come_at_a_time_and_one_that_is_given_up_spoils_no_other
         assert!(answer.await.expect("a task").expect("a body") == body(path), "{path}");
     }
     assert!(!shared.is_left() && shared.is_used());
+}
+
+#[tokio::test]
+async fn a_trailer_is_read_over_up_to_a_limit_and_beyond_it_the_answer_is_none() {
+    for (bytes, is_read_over) in [(20_000, true), (TRAILER_BYTES_MAX / 2, true), (1_000_000, false)] {
+        let shared = connection(100, move |path, mut response| async move {
+            let mut stream = begin(&mut response, Some(LENGTH));
+            stream.send_data(Bytes::from(body(&path)), false).expect("it is sent");
+            let mut trailer = HeaderMap::new();
+            let value = http::HeaderValue::from_bytes(&vec![b'x'; bytes]).expect("a value");
+            trailer.insert("x-behind", value);
+            stream.send_trailers(trailer).expect("it is sent");
+        })
+        .await;
+        let (_, content) = ask(&shared, "/f").await.expect("an answer");
+        match all(content).await {
+            Ok(whole) => assert!(is_read_over && whole == body("/f"), "{bytes}"),
+            Err(error) => {
+                assert!(!is_read_over && error.fault == TransportFault::InvalidAnswer, "{bytes}: {error}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use rustls::{AlertDescription, CertificateError};
 
 use super::TlsError;
 use crate::http::client::FetchError;
+use crate::http::connection::lack;
 
 /// What `error`, met with `authority`, means.
 pub(super) fn fault_of(error: &TlsError, authority: &str) -> FetchError {
@@ -26,6 +27,9 @@ pub(super) fn fault_of(error: &TlsError, authority: &str) -> FetchError {
     };
     if io.kind() == std::io::ErrorKind::TimedOut {
         return fault(TransportFault::TimedOut, io.to_string());
+    }
+    if let Some(lack) = lack(authority, io) {
+        return FetchError::Transport(lack);
     }
     let Some(error) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
         return fault(

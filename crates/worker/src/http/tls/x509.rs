@@ -28,6 +28,14 @@ const ANY_USAGE: &[u8] = &[0x55, 0x1D, 0x25, 0x00];
 pub(super) const SERVER_AUTH: &[u8] = &[0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01];
 pub(super) const CLIENT_AUTH: &[u8] = &[0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02];
 
+/// Reads all that is read of a certificate anywhere; for the fuzz target.
+pub(in crate::http) fn look_at(bytes: &[u8]) {
+    if let Some(read) = Certificate::read(bytes) {
+        let _ = (read.subject_values(), read.revocation_urls());
+        let _ = [SERVER_AUTH, CLIENT_AUTH].map(|purpose| read.may_serve(purpose));
+    }
+}
+
 /// A certificate, as far as it is read.
 #[derive(Debug)]
 pub(super) struct Certificate<'a> {
@@ -193,9 +201,7 @@ mod tests {
         for at in 0..whole.len() {
             let mut damaged = whole.to_vec();
             damaged[at] ^= 0x55;
-            if let Some(read) = Certificate::read(&damaged) {
-                let _ = (read.subject_values(), read.revocation_urls(), read.may_serve(SERVER_AUTH));
-            }
+            look_at(&damaged);
         }
     }
 
