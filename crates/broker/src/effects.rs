@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 
 use crate::certificates::Change;
 use crate::engine::{
-    AgentWatcher, EffectRunner, Input, Notification, Policy, Query, Response, SealedAssignment,
+    AgentWatcher, Bounds, EffectRunner, Input, Notification, Query, Response, SealedAssignment,
     SealedTelling, Watcher,
 };
 use crate::notify;
@@ -177,9 +177,9 @@ impl EngineHandle {
     }
 
     /// Has other rules hold from now on.
-    pub fn set_policy(&self, policy: Policy) {
+    pub fn set_bounds(&self, bounds: Bounds) {
         // An engine that is gone needs no rules.
-        let _ = self.inputs.send(Input::Policy(Box::new(policy)));
+        let _ = self.inputs.send(Input::Bounds(Box::new(bounds)));
     }
 
     /// Says that the clock was set.

@@ -122,7 +122,7 @@ pub enum Input {
         rotation: Rotation,
     },
     /// Other rules hold from now on.
-    Policy(Box<Policy>),
+    Bounds(Box<Bounds>),
     /// The clock was set, or the machine has slept: it is another time than expected.
     ClockSet,
     Shutdown,
@@ -130,7 +130,7 @@ pub enum Input {
 
 /// What the settings say of how many jobs run, when, and how fast.
 #[derive(Debug, Clone, Default)]
-pub struct Policy {
+pub struct Bounds {
     pub limits: Limits,
     /// At any time.
     pub rates: RateLimits,
@@ -306,7 +306,7 @@ pub struct Engine<'a> {
     purge_at: Timestamp,
     /// How the clock was set, where what is written could not be moved along yet.
     clock_owed: Vec<ClockChange>,
-    policy: Policy,
+    bounds: Bounds,
     /// What its timetable said when it was looked at last.
     moment: Moment,
     looked_at: Timestamp,
@@ -379,7 +379,7 @@ impl<'a> Engine<'a> {
             forget_at: now,
             purge_at: now + PATIENCE_WITH_CLOCK,
             clock_owed: Vec::new(),
-            policy: Policy { limits, ..Policy::default() },
+            bounds: Bounds { limits, ..Bounds::default() },
             moment: Moment::default(),
             looked_at: now,
         };
@@ -443,14 +443,14 @@ impl<'a> Engine<'a> {
         }
         // First of all: what is undone with this turn is put back to where it stood under them.
         let (ruling, batch): (Vec<_>, Vec<_>) =
-            batch.into_iter().partition(|input| matches!(input, Input::Conditions(_) | Input::Policy(_)));
+            batch.into_iter().partition(|input| matches!(input, Input::Conditions(_) | Input::Bounds(_)));
         for input in ruling {
             match input {
                 Input::Conditions(conditions) => {
                     let changed = self.queue.change_conditions(conditions, now);
                     turn.shown.extend(changed.into_iter().take(SHOWN_MAX));
                 }
-                Input::Policy(policy) => self.set_policy(*policy, now, &mut turn),
+                Input::Bounds(bounds) => self.set_bounds(*bounds, now, &mut turn),
                 _ => unreachable!("they were parted by that"),
             }
         }
@@ -468,7 +468,7 @@ impl<'a> Engine<'a> {
                 Input::Queue(input @ queue::Input::Report { .. }) if paused => self.backlog.push_back(input),
                 Input::Queue(input) => self.take_in(input, now, &mut turn),
                 Input::Left { who } => self.agent_left(who),
-                Input::Conditions(_) | Input::Policy(_) => unreachable!("they came first"),
+                Input::Conditions(_) | Input::Bounds(_) => unreachable!("they came first"),
                 Input::ClockSet => {}
                 query => {
                     if let Input::Agent { caller, who, .. } = &query {
@@ -485,11 +485,11 @@ impl<'a> Engine<'a> {
         turn
     }
 
-    fn set_policy(&mut self, policy: Policy, now: Timestamp, turn: &mut Turn) {
-        let changed = self.queue.set_limits(policy.limits);
+    fn set_bounds(&mut self, bounds: Bounds, now: Timestamp, turn: &mut Turn) {
+        let changed = self.queue.set_limits(bounds.limits);
         turn.shown.extend(changed.into_iter().take(SHOWN_MAX));
-        self.effects.connection_limits(policy.limits.connections_max, policy.limits.host_connections_max);
-        self.policy = policy;
+        self.effects.connection_limits(bounds.limits.connections_max, bounds.limits.host_connections_max);
+        self.bounds = bounds;
         self.take_moment(now, turn);
     }
 
@@ -504,10 +504,10 @@ impl<'a> Engine<'a> {
 
     fn take_moment(&mut self, now: Timestamp, turn: &mut Turn) {
         let clock = self.clock;
-        let moment = self.policy.timetable.at(now, &|at| clock.local_offset(at));
+        let moment = self.bounds.timetable.at(now, &|at| clock.local_offset(at));
         let before = std::mem::replace(&mut self.moment, moment);
         self.looked_at = now;
-        let mut limits = self.policy.rates.clone();
+        let mut limits = self.bounds.rates.clone();
         limits.together.extend(self.moment.together.iter().copied());
         self.effects.rate_limits(limits);
         let stopped = self.moment.stopped;

@@ -106,6 +106,7 @@ impl Metrics {
                 }
             }
             Report::Connected { .. }
+            | Report::AwaitsConnection { .. }
             | Report::Headers { .. }
             | Report::RemoteName { .. }
             | Report::Sources { .. }

@@ -135,6 +135,8 @@ pub struct Rules {
     pub transfer_policies: [TransferPolicy; Priority::ALL.len()],
     pub on_battery: OnBattery,
     pub owner_away: OwnerAway,
+    /// Whether the proxies that the settings name are on this machine.
+    pub by_local_proxy: bool,
 }
 
 impl Default for Rules {
@@ -145,8 +147,22 @@ impl Default for Rules {
             transfer_policies: [Always, Unrestricted, Unrestricted, Unrestricted],
             on_battery: OnBattery::default(),
             owner_away: OwnerAway::default(),
+            by_local_proxy: false,
         }
     }
+}
+
+/// By what way the requests of a job go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Way {
+    /// By a network.
+    #[default]
+    Network,
+    /// By a proxy on this machine, which is there whatever network there is; what it needs itself is its
+    /// own affair.
+    LocalProxy,
+    /// As the settings have it.
+    OfSettings,
 }
 
 /// What a job needs, as far as conditions go.
@@ -155,6 +171,7 @@ pub struct Needs {
     pub priority: Priority,
     /// Whether it needs no network: its files are on this machine.
     pub is_local: bool,
+    pub way: Way,
     /// The states of a network's cost in which it may transfer, if it says so itself.
     pub cost: Option<States>,
     /// Whether its volume was not there, with the volumes as they still are.
@@ -199,9 +216,14 @@ impl Rules {
     /// What holds back a job with such `needs`, if anything; the first thing that would have to change.
     pub fn hold(&self, needs: Needs, conditions: &Conditions) -> Option<Hold> {
         let Conditions { network, cost, power, owner, volumes: _ } = conditions;
+        let goes_by_network = match needs.way {
+            Way::Network => !needs.is_local,
+            Way::LocalProxy => false,
+            Way::OfSettings => !needs.is_local && !self.by_local_proxy,
+        };
         if let Network::Down(missing) = network
             && self.wait_for_network
-            && !needs.is_local
+            && goes_by_network
         {
             return Some(Hold::Network(*missing));
         }

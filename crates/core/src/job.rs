@@ -176,7 +176,7 @@ pub struct Job {
     /// How long it was CONNECTING or TRANSFERRING since it was last resumed, but for the time since
     /// it last came there; what the maximum download time is about (`bits.md` §5.1).
     pub ran_for: Duration,
-    /// Since when it is CONNECTING or TRANSFERRING.
+    /// Since when it is CONNECTING or TRANSFERRING; none while it waits there for a connection.
     pub running_since: Option<Timestamp>,
     /// When it last got further, or its owner last did something to it; what the inactivity time-out
     /// is about (`bits.md` §3.2).
@@ -214,6 +214,10 @@ pub enum Event {
     /// The queue lets another job run in its place.
     Yielded,
     Connected(Attempt),
+    /// The attempt waits until there may be one more connection.
+    AwaitsConnection(Attempt),
+    /// It waits no more.
+    HasConnection(Attempt),
     /// Bytes have moved.
     Advanced(Attempt),
     /// A file is fetched from its beginning.
@@ -393,6 +397,13 @@ impl Job {
                 self.enter(Transferring);
                 self.forget_error();
             }
+            // Its time to download is not for waiting until others have done theirs.
+            (Connecting | Transferring, AwaitsConnection(attempt)) if attempt == self.attempt => {
+                self.stop_counting(now);
+            }
+            (Connecting | Transferring, HasConnection(attempt)) if attempt == self.attempt => {
+                self.go_on_counting(now);
+            }
             (_, Advanced(attempt)) if attempt == self.attempt && !self.state.is_final() => {
                 self.has_advanced(now);
             }
@@ -511,10 +522,11 @@ impl Job {
             // An event of an attempt that is over, or of no use in this state.
             (
                 _,
-                Granted | Yielded | Connected(_) | Advanced(_) | FileBegun(_) | FileTransferred(_)
-                | FilePassedOver(..) | FilesLost(_) | FileRejected(_) | Failed(..) | Challenged(..)
-                | VolumeMissing(..) | Unanswered | FilesTransferred(_) | Satisfied(..) | FilesFinalized
-                | NotFinalized(_) | FilesDiscarded | TimePassed | NetworkChanged | OutOfTime(_) | Abandoned,
+                Granted | Yielded | Connected(_) | AwaitsConnection(_) | HasConnection(_) | Advanced(_)
+                | FileBegun(_) | FileTransferred(_) | FilePassedOver(..) | FilesLost(_) | FileRejected(_)
+                | Failed(..) | Challenged(..) | VolumeMissing(..) | Unanswered | FilesTransferred(_)
+                | Satisfied(..) | FilesFinalized | NotFinalized(_) | FilesDiscarded | TimePassed
+                | NetworkChanged | OutOfTime(_) | Abandoned,
             ) => return effects,
         }
         self.count_time(was_running, now);

@@ -15,9 +15,10 @@ use core::fmt;
 use url::Url;
 
 use self::exception::Exception;
+use crate::conditions::Way;
 use crate::error::{Code, ErrorContext, JobError};
 use crate::http_options::{ProxyEnvironment, ProxyUse};
-use crate::remote_name::RemoteName;
+use crate::remote_name::{RemoteName, is_loopback};
 
 /// Where a proxy is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,7 @@ pub struct ProxyAddress {
     is_tls: bool,
     host: String,
     port: u16,
+    is_local: bool,
 }
 
 impl ProxyAddress {
@@ -52,7 +54,8 @@ impl ProxyAddress {
         }
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or("names no host")?.to_owned();
         let port = url.port_or_known_default().expect("http and https have default ports");
-        Ok(Self { is_tls: url.scheme() == "https", host, port })
+        let is_local = url.host().is_some_and(|host| is_loopback(&host));
+        Ok(Self { is_tls: url.scheme() == "https", host, port, is_local })
     }
 
     /// Whether the proxy itself is spoken to over TLS.
@@ -156,6 +159,23 @@ impl ProxyRules {
                 Self::of_variables(if names_one(environment) { environment } else { settings })
             }
         }
+    }
+
+    /// By what way the requests of a job go, as far as it is known without the settings.
+    pub fn way(proxy: &ProxyUse, environment: &ProxyEnvironment) -> Way {
+        if *proxy == ProxyUse::Preconfigured && *environment == ProxyEnvironment::default() {
+            return Way::OfSettings;
+        }
+        match Self::new(proxy, environment, &ProxyEnvironment::default()) {
+            Ok(rules) if rules.are_local() => Way::LocalProxy,
+            Ok(rules) if rules.entries.is_empty() && *proxy == ProxyUse::Preconfigured => Way::OfSettings,
+            Ok(_) | Err(_) => Way::Network,
+        }
+    }
+
+    /// Whether there are proxies, and all of them are on this machine.
+    pub fn are_local(&self) -> bool {
+        !self.entries.is_empty() && self.entries.iter().all(|entry| entry.proxy.is_local)
     }
 
     /// The proxies for `name`, to be tried in this order; none means the server itself.

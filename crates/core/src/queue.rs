@@ -83,6 +83,8 @@ pub struct Queue {
     live: BTreeMap<JobId, Live>,
     /// Of jobs that run: the files of which a part was there when the attempt began.
     begun: BTreeMap<JobId, Vec<(FileIndex, Bytes)>>,
+    /// Jobs that run and wait for a connection, and which limit is reached.
+    awaiting: BTreeMap<JobId, ConnectionLimit>,
     asking: Asking,
     present: Present,
     telling: Telling,
@@ -102,6 +104,7 @@ impl Queue {
             discarding: BTreeMap::new(),
             live: BTreeMap::new(),
             begun: BTreeMap::new(),
+            awaiting: BTreeMap::new(),
             asking: Asking::default(),
             present: Present::default(),
             telling: Telling::new(limits.notify),
@@ -570,6 +573,22 @@ impl Queue {
             Report::Connected { attempt } => {
                 self.observe(Some(job), Event::Connected(attempt), now, decision)
             }
+            Report::AwaitsConnection { attempt, limit } => {
+                if attempt != job.attempt || !job.state.is_running() {
+                    return;
+                }
+                let event = match limit {
+                    Some(limit) => {
+                        self.awaiting.insert(id, limit);
+                        Event::AwaitsConnection(attempt)
+                    }
+                    None => {
+                        self.awaiting.remove(&id);
+                        Event::HasConnection(attempt)
+                    }
+                };
+                self.observe(Some(job), event, now, decision);
+            }
             Report::Version { attempt, file, size, validator, served, boot, partial } => {
                 if attempt == job.attempt && !job.state.is_final() {
                     self.set_keeps(id, job.keeps_what_came_of(&validator), decision);
@@ -780,6 +799,7 @@ impl Queue {
         if !job.state.is_running() {
             self.live.remove(&job.id);
             self.begun.remove(&job.id);
+            self.awaiting.remove(&job.id);
         }
         self.move_to(job.id, slot, decision);
         self.note_end(job, decision);

@@ -58,6 +58,20 @@ impl HostTag {
     }
 }
 
+/// Whether a host is reached by the loopback interface.
+pub(crate) fn is_loopback(host: &url::Host<&str>) -> bool {
+    match host {
+        url::Host::Domain(name) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            name.is_empty() || name == "localhost" || name.ends_with(".localhost")
+        }
+        url::Host::Ipv4(address) => address.is_loopback(),
+        url::Host::Ipv6(address) => {
+            address.is_loopback() || address.to_ipv4_mapped().is_some_and(|address| address.is_loopback())
+        }
+    }
+}
+
 /// User name and password that stood in a URL (`bits.md` §2.7: accepted, discouraged).
 #[derive(Debug)]
 pub struct UserInfo {
@@ -202,17 +216,7 @@ impl RemoteName {
     /// Whether it is on this machine, whatever network there is: a file, or a host that is reached by
     /// the loopback interface (`localhost` and names below it by RFC 6761 §6.3).
     pub fn is_local(&self) -> bool {
-        match self.0.host() {
-            None => true,
-            Some(url::Host::Domain(name)) => {
-                let name = name.strip_suffix('.').unwrap_or(name);
-                name.is_empty() || name == "localhost" || name.ends_with(".localhost")
-            }
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => {
-                address.is_loopback() || address.to_ipv4_mapped().is_some_and(|address| address.is_loopback())
-            }
-        }
+        self.0.host().is_none_or(|host| is_loopback(&host))
     }
 
     /// Path and query, as they are sent in a request line.

@@ -16,13 +16,14 @@ use std::time::Duration;
 
 use bits_api::settings::{Overruled, Setting, SettingList};
 use bits_core::conditions::{InterfaceCosts, OnBattery, OwnerAway, Rules, TransferPolicy};
-use bits_core::http_options::ProxyEnvironment;
+use bits_core::http_options::{ProxyEnvironment, ProxyUse};
 use bits_core::notify::NotifyLimits;
 use bits_core::pacing::gate::{Priorities, RateLimits};
 use bits_core::pacing::rate::Rate;
 use bits_core::pacing::timetable::Timetable;
 use bits_core::pacing::{MinimumShare, Politeness, TargetDelay};
 use bits_core::policy::Policy;
+use bits_core::proxy::ProxyRules;
 use bits_core::queue::Limits;
 use bits_core::units::Bytes;
 use bits_platform::paths::Paths;
@@ -265,6 +266,12 @@ impl Settings {
                 "wait" => OwnerAway::Wait,
                 _ => OwnerAway::Run,
             },
+            by_local_proxy: ProxyRules::new(
+                &ProxyUse::Preconfigured,
+                &ProxyEnvironment::default(),
+                &self.proxies(),
+            )
+            .is_ok_and(|rules| rules.are_local()),
         }
     }
 

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bits_api::convert::rfc3339;
 use bits_api::settings::{Reloaded, SettingList};
 use bits_broker::effects::{Effects, EngineHandle};
-use bits_broker::engine::{self, Clock, Policy, Query, Response};
+use bits_broker::engine::{self, Bounds, Clock, Query, Response};
 use bits_broker::http::{self, Api, Connections, Identity, Peer, SettingsDesk, Socket};
 use bits_broker::vault::Vault;
 use bits_broker::workers::Workers;
@@ -168,7 +168,7 @@ impl Service {
         runtime.spawn(worker.run(worker_end));
         let handle = EngineHandle::new(inputs.clone());
         // Before the engine's first turn, so that nothing runs that may not.
-        handle.set_policy(policy(&settings));
+        handle.set_bounds(bounds(&settings));
         watch_clock(&handle);
         let workers = Workers::new(broker_end, inputs);
         workers.metrics().watch_pacing(pacing);
@@ -378,8 +378,8 @@ fn bus_address(environment: crate::Environment<'_>) -> String {
 }
 
 /// What the settings say of how many jobs run, when, and how fast.
-fn policy(settings: &Settings) -> Policy {
-    Policy { limits: settings.limits(), rates: settings.rate_limits(), timetable: settings.timetable() }
+fn bounds(settings: &Settings) -> Bounds {
+    Bounds { limits: settings.limits(), rates: settings.rate_limits(), timetable: settings.timetable() }
 }
 
 /// Lets the engine know when the clock was set.
@@ -424,7 +424,7 @@ impl SettingsDesk for Live {
             read.changed_since(&settings).into_iter().partition(|key| LIVE.contains(key));
         tracing::info!(changed = ?live, need_restart = ?others, "the settings were read again");
         *settings = settings.with_live_of(&read);
-        self.engine.set_policy(policy(&settings));
+        self.engine.set_bounds(bounds(&settings));
         let words = |keys: Vec<&str>| keys.into_iter().map(str::to_owned).collect();
         Ok(Reloaded { changed: words(live), need_restart: words(others) })
     }

@@ -29,7 +29,7 @@ use crate::gathering::{Begun, Clients, Ended, Gatherer, gather};
 use crate::http::{AttemptIdentity, Client, HttpSettings, OwnersWords, Pool, Slots, TlsOptions, TlsTrust};
 use crate::link::{Assignment, FromWorker};
 use crate::notify::CommandSettings;
-use crate::pacing::{JobRate, Pacing, Rates};
+use crate::pacing::{JobRate, Pacing, Rates, Waits};
 use crate::parts::Teller;
 use crate::run::PartsSettings;
 use crate::sink::Sink;
@@ -77,7 +77,8 @@ pub(crate) async fn carry_out(
         job: assignment.job,
         attempt,
     });
-    let (files, client) = match client(assignment, &around, rate) {
+    let waits = line.waits();
+    let (files, client) = match client(assignment, &around, rate, waits) {
         Ok(ready) => ready,
         Err(error) => {
             line.report(Report::Failed { attempt, error });
@@ -275,6 +276,7 @@ fn client(
     assignment: Assignment,
     around: &Surroundings,
     rate: Arc<JobRate>,
+    waits: Option<Waits>,
 ) -> Result<(Vec<File>, Client), JobError> {
     let Assignment {
         priority, files, credentials, secret_refused, http, secret_headers, environment, ..
@@ -307,7 +309,7 @@ fn client(
     let (settings, trust, pacing) = (
         around.http.clone(),
         around.trust.clone(),
-        around.pacing.of_job(priority, rate, around.slots.clone()),
+        around.pacing.of_job(priority, rate, around.slots.clone()).told_by(waits),
     );
     Ok((files, Client::new(settings, trust, (pool, pacing), tls, proxies, words, identity)))
 }
@@ -409,6 +411,14 @@ impl Line {
             is_connected: true,
             transferred: Bytes::ZERO,
             clock: self.clock,
+        }
+    }
+
+    /// Who is told when the attempt waits for a connection.
+    fn waits(&self) -> Option<Waits> {
+        match &self.hearer {
+            Hearer::Broker(broker) => Some(Waits::new(self.job, self.attempt, broker.clone())),
+            Hearer::File(_) => None,
         }
     }
 

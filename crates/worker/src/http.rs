@@ -36,5 +36,5 @@ pub(crate) use proofs::AttemptIdentity;
 pub(crate) use request::OwnersWords;
 pub use settings::{Http2, UserAgentError};
 pub(crate) use settings::{HttpSettings, Timeouts, UserAgent};
-pub(crate) use slots::{ConnectionLimits, Slots};
+pub(crate) use slots::{ConnectionLimits, Slot, Slots};
 pub(crate) use tls::{TlsOptions, TlsTrust};

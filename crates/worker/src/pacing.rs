@@ -19,12 +19,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bits_core::job::Priority;
+use bits_core::job::{Attempt, JobId, Priority};
 use bits_core::pacing::{ConnectionId, LinkKind, PathId, Politeness, Standing, TICK, Weight};
+use bits_core::queue::{ConnectionLimit, Report};
 use bits_core::units::Bytes;
 use bits_platform::pacing::{Interfaces, Way, kind_of, unacknowledged};
+use tokio::sync::mpsc::UnboundedSender;
 
-use crate::http::Slots;
+use crate::http::{Slot, Slots};
+use crate::link::FromWorker;
 use group::{Connection, Group};
 use meter::Meter;
 pub(crate) use rates::{Allowed, JobRate, LimitedWindow, Rates};
@@ -50,9 +53,67 @@ pub(crate) struct JobPacing {
     priority: Priority,
     rate: Arc<JobRate>,
     slots: Slots,
+    /// Who hears when the job waits for a connection.
+    waits: Option<Arc<Waits>>,
+}
+
+/// How often a job waits for a connection, and who hears when it begins and ends to.
+#[derive(Debug)]
+pub(crate) struct Waits {
+    count: Mutex<usize>,
+    job: JobId,
+    attempt: Attempt,
+    to_broker: UnboundedSender<FromWorker>,
+}
+
+impl Waits {
+    pub(crate) fn new(job: JobId, attempt: Attempt, to_broker: UnboundedSender<FromWorker>) -> Self {
+        Self { count: Mutex::new(0), job, attempt, to_broker }
+    }
+
+    fn begin(self: &Arc<Self>, limit: ConnectionLimit) -> Awaiting {
+        let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        *count += 1;
+        if *count == 1 {
+            self.tell(Some(limit));
+        }
+        Awaiting(Arc::clone(self))
+    }
+
+    fn tell(&self, limit: Option<ConnectionLimit>) {
+        let report = Report::AwaitsConnection { attempt: self.attempt, limit };
+        // Without a broker nobody wants to know.
+        let _ = self.to_broker.send(FromWorker::Report { job: self.job, report });
+    }
+}
+
+/// A connection that is waited for; not any more when dropped.
+#[derive(Debug)]
+struct Awaiting(Arc<Waits>);
+
+impl Drop for Awaiting {
+    fn drop(&mut self) {
+        let mut count = self.0.count.lock().unwrap_or_else(PoisonError::into_inner);
+        *count -= 1;
+        if *count == 0 {
+            self.0.tell(None);
+        }
+    }
 }
 
 impl JobPacing {
+    /// Has `waits` hear when the job waits for a connection.
+    pub(crate) fn told_by(self, waits: Option<Waits>) -> Self {
+        Self { waits: waits.map(Arc::new), ..self }
+    }
+
+    /// A slot for a connection to `server`; waits until there is one.
+    pub(crate) async fn slot(&self, server: &str) -> Slot {
+        let mut awaiting = None;
+        let waits = |limit| awaiting = self.waits.as_ref().map(|waits| waits.begin(limit));
+        self.slots.take(server, waits).await
+    }
+
     /// How many connections there may be.
     pub(crate) fn slots(&self) -> &Slots {
         &self.slots
@@ -123,7 +184,7 @@ impl Pacing {
 
     /// For a job of this priority.
     pub(crate) fn of_job(&self, priority: Priority, rate: Arc<JobRate>, slots: Slots) -> JobPacing {
-        JobPacing { pacing: self.clone(), priority, rate, slots }
+        JobPacing { pacing: self.clone(), priority, rate, slots, waits: None }
     }
 
     /// Lets `socket` take part. It has just been connected, and nothing was asked over it yet.

@@ -1,11 +1,11 @@
 //! Jobs wait for the right conditions and go on by themselves: a network that is not there, one that
-//! costs, a battery, an owner who has left. Each in a network of its own, with nothing in it but what is
-//! made here.
+//! costs, a battery, an owner who has left, a volume that is not mounted. Each in a network, or with mounts,
+//! of its own, with nothing in it but what is made here.
 
 use std::fs;
 use std::time::Duration;
 
-use bits_e2e::{Run, Running, Service, desktop, until, with_own_network};
+use bits_e2e::{Run, Running, Service, desktop, until, with_own_mounts, with_own_network};
 use serde_json::{Value, json};
 
 /// What happens by events comes at once on a machine that is not busy.
@@ -207,4 +207,74 @@ fn what_a_setting_says_of_an_interface_holds_jobs_back_until_another_one_is_used
     ip("link set wire up");
     ip("route add default via 198.51.100.254 dev wire metric 10");
     is_done(&service, "f");
+}
+
+#[track_caller]
+fn mount(words: &[&str]) {
+    Run::new(words[0]).args(&words[1..]).finish().expect_code(0);
+}
+
+#[test]
+fn a_job_waits_for_the_volume_of_its_destination_and_goes_on_when_that_is_mounted() {
+    if !with_own_mounts() {
+        return;
+    }
+    let service = Service::new();
+    let [disk, other, place] = ["disk", "other", "place"].map(|name| {
+        let folder = service.file(name);
+        fs::create_dir(&folder).expect("a folder");
+        folder.display().to_string()
+    });
+    for disk in [&disk, &other] {
+        mount(&["mount", "-t", "tmpfs", "volume", disk]);
+    }
+    mount(&["mount", "--bind", &disk, &place]);
+    fs::create_dir(service.file("place/in")).expect("a folder");
+    let served = service.file("served");
+    fs::create_dir(&served).expect("a folder");
+    let content = vec![7; 400_000];
+    fs::write(served.join("f"), &content).expect("a file");
+    let words = ["-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory"];
+    let server = service.run("python3").args(words).arg(&served).within(Duration::from_secs(300)).spawn();
+    server.wait_for_stdout("Serving HTTP");
+    let said = server.stdout();
+    let port = said.split(" port ").nth(1).and_then(|rest| rest.split(' ').next()).expect("a port");
+    let running = service.start();
+    let get = ["get", "--detach", "--limit-rate", "2kbit"];
+    let url = format!("http://127.0.0.1:{port}/f");
+    let id = service.bits(get).args([&url, "place/in/f"]).finish().expect_code(0).stdout.trim().to_owned();
+    until(PATIENCE, "some of it has come", || {
+        job(&service).filter(|job| job["progress"]["bytes_transferred"].as_u64() > Some(0))
+    });
+    service.bits(["suspend", &id]).finish().expect_code(0);
+    // Its file is held open until the attempt is over.
+    until(PATIENCE, "the volume can be taken away", || {
+        (Run::new("umount").arg(&place).finish().code == Some(0)).then_some(())
+    });
+    service.bits(["resume", &id]).finish().expect_code(0);
+    let wait = waits(&service, "volume");
+    assert_eq!((&wait["code"], &wait["until"]), (&json!("0x8020000D"), &Value::Null));
+    let shown = service.bits(["show", &id]).finish().expect_code(0).stdout;
+    assert!(shown.contains("It waits for the volume that its files go to: the folder"), "{shown}");
+    let listed = service.bits(["list"]).finish().expect_code(0).stdout;
+    assert!(listed.contains("queued (volume)"), "{listed}");
+    assert_eq!(job(&service).expect("a job")["error_count"], 0, "it has not failed");
+
+    // Another one in its place is not written to, and neither is it by another service.
+    mount(&["mount", "--bind", &other, &place]);
+    fs::create_dir(service.file("place/in")).expect("a folder");
+    until(PATIENCE, "the other one is seen", || {
+        job(&service).filter(|job| job["error"]["code"] == "0x8020000E" && job["wait"]["reason"] == "volume")
+    });
+    drop(running.kill());
+    let _running = service.start();
+    waits(&service, "volume");
+    assert_eq!(fs::read_dir(service.file("place/in")).expect("a folder").count(), 0);
+
+    service.bits(["set", &id, "rate-limit=none"]).finish().expect_code(0);
+    waits(&service, "volume");
+    mount(&["umount", &place]);
+    mount(&["mount", "--bind", &disk, &place]);
+    until(PATIENCE, "it has gone on by itself", || job(&service).is_none().then_some(()));
+    assert_eq!(fs::read(service.file("place/in/f")).expect("a file"), content);
 }

@@ -273,3 +273,92 @@ fn jobs_that_are_led_to_each_others_servers_do_not_wait_for_connections_that_nob
         service.bits(["watch", &id]).within(SOON.saturating_sub(began.elapsed())).finish().expect_code(0);
     }
 }
+
+/// So slow that nothing here would ever be done.
+const CRAWL: &str = "2kbit";
+const CRAWLS_FOR_EVER: u64 = 400_000;
+
+/// Waits until some of the job has come, and says whether it is not all.
+fn crawls(service: &Service, id: &str) -> bool {
+    let job = until(PATIENCE, "some of it has come", || {
+        Some(show(service, id)).filter(|job| job["progress"]["bytes_transferred"].as_u64() > Some(0))
+    });
+    job["state"] == "transferring" && job["progress"]["bytes_transferred"].as_u64() < Some(CRAWLS_FOR_EVER)
+}
+
+#[test]
+fn each_limit_of_the_settings_holds_for_whom_it_is_for_and_lifted_lets_go_what_runs() {
+    let origin = Origin::start();
+    for (setting, limited, free) in [
+        ("owner_rate_limit", "low", None),
+        ("foreground_rate_limit", "foreground", Some("normal")),
+        ("background_rate_limit", "high", Some("foreground")),
+    ] {
+        let service = Service::new();
+        service.configure(&format!("{setting} = '{CRAWL}'\n"));
+        let _bitsd = service.start();
+        let slow = get(&service, &origin.url(setting, CRAWLS_FOR_EVER), "slow", &["--priority", limited]);
+        assert!(crawls(&service, &slow), "{setting}");
+        if let Some(free) = free {
+            let other = get(&service, &origin.url("other", CRAWLS_FOR_EVER), "other", &["--priority", free]);
+            wait_until_done(&service, &other);
+            assert_eq!(show(&service, &slow)["state"], "transferring", "{setting}");
+        }
+        service.configure("");
+        service.bits(["service", "reload"]).finish().expect_code(0);
+        wait_until_done(&service, &slow);
+    }
+}
+
+/// A zone in which it is so many seconds before eight in the morning now.
+fn zone_before_eight(seconds: u64) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs();
+    let wanted = 8 * 3600 - seconds;
+    // What POSIX wants is what is to be added to local time for UTC.
+    let west = (now % 86_400 + 86_400 - wanted) % 86_400;
+    format!("Z{}:{:02}:{:02}", west / 3600, west / 60 % 60, west % 60)
+}
+
+#[test]
+fn a_line_of_the_timetable_that_begins_holds_for_what_runs() {
+    let origin = Origin::start();
+    let mut lines = vec![("", "acknowledged"), ("daily 08:00-20:00 stop\n", "queued")];
+    // On a machine that is slow to start the moment may be over before anything runs.
+    for patience in [15, 60, 240] {
+        let running: Vec<_> = lines
+            .drain(..)
+            .map(|(line, end)| {
+                let service = Service::new();
+                service.configure(&format!("rate_schedule = '''\ndaily 20:00-08:00 {CRAWL}\n{line}'''\n"));
+                let bitsd = service.bitsd().env("TZ", zone_before_eight(patience));
+                let bitsd = service.start_as(bitsd);
+                let id = get(&service, &origin.url("f", CRAWLS_FOR_EVER), "f", &["--priority", "normal"]);
+                (line, end, service, bitsd, id)
+            })
+            .collect();
+        for (line, end, service, _bitsd, id) in running {
+            if !is_seen_to_crawl(&service, &id) {
+                lines.push((line, end));
+                continue;
+            }
+            let job = until(Duration::from_secs(patience) + PATIENCE, "it is as the line says", || {
+                Some(show(&service, &id)).filter(|job| job["state"] == end)
+            });
+            if end == "queued" {
+                assert_eq!(job["wait"]["reason"], "policy", "{job}");
+                assert_ne!(job["progress"]["bytes_transferred"], 0, "what has come is kept: {job}");
+            }
+        }
+    }
+    assert_eq!(lines, [], "this machine is too slow to say");
+}
+
+/// Whether the job was seen to crawl, before it may do otherwise.
+fn is_seen_to_crawl(service: &Service, id: &str) -> bool {
+    let job = until(PATIENCE, "it does something", || {
+        let job = show(service, id);
+        let has_come = job["progress"]["bytes_transferred"].as_u64() > Some(0);
+        (has_come || job["wait"]["reason"] == "policy").then_some(job)
+    });
+    job["state"] == "transferring"
+}

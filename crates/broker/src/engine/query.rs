@@ -119,7 +119,7 @@ impl Engine<'_> {
             Input::Queue(_)
             | Input::Conditions(_)
             | Input::Left { .. }
-            | Input::Policy(_)
+            | Input::Bounds(_)
             | Input::ClockSet
             | Input::Shutdown => {
                 unreachable!("handled where inputs are received")

@@ -29,6 +29,7 @@ fn rules(words: &str) -> Rules {
             "wait-on-battery" => rules.on_battery = OnBattery::Wait,
             "foreground-on-battery" => rules.on_battery = OnBattery::ForegroundOnly,
             "wait-for-owner" => rules.owner_away = OwnerAway::Wait,
+            "local-proxy" => rules.by_local_proxy = true,
             "try-anyway" => rules.wait_for_network = false,
             policy => rules.transfer_policies = [TransferPolicy::named(policy).expect("a policy"); 4],
         }
@@ -38,11 +39,19 @@ fn rules(words: &str) -> Rules {
 
 /// The job that these words name.
 fn needs(words: &str) -> Needs {
-    let mut needs = Needs { priority: Priority::Normal, is_local: false, cost: None, lacks_volume: false };
+    let mut needs = Needs {
+        priority: Priority::Normal,
+        is_local: false,
+        way: Way::Network,
+        cost: None,
+        lacks_volume: false,
+    };
     for word in words.split_whitespace() {
         match (word, Priority::named(word)) {
             (_, Some(priority)) => needs.priority = priority,
             ("local", None) => needs.is_local = true,
+            ("local-proxy", None) => needs.way = Way::LocalProxy,
+            ("proxy-of-settings", None) => needs.way = Way::OfSettings,
             ("no-volume", None) => needs.lacks_volume = true,
             (policy, None) => {
                 needs.cost = TransferPolicy::named(policy).map(|policy| policy.flags().states());
@@ -75,6 +84,11 @@ fn conditions_hold_back_whom_they_are_to() {
         ("", "no-route", "foreground", "network: no route"),
         ("", "no-route", "foreground local", "runs"),
         ("try-anyway", "no-route", "low", "runs"),
+        ("", "no-link", "low local-proxy", "runs"),
+        ("", "metered", "low local-proxy", "cost: metered, unrestricted by the settings"),
+        ("", "no-link", "low proxy-of-settings", "network: no link"),
+        ("local-proxy", "no-link", "low proxy-of-settings", "runs"),
+        ("local-proxy", "no-link", "low", "network: no link"),
         ("", "metered", "normal", "cost: metered, unrestricted by the settings"),
         ("", "metered", "foreground", "runs"),
         ("", "metered", "normal local", "runs"),

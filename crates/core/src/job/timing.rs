@@ -90,10 +90,16 @@ impl Job {
         }
     }
 
+    /// Notes that a job which runs has waited until `now`.
+    pub(super) fn go_on_counting(&mut self, now: Timestamp) {
+        self.running_since.get_or_insert(now);
+    }
+
     /// Gives the job all of its time again: its owner wants it to go on.
     pub(super) fn count_anew(&mut self, now: Timestamp) {
         self.ran_for = Duration::ZERO;
-        self.running_since = self.state.is_running().then_some(now);
+        // One that runs and waits for a connection is not counted.
+        self.running_since = self.running_since.map(|_| now);
     }
 
     /// Takes over a job that ran when an earlier service ended, which was soon after it last wrote.

@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::asking::{QuestionId, Reply};
+use super::schedule::ConnectionLimit;
 use crate::access::{Act, Caller};
 use crate::checksum::Checksum;
 use crate::credentials::{AuthScheme, AuthTarget};
@@ -339,6 +340,11 @@ pub enum Report {
         error: JobError,
     },
     /// Something a curious person may want to know.
+    /// The attempt waits for a connection as there are as many as may be, or has it now.
+    AwaitsConnection {
+        attempt: Attempt,
+        limit: Option<ConnectionLimit>,
+    },
     Note {
         attempt: Attempt,
         text: String,

@@ -14,6 +14,7 @@ use crate::job::{Attempt, ClockChange, Job, JobId, Priority, State};
 use crate::notify::NotifyLimits;
 use crate::pacing::timetable::Stop;
 use crate::policy::Policy;
+use crate::proxy::ProxyRules;
 use crate::remote_name::HostTag;
 use crate::time::Timestamp;
 
@@ -112,7 +113,9 @@ impl Slot {
     /// The slot of `job`, which has come to its state at `now`; none for a job at rest.
     pub(super) fn of(job: &Job, now: Timestamp) -> Option<Self> {
         let cost = job.properties.transfer.cost_flags.map(CostFlags::states);
-        let place = Place { line: Line::of(job), has_begun: false, since: now, cost, lacks_volume: false };
+        let way = ProxyRules::way(&job.properties.http.proxy, &job.properties.environment.proxies);
+        let place =
+            Place { line: Line::of(job), has_begun: false, since: now, cost, way, lacks_volume: false };
         match job.state {
             State::Queued => Some(Self::Runnable(place)),
             State::Connecting | State::Transferring => {

@@ -11,7 +11,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
-use crate::conditions::{Needs, States};
+use crate::conditions::{Needs, States, Way};
 use crate::job::{Job, JobId, Owner, Priority};
 use crate::remote_name::HostTag;
 use crate::time::Timestamp;
@@ -64,6 +64,7 @@ pub(super) struct Place {
     pub(super) since: Timestamp,
     /// What it says itself of the network's cost.
     pub(super) cost: Option<States>,
+    pub(super) way: Way,
     /// Whether it has found its volume not to be there, since volumes last came or went.
     pub(super) lacks_volume: bool,
 }
@@ -75,6 +76,7 @@ impl Place {
             priority: self.line.priority,
             is_local: self.line.host.is_local(),
             cost: self.cost,
+            way: self.way,
             lacks_volume: self.lacks_volume,
         }
     }
@@ -216,7 +218,14 @@ impl Rotation {
     }
 
     fn first(&self, line: Line, has_begun: bool) -> Option<JobId> {
-        let start = Place { line, has_begun, since: Timestamp(0), cost: None, lacks_volume: false };
+        let start = Place {
+            line,
+            has_begun,
+            since: Timestamp(0),
+            cost: None,
+            way: Way::Network,
+            lacks_volume: false,
+        };
         let first = self.jobs.range((start, JobId::FIRST)..).next();
         first.filter(|(place, _)| (place.line, place.has_begun) == (line, has_begun)).map(|(_, job)| *job)
     }

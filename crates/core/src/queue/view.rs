@@ -79,6 +79,9 @@ impl Queue {
                 Some(WaitReason::Connections(limit))
             }
             State::Queued => Some(WaitReason::Queued { ahead: self.schedule.ahead_of(job.id, AHEAD_MAX) }),
+            State::Connecting | State::Transferring => {
+                self.awaiting.get(&job.id).map(|limit| WaitReason::Connections(*limit))
+            }
             State::Suspended if job.is_satisfied() => Some(WaitReason::Demand),
             State::TransientError { retry_at } => Some(WaitReason::Retry { until: retry_at }),
             _ => None,

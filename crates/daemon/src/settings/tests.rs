@@ -129,6 +129,7 @@ fn conditions_are_set_by_words_and_absurd_ones_are_refused() {
         ],
         on_battery: OnBattery::ForegroundOnly,
         owner_away: OwnerAway::Wait,
+        by_local_proxy: false,
     };
     assert_eq!(set, expected);
     let costs =

@@ -27,7 +27,7 @@ pub(super) async fn dial(
     pacing: &JobPacing,
     server: &str,
 ) -> Result<Stream, TransportError> {
-    let slot = pacing.slots().take(server).await;
+    let slot = pacing.slot(server).await;
     let stream = connect(place, timeouts).await?;
     // Requests are one small write each; waiting to join them with another gains nothing.
     let _ = stream.set_nodelay(true);

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bits_core::queue::ConnectionLimit;
 use tokio::sync::Notify;
 
 use super::pool::{IdleConnections, Pool};
@@ -96,8 +97,9 @@ impl Slots {
         self.0.bell.notify_waiters();
     }
 
-    /// A slot for a connection to `authority`; waits until there is one.
-    pub(crate) async fn take(&self, authority: &str) -> Slot {
+    /// A slot for a connection to `authority`; waits until there is one, and says first which limit it
+    /// waits for, if it has to.
+    pub(crate) async fn take(&self, authority: &str, mut waits: impl FnMut(ConnectionLimit)) -> Slot {
         let me = {
             let mut taken = self.taken();
             taken.next += 1;
@@ -106,6 +108,7 @@ impl Slots {
             me
         };
         let waiting = Waiting { slots: self, me };
+        let mut has_told = false;
         loop {
             let mut rung = std::pin::pin!(self.0.bell.notified());
             rung.as_mut().enable();
@@ -122,10 +125,21 @@ impl Slots {
                     return Slot { slots: self.clone(), authority: authority.to_owned() };
                 }
             }
-            if !self.give_up_idle(authority) {
-                rung.await;
+            if self.give_up_idle(authority) {
+                continue;
             }
+            if !std::mem::replace(&mut has_told, true) {
+                waits(self.reached(authority));
+            }
+            rung.await;
         }
+    }
+
+    /// The limit that keeps one more from being opened.
+    fn reached(&self, authority: &str) -> ConnectionLimit {
+        let taken = self.taken();
+        let there = taken.at.get(authority).copied().unwrap_or(0);
+        if there >= taken.limits.host { ConnectionLimit::Host } else { ConnectionLimit::Total }
     }
 
     /// Whether one could be opened that nobody waits for.
@@ -197,6 +211,10 @@ mod tests {
     use std::time::Duration;
     use tokio::time::timeout;
 
+    fn taken<'a>(slots: &'a Slots, authority: &'a str) -> impl Future<Output = Slot> + use<'a> {
+        slots.take(authority, |_| {})
+    }
+
     const SOON: Duration = Duration::from_millis(1);
 
     fn slots(total: usize, host: usize) -> Slots {
@@ -206,30 +224,30 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn there_are_never_more_than_may_be_in_all_and_to_one_server() {
         let slots = slots(3, 2);
-        let first = slots.take("a:1").await;
-        let _second = slots.take("a:1").await;
+        let first = taken(&slots, "a:1").await;
+        let _second = taken(&slots, "a:1").await;
         assert!(!slots.has_room("a:1") && slots.has_room("b:1"));
-        assert!(timeout(SOON, slots.take("a:1")).await.is_err());
-        let _third = slots.take("b:1").await;
+        assert!(timeout(SOON, taken(&slots, "a:1")).await.is_err());
+        let _third = taken(&slots, "b:1").await;
         assert!(!slots.has_room("c:1"));
-        assert!(timeout(SOON, slots.take("c:1")).await.is_err());
+        assert!(timeout(SOON, taken(&slots, "c:1")).await.is_err());
         drop(first);
-        timeout(SOON, slots.take("a:1")).await.expect("there is one again");
+        timeout(SOON, taken(&slots, "a:1")).await.expect("there is one again");
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_waits_for_a_full_server_keeps_nobody_from_another_and_goes_before_who_came_later() {
         let slots = slots(3, 1);
-        let held = slots.take("a:1").await;
+        let held = taken(&slots, "a:1").await;
         let waits = tokio::spawn({
             let slots = slots.clone();
-            async move { slots.take("a:1").await }
+            async move { taken(&slots, "a:1").await }
         });
         tokio::task::yield_now().await;
         assert!(slots.is_waited_for("a:1") && !slots.is_waited_for("b:1"));
-        let _other = timeout(SOON, slots.take("b:1")).await.expect("another server");
+        let _other = timeout(SOON, taken(&slots, "b:1")).await.expect("another server");
         assert!(!slots.has_room("c:1"), "more at a time is for nobody while somebody waits");
-        let mut late = Box::pin(slots.take("a:1"));
+        let mut late = Box::pin(taken(&slots, "a:1"));
         assert!(timeout(SOON, &mut late).await.is_err());
         drop(held);
         let taken = timeout(SOON, waits).await.expect("it is its turn").expect("it ends well");
@@ -239,10 +257,38 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn who_has_to_wait_says_for_which_limit_once_and_who_has_not_says_nothing() {
+        let slots = slots(2, 1);
+        let mut told = Vec::new();
+        let first = slots.take("a:1", |limit| told.push(limit)).await;
+        assert_eq!(told, []);
+        let bell = slots.clone();
+        assert!(
+            timeout(SOON, async {
+                let rings = async {
+                    for _ in 0..3 {
+                        tokio::task::yield_now().await;
+                        bell.0.bell.notify_waiters();
+                    }
+                    std::future::pending::<()>().await;
+                };
+                tokio::join!(slots.take("a:1", |limit| told.push(limit)), rings)
+            })
+            .await
+            .is_err()
+        );
+        assert_eq!(told, [ConnectionLimit::Host]);
+        let _second = taken(&slots, "b:1").await;
+        assert!(timeout(SOON, slots.take("c:1", |limit| told.push(limit))).await.is_err());
+        assert_eq!(told, [ConnectionLimit::Host, ConnectionLimit::Total]);
+        drop(first);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn more_may_be_allowed_while_somebody_waits() {
         let slots = slots(1, 1);
-        let _held = slots.take("a:1").await;
-        let mut waits = Box::pin(slots.take("a:1"));
+        let _held = taken(&slots, "a:1").await;
+        let mut waits = Box::pin(taken(&slots, "a:1"));
         assert!(timeout(SOON, &mut waits).await.is_err());
         slots.set_limits(ConnectionLimits { total: 2, host: 2 });
         timeout(SOON, waits).await.expect("there is room now");

@@ -269,6 +269,35 @@ fn a_network_that_comes_and_goes_costs_little_with_a_hundred_thousand_jobs() {
     }
 }
 
+#[test]
+fn a_job_whose_proxy_is_on_this_machine_waits_for_no_network() {
+    use crate::http_options::ProxyUse;
+
+    let over = |list: &str| {
+        PropertyChange::Proxy(ProxyUse::Override { list: list.to_owned(), bypass: String::new() })
+    };
+    for (proxy, waits) in [
+        (over("127.0.0.1:3128"), false),
+        (over("http=localhost:1 https=[::1]:2"), false),
+        (over("127.0.0.1:3128 proxy.test:3128"), true),
+        (PropertyChange::Proxy(ProxyUse::Direct), true),
+        (PropertyChange::Proxy(ProxyUse::Preconfigured), true),
+    ] {
+        let mut world = World::new(Limits::default());
+        world.become_so(down());
+        let job = world.add_job(1, Priority::Normal);
+        let text = alloc::format!("{proxy:?}");
+        let set = Request::SetProperties { job, expected: None, changes: vec![proxy], secrets: Vec::new() };
+        world.ask(ANNA, set).expect("set");
+        world.command(job, Command::Resume).expect("resumed");
+        assert_eq!(
+            world.wait_of(job).is_some_and(|wait| matches!(wait, WaitReason::Conditions(_))),
+            waits,
+            "{text}"
+        );
+    }
+}
+
 /// The conditions with the volumes that there are at a moment.
 fn mounted(volumes: u64) -> Conditions {
     Conditions { volumes: Some(volumes), ..Conditions::default() }

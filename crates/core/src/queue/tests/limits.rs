@@ -242,15 +242,42 @@ fn other_limits_hold_at_once_for_who_waits_and_for_what_comes() {
     assert_eq!(view.wait, Some(WaitReason::Conditions(Hold::Power)));
     assert_eq!(world.queue.next_halt(), Some(runs), "and who runs is to stop");
 
-    let properties = Properties::named("one more".to_owned()).expect("a name");
-    let create = Request::Create {
-        id: JobId([3; 16]),
-        properties: Box::new(properties),
-        secrets: Vec::new(),
-        files: Vec::new(),
-        resume: false,
-    };
-    let refused = world.ask(ANNA, create).expect_err("there may be two");
+    let refused = world.ask(ANNA, create(3)).expect_err("there may be two");
     assert_eq!(refused.code(), Code::TOO_MANY_JOBS_PER_USER);
     assert_eq!(world.queue.set_limits(one), [waits], "and back");
+}
+
+#[test]
+fn a_job_that_waits_for_a_connection_says_so_and_its_time_to_download_does_not_pass() {
+    let hour = Duration::from_secs(3600);
+    let mut world = world(Policy { maximum_download_time: hour, ..Policy::BUILT_IN });
+    let job = world.add_job(1, Priority::Normal);
+    world.command(job, Command::Resume).expect("resumed");
+    world.grant();
+    let attempt = world.written[&job].attempt;
+    let view = |world: &World| world.queue.view(world.written[&job].clone(), job::Progress::default()).wait;
+    let awaits = |limit| Report::AwaitsConnection { attempt, limit };
+
+    world.now = world.now + hour / 2;
+    world.report(job, awaits(Some(ConnectionLimit::Host)));
+    assert_eq!(world.state(job), "connecting");
+    assert_eq!(view(&world), Some(WaitReason::Connections(ConnectionLimit::Host)));
+    assert_eq!(world.queue.next_wake(), None, "nothing ends it");
+    world.now = world.now + 10 * hour;
+    assert_eq!(world.queue.next_due(world.now), None);
+    world.command(job, Command::Resume).expect("it runs");
+    assert_eq!(world.queue.next_wake(), None, "it waits all the same");
+
+    world.report(job, awaits(None));
+    assert_eq!(view(&world), None);
+    assert_eq!(world.queue.next_wake(), Some(world.now + hour), "its owner has begun the time anew");
+
+    world.report(job, awaits(Some(ConnectionLimit::Total)));
+    world.command(job, Command::Suspend).expect("suspended");
+    world.report(job, awaits(None));
+    assert_eq!((world.state(job), view(&world)), ("suspended", None));
+    world.command(job, Command::Resume).expect("resumed");
+    world.grant();
+    world.report(job, awaits(Some(ConnectionLimit::Total)));
+    assert_eq!(view(&world), None, "that was the attempt before");
 }

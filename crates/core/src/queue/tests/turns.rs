@@ -257,6 +257,7 @@ struct Share {
 fn a_day_of_thousands_of_jobs_starves_nobody() {
     use super::super::schedule::{Schedule, Slot};
     use super::super::turns::{Line, Place};
+    use crate::conditions::Way;
     use crate::job::Attempt;
     use crate::remote_name::HostTag;
 
@@ -291,6 +292,7 @@ fn a_day_of_thousands_of_jobs_starves_nobody() {
                     has_begun: false,
                     since: now,
                     cost: None,
+                    way: Way::Network,
                     lacks_volume: false,
                 })),
             );

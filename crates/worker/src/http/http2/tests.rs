@@ -46,7 +46,7 @@ where
         }
     });
     let slots = Slots::new(ConnectionLimits { total: 1, host: 1 });
-    let escort = Escort { paced: None, _slot: slots.take("h.test:80").await };
+    let escort = Escort { paced: None, _slot: slots.take("h.test:80", |_| {}).await };
     let stream = Stream::Plain(TcpStream::connect(address).await.expect("a connection"), escort);
     Shared::open(stream, CertificateAsked::No, &TIMEOUTS, "the server", None).await.expect("a connection")
 }
