@@ -3,8 +3,8 @@
 //! It says what is right as plainly as it can, so that others can be compared with it. It is not
 //! quick: a list looks at every job.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bits_core::credentials::SecretSlot;
@@ -102,6 +102,11 @@ impl Store for MemoryStore {
             _ => None,
         };
         Ok(Page { jobs, next })
+    }
+
+    fn owners(&mut self) -> Result<Vec<Owner>, StoreError> {
+        let owners: BTreeSet<u32> = self.jobs.values().map(|entry| entry.job.owner.0).collect();
+        Ok(owners.into_iter().map(Owner).collect())
     }
 
     fn counts(&mut self, owner: Owner) -> Result<Vec<(StateName, u64)>, StoreError> {
@@ -290,6 +295,7 @@ impl Entry {
             | FileChange::Sources { index, .. }
             | FileChange::RemoteName { index, .. }
             | FileChange::PassedOver { index, .. }
+            | FileChange::Valid { index }
             | FileChange::Lost { index }
             | FileChange::Durable { index, .. }
             | FileChange::Requested { index, .. }
@@ -331,6 +337,7 @@ impl Entry {
                 file.moved = false;
                 file.demand.filled = Filled::NOTHING;
                 file.stage = Stage::Waiting;
+                file.valid = false;
             }
             FileChange::Durable { upto, .. } => file.durable = file.durable.max(upto),
             FileChange::Requested { ranges, .. } => file.demand.requested.extend(ranges),
@@ -356,6 +363,7 @@ impl Entry {
                 file.stage = Stage::Transferred;
             }
             FileChange::Completed { .. } => file.stage = Stage::Completed,
+            FileChange::Valid { .. } => file.valid = file.stage != Stage::Waiting,
         }
         Ok(())
     }
