@@ -124,6 +124,15 @@ fn describe_type(page: &mut String, name: &str, schema: &Value) {
     if let Some(ways) = schema["oneOf"].as_array() {
         for way in ways {
             let meaning = way["description"].as_str().unwrap_or_default();
+            if let Some(event) = way["properties"]["event"]["const"].as_str() {
+                let content = &way["properties"]["data"]["contentSchema"];
+                let data = match content["$ref"].as_str() {
+                    Some(reference) => article(reference),
+                    None => "`{}`".to_owned(),
+                };
+                add(page, format_args!("- `event: {event}`, whose data is {data}: {meaning}\n"));
+                continue;
+            }
             add(page, format_args!("- {}: {}\n", kind(way), meaning.replace('\n', " ")));
             for (inner, what) in way["properties"].as_object().into_iter().flatten() {
                 for (field, of) in what["properties"].as_object().into_iter().flatten() {

@@ -38,15 +38,19 @@ pub struct About {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Conditions {
     /// `up`, or `no_link`, `no_address` or `no_route`. What cannot be seen counts as up.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::networks())))]
     pub network: String,
     /// The interface by which most of it is reached, where that is known.
     pub interface: Option<String>,
     /// `unrestricted`, `metered`, `below-cap`, `near-cap`, `over-cap-charged`, `over-cap-throttled`,
     /// `billed` or `roaming`.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::network_costs())))]
     pub cost: String,
     /// `mains` or `battery`, where that is known.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::or_null(crate::words::powers()))))]
     pub power: Option<String>,
     /// `present` or `away`, where jobs are to wait for their owner and it is known.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::or_null(crate::words::attendances()))))]
     pub owner: Option<String>,
 }
 
@@ -58,6 +62,7 @@ pub struct Key {
     /// down.
     pub id: Option<String>,
     /// `key_file` or `systemd_credential`.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::key_sources())))]
     pub source: String,
     /// Whether it is there. Without it jobs with credentials wait, and none can be set.
     pub present: bool,

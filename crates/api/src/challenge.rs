@@ -48,10 +48,12 @@ pub struct AnswerChallenge {
     pub credentials: Option<SetCredentials>,
     /// The scheme they are for; without one all that suit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::or_null(crate::words::schemes()))))]
     pub scheme: Option<String>,
     /// Why there are none: `cancelled`, `timed_out`, or `unable` when it could not be asked. The
     /// jobs are in ERROR then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::or_null(crate::words::reasons_to_decline()))))]
     pub declined: Option<String>,
 }
 

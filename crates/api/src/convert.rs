@@ -91,6 +91,7 @@ pub fn job(view: &JobView, owner_name: Option<String>) -> Job {
         notify_flags: notify.flags.mask(),
         notify_command: notify.command.as_ref().map(command),
         notify_webhook: notify.webhook.as_ref().map(|url| url.as_str().to_owned()),
+        notify_webhook_signed: None,
         minimum_notification_interval_ms: milliseconds(notify.minimum_interval),
         notifications_pending: u32::try_from(job.outbox.pending.len()).unwrap_or(u32::MAX),
         notification_failure: job.outbox.failure.clone(),
@@ -125,6 +126,7 @@ pub fn file(view: &FileView) -> File {
         bytes_total: view.file.size.map(|bytes| bytes.0),
         bytes_transferred: view.transferred.0,
         completed: view.file.stage == Stage::Completed,
+        valid: view.file.validation(),
         ranges: view.file.ranges.as_slice().iter().map(range).collect(),
         checksum: view.file.checksum.as_ref().map(ToString::to_string),
         checksum_served: view.file.served.checksum.as_ref().map(ToString::to_string),
@@ -201,7 +203,9 @@ pub fn whole_job(view: &JobView, owner_name: Option<String>, secrets: &[SealedSe
             SecretSlot::CertificatePassphrase | SecretSlot::Webhook => {}
         }
     }
+    let signs = secrets.iter().any(|secret| secret.slot == SecretSlot::Webhook);
     Job {
+        notify_webhook_signed: view.job.properties.notify.webhook.is_some().then_some(signs),
         environment: Some(environment(&view.job.properties.environment)),
         secret_headers: Some(secret_headers),
         credentials: Some(credentials),
@@ -326,6 +330,7 @@ fn exported_file(file: &bits_core::file::File) -> AddFile {
         boot: _,
         partial: _,
         stage: _,
+        valid: _,
         error: _,
         destination: _,
         demand: _,

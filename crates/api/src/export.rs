@@ -26,8 +26,10 @@ pub struct ExportedJob {
     pub display_name: String,
     /// `download`.
     #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::types())))]
     pub kind: String,
     /// Its state when it was exported. It comes in suspended all the same.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::states())))]
     pub state: String,
     #[serde(default)]
     pub properties: ChangeJob,
@@ -50,7 +52,12 @@ pub struct ExportedJob {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum LeftOut {
     /// Credentials, for `server` or `proxy` and one scheme.
-    Credential { target: String, scheme: String },
+    Credential {
+        #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::targets())))]
+        target: String,
+        #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::schemes())))]
+        scheme: String,
+    },
     /// A header whose value is a secret.
     Header { name: String },
     /// All other headers, of a job whose owner has made them write-only.
@@ -80,6 +87,7 @@ pub struct ImportQuery {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Imported {
     /// `imported`, `already_there`, or `would_import` when it was only asked.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::outcomes_of_import())))]
     pub outcome: String,
     /// The job as it is now, when it is there.
     pub job: Option<Job>,

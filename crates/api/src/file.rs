@@ -17,6 +17,10 @@ pub struct File {
     pub bytes_transferred: u64,
     /// Whether it is under its local name.
     pub completed: bool,
+    /// Whether its content is known to be right: its owner has said so, or it is under its local name
+    /// (`GetValidationState`). Null until all of it has come.
+    #[serde(default)]
+    pub valid: Option<bool>,
     /// The parts of the remote file that are wanted; not there when it is all of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ranges: Vec<Range>,
@@ -29,6 +33,7 @@ pub struct File {
     /// By what it is known that the rest is of the same file: `validator`, `size_and_time` or
     /// `checksum`.
     #[serde(default = "default_resume_by")]
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::ways_to_resume())))]
     pub resume_by: String,
     /// The size that was given with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,6 +65,7 @@ pub struct Source {
     pub remote_name: String,
     /// Who says that it has the file: `original` is the remote name itself, `given` is a mirror given
     /// with it, `link` one that the server told of.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::source_origins())))]
     pub origin: String,
     /// Whether the last bytes came from here, or are to come.
     pub in_use: bool,
@@ -210,6 +216,7 @@ pub struct AddFile {
     /// By what it is known that the rest is of the same file: `validator`, which is meant when it is
     /// not given, `size_and_time`, or `checksum`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::or_null(crate::words::ways_to_resume()))))]
     pub resume_by: Option<String>,
     /// `http` or `https` URLs from where the same file may come, in the order in which they are to be
     /// asked; without user info, as credentials are for the server of the remote name alone.

@@ -53,6 +53,7 @@ pub enum ClientCertificate {
 pub struct Proxy {
     /// `preconfig` (the owner's environment, else the settings), `no_proxy`, `override` or
     /// `autodetect`.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::proxy_usages())))]
     pub usage: String,
     /// With `override`: proxies with spaces between, `[protocol=][protocol://]server[:port]`. A user
     /// and password in it become credentials of the job, and are not shown.

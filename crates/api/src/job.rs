@@ -22,8 +22,10 @@ pub struct Job {
     pub kind: String,
     /// `queued`, `connecting`, `transferring`, `suspended`, `error`, `transient_error`,
     /// `transferred`, `acknowledged` or `cancelled`.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::states())))]
     pub state: String,
     /// `foreground`, `high`, `normal` or `low`.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::priorities())))]
     pub priority: String,
     pub owner: Owner,
     pub progress: Progress,
@@ -95,6 +97,7 @@ pub struct Job {
     pub proxy: Proxy,
     /// `proxy` when the owner's stored credentials may answer one.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::or_null(crate::words::stored_credentials_for()))))]
     pub use_stored_credentials: Option<String>,
     /// Whether NTLM is never used.
     #[serde(default)]
@@ -111,6 +114,10 @@ pub struct Job {
     /// To where a webhook is sent then.
     #[serde(default)]
     pub notify_webhook: Option<String>,
+    /// Whether the webhook is signed with a secret. Only when one job is asked for, or when a change of it
+    /// concerns the webhook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify_webhook_signed: Option<bool>,
     /// Milliseconds between two notifications of changes, at least.
     #[serde(default)]
     pub minimum_notification_interval_ms: u64,
@@ -186,6 +193,7 @@ pub struct JobError {
     pub code: String,
     pub name: String,
     /// What the service was dealing with, such as `remote_file` or `local_file`.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::contexts())))]
     pub context: String,
     /// One sentence for a person.
     pub message: String,
@@ -203,11 +211,13 @@ pub struct JobError {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Challenge {
     /// `server` or `proxy`.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::targets())))]
     pub target: String,
     pub host: String,
     /// As the server sent it: foreign text.
     pub realm: Option<String>,
     /// The schemes offered: `basic`, `digest`, `ntlm`, `negotiate`.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "crate::words::list_of_schemes"))]
     pub schemes: Vec<String>,
     /// Whether credentials were sent and refused.
     pub refused: bool,
@@ -249,7 +259,9 @@ pub struct Wait {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CredentialPresent {
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::targets())))]
     pub target: String,
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::schemes())))]
     pub scheme: String,
 }
 
@@ -269,10 +281,15 @@ pub struct JobList {
 pub struct ListQuery {
     /// Only jobs in this state; without it all but the final ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::or_null(crate::words::states()))))]
     pub state: Option<String>,
     /// Only live jobs whose id begins so (four characters or more) or whose name is this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub called: Option<String>,
+    /// Whether the jobs of all users are meant (`BG_JOB_ENUM_ALL_USERS`), as an administrator may ask; others
+    /// are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all_users: Option<bool>,
     /// Where to go on: the `next` of the part before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
@@ -293,6 +310,7 @@ pub struct CreateJob {
     pub display_name: String,
     /// `download`, which is also meant when it is not given.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::or_null(crate::words::types()))))]
     pub kind: Option<String>,
     #[serde(default)]
     pub properties: ChangeJob,
@@ -354,6 +372,7 @@ pub struct ChangeJob {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::or_null(crate::words::priorities()))))]
     pub priority: Option<String>,
     /// Seconds; `0` goes back to retries after 1, 2, 4 … 60 seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -423,6 +442,7 @@ pub struct ChangeJob {
     pub proxy: Option<Proxy>,
     /// `proxy` lets the owner's stored credentials answer one; `none` does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::or_null(crate::words::stored_credentials_to_be_for()))))]
     pub use_stored_credentials: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_ntlm: Option<bool>,
@@ -436,11 +456,12 @@ pub struct ChangeJob {
     /// An empty program takes the command away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify_command: Option<NotifyCommand>,
-    /// An http or https URL; an empty text takes the webhook away. The secret of before goes with it,
-    /// unless it is given again.
+    /// An http or https URL; an empty text takes the webhook away, and its secret. The secret stays with
+    /// another URL of the same scheme, host and port; with any other it goes, unless it is given again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify_webhook: Option<String>,
-    /// By what a webhook is signed; one that begins with `whsec_` is base64 after that.
+    /// By what the webhook is signed; one that begins with `whsec_` is base64 after that. An empty text takes
+    /// it away. It is refused where the job has no webhook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify_webhook_secret: Option<Password>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -465,6 +486,7 @@ pub struct NotifyCommand {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Heard {
     /// `transferred` or `error`.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::happenings())))]
     pub event: String,
     /// Without having heard it, the job's command is run.
     pub heard: bool,

@@ -21,6 +21,8 @@ pub mod openapi;
 pub mod operations;
 pub mod problem;
 pub mod settings;
+#[cfg(feature = "schema")]
+mod words;
 
 /// Bytes the body of one request may have: room for ten thousand files in one call.
 pub const REQUEST_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;

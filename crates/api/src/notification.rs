@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Message {
     /// `job.transferred` or `job.error`.
     #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::message_types())))]
     pub kind: String,
     /// When it happened: RFC 3339 in UTC.
     pub timestamp: String,
@@ -21,6 +22,7 @@ pub struct MessageData {
     /// The id of the job.
     pub job: String,
     pub display_name: String,
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = crate::words::states())))]
     pub state: String,
     pub files_total: u32,
     pub files_transferred: u32,

@@ -9,6 +9,86 @@ use crate::{
     about, certificate, challenge, credentials, event, export, file, job, notification, problem, settings,
 };
 
+/// What an event stream tells.
+struct Stream {
+    operation: &'static str,
+    /// What one event of it is called among the types.
+    name: &'static str,
+    meaning: &'static str,
+    /// By name; what the data is, unless it is nothing; and what that means.
+    events: &'static [(&'static str, Option<&'static str>, &'static str)],
+}
+
+const STREAMS: &[Stream] = &[
+    Stream {
+        operation: "events",
+        name: "JobEvent",
+        meaning: "An event of the stream of jobs.",
+        events: &[
+            (event::JOB, Some("Job"), "A job that is there, is new or has changed."),
+            (event::READY, None, "All jobs that were there have been told; from here on it is changes."),
+            (event::NOTE, Some("Note"), "Something a curious person may want to know."),
+            (event::RANGES, Some("RangesTransferred"), "More of a file of a job on demand is on the disk."),
+        ],
+    },
+    Stream {
+        operation: "challenges",
+        name: "ChallengeEvent",
+        meaning: "An event of the stream of challenges.",
+        events: &[
+            (
+                challenge::CHALLENGE,
+                Some("PendingChallenge"),
+                "A challenge that is there, is new or has more jobs.",
+            ),
+            (challenge::WITHDRAWN, Some("Withdrawn"), "A challenge that needs no answer any more."),
+            (challenge::READY, None, "All that were there have been told; from here on it is changes."),
+        ],
+    },
+    Stream {
+        operation: "certificates",
+        name: "CertificateEvent",
+        meaning: "An event of the stream of a job's server certificates.",
+        events: &[
+            (certificate::REGISTERED, Some("Registered"), "The first: the reader is the one who is asked."),
+            (certificate::CERTIFICATE, Some("ServerCertificate"), "A certificate to be judged."),
+        ],
+    },
+];
+
+impl Stream {
+    fn schema(&self) -> Value {
+        let ways = self.events.iter().map(|(name, data, meaning)| {
+            // Its data is a text that is JSON.
+            let content = match data {
+                Some(kind) => json!({
+                    "$ref": format!("#/components/schemas/{kind}"), "unevaluatedProperties": false
+                }),
+                None => json!({ "type": "object", "additionalProperties": false }),
+            };
+            json!({
+                "description": meaning,
+                "type": "object",
+                "properties": {
+                    "event": { "const": name },
+                    "data": {
+                        "type": "string",
+                        "contentMediaType": "application/json",
+                        "contentSchema": content,
+                    },
+                },
+                "required": ["event", "data"],
+                "additionalProperties": false,
+            })
+        });
+        json!({ "description": self.meaning, "oneOf": ways.collect::<Vec<_>>() })
+    }
+
+    fn of(operation: &str) -> &'static Self {
+        STREAMS.iter().find(|stream| stream.operation == operation).expect("every stream has its events")
+    }
+}
+
 /// The whole document.
 pub fn document() -> Value {
     let mut generator = SchemaSettings::draft2020_12()
@@ -21,18 +101,9 @@ pub fn document() -> Value {
         path[operation.method.to_lowercase()] = describe(operation, &queries);
     }
     let mut schemas = generator.definitions().clone();
-    schemas.insert(
-        "StreamEvent".to_owned(),
-        json!({
-            "description": "One event of a stream. `data` is JSON; of which type says the name.",
-            "type": "object",
-            "properties": {
-                "event": { "type": "string" },
-                "data": { "type": "string", "contentMediaType": "application/json" }
-            },
-            "required": ["event", "data"]
-        }),
-    );
+    for stream in STREAMS {
+        schemas.insert(stream.name.to_owned(), stream.schema());
+    }
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -80,6 +151,7 @@ fn describe_types(generator: &mut SchemaGenerator) -> Map<String, Value> {
     generator.subschema_for::<certificate::Registered>();
     generator.subschema_for::<certificate::ServerCertificate>();
     generator.subschema_for::<certificate::AnswerCertificate>();
+    // Those of `STREAMS`, too.
     generator.subschema_for::<event::Note>();
     generator.subschema_for::<event::RangesTransferred>();
     generator.subschema_for::<job::Heard>();
@@ -148,12 +220,8 @@ fn describe_answer(operation: &str, answer: Option<&str>) -> Value {
     match answer {
         None => json!({ "description": "Done." }),
         Some("event stream") => json!({
-            "description": match operation {
-                "challenges" => "Events named `challenge` (a PendingChallenge), `withdrawn` (a Withdrawn), `ready`.",
-                "certificates" => "Events named `registered` (a Registered), `certificate` (a ServerCertificate).",
-                _ => "Events named `job` (a Job), `ready`, `note` (a Note), `ranges` (a RangesTransferred).",
-            },
-            "content": { "text/event-stream": { "schema": reference("StreamEvent") } }
+            "description": "Server-sent events, one after the other for as long as the stream is open.",
+            "content": { "text/event-stream": { "schema": reference(Stream::of(operation).name) } }
         }),
         Some(OPENMETRICS) => json!({
             "description": "Done.",
@@ -169,6 +237,9 @@ fn describe_answer(operation: &str, answer: Option<&str>) -> Value {
 /// A parameter that is not given is not there; it is never null.
 fn without_null(schema: &Value) -> Value {
     let mut schema = schema.clone();
+    if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+        words.retain(|word| !word.is_null());
+    }
     if let Some(kinds) = schema["type"].as_array_mut() {
         kinds.retain(|kind| kind != "null");
         if let [kind] = kinds.as_slice() {
@@ -206,6 +277,30 @@ mod tests {
         let checked_in: Value =
             serde_json::from_str(include_str!("../openapi.json")).expect("openapi.json is JSON");
         assert_eq!(checked_in, document(), "run `cargo xtask openapi`");
+    }
+
+    #[test]
+    fn every_event_of_a_stream_is_closed_and_its_data_is_a_type_that_is_there() {
+        let document = document();
+        let mut seen = 0;
+        for operation in OPERATIONS.iter().filter(|operation| operation.answer.1 == Some("event stream")) {
+            let name = Stream::of(operation.name).name;
+            let ways = document["components"]["schemas"][name]["oneOf"].as_array().expect("ways");
+            for way in ways {
+                assert_eq!(way["additionalProperties"], false, "{name}: {way}");
+                let content = &way["properties"]["data"]["contentSchema"];
+                let closed = ["unevaluatedProperties", "additionalProperties"]
+                    .iter()
+                    .any(|word| content[word] == false);
+                assert!(closed, "{name}: {content}");
+                if let Some(reference) = content["$ref"].as_str() {
+                    let target = document.pointer(reference.trim_start_matches('#'));
+                    assert!(target.is_some_and(Value::is_object), "{name}: {reference}");
+                }
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, STREAMS.iter().map(|stream| stream.events.len()).sum::<usize>());
     }
 
     #[test]

@@ -102,7 +102,7 @@ pub const OPERATIONS: &[Operation] = &[
         name: "list_jobs",
         method: GET,
         path: "/v1/jobs",
-        summary: "The caller's jobs, oldest first, a page at a time.",
+        summary: "The caller's jobs, or an administrator's list of all, oldest first, a page at a time.",
         query: Some("ListQuery"),
         body: None,
         answer: (200, Some("JobList")),

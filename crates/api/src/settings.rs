@@ -16,7 +16,8 @@ pub struct Setting {
     pub key: String,
     /// The value in force, as text.
     pub value: String,
-    /// Where it came from: `built in`, a file, or an environment variable.
+    /// Where it came from: `built in`, a file and the line in it, an environment variable, or the command
+    /// line.
     pub origin: String,
     pub meaning: String,
     /// What it overruled, the last first.

@@ -294,8 +294,8 @@ pub(crate) struct Content {
     /// size-and-time or checksum
     #[arg(long, value_name = "WAY", value_parser = resume_by)]
     pub(crate) resume_by: Option<ResumeBy>,
-    /// Where the same file is too, by http or https; may be given again. It is asked when the server
-    /// of URL fails, and sees no credentials
+    /// Another http or https URL of the same file; may be given again. Mirrors are asked in this order
+    /// when the server of the file itself fails or has it no more, and are never sent credentials
     #[arg(long, value_name = "URL", value_parser = mirror)]
     pub(crate) mirror: Vec<RemoteName>,
 }
@@ -392,6 +392,9 @@ pub(crate) struct List {
     /// Only jobs in this state; without it all but those that are over
     #[arg(long)]
     pub(crate) state: Option<String>,
+    /// The jobs of all users, for an administrator of a service of the whole machine
+    #[arg(long)]
+    pub(crate) all_users: bool,
 }
 
 #[derive(Debug, Args)]

@@ -4,14 +4,17 @@ pub(crate) mod certificate;
 mod header_list;
 mod security_words;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use bits_client::api::credentials::Password;
 use bits_client::api::http_options::{AUTODETECT, ClientCertificate, NO_PROXY, OVERRIDE, PRECONFIG, Proxy};
 use bits_client::api::job::{CreateJob, NotifyCommand};
 use bits_client::prompt::password_sources::read_password_file;
-use bits_core::http_options::SecurityFlags;
+use bits_core::http_options::{ProxyEnvironment, ProxyUse, SecurityFlags, proxy_list};
 use bits_core::notify::NotifyFlags;
+use bits_core::proxy::ProxyRules;
+use bits_core::secret::Secret;
 
 use crate::arguments::Requests;
 use crate::exit::Failure;
@@ -84,6 +87,7 @@ pub(crate) fn proxy(text: &str, bypass: Option<&str>) -> Result<Proxy, Failure> 
         list => {
             // Commas are how `no_proxy` is written, spaces how BITS writes it.
             let bypass = bypass.map(|hosts| hosts.replace(',', " "));
+            check_proxy(list, bypass.as_deref().unwrap_or_default())?;
             return Ok(Proxy { usage: OVERRIDE.to_owned(), list: Some(list.to_owned()), bypass });
         }
     };
@@ -93,6 +97,16 @@ pub(crate) fn proxy(text: &str, bypass: Option<&str>) -> Result<Proxy, Failure> 
             Err(Failure::Usage(format!("hosts that need no proxy, and the proxy {text}: leave one out")))
         }
     }
+}
+
+/// Whether a job could use these lists. The service finds out when the job runs, as BITS does
+/// (`bits.md` §1.3); a person hears at once.
+fn check_proxy(list: &str, bypass: &str) -> Result<(), Failure> {
+    let wrong = |why: &str| Failure::Usage(format!("the proxy: {why}"));
+    let (list, _) = proxy_list(list).map_err(|why| wrong(&format!("the list {why}")))?;
+    let given = ProxyUse::Override { list, bypass: bypass.to_owned() };
+    let none = ProxyEnvironment::default();
+    ProxyRules::new(&given, &none, &none).map(drop).map_err(|error| wrong(&error.to_string()))
 }
 
 /// Warns where a password was typed for everybody to see.
@@ -128,6 +142,36 @@ pub(crate) fn passphrase(path: &Path, output: &Output) -> Result<Password, Failu
         output.warn(&notice.to_string());
     }
     Ok(Password(file.password))
+}
+
+/// By what a webhook is signed, from the first line of the file at `path`; with `none` by nothing.
+pub(crate) fn webhook_secret(path: &str, output: &Output) -> Result<Password, Failure> {
+    if path == "none" {
+        return Ok(Password(Secret::new(String::new())));
+    }
+    let secret = passphrase(Path::new(path), output)?;
+    if secret.0.expose().is_empty() {
+        let wrong = "its first line is empty; none takes the secret away";
+        return Err(Failure::Usage(format!("notify-webhook-secret-file={path}: {wrong}")));
+    }
+    Ok(secret)
+}
+
+/// Why `command` could not be run now, as a sentence. It is set all the same: it may come later.
+pub(crate) fn cannot_be_run(command: &NotifyCommand) -> Option<String> {
+    let program = &command.program;
+    if program.is_empty() {
+        return None;
+    }
+    let why = match std::fs::metadata(program) {
+        Err(error) => error.to_string(),
+        Ok(found) if !found.is_file() => "it is no file".to_owned(),
+        Ok(found) if found.permissions().mode() & 0o111 == 0 => {
+            "it is not executable; chmod +x makes it so".to_owned()
+        }
+        Ok(_) => return None,
+    };
+    Some(format!("{program} cannot be run now: {why}"))
 }
 
 /// The mask that the words of notifications, or a number, stand for.
@@ -178,6 +222,12 @@ mod tests {
             ("p", Some("a,*.b"), Some((OVERRIDE, Some("p"), Some("a *.b")))),
             ("none", Some("a"), None),
             ("", None, None),
+            ("::", None, None),
+            ("gopher://p", None, None),
+            ("http://p/path", None, None),
+            ("socks5://p:1080", None, None),
+            ("p", Some("a b:c"), None),
+            ("http://anna:hunter2@p:1", None, Some((OVERRIDE, Some("http://anna:hunter2@p:1"), None))),
         ] {
             let said = proxy(text, bypass).ok();
             let parts =

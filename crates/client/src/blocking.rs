@@ -110,6 +110,9 @@ operations! {
     list_jobs(query: &ListQuery) -> JobList;
     /// The caller's jobs that are not over, as they are now.
     enum_jobs() -> Snapshot<JobHandle>;
+    /// The same of all users (`BG_JOB_ENUM_ALL_USERS`), for an administrator of a service of the whole
+    /// machine.
+    enum_jobs_of_all_users() -> Snapshot<JobHandle>;
     /// One job.
     job(id: JobId) -> Job;
     /// The job that a text names.

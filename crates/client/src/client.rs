@@ -181,7 +181,20 @@ impl Client {
     /// # Errors
     /// As [`Client::list_jobs`].
     pub async fn enum_jobs(&self) -> Result<Snapshot<JobHandle>, Error> {
-        let jobs: Vec<Job> = self.jobs(ListQuery::default()).try_collect().await?;
+        self.enum_jobs_of(ListQuery::default()).await
+    }
+
+    /// The same of all users (`BG_JOB_ENUM_ALL_USERS`), for an administrator of a service of the whole
+    /// machine.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with `E_ACCESSDENIED` for everybody else.
+    pub async fn enum_jobs_of_all_users(&self) -> Result<Snapshot<JobHandle>, Error> {
+        self.enum_jobs_of(ListQuery { all_users: Some(true), ..ListQuery::default() }).await
+    }
+
+    async fn enum_jobs_of(&self, query: ListQuery) -> Result<Snapshot<JobHandle>, Error> {
+        let jobs: Vec<Job> = self.jobs(query).try_collect().await?;
         let handles = jobs.iter().map(|job| Ok(self.job_handle(id_of(job)?)));
         handles.collect::<Result<Vec<_>, Error>>().map(Snapshot::of)
     }

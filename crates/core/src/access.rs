@@ -57,6 +57,14 @@ impl Audience {
         self == Self::Machine && caller.uid == ROOT
     }
 
+    /// Whether `caller` may see a list of everybody's jobs (`BG_JOB_ENUM_ALL_USERS`, `bits.md` §1.1).
+    ///
+    /// # Errors
+    /// [`Refusal::EverybodysJobs`] for whoever administers nothing.
+    pub fn may_list_everybodys(self, caller: Caller) -> Result<Allowed, Refusal> {
+        if self.is_administrator(caller) { Ok(Allowed(())) } else { Err(Refusal::EverybodysJobs) }
+    }
+
     /// Whether `caller` may do `act` to `job` (`bits.md` §7.2).
     ///
     /// # Errors
@@ -104,6 +112,22 @@ mod tests {
         for uid in [0, 1001] {
             let refusal = audience.admit(Caller { uid }).expect_err("another user");
             assert_eq!(refusal.code(), Code::ACCESS_DENIED);
+        }
+    }
+
+    #[test]
+    fn everybodys_jobs_are_listed_for_an_administrator_alone() {
+        for (audience, caller, expected) in [
+            (Audience::Machine, ROOT, true),
+            (Audience::Machine, ANNA, false),
+            (Audience::User(Owner(ANNA)), ANNA, false),
+            // Root is a user like any other to its own service.
+            (Audience::User(Owner(ROOT)), ROOT, false),
+        ] {
+            let answer = audience.may_list_everybodys(Caller { uid: caller });
+            let refused = answer.as_ref().err().map(Refusal::code);
+            let code = (!expected).then_some(Code::ACCESS_DENIED);
+            assert_eq!(refused, code, "{audience:?}: {caller}");
         }
     }
 

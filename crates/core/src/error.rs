@@ -197,6 +197,11 @@ impl ErrorContext {
         (Self::ServerCertificateCallback, "server_certificate_callback"),
     ];
 
+    /// All the words.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::ALL.into_iter().map(|(_, name)| name)
+    }
+
     /// The word for programs.
     pub fn name(self) -> &'static str {
         Self::ALL[self as usize].1

@@ -231,6 +231,9 @@ pub struct File {
     /// The partial file as it was made in that boot.
     pub partial: Option<PartialId>,
     pub stage: Stage,
+    /// Whether its owner has found its content to be right (`SetValidationState`, `bits.md` §1.9); only of
+    /// one that is whole.
+    pub valid: bool,
     /// Why it was passed over, when a job that keeps going has done so.
     pub error: Option<FileError>,
 }
@@ -279,7 +282,18 @@ impl File {
             boot: None,
             partial: None,
             stage: Stage::Waiting,
+            valid: false,
             error: None,
+        }
+    }
+
+    /// Whether its content is known to be right (`GetValidationState`); none while it is not whole. What is
+    /// under its name counts as right.
+    pub fn validation(&self) -> Option<bool> {
+        match self.stage {
+            Stage::Waiting => None,
+            Stage::Transferred => Some(self.valid),
+            Stage::Completed => Some(true),
         }
     }
 

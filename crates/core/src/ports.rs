@@ -11,6 +11,7 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::access::Allowed;
 use crate::credentials::SecretSlot;
 use crate::demand::{Beyond, Filled};
 use crate::error::Code;
@@ -88,6 +89,12 @@ pub trait Store: Send {
     /// # Errors
     /// When the store cannot be read.
     fn list(&mut self, filter: &Filter, after: Option<Cursor>, limit: usize) -> Result<Page, StoreError>;
+
+    /// Whoever owns a job, final ones too, in the order of their numbers.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn owners(&mut self) -> Result<Vec<Owner>, StoreError>;
 
     /// How many jobs of `owner` are in each state that has any; final ones are not counted.
     ///
@@ -239,6 +246,10 @@ pub enum FileChange {
     Completed {
         index: FileIndex,
     },
+    /// Its owner has found its content to be right; of a file that is not whole nothing is said.
+    Valid {
+        index: FileIndex,
+    },
     /// It has failed, and the job keeps going.
     PassedOver {
         index: FileIndex,
@@ -322,6 +333,33 @@ pub struct Filter {
     pub called: Option<String>,
     /// Only jobs whose error is about credentials.
     pub challenged: bool,
+}
+
+/// The list that `filter` wants, of everybody's jobs; whose it names does not count. There are as many
+/// owners as a machine has users, so a list of each is read.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn list_of_everybody(
+    store: &mut dyn Store,
+    _: Allowed,
+    filter: &Filter,
+    after: Option<Cursor>,
+    limit: usize,
+) -> Result<Page, StoreError> {
+    let mut all = Page::default();
+    let mut goes_on = false;
+    for owner in store.owners()? {
+        let page = store.list(&Filter { owner, ..filter.clone() }, after, limit)?;
+        goes_on |= page.next.is_some();
+        all.jobs.extend(page.jobs);
+    }
+    all.jobs.sort_by_key(|(job, _)| (job.times.created, job.id));
+    goes_on |= all.jobs.len() > limit;
+    all.jobs.truncate(limit);
+    let last = all.jobs.last().filter(|_| goes_on);
+    all.next = last.map(|(last, _)| Cursor { created: last.times.created, id: last.id });
+    Ok(all)
 }
 
 /// Characters of an id that are enough to name a job; fewer are a name and nothing else.

@@ -353,6 +353,7 @@ impl Queue {
         if resume && files.is_empty() {
             return Err(Refusal::Empty { id: job.id });
         }
+        telling::check_secret(&secrets, &job)?;
         add_files(&mut job, files, decision)?;
         note_command(job.id, &job.properties, decision);
         for secret in secrets {
@@ -440,10 +441,15 @@ impl Queue {
                     |change: &PropertyChange| matches!(change, PropertyChange::NotifyCommand(Some(_)));
                 self.check_command(changes.iter().any(sets_command))?;
                 let command_before = job.properties.notify.command.clone();
+                let webhook_before = job.properties.notify.webhook.clone();
                 let was_foreground = job.properties.priority == Priority::Foreground;
                 let rate_before = (job.properties.priority, job.properties.transfer.rate_limit);
                 for change in changes {
                     job.set(change)?;
+                }
+                telling::check_secret(&secrets, &job)?;
+                if telling::keeps_no_secret(webhook_before.as_ref(), &secrets, &job) {
+                    decision.secret(id, SecretChange::Remove(SecretSlot::Webhook));
                 }
                 if secrets.iter().any(|change| matches!(change, SecretChange::Set(_))) {
                     job.has_new_credentials();
@@ -496,6 +502,9 @@ impl Queue {
                 changeable(&job)?;
                 has_file(&job, file)?;
                 if valid {
+                    decision.file(id, FileChange::Valid { index: file });
+                    job.touch(now);
+                    self.put(job, now, decision);
                     return Ok(Some(Answer::Job(id)));
                 }
                 decision.file(id, FileChange::Lost { index: file });

@@ -25,6 +25,10 @@ pub enum Refusal {
         "credentials, headers and notifications of the job {what} are for its owner alone; take ownership of it first"
     )]
     OwnerOnly { what: String },
+    #[error(
+        "only an administrator of a service for the whole machine sees the jobs of all users; ask for your own"
+    )]
+    EverybodysJobs,
     #[error("only an administrator can become the owner of the job {what}")]
     NotAnAdministrator { what: String },
     #[error("you have {max} jobs, which is the most; complete or cancel some first")]
@@ -143,6 +147,7 @@ impl Refusal {
             | Self::OtherUser { .. }
             | Self::IdTaken { .. }
             | Self::OwnerOnly { .. }
+            | Self::EverybodysJobs
             | Self::NotAnAdministrator { .. } => Code::ACCESS_DENIED,
             Self::TooManyJobsOfUser { .. } => Code::TOO_MANY_JOBS_PER_USER,
             Self::TooManyJobs { .. } => Code::TOO_MANY_JOBS_PER_MACHINE,

@@ -29,6 +29,7 @@ use bits_core::units::Bytes;
 use bits_platform::paths::Paths;
 use bits_worker::Http2;
 use bits_worker::run::PartsSettings;
+use toml::de::{DeTable, DeValue};
 
 use crate::log::Form;
 
@@ -47,7 +48,7 @@ const AUTO: &str = "auto";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
     BuiltIn,
-    File(PathBuf),
+    File { path: PathBuf, line: usize },
     Variable(String),
     CommandLine,
 }
@@ -56,7 +57,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BuiltIn => f.write_str("built in"),
-            Self::File(path) => write!(f, "{}", path.display()),
+            Self::File { path, line } => write!(f, "{}, line {line}", path.display()),
             Self::Variable(name) => write!(f, "the variable {name}"),
             Self::CommandLine => f.write_str("the command line"),
         }
@@ -387,17 +388,14 @@ impl Settings {
 
     fn add_file(&mut self, path: &Path) -> Result<(), SettingsError> {
         let Some(text) = read(path)? else { return Ok(()) };
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| SettingsError::Parse {
-            path: path.into(),
-            reason: one_line(&error, &text),
-        })?;
-        for (key, value) in table {
-            let written = match value {
-                toml::Value::Integer(number) => Written::Number(number),
-                toml::Value::String(text) => Written::Text(text),
-                other => Written::Other(other.type_str()),
-            };
-            self.set(&key, written, Origin::File(path.into()))?;
+        let table = DeTable::parse(&text)
+            .map_err(|error| SettingsError::Parse { path: path.into(), reason: one_line(&error, &text) })?;
+        let mut lines: Vec<_> = table.into_inner().into_iter().collect();
+        // As they stand there, so that the first mistake is the first one in the file.
+        lines.sort_by_key(|(key, _)| key.span().start);
+        for (key, value) in lines {
+            let origin = Origin::File { path: path.into(), line: line_of(key.span().start, &text) };
+            self.set(key.get_ref(), Written::of(value.into_inner()), origin)?;
         }
         Ok(())
     }
@@ -428,6 +426,8 @@ impl Settings {
 enum Written {
     Number(i64),
     Text(String),
+    /// One that is beyond all that a setting can be.
+    Huge(String),
     /// Something of a kind that no setting has.
     Other(&'static str),
 }
@@ -437,7 +437,25 @@ impl fmt::Display for Written {
         match self {
             Self::Number(number) => write!(f, "{number}"),
             Self::Text(text) => write!(f, "`{text}`"),
+            Self::Huge(digits) => f.write_str(digits),
             Self::Other(kind) => write!(f, "of the kind {kind}"),
+        }
+    }
+}
+
+impl Written {
+    fn of(value: DeValue<'_>) -> Self {
+        match value {
+            DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+                Ok(number) => Self::Number(number),
+                Err(_) => Self::Huge(number.to_string()),
+            },
+            DeValue::String(text) => Self::Text(text.into_owned()),
+            DeValue::Float(_) => Self::Other("float"),
+            DeValue::Boolean(_) => Self::Other("boolean"),
+            DeValue::Datetime(_) => Self::Other("datetime"),
+            DeValue::Array(_) => Self::Other("array"),
+            DeValue::Table(_) => Self::Other("table"),
         }
     }
 }
@@ -447,7 +465,7 @@ impl Key {
     fn look_at(&self, written: &Written) -> Result<(), String> {
         match (self.kind, written) {
             (Kind::Rate, Written::Number(number)) => limit(&number.to_string()).map(drop),
-            (Kind::Rate, Written::Text(text)) => limit(text).map(drop),
+            (Kind::Rate, Written::Text(text) | Written::Huge(text)) => limit(text).map(drop),
             (Kind::Timetable, Written::Text(text)) => {
                 Timetable::parse(text).map(drop).map_err(|error| error.to_string())
             }
@@ -488,8 +506,9 @@ impl Key {
             (Kind::AnyText, Written::Text(text)) => {
                 text.chars().all(|c| c == ' ' || c.is_ascii_graphic()).then(|| Value::Text(text.clone()))
             }
-            (Kind::Rate | Kind::Timetable, Written::Text(text)) => Some(Value::Text(text.clone())),
-            (Kind::Rate, Written::Number(number)) => Some(Value::Text(number.to_string())),
+            (Kind::Rate, Written::Text(text)) => Some(Value::Text(rate(text.clone()))),
+            (Kind::Rate, Written::Number(number)) => Some(Value::Text(rate(number.to_string()))),
+            (Kind::Timetable, Written::Text(text)) => Some(Value::Text(text.clone())),
             (Kind::Form, Written::Text(text)) => Form::named(text).map(|_| Value::Text(text.clone())),
             (Kind::Level, Written::Text(text)) => {
                 let known = ["error", "warn", "info", "debug"].contains(&text.as_str());
@@ -517,11 +536,16 @@ fn limit(text: &str) -> Result<Option<Rate>, String> {
     Rate::parse_limit(text).map_err(|error| error.to_string())
 }
 
+/// A rate that was checked, as it is shown: no limit has one name.
+fn rate(text: String) -> String {
+    if matches!(limit(&text), Ok(None)) { "none".to_owned() } else { text }
+}
+
 fn number(written: &Written) -> Option<u64> {
     match written {
         Written::Number(number) => u64::try_from(*number).ok(),
         Written::Text(text) => text.parse().ok(),
-        Written::Other(_) => None,
+        Written::Huge(_) | Written::Other(_) => None,
     }
 }
 
@@ -568,9 +592,13 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>, SettingsError> {
     Ok(files)
 }
 
+/// The line, from 1, that the byte `at` of `text` is in.
+fn line_of(at: usize, text: &str) -> usize {
+    text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1
+}
+
 fn one_line(error: &toml::de::Error, text: &str) -> String {
-    let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-    match line {
+    match error.span().map(|span| line_of(span.start, text)) {
         Some(line) => format!("line {line}: {}", error.message()),
         None => error.message().to_owned(),
     }

@@ -41,7 +41,7 @@ pub fn check(make: &mut dyn FnMut() -> Box<dyn Store>) {
     }
 }
 
-const CLAUSES: [fn(&mut dyn Store); 32] = [
+const CLAUSES: [fn(&mut dyn Store); 33] = [
     a_job_reads_back_as_it_was_written,
     every_word_and_number_reads_back,
     a_change_decided_on_another_revision_is_stale,
@@ -63,6 +63,7 @@ const CLAUSES: [fn(&mut dyn Store); 32] = [
     lists::a_list_is_paged_oldest_first,
     lists::a_list_goes_on_after_a_job_that_is_gone,
     lists::a_list_has_only_what_its_filter_wants,
+    lists::an_administrators_list_has_everybodys_jobs_by_their_time,
     lists::a_job_is_called_by_the_start_of_its_id_or_by_its_name,
     lists::many_jobs_that_begin_alike_are_paged_too,
     lists::jobs_are_counted_by_state,
@@ -293,13 +294,18 @@ fn a_file_changes_as_it_comes(store: &mut dyn Store) {
             version(Some(9), &Validator::default(), boot),
             File { size: Some(Bytes(9)), durable: Bytes::ZERO, stage: Stage::Waiting, ..whole.clone() },
         ),
+        (
+            FileChange::Valid { index },
+            File { size: Some(Bytes(9)), durable: Bytes::ZERO, stage: Stage::Waiting, ..whole.clone() },
+        ),
         (FileChange::Transferred { index, size: Bytes(8) }, whole.clone()),
         (
             FileChange::PassedOver { index, error: failed.clone() },
             File { error: Some(failed), ..whole.clone() },
         ),
         (FileChange::TryAgain, whole.clone()),
-        (FileChange::Completed { index }, File { stage: Stage::Completed, ..whole.clone() }),
+        (FileChange::Valid { index }, File { valid: true, ..whole.clone() }),
+        (FileChange::Completed { index }, File { stage: Stage::Completed, valid: true, ..whole.clone() }),
         (
             FileChange::Whole {
                 index,
@@ -315,6 +321,7 @@ fn a_file_changes_as_it_comes(store: &mut dyn Store) {
                 boot: Some(other_boot),
                 served: served.clone(),
                 partial: None,
+                valid: true,
                 ..whole
             },
         ),

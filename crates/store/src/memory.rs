@@ -114,6 +114,11 @@ impl Store for MemoryStore {
         Ok(Page { jobs, next })
     }
 
+    fn owners(&mut self) -> Result<Vec<Owner>, StoreError> {
+        let owners: BTreeSet<u32> = self.jobs.values().map(|entry| entry.job.owner.0).collect();
+        Ok(owners.into_iter().map(Owner).collect())
+    }
+
     fn counts(&mut self, owner: Owner) -> Result<Vec<(StateName, u64)>, StoreError> {
         let mut counts: BTreeMap<StateName, u64> = BTreeMap::new();
         for entry in self.live().filter(|entry| entry.job.owner == owner) {
@@ -300,6 +305,7 @@ impl Entry {
             | FileChange::Sources { index, .. }
             | FileChange::RemoteName { index, .. }
             | FileChange::PassedOver { index, .. }
+            | FileChange::Valid { index }
             | FileChange::Lost { index }
             | FileChange::Durable { index, .. }
             | FileChange::Requested { index, .. }
@@ -341,6 +347,7 @@ impl Entry {
                 file.moved = false;
                 file.demand.filled = Filled::NOTHING;
                 file.stage = Stage::Waiting;
+                file.valid = false;
             }
             FileChange::Durable { upto, .. } => file.durable = file.durable.max(upto),
             FileChange::Requested { ranges, .. } => file.demand.requested.extend(ranges),
@@ -366,6 +373,7 @@ impl Entry {
                 file.stage = Stage::Transferred;
             }
             FileChange::Completed { .. } => file.stage = Stage::Completed,
+            FileChange::Valid { .. } => file.valid = file.stage != Stage::Waiting,
         }
         Ok(())
     }

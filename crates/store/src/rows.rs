@@ -70,7 +70,7 @@ pub(crate) const PROGRESS_COLUMNS: &str = "sum_files, sum_whole, sum_unsized, \
 /// The columns of a file after its job, in the order [`file_values`] writes and [`file`] reads.
 pub(crate) const FILE_COLUMNS: &str = "place, remote_name, local_name, no_clobber, \
      ranges, checksum, resume_by, moved, size, etag, last_modified, served_checksum, headers, served_source, \
-     in_parts, boot, partial_device, partial_inode, durable, stage, error_code, error_message, \
+     in_parts, boot, partial_device, partial_inode, durable, stage, valid, error_code, error_message, \
      sources, source_in_use, sources_beside, expected_size, \
      requested, download_position, filled, destination";
 
@@ -88,6 +88,11 @@ pub(crate) const SECRET_COLUMNS: &str = "slot, record";
 pub(crate) fn job_and_progress(row: &Row<'_>) -> Result<(Job, Progress), StoreError> {
     let mut columns = Columns::of(row);
     Ok((job(&mut columns)?, progress(&mut columns)?))
+}
+
+/// Reads the owner of jobs.
+pub(crate) fn owner(row: &Row<'_>) -> Result<Owner, StoreError> {
+    Ok(Owner(Columns::of(row).next()?))
 }
 
 pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
@@ -349,6 +354,7 @@ pub(crate) fn file(row: &Row<'_>) -> Result<File, StoreError> {
             let word: String = columns.next()?;
             stage(&word).ok_or_else(|| meaningless("stage", word))?
         },
+        valid: columns.next()?,
         error: {
             let code: Option<u32> = columns.next()?;
             let message: Option<String> = columns.next()?;
@@ -426,6 +432,7 @@ pub(crate) fn file_values(file: &File) -> Vec<ToSqlOutput<'_>> {
         boot,
         partial,
         stage,
+        valid,
         error,
     } = file;
     let mut values = Vec::with_capacity(FILE_VALUES);
@@ -443,6 +450,7 @@ pub(crate) fn file_values(file: &File) -> Vec<ToSqlOutput<'_>> {
     values.extend([
         bytes(*durable).into(),
         text(stage_word(*stage)),
+        (*valid).into(),
         owned(error.as_ref().map(|error| error.code.0)),
         text_if_any(error.as_ref().map(|error| error.message.as_str())),
     ]);

@@ -139,6 +139,10 @@ impl Store for SqliteStore {
         reading::list(&self.connection, filter, after, limit)
     }
 
+    fn owners(&mut self) -> Result<Vec<Owner>, StoreError> {
+        reading::owners(&self.connection)
+    }
+
     fn counts(&mut self, owner: Owner) -> Result<Vec<(StateName, u64)>, StoreError> {
         reading::counts(&self.connection, owner)
     }

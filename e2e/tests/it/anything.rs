@@ -36,4 +36,5 @@ fn nothing_is_answered_that_is_not_described_and_every_operation_succeeds() {
     println!("operation  {counts}");
     let all = counts.lines().last().is_some_and(|line| line.ends_with(" operations have succeeded"));
     assert!(all && counts.contains("create_job"), "{asked}");
+    assert!(asked.stdout.contains("9 kinds of events are as they are described"), "{asked}");
 }

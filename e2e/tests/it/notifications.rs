@@ -123,7 +123,7 @@ fn a_command_that_fails_is_run_again_and_how_it_fails_can_be_seen() {
     let failure = until(PATIENCE, "it is said how the command fails", || {
         show(&service, &id)["notification_failure"].as_str().map(str::to_owned)
     });
-    assert_eq!(failure, "it ended with exit code 7");
+    assert_eq!(failure, "the notification command for error: it ended with exit code 7");
     wait_until_told(&service, &id);
     let job = show(&service, &id);
     assert_eq!((&job["state"], &job["notification_failure"]), (&json!("error"), &Value::Null));
@@ -251,7 +251,7 @@ fn a_webhook_is_signed_sent_until_it_is_taken_and_survives_the_service() {
     let failure = until(PATIENCE, "it is said how the webhook fails", || {
         show(&service, &id)["notification_failure"].as_str().map(str::to_owned)
     });
-    assert_eq!(failure, format!("{} answered 500", receiver.authority()));
+    assert_eq!(failure, format!("the webhook for transferred: {} answered 500", receiver.authority()));
 
     // A redirect is not followed, and what is answered beside the status is of no matter.
     receiver.answer(307);
@@ -268,10 +268,26 @@ fn a_webhook_is_signed_sent_until_it_is_taken_and_survives_the_service() {
         assert_eq!(request.header("webhook-id"), first.header("webhook-id"), "the same for each try");
         assert!(request.is_signed_by(SECRET), "{request:?}");
         assert!(!request.is_signed_by("another"), "{request:?}");
+        assert!(!Request { body: format!("{} ", request.body), ..request.clone() }.is_signed_by(SECRET));
         let body: Value = serde_json::from_str(&request.body).expect("it is JSON");
         assert_eq!((&body["type"], &body["data"]["job"]), (&json!("job.transferred"), &json!(id)));
         assert_eq!((&body["data"]["files_transferred"], &body["data"]["error"]), (&json!(1), &Value::Null));
     }
+    while receiver.try_next().is_some() {}
+
+    // The same server by another path is told by the same secret, and another server by none.
+    let told_with = |url: &str| {
+        let set = service.bits(["set", &id, &format!("notify-webhook={url}")]).finish().expect_code(0);
+        let shown = service.bits(["show", &id]).finish().expect_code(0).stdout;
+        (receiver.next(), set.stderr, shown)
+    };
+    let (request, said, shown) = told_with(&receiver.url().replace("hook", "other"));
+    assert!(request.line.starts_with("POST /other") && request.is_signed_by(SECRET), "{request:?}");
+    assert!(said.is_empty() && shown.contains("(signed)"), "{said} {shown}");
+    let (request, said, shown) = told_with(&receiver.url().replace("127.0.0.1", "localhost"));
+    assert_eq!(request.header("webhook-signature"), None, "{request:?}");
+    assert!(said.contains("secret") && said.contains("not signed"), "{said}");
+    assert!(shown.contains("not signed"), "{shown}");
     while receiver.try_next().is_some() {}
 
     assert!(!has(&all_state(&service), SECRET), "the secret is in no file of the service");

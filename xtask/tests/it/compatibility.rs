@@ -81,6 +81,94 @@ const INTERFACES: &[(&str, &str)] = &[
 const JOB_PROPERTIES: &str = "COST_FLAGS NOTIFICATION_CLSID DYNAMIC_CONTENT HIGH_PERFORMANCE \
      MAX_DOWNLOAD_SIZE USE_STORED_CREDENTIALS MINIMUM_NOTIFICATION_INTERVAL_MS ON_DEMAND_MODE";
 
+/// What the methods refuse (`bits.md` §1, §7, §12), by method and the names of the codes.
+const REFUSALS: &[(&str, &str)] = &[
+    ("CreateJob", "E_INVALIDARG BG_E_TOO_MANY_JOBS_PER_USER BG_E_TOO_MANY_JOBS_PER_MACHINE E_ACCESSDENIED"),
+    ("GetJob", "BG_E_NOT_FOUND E_ACCESSDENIED"),
+    ("EnumJobs", "E_ACCESSDENIED E_INVALIDARG"),
+    ("GetErrorDescription", "ERROR_RESOURCE_LANG_NOT_FOUND E_INVALIDARG"),
+    ("Next", "E_INVALIDARG"),
+    ("AddFileSet", "BG_E_TOO_MANY_FILES BG_E_TOO_MANY_FILES_IN_JOB"),
+    (
+        "AddFile",
+        "E_INVALIDARG CO_E_NOT_SUPPORTED E_ACCESSDENIED ERROR_PATH_NOT_FOUND ERROR_NOT_LOGGED_ON \
+         BG_E_INVALID_STATE",
+    ),
+    ("Suspend", "BG_E_INVALID_STATE"),
+    ("Resume", "BG_E_EMPTY BG_E_INVALID_STATE"),
+    ("Cancel", "BG_E_INVALID_STATE"),
+    ("Complete", "BG_E_INVALID_STATE"),
+    ("GetError", "BG_E_ERROR_INFORMATION_UNAVAILABLE"),
+    ("SetDisplayName", "BG_E_STRING_TOO_LONG E_INVALIDARG BG_E_INVALID_STATE"),
+    ("SetDescription", "BG_E_STRING_TOO_LONG BG_E_INVALID_STATE"),
+    ("SetPriority", "E_NOTIMPL BG_E_NOT_SUPPORTED_WITH_CUSTOM_HTTP_METHOD BG_E_INVALID_STATE"),
+    ("SetNotifyFlags", "E_NOTIMPL BG_E_INVALID_STATE"),
+    ("SetNotifyInterface", "E_NOINTERFACE"),
+    ("SetMinimumRetryDelay", "BG_E_INVALID_STATE"),
+    ("SetNoProgressTimeout", "BG_E_INVALID_STATE"),
+    (
+        "SetProxySettings",
+        "E_INVALIDARG E_NOTIMPL BG_E_PROXY_LIST_TOO_LARGE BG_E_PROXY_BYPASS_LIST_TOO_LARGE BG_E_INVALID_STATE",
+    ),
+    (
+        "TakeOwnership",
+        "E_ACCESSDENIED BG_E_NEW_OWNER_NO_FILE_ACCESS BG_E_NEW_OWNER_DIFF_MAPPING BG_E_INVALID_STATE",
+    ),
+    ("SetNotifyCmdLine", "E_INVALIDARG BG_E_STRING_TOO_LONG BG_E_INVALID_STATE"),
+    ("GetReplyProgress", "E_NOTIMPL"),
+    ("GetReplyData", "E_NOTIMPL"),
+    ("SetReplyFileName", "E_NOTIMPL"),
+    ("GetReplyFileName", "E_NOTIMPL"),
+    (
+        "SetCredentials",
+        "BG_E_INVALID_AUTH_TARGET BG_E_INVALID_AUTH_SCHEME BG_E_USERNAME_TOO_LARGE BG_E_PASSWORD_TOO_LARGE \
+         E_INVALIDARG BG_E_INVALID_CREDENTIALS E_ACCESSDENIED BG_E_INVALID_STATE",
+    ),
+    ("RemoveCredentials", "BG_E_INVALID_AUTH_TARGET BG_E_INVALID_AUTH_SCHEME BG_E_INVALID_STATE"),
+    ("ReplaceRemotePrefix", "E_INVALIDARG E_NOTIMPL BG_E_INVALID_STATE"),
+    (
+        "AddFileWithRanges",
+        "E_INVALIDARG BG_E_INVALID_RANGE BG_E_OVERLAPPING_RANGES BG_E_TOO_MANY_RANGES_IN_FILE \
+         BG_E_INVALID_STATE",
+    ),
+    ("SetFileACLFlags", "E_INVALIDARG BG_E_INVALID_STATE"),
+    ("SetPeerCachingFlags", "E_NOTIMPL BG_E_INVALID_STATE"),
+    ("SetMaximumDownloadTime", "BG_E_INVALID_STATE"),
+    (
+        "SetProperty",
+        "BG_E_UNKNOWN_PROPERTY_ID BG_E_READ_ONLY_PROPERTY BG_E_PROPERTY_SUPPORTED_FOR_DOWNLOAD_JOBS_ONLY \
+         E_INVALIDARG BG_E_READ_ONLY_PROPERTY_AFTER_RESUME BG_E_READ_ONLY_PROPERTY_AFTER_ADDFILE \
+         BG_E_MAX_DOWNLOAD_SIZE_INVALID_VALUE BG_E_USE_STORED_CREDENTIALS_NOT_SUPPORTED \
+         BG_E_NOT_SUPPORTED_WITH_CUSTOM_HTTP_METHOD BG_E_UNSUPPORTED_JOB_CONFIGURATION BG_E_INVALID_STATE",
+    ),
+    ("SetClientCertificateByID", "E_INVALIDARG E_NOTIMPL ERROR_FILE_NOT_FOUND CRYPT_E_NOT_FOUND"),
+    ("SetClientCertificateByName", "E_INVALIDARG E_NOTIMPL ERROR_FILE_NOT_FOUND CRYPT_E_NOT_FOUND"),
+    ("RemoveClientCertificate", "BG_E_INVALID_STATE"),
+    ("GetClientCertificate", "RPC_X_BAD_STUB_DATA"),
+    ("SetCustomHeaders", "BG_E_STRING_TOO_LONG E_ACCESSDENIED BG_E_INVALID_STATE"),
+    ("GetCustomHeaders", "E_ACCESSDENIED"),
+    ("SetSecurityFlags", "E_NOTIMPL BG_E_INVALID_STATE"),
+    (
+        "SetHttpMethod",
+        "BG_E_READ_ONLY_PROPERTY_AFTER_RESUME BG_E_NOT_SUPPORTED_WITH_CUSTOM_HTTP_METHOD E_INVALIDARG \
+         BG_E_INVALID_STATE",
+    ),
+    ("SetServerCertificateValidationInterface", "BG_E_READ_ONLY_WHEN_JOB_ACTIVE"),
+    ("MakeCustomHeadersWriteOnly", "BG_E_INVALID_STATE"),
+    ("SetRemoteName", "E_INVALIDARG E_NOTIMPL BG_E_INVALID_STATE"),
+    ("SetValidationState", "E_PENDING BG_E_RECORD_DELETED"),
+    ("GetValidationState", "E_PENDING"),
+    ("RequestFileRanges", "BG_E_INVALID_RANGE BG_E_RANDOM_ACCESS_NOT_SUPPORTED"),
+    ("GetFilledFileRanges", "BG_E_RANDOM_ACCESS_NOT_SUPPORTED"),
+    ("UpdateDownloadPosition", "BG_E_INVALID_RANGE BG_E_RANDOM_ACCESS_NOT_SUPPORTED"),
+    ("GetFile", "BG_E_FILE_NOT_AVAILABLE BG_E_FILE_NOT_FOUND"),
+    ("GetProtocol", "BG_E_PROTOCOL_NOT_AVAILABLE"),
+    ("GetErrorContextDescription", "ERROR_RESOURCE_LANG_NOT_FOUND"),
+    ("SetHelperTokenFlags", "E_NOTIMPL BG_E_INVALID_STATE"),
+    ("SetHelperToken", "CO_E_FAILEDTOIMPERSONATE E_ACCESSDENIED"),
+    ("Peer cache", "BG_E_BUSYCACHERECORD BG_E_DISCOVERY_IN_PROGRESS BG_E_PEERCACHING_DISABLED"),
+];
+
 /// One row of a table, and the heading above it.
 struct Entry {
     interface: String,
@@ -111,6 +199,25 @@ fn every_method_of_bits_has_one_row() {
         }
     }
     expect("IBackgroundCopyFile5", "GetProperty HTTP_RESPONSE_HEADERS");
+    assert!(wrong.is_empty(), "{PAGE}:\n{}", wrong.join("\n"));
+}
+
+/// That the row is true is shown by the test that it names; the one with the table of refusals asks for
+/// just those that name it.
+#[test]
+fn every_refusal_of_bits_has_one_row() {
+    let entries = entries();
+    let mut wrong = Vec::new();
+    for (method, codes) in REFUSALS {
+        for name in codes.split_whitespace() {
+            let refusal = format!("{method} {name}");
+            let is_it = |row: &&Entry| row.interface == "Refusals" && row.method == refusal;
+            let found = entries.iter().filter(is_it).count();
+            if found != 1 {
+                wrong.push(format!("{refusal} has {found} rows"));
+            }
+        }
+    }
     assert!(wrong.is_empty(), "{PAGE}:\n{}", wrong.join("\n"));
 }
 

@@ -9,7 +9,7 @@ use bits_core::conditions::Conditions;
 use bits_core::error::Code;
 use bits_core::file::{File, FileIndex};
 use bits_core::job::{JobId, Owner};
-use bits_core::ports::{Cursor, Filter, SealedSecret, StateName};
+use bits_core::ports::{Cursor, Filter, Page, SealedSecret, StateName, list_of_everybody};
 use bits_core::queue::{FileView, JobView, Presence, Question, QuestionId, Ticket, Turns};
 use bits_core::refusal::Refusal;
 
@@ -28,6 +28,12 @@ pub enum Query {
         limit: usize,
     },
     List {
+        filter: Filter,
+        after: Option<Cursor>,
+        limit: usize,
+    },
+    /// The same of everybody's jobs, for an administrator; whose the filter names does not count.
+    ListOfEverybody {
         filter: Filter,
         after: Option<Cursor>,
         limit: usize,
@@ -127,7 +133,7 @@ impl Engine<'_> {
         }
     }
 
-    fn read(&mut self, caller: Caller, query: Query) -> Result<Response, Refusal> {
+    pub(super) fn read(&mut self, caller: Caller, query: Query) -> Result<Response, Refusal> {
         match query {
             Query::Job(id) => {
                 let view = self.view_for(caller, id)?;
@@ -153,9 +159,12 @@ impl Engine<'_> {
             }
             Query::List { filter, after, limit } => {
                 let page = self.store.list(&filter, after, limit).map_err(|error| not_written(&error))?;
-                let jobs =
-                    page.jobs.into_iter().map(|(job, progress)| self.queue.view(job, progress)).collect();
-                Ok(Response::List { jobs, next: page.next })
+                Ok(self.listed(page))
+            }
+            Query::ListOfEverybody { filter, after, limit } => {
+                let allowed = self.queue.audience().may_list_everybodys(caller)?;
+                let page = list_of_everybody(self.store, allowed, &filter, after, limit);
+                Ok(self.listed(page.map_err(|error| not_written(&error))?))
             }
             Query::Counts => {
                 let counts = self.store.counts(Owner(caller.uid)).map_err(|error| not_written(&error))?;
@@ -173,6 +182,11 @@ impl Engine<'_> {
                 Ok(Response::Questions(vec![question.ok_or(Refusal::NoSuchQuestion)?.clone()]))
             }
         }
+    }
+
+    fn listed(&self, page: Page) -> Response {
+        let jobs = page.jobs.into_iter().map(|(job, progress)| self.queue.view(job, progress)).collect();
+        Response::List { jobs, next: page.next }
     }
 
     fn view_for(&mut self, caller: Caller, id: JobId) -> Result<JobView, Refusal> {

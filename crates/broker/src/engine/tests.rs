@@ -6,6 +6,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use bits_core::access::Audience;
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::file::{BootId, ClosingFile, DestinationTag, LocalName, PartialId};
 use bits_core::job::{Command, Priority, Progress, Properties, PropertyChange, Revision, State};
@@ -79,6 +80,9 @@ impl Store for Disk {
     }
     fn list(&mut self, filter: &Filter, after: Option<Cursor>, limit: usize) -> Result<Page, StoreError> {
         self.locked().list(filter, after, limit)
+    }
+    fn owners(&mut self) -> Result<Vec<Owner>, StoreError> {
+        self.locked().owners()
     }
     fn counts(&mut self, owner: Owner) -> Result<Vec<(StateName, u64)>, StoreError> {
         self.locked().counts(owner)
@@ -490,6 +494,38 @@ fn nobody_reads_the_job_of_somebody_else() {
         let (_, answer) = world.until_answered(ticket);
         assert_eq!(answer.expect_err("refused").code(), Code::ACCESS_DENIED);
     }
+}
+
+#[test]
+fn an_administrator_has_everybodys_jobs_in_one_list_and_nobody_else_has() {
+    let mut store = MemoryStore::new();
+    let mut jobs = Vec::new();
+    for (number, owner) in [(1, 1000), (2, 1001), (3, 1000)] {
+        let properties = Properties::named("a job".to_owned()).expect("a name");
+        let job = Job::new(JobId([number; 16]), Owner(owner), properties, Timestamp(u64::from(number)));
+        jobs.push(bits_core::ports::JobChange { job, was: None });
+    }
+    store.commit(&Batch { jobs, ..Batch::default() }).expect("written");
+    let (did, _done) = channel();
+    let (clock, mut hands) = (Steps(Mutex::new(0)), Hands { done: did, has_key: true });
+    let mut engine =
+        Engine::start(&mut store, &clock, &mut hands, Limits::default()).expect("the store is there");
+    engine.queue = Queue::new(Limits::default()).serving(Audience::Machine);
+    let filter = Filter { owner: Owner(1000), state: None, called: None, challenged: false };
+    let mut list = |uid, filter: &Filter| {
+        let query = Query::ListOfEverybody { filter: filter.clone(), after: None, limit: 10 };
+        match engine.read(Caller { uid }, query) {
+            Ok(Response::List { jobs, .. }) => Ok(jobs.iter().map(|view| view.job.id.0[0]).collect()),
+            Ok(other) => panic!("{other:?}"),
+            Err(refusal) => Err(refusal.code()),
+        }
+    };
+    assert_eq!(list(0, &filter), Ok(vec![1, 2, 3]));
+    assert_eq!(list(1000, &filter), Err(Code::ACCESS_DENIED));
+    engine.queue = Queue::new(Limits::default()).serving(Audience::User(Owner(0)));
+    let query = Query::ListOfEverybody { filter, after: None, limit: 10 };
+    let refused = engine.read(Caller { uid: 0 }, query).expect_err("nobody administers a user's service");
+    assert_eq!(refused.code(), Code::ACCESS_DENIED);
 }
 
 #[test]

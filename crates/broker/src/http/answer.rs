@@ -32,6 +32,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::OtherUser { .. }
         | Refusal::IdTaken { .. }
         | Refusal::OwnerOnly { .. }
+        | Refusal::EverybodysJobs
         | Refusal::NotAnAdministrator { .. }
         | Refusal::CommandsForbidden => StatusCode::FORBIDDEN,
         Refusal::Empty { .. }

@@ -50,7 +50,11 @@ pub(super) async fn list(
         return Err(Refusal::invalid(format!("the name `{text}`"), "is empty").into());
     }
     let filter = Filter { owner: Owner(caller.uid), state, called: asked.called, challenged: false };
-    let answer = api.engine.query(caller, Query::List { filter, after, limit }).await?;
+    let query = match asked.all_users {
+        Some(true) => Query::ListOfEverybody { filter, after, limit },
+        _ => Query::List { filter, after, limit },
+    };
+    let answer = api.engine.query(caller, query).await?;
     let engine::Response::List { jobs, next } = answer else {
         unreachable!("a list is answered with a list")
     };
@@ -63,6 +67,11 @@ pub(super) async fn one(
     Extension(caller): Extension<Caller>,
     JobPath(id): JobPath,
 ) -> Result<Response, Refused> {
+    whole(&api, caller, id).await
+}
+
+/// The answer that has all there is to say of a job.
+async fn whole(api: &Api, caller: Caller, id: JobId) -> Result<Response, Refused> {
     let answer = api.engine.query(caller, Query::Job(id)).await?;
     let engine::Response::JobWithSecrets { view, secrets } = answer else {
         unreachable!("a job is answered with a job")
@@ -81,12 +90,17 @@ pub(super) async fn change(
     Json(body): Json<ChangeJob>,
 ) -> Result<Response, Refused> {
     let expected = headers.get(header::IF_MATCH).map(parse_etag).transpose()?;
+    let concerns_webhook = body.notify_webhook.is_some() || body.notify_webhook_secret.is_some();
     let mut asked = Asked::of(body)?;
     let changes = std::mem::take(&mut asked.changes);
     let same_key = api.vault.same_key().await;
     let secrets = asked.seal(&api.vault, job, Owner(caller.uid))?;
     let request = Request::SetProperties { job, expected, changes, secrets };
     let (view, _) = request_with_secrets(&api, caller, request, same_key).await?;
+    if concerns_webhook {
+        // Another server for it takes the secret away: whether there is one is in the answer.
+        return whole(&api, caller, job).await;
+    }
     Ok(api.job(StatusCode::OK, &view))
 }
 

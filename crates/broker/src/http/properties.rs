@@ -15,7 +15,7 @@ use bits_core::notify::{self, NotifyFlags};
 use bits_core::pacing::rate::Rate;
 use bits_core::ports::SecretChange;
 use bits_core::refusal::Refusal;
-use bits_core::remote_name::{RemoteName, UserInfo};
+use bits_core::remote_name::{RemoteName, RemoteNameError, UserInfo};
 use bits_core::secret::Secret;
 use bits_core::units::Bytes;
 use bits_core::windows_options::ClassId;
@@ -32,8 +32,7 @@ pub(super) struct Asked {
     /// Whether another certificate takes the place of the one before.
     is_certificate_new: bool,
     passphrase: Option<Secret>,
-    /// Whether another webhook takes the place of the one before.
-    is_webhook_new: bool,
+    /// An empty one takes it away.
     webhook_secret: Option<Secret>,
     /// Who signs in at the proxy, when its address said so.
     proxy_user: Option<UserInfo>,
@@ -178,7 +177,6 @@ impl Asked {
                 text => Some(webhook_url(text)?),
             };
             self.changes.push(PropertyChange::Webhook(url));
-            self.is_webhook_new = true;
         }
         Ok(())
     }
@@ -253,8 +251,8 @@ impl Asked {
             None => {}
         }
         match &self.webhook_secret {
+            Some(none) if none.expose().is_empty() => changes.push(SecretChange::Remove(SecretSlot::Webhook)),
             Some(secret) => changes.push(SecretChange::Set(vault.seal_webhook(job, owner, secret)?)),
-            None if self.is_webhook_new => changes.push(SecretChange::Remove(SecretSlot::Webhook)),
             None => {}
         }
         if let Some(UserInfo { user, password }) = &self.proxy_user {
@@ -279,8 +277,15 @@ fn check_text(name: &str, text: &str) -> Result<(), Refusal> {
 /// [`Refusal::InvalidArgument`], which never repeats a password.
 fn webhook_url(text: &str) -> Result<RemoteName, Refusal> {
     let what = "the URL of the webhook";
-    let (url, user_info) =
-        RemoteName::parse(text).map_err(|wrong| Refusal::invalid(what, format!("is none: {wrong}")))?;
+    let (url, user_info) = RemoteName::parse(text).map_err(|wrong| {
+        let wrong = match wrong {
+            RemoteNameError::Scheme { scheme } => {
+                format!("begins with `{scheme}:`; write http:// or https://, a host and a path")
+            }
+            other => format!("is wrong: {other}"),
+        };
+        Refusal::invalid(what, wrong)
+    })?;
     match user_info {
         None => Ok(url),
         Some(_) => Err(Refusal::invalid(what, "names a user; a webhook is known by its signature")),

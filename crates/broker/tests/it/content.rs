@@ -1,6 +1,10 @@
 //! What can be said of the content of files, and changed of files that are there.
 
 use axum::http::{Method, StatusCode};
+use bits_core::file::FileIndex;
+use bits_core::queue::Report;
+use bits_core::units::Bytes;
+use bits_worker::link::FromWorker;
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -118,6 +122,37 @@ async fn remote_names_change_one_by_one_or_all_that_begin_alike() {
     let answer = world.post(&prefix, body("HTTP://h.test/a/")).await.json();
     assert_eq!(answer["outcome"]["name"], "S_FALSE", "letter case counts");
     assert_eq!(world.post(&prefix, body("")).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn what_an_owner_says_of_a_file_that_has_come_is_kept_and_shown() {
+    let world = World::new();
+    let job = world.create().await;
+    assert_eq!(add(&world, &job, json!({})).await.status, StatusCode::OK);
+    let path = format!("/v1/jobs/{job}/files/0");
+    let valid = async || world.get(&path).await.json()["valid"].clone();
+    let say = async |valid: bool| world.ask(Method::PATCH, &path, Some(json!({ "valid": valid }))).await;
+    assert_eq!(valid().await, Value::Null, "it has not come");
+    assert_eq!(say(true).await.code(), "0x8000000A");
+    world.post(&format!("/v1/jobs/{job}/resume"), json!({})).await;
+    let assignment = world.begun().await;
+    let (id, attempt, file) = (assignment.job, assignment.attempt, FileIndex(0));
+    for report in [
+        Report::Connected { attempt },
+        Report::FileTransferred { attempt, file, size: Bytes(3) },
+        Report::FilesTransferred { attempt },
+    ] {
+        world.worker_says(FromWorker::Report { job: id, report });
+    }
+    let state = async || world.get(&format!("/v1/jobs/{job}")).await.json()["state"].clone();
+    while state().await != "transferred" {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(valid().await, json!(false), "nobody has said anything of it");
+    assert_eq!(say(true).await.status, StatusCode::OK);
+    assert_eq!((valid().await, state().await), (json!(true), json!("transferred")));
+    assert_eq!(say(false).await.status, StatusCode::OK);
+    assert_eq!((valid().await, state().await), (Value::Null, json!("error")), "it is to come again");
 }
 
 #[tokio::test]

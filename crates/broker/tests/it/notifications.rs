@@ -83,7 +83,7 @@ async fn what_is_set_is_shown_and_told_and_the_secret_is_not_shown() {
         }
         tokio::task::yield_now().await;
     };
-    assert_eq!(job["notification_failure"], "h.test answered 500");
+    assert_eq!(job["notification_failure"], "the webhook for error: h.test answered 500");
 }
 
 #[tokio::test]
@@ -117,12 +117,21 @@ async fn what_cannot_be_is_refused_by_name_and_nothing_changes() {
         (program(&"/a".repeat(3000)), "0x80200021", "notification program"),
         (json!({ "notify_command": { "program": "", "arguments": ["a"] } }), "0x80070057", "no program"),
         (json!({ "notify_command": { "program": "/a", "shell": true } }), "0x80070057", "shell"),
-        (json!({ "notify_webhook": "ftp://h.test/" }), "0x80070057", "webhook"),
+        (
+            json!({ "notify_webhook": "ftp://h.test/" }),
+            "0x80070057",
+            "webhook begins with `ftp:`; write http://",
+        ),
         (json!({ "notify_webhook": "file:///etc/passwd" }), "0x80070057", "webhook"),
         (json!({ "notify_webhook": "http://anna:hunter2@h.test/" }), "0x80070057", "names a user"),
         (json!({ "notify_webhook": "h.test" }), "0x80070057", "webhook"),
-        (json!({ "notify_webhook_secret": "" }), "0x80070057", "secret of the webhook"),
-        (json!({ "notify_webhook_secret": "whsec_hunter2!" }), "0x80070057", "base64"),
+        (json!({ "notify_webhook_secret": "hunter2" }), "0x80070057", "the job has no webhook"),
+        (json!({ "notify_webhook": "", "notify_webhook_secret": "hunter2" }), "0x80070057", "no webhook"),
+        (
+            json!({ "notify_webhook": "http://h.test/", "notify_webhook_secret": "whsec_hunter2!" }),
+            "0x80070057",
+            "base64",
+        ),
     ] {
         let refused = world.ask(Method::PATCH, &path, Some(body.clone())).await;
         assert!(refused.status.is_client_error(), "{body}: {}", refused.text);
@@ -131,6 +140,49 @@ async fn what_cannot_be_is_refused_by_name_and_nothing_changes() {
         assert!(!refused.text.contains("hunter2"), "{body}: {}", refused.text);
     }
     assert_eq!(world.get(&path).await.text, before);
+}
+
+/// What one server knows is not told to another, and nothing is lost that nobody has asked to lose.
+#[tokio::test]
+async fn a_secret_stays_with_its_webhook_until_it_is_taken_away_or_the_webhook_goes_elsewhere() {
+    let world = World::new();
+    let hook = |url: &str| json!({ "notify_webhook": url });
+    let secret = |secret: &str| json!({ "notify_webhook_secret": secret });
+    let both = |url: &str, secret: &str| json!({ "notify_webhook": url, "notify_webhook_secret": secret });
+    let path = format!("/v1/jobs/{}", world.create().await);
+    let shown = async || world.get(&path).await.json()["notify_webhook_signed"].clone();
+    assert_eq!(shown().await, Value::Null, "there is no webhook");
+    for (change, is_signed) in [
+        (hook("http://h.test/a"), json!(false)),
+        (secret("hunter2"), json!(true)),
+        (hook("http://h.test/b"), json!(true)),
+        (json!({ "description": "d" }), json!(true)),
+        (hook("https://h.test/b"), json!(false)),
+        (both("https://h.test/b", "hunter2"), json!(true)),
+        (hook("https://h.test:8443/b"), json!(false)),
+        (both("https://other.test/", "hunter2"), json!(true)),
+        (hook("https://h.test/"), json!(false)),
+        (secret("hunter2"), json!(true)),
+        (secret(""), json!(false)),
+        (both("https://h.test/c", "hunter2"), json!(true)),
+        (both("https://h.test/c", ""), json!(false)),
+        (secret("hunter2"), json!(true)),
+        (hook(""), Value::Null),
+        // It went with the webhook.
+        (hook("https://h.test/"), json!(false)),
+    ] {
+        let concerns_webhook = change["description"].is_null();
+        let answer = world.ask(Method::PATCH, &path, Some(change.clone())).await;
+        assert!(answer.status.is_success(), "{change}: {}", answer.text);
+        assert_eq!(shown().await, is_signed, "{change}");
+        if concerns_webhook {
+            assert_eq!(answer.json()["notify_webhook_signed"], is_signed, "{change}: the answer says so");
+        }
+    }
+    let made = json!({ "display_name": "a job", "properties": secret("hunter2") });
+    let refused = world.post("/v1/jobs", made).await;
+    assert_eq!((refused.status, refused.code().as_str()), (StatusCode::BAD_REQUEST, "0x80070057"));
+    assert!(refused.text.contains("no webhook"), "{}", refused.text);
 }
 
 #[tokio::test]

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::pin::pin;
 
-use bits_client::Scheme;
 use bits_client::api::credentials::{Password, SetCredentials};
 use bits_client::api::file::{AddFile, AddFiles, ChangeFile, File, ReplaceRemotePrefix};
 use bits_client::api::http_options::ClientCertificate;
 use bits_client::api::job::{ChangeJob, CommandAnswer, CreateJob, Job, ListQuery};
 use bits_client::new_job;
+use bits_client::{Error, Scheme};
 use bits_core::credentials::{AuthScheme, AuthTarget};
 use bits_core::error::Code;
 use bits_core::job::{JobId, Priority};
@@ -86,9 +86,23 @@ pub(super) fn add_files(orders: &[Order], ranges: &[ByteRange]) -> AddFiles {
     AddFiles { files: files.collect(), create_folders: false }
 }
 
-/// All jobs that are not over. A service has those of one user.
-pub(super) async fn all_jobs(session: &Session) -> Result<Vec<Job>, Failure> {
-    Ok(session.client.jobs(ListQuery::default()).try_collect().await?)
+/// Those that are not over: of all users, where that is asked for and the caller may see them.
+pub(super) async fn jobs_of(
+    all_users: bool,
+    session: &Session,
+    paper: &Paper<'_>,
+) -> Result<Vec<Job>, Failure> {
+    let query = |all_users| ListQuery { all_users, ..ListQuery::default() };
+    if all_users {
+        match session.client.jobs(query(Some(true))).try_collect().await {
+            Err(Error::Refused(problem)) if problem.code == Code::ACCESS_DENIED.to_string() => {
+                let sentence = "/allusers: you administer no service of a whole machine; these are your jobs";
+                paper.output.warn(sentence);
+            }
+            answer => return Ok(answer?),
+        }
+    }
+    Ok(session.client.jobs(query(None)).try_collect().await?)
 }
 
 /// The lines of a list.
@@ -96,13 +110,6 @@ pub(super) fn listed(jobs: &[Job]) -> Vec<String> {
     let mut lines: Vec<String> = jobs.iter().map(layout::short).collect();
     lines.push(format!("Listed {} job(s).", jobs.len()));
     lines
-}
-
-/// Says that all users are one.
-pub(super) fn note_all_users(all_users: bool, paper: &Paper<'_>) {
-    if all_users {
-        paper.output.warn("/allusers: this service has the jobs of its own user alone");
-    }
 }
 
 struct Calls<'a> {
@@ -129,8 +136,7 @@ impl Calls<'_> {
                 Ok(paper.lines(&files.iter().map(layout::file).collect::<Vec<_>>())?)
             }
             Asked::Monitor { all_users, refresh_seconds } => {
-                note_all_users(all_users, paper);
-                monitor::run(refresh_seconds, self.session, paper).await
+                monitor::run(all_users, refresh_seconds, self.session, paper).await
             }
             Asked::Info { job, is_verbose } => self.info(&self.find(&job).await?, is_verbose).await,
             Asked::Command { command, job } => self.command(command, &job).await,
@@ -280,8 +286,7 @@ impl Calls<'_> {
     }
 
     async fn list(&self, all_users: bool, is_verbose: bool) -> Result<(), Trouble> {
-        note_all_users(all_users, self.paper);
-        let jobs = all_jobs(self.session).await.unable("list jobs")?;
+        let jobs = jobs_of(all_users, self.session, self.paper).await.unable("list jobs")?;
         if !is_verbose {
             return Ok(self.paper.lines(&listed(&jobs))?);
         }
@@ -324,8 +329,7 @@ impl Calls<'_> {
     }
 
     async fn reset(&self, all_users: bool) -> Result<(), Trouble> {
-        note_all_users(all_users, self.paper);
-        let jobs = all_jobs(self.session).await.unable("list jobs")?;
+        let jobs = jobs_of(all_users, self.session, self.paper).await.unable("list jobs")?;
         let mut cancelled = 0;
         let mut first_failure = None;
         for job in &jobs {
@@ -403,15 +407,13 @@ impl Calls<'_> {
                 let sentence = format!("{} bytes from the servers, 0 from peers", file.bytes_transferred);
                 Ok(self.paper.told(&format!("{} 0", file.bytes_transferred), &sentence)?)
             }
-            // Completing a job says it of all its files.
-            FileProperty::ValidationState if file.completed => Ok(self.paper.value("TRUE")?),
-            FileProperty::ValidationState if file.bytes_total != Some(file.bytes_transferred) => {
-                Err(Trouble::refused("get validation state", Code::PENDING, "the file has not come yet"))
-            }
-            FileProperty::ValidationState => {
-                let why = "what was said of a file is not kept in this version, before the job is completed";
-                Err(Trouble::refused("get validation state", Code::NOT_IMPLEMENTED, why))
-            }
+            FileProperty::ValidationState => match file.valid {
+                Some(is_valid) => Ok(self.paper.value(layout::truth(is_valid))?),
+                None => {
+                    let why = "the file has not come yet";
+                    Err(Trouble::refused("get validation state", Code::PENDING, why))
+                }
+            },
         }
     }
 
@@ -425,6 +427,9 @@ impl Calls<'_> {
         }
         let id = self.find_id(job).await?;
         self.session.client.change_job(id, change, None).await.unable(&unable)?;
+        if let Some(sentence) = change.notify_command.as_ref().and_then(requests::cannot_be_run) {
+            self.paper.output.warn(&sentence);
+        }
         let mut letters = what.chars();
         let first = letters.next().map(|letter| letter.to_ascii_uppercase());
         self.done(&format!("{}{} set to {value}.", first.unwrap_or_default(), letters.as_str()))

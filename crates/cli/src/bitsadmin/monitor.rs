@@ -7,18 +7,23 @@ use crate::exit::INTERRUPTED;
 use crate::following::interrupts;
 use crate::session::Session;
 
-use super::calls::{all_jobs, listed};
+use super::calls::{jobs_of, listed};
 use super::paper::Paper;
 use super::trouble::{Trouble, Unable};
 
 /// To the upper left corner of an empty screen.
 const CLEAR: &str = "\x1b[H\x1b[2J";
 
-pub(super) async fn run(refresh_seconds: u64, session: &Session, paper: &Paper<'_>) -> Result<(), Trouble> {
+pub(super) async fn run(
+    all_users: bool,
+    refresh_seconds: u64,
+    session: &Session,
+    paper: &Paper<'_>,
+) -> Result<(), Trouble> {
     let paper = paper.unwrapped();
     let mut interrupts = interrupts().unable("monitor jobs")?;
     loop {
-        let jobs = all_jobs(session).await.unable("list jobs")?;
+        let jobs = jobs_of(all_users, session, &paper).await.unable("list jobs")?;
         if paper.columns().is_some() {
             paper.terminal(CLEAR)?;
         }

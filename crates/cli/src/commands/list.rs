@@ -17,7 +17,8 @@ pub(super) async fn run(list: List, context: &Context<'_>) -> Result<(), Failure
     let output = context.output;
     let state = list.state.map(known_state).transpose()?;
     let session = context.session().await?;
-    let query = ListQuery { state, ..ListQuery::default() };
+    let all_users = list.all_users.then_some(true);
+    let query = ListQuery { state, all_users, ..ListQuery::default() };
     let mut jobs = pin!(session.client.jobs(query));
     if output.is_json() {
         // Written as they come: there may be a million.

@@ -1,9 +1,11 @@
 //! `bits set`: properties of a job, by BITS's names in kebab-case.
 
+use std::num::{IntErrorKind, ParseIntError};
 use std::path::Path;
+use std::str::FromStr;
 
 use bits_client::api::http_options::ClientCertificate;
-use bits_client::api::job::ChangeJob;
+use bits_client::api::job::{ChangeJob, Job};
 use bits_core::conditions::{CostFlags, TransferPolicy};
 use bits_core::job::Priority;
 use bits_core::pacing::rate::Rate;
@@ -20,12 +22,35 @@ pub(super) async fn run(set: Set, context: &Context<'_>) -> Result<(), Failure> 
     look_at_certificate(&change, context.output)?;
     let session = context.session().await?;
     let id = session.find_id(&set.job).await?;
+    let before = session.client.job(id).await?;
     let job = session.client.change_job(id, &change, None).await?;
+    for sentence in worth_knowing(&change, &before, &job) {
+        context.output.warn(&sentence);
+    }
     if context.output.is_json() {
         return context.output.result_json(&job);
     }
     context.output.detail(&format!("{}: changed", job.display_name));
     Ok(())
+}
+
+/// What came of `change` beyond what it says, and what it will lead to.
+fn worth_knowing(change: &ChangeJob, before: &Job, after: &Job) -> Vec<String> {
+    let mut sentences = Vec::new();
+    let was_signed = before.notify_webhook_signed == Some(true);
+    if was_signed && change.notify_webhook_secret.is_none() && after.notify_webhook_signed == Some(false) {
+        let sentence = "the webhook goes to another server, so its secret was dropped and it is not signed any \
+             more; set notify-webhook-secret-file";
+        sentences.push(sentence.to_owned());
+    }
+    sentences.extend(change.notify_command.as_ref().and_then(requests::cannot_be_run));
+    if change.http_method.is_some() && before.priority != after.priority {
+        let (method, was) = (&after.http_method, &before.priority);
+        sentences.push(format!(
+            "with {method} the job is foreground instead of {was}, and no error of it is tried again by itself"
+        ));
+    }
+    sentences
 }
 
 /// The mask of the transfer policy `value`; 0 for what the settings say.
@@ -35,7 +60,12 @@ fn policy(value: &str) -> Result<u32, Failure> {
     }
     TransferPolicy::named(value).map(|policy| policy.flags().bits()).ok_or_else(|| {
         let words = TransferPolicy::ALL.map(TransferPolicy::name).join(", ");
-        Failure::Usage(format!("transfer-policy={value}: is none; there are {words}, and default"))
+        Failure::UsageNear {
+            sentence: format!(
+                "transfer-policy={value}: it is one of {words}, or default for what the settings say"
+            ),
+            nearest: nearest(value, TransferPolicy::ALL.map(TransferPolicy::name)).map(str::to_owned),
+        }
     })
 }
 
@@ -201,13 +231,10 @@ fn parse(texts: &[String], output: &Output) -> Result<ChangeJob, Failure> {
             "notify-webhook" if value == "none" => change.notify_webhook = Some(String::new()),
             "notify-webhook" => change.notify_webhook = Some(value.to_owned()),
             "notify-webhook-secret-file" => {
-                change.notify_webhook_secret = Some(requests::passphrase(Path::new(value), output)?);
+                change.notify_webhook_secret = Some(requests::webhook_secret(value, output)?);
             }
             "minimum-notification-interval" => {
-                let millis = value.parse().map_err(|_| {
-                    Failure::Usage(format!("{key}={value}: it is a whole number of milliseconds"))
-                })?;
-                change.minimum_notification_interval_ms = Some(millis);
+                change.minimum_notification_interval_ms = Some(whole_number(key, value, "milliseconds")?);
             }
             _ => {
                 return Err(Failure::UsageNear {
@@ -253,7 +280,35 @@ fn priority(value: &str) -> Result<Priority, Failure> {
 }
 
 fn seconds(key: &str, value: &str) -> Result<u64, Failure> {
-    value.parse().map_err(|_| Failure::Usage(format!("{key}={value}: it is a whole number of seconds")))
+    whole_number(key, value, "seconds")
+}
+
+/// So many of `what`.
+fn whole_number<N: FromStr<Err = ParseIntError> + Bounded>(
+    key: &str,
+    value: &str,
+    what: &str,
+) -> Result<N, Failure> {
+    value.parse().map_err(|error: ParseIntError| {
+        let wrong = match error.kind() {
+            IntErrorKind::PosOverflow => format!("{} {what} are the most there can be", N::LARGEST),
+            _ => format!("it is a whole number of {what}"),
+        };
+        Failure::Usage(format!("{key}={value}: {wrong}"))
+    })
+}
+
+/// A kind of number that ends somewhere.
+trait Bounded {
+    const LARGEST: u64;
+}
+
+impl Bounded for u32 {
+    const LARGEST: u64 = u32::MAX as u64;
+}
+
+impl Bounded for u64 {
+    const LARGEST: u64 = u64::MAX;
 }
 
 /// A number, also with `0x` before hexadecimal digits.
@@ -266,7 +321,7 @@ fn mask(key: &str, value: &str) -> Result<u32, Failure> {
 }
 
 fn amount(key: &str, value: &str) -> Result<u64, Failure> {
-    value.parse().map_err(|_| Failure::Usage(format!("{key}={value}: it is a whole number of bytes")))
+    whole_number(key, value, "bytes")
 }
 
 /// Bytes per second; 0 for no limit.
@@ -424,7 +479,8 @@ mod tests {
             &["transfer-policy=always", "cost-flags=1"],
             &["cost-flags=1", "transfer-policy=always"],
         ] {
-            assert!(matches!(parsed(wrong), Err(Failure::Usage(_))), "{wrong:?}");
+            let is_refused = matches!(parsed(wrong), Err(Failure::Usage(_) | Failure::UsageNear { .. }));
+            assert!(is_refused, "{wrong:?}");
         }
     }
 

@@ -374,6 +374,9 @@ fn file_in_words(file: &File) -> Vec<String> {
     if file.resume_by != ResumeBy::default().name() {
         more(format!("resumes by {}", file.resume_by.replace('_', " ")));
     }
+    if !file.completed && file.valid == Some(true) {
+        more("its content was found to be right".to_owned());
+    }
     if let Some(size) = file.expected_size {
         more(format!("must have {size} bytes"));
     }
@@ -397,16 +400,16 @@ fn source_in_words(source: &Source) -> String {
         ("ready", false) => "not in use".to_owned(),
         (reason, _) => {
             let reason = match reason {
-                "refused" => "does not serve it",
-                "broken" => "not reached, or broke off",
-                "slow" => "too slow",
-                "other" => "has another version",
-                "lied" => "sent something else",
+                "refused" => "it does not serve the file",
+                "broken" => "it could not be reached or broke off in the middle",
+                "slow" => "it was too slow",
+                "other" => "it has another version",
+                "lied" => "it sent something else",
                 other => other,
             };
             match &source.why {
-                Some(why) => format!("dropped, {reason}: {why}"),
-                None => format!("dropped, {reason}"),
+                Some(why) => format!("given up, {reason}: {why}"),
+                None => format!("given up, {reason}"),
             }
         }
     };
@@ -477,6 +480,7 @@ pub(crate) mod tests {
             notify_flags: 3,
             notify_command: None,
             notify_webhook: None,
+            notify_webhook_signed: None,
             minimum_notification_interval_ms: 500,
             notifications_pending: 0,
             notification_failure: None,
@@ -527,6 +531,7 @@ pub(crate) mod tests {
             bytes_total: None,
             bytes_transferred: 4096,
             completed: false,
+            valid: None,
             ranges: vec![Range { offset: 0, length: Some(5) }, Range { offset: 9, length: None }],
             checksum: Some("md5:00".to_owned()),
             checksum_served: None,
@@ -580,7 +585,7 @@ EncodeSample
      checksum: md5:00
      resumes by size and time
      must have 9 bytes
-     original: https://files.example.test/report.pdf (dropped, does not serve it: it answered 404)
+     original: https://files.example.test/report.pdf (given up, it does not serve the file: it answered 404)
      mirror: https://mirror.example.test/report.pdf (in use)
      mirror, named by the server: https://other.example.test/report.pdf (not in use)
      failed: it is not there (BG_E_HTTP_ERROR_404, 0x80190194)

@@ -68,7 +68,7 @@ fn what_cannot_be_meant_is_refused_with_the_reason() {
         ),
         (
             &["get", "http://h/f", "--user", "anna", "--password-file", "none"],
-            "error: cannot open the password file none: No such file or directory (os error 2) (ERROR_FILE_NOT_FOUND, 0x80070002)\n",
+            "error: cannot open the file none: No such file or directory (os error 2) (ERROR_FILE_NOT_FOUND, 0x80070002)\n",
         ),
         (
             &["get", "http://h/f", "--user", "", "--password-stdin"],

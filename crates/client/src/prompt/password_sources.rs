@@ -66,17 +66,17 @@ pub fn read_password_stdin() -> Result<Secret, PasswordSourceError> {
 /// Why there is no password.
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordSourceError {
-    #[error("cannot open the password file {}: {source}", path.display())]
+    #[error("cannot open the file {}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
-    #[error("the password file {} is neither a file nor a pipe", path.display())]
+    #[error("{} is neither a file nor a pipe", path.display())]
     NotAFile { path: PathBuf },
-    #[error("cannot read the password from {what}: {source}")]
+    #[error("cannot read {what}: {source}")]
     Read { what: String, source: io::Error },
-    #[error("the first line of {what} is longer than a password can be, which is {PASSWORD_BYTES_MAX} bytes")]
+    #[error("the first line of {what} is longer than {PASSWORD_BYTES_MAX} bytes, which are the most")]
     TooLong { what: String },
     #[error("the first line of {what} is not UTF-8 text")]
     NotUtf8 { what: String },
-    #[error("there is no password in {what}; its first line is to be the password")]
+    #[error("there is nothing in {what}; its first line is what counts")]
     Empty { what: String },
     #[error("standard input is a terminal, which would show the password; let it ask with --prompt")]
     StdinIsTerminal,
@@ -104,10 +104,7 @@ impl fmt::Display for Notice {
         match self {
             Self::ReadableByOthers { path, mode } => {
                 let path = path.display();
-                write!(
-                    f,
-                    "others can read the password file {path} (mode {mode:04o}); `chmod 600` makes it private"
-                )
+                write!(f, "others can read the file {path} (mode {mode:04o}); `chmod 600` makes it private")
             }
         }
     }

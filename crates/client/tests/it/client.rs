@@ -272,6 +272,9 @@ async fn jobs_and_files_are_gone_through_as_they_were_at_one_moment() {
     snapshot.reset();
     assert_eq!(snapshot.count(), 2);
     assert_eq!(service.lines()[0], "GET /v1/jobs");
+    let service = Service::acting(vec![Act::Answer(200, json!({ "jobs": [job("queued")], "next": null }))]);
+    let snapshot = service.client().await.enum_jobs_of_all_users().await.expect("jobs");
+    assert_eq!((snapshot.count_elements(), &*service.lines()[0]), (1, "GET /v1/jobs?all_users=true"));
 
     let file = |index: u32| {
         json!({ "index": index, "remote_name": "http://h/f", "local_name": "/tmp/f", "bytes_total": null,

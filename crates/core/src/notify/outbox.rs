@@ -1,6 +1,7 @@
 //! What is still to be told of a job.
 
-use alloc::string::{String, ToString};
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -91,6 +92,17 @@ pub struct Notice {
     pub past_callback: bool,
 }
 
+impl Notice {
+    /// What it is, for people: which way it goes, and what it is about.
+    pub fn in_words(&self) -> String {
+        let what = match self.channel {
+            Channel::Command => "the notification command",
+            Channel::Webhook => "the webhook",
+        };
+        format!("{what} for {}", self.happened.name())
+    }
+}
+
 /// What is still to be told of one job.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Outbox {
@@ -98,7 +110,7 @@ pub struct Outbox {
     pub pending: Vec<Notice>,
     /// How many there ever were.
     pub made: u32,
-    /// Why the last try has failed, when one has and none has succeeded since.
+    /// Which notice was not heard last and why, when one was not and has not been heard since.
     pub failure: Option<String>,
 }
 
@@ -117,8 +129,13 @@ impl Outbox {
 
     /// It was heard.
     pub(crate) fn heard(&mut self, number: u32) {
-        self.pending.retain(|notice| notice.number != number);
-        self.failure = None;
+        let Some(place) = self.pending.iter().position(|notice| notice.number == number) else { return };
+        let heard = self.pending.remove(place).in_words();
+        let is_about_another = self.failure.as_ref().is_some_and(|failure| !failure.starts_with(&heard));
+        let fails = self.pending.iter().any(|notice| notice.tries > 0);
+        if !(is_about_another && fails) {
+            self.failure = None;
+        }
     }
 
     /// A callback says whether it has heard what `happened`: if so no command is run for it, and if
@@ -145,8 +162,8 @@ impl Outbox {
         limits: &NotifyLimits,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        self.failure = Some(reason.to_string());
         let notice = self.pending.iter_mut().find(|notice| notice.number == number)?;
+        self.failure = Some(format!("{}: {reason}", notice.in_words()));
         notice.tries = notice.tries.saturating_add(1);
         notice.due = now + retry_delay(notice.tries, owners_delay);
         let due = notice.due;

@@ -164,13 +164,29 @@ fn a_try_that_fails_is_made_again_after_longer_and_longer_until_it_is_too_late()
     let all: u64 = delays.iter().sum();
     assert!((85_000..86_400).contains(&all), "a day: {all}");
     assert!(job.outbox.notice(1).is_none() && job.outbox.notice(2).is_some());
-    assert_eq!(job.outbox.failure.as_deref(), Some("exit code 1"));
+    assert_eq!(job.outbox.failure.as_deref(), Some("the notification command for error: exit code 1"));
 
     let (mut job, _) = after(&a_job(), enter(State::Error));
     let due = job.outbox.failed(1, "", Some(Duration::from_secs(600)), &limits, NOW);
     assert_eq!(due, Some(NOW + Duration::from_secs(600)), "as the owner has said");
     job.outbox.heard(1);
     assert_eq!((job.outbox.notice(1), job.outbox.failure.as_ref()), (None, None));
+}
+
+#[test]
+fn of_two_that_wait_it_is_said_which_was_not_heard_until_that_one_is() {
+    let (mut job, _) = after(&a_job(), enter(State::Error));
+    let limits = NotifyLimits::default();
+    let mut fail = |job: &mut Job, number, reason| job.outbox.failed(number, reason, None, &limits, NOW);
+    let failure = |job: &Job| job.outbox.failure.clone().unwrap_or_default();
+    fail(&mut job, 1, "exit code 1");
+    assert_eq!(failure(&job), "the notification command for error: exit code 1");
+    fail(&mut job, 2, "h.test answered 500");
+    assert_eq!(failure(&job), "the webhook for error: h.test answered 500");
+    job.outbox.heard(1);
+    assert_eq!(failure(&job), "the webhook for error: h.test answered 500", "that one waits still");
+    job.outbox.heard(2);
+    assert_eq!(failure(&job), "");
 }
 
 #[test]

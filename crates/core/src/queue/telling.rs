@@ -11,8 +11,9 @@ use core::time::Duration;
 
 use crate::credentials::SecretSlot;
 use crate::job::{ClockChange, Job, JobId, Owner, Properties};
-use crate::notify::{CALLBACK_RETURN_PATIENCE, Channel, Happened, Notice, NotifyCommand, NotifyLimits};
+use crate::notify::{CALLBACK_RETURN_PATIENCE, Channel, Happened, NotifyCommand, NotifyLimits};
 use crate::ports::SecretChange;
+use crate::remote_name::RemoteName;
 use crate::time::Timestamp;
 
 use super::asking::Presence;
@@ -209,7 +210,7 @@ impl Queue {
                 let delay = job.properties.minimum_retry_delay;
                 let limits = self.telling.limits;
                 let again = job.outbox.failed(number, &reason, delay, &limits, now);
-                let what = describe(&notice);
+                let what = notice.in_words();
                 let text = match again {
                     Some(again) => {
                         let seconds = again.since(now).as_secs();
@@ -267,6 +268,35 @@ impl Queue {
     }
 }
 
+/// A secret of a webhook would be lost where there is none to be signed.
+///
+/// # Errors
+/// [`Refusal::InvalidArgument`].
+pub(super) fn check_secret(secrets: &[SecretChange], job: &Job) -> Result<(), Refusal> {
+    if sets_secret(secrets) && job.properties.notify.webhook.is_none() {
+        let wrong = "has nothing to sign: the job has no webhook; set its URL with it, or before";
+        return Err(Refusal::invalid("the secret of the webhook", wrong));
+    }
+    Ok(())
+}
+
+/// Whether the secret of the webhook that was `before` is none of the one that `job` has now: what one
+/// server knows is not told to another.
+pub(super) fn keeps_no_secret(before: Option<&RemoteName>, secrets: &[SecretChange], job: &Job) -> bool {
+    let is_elsewhere = match (before, &job.properties.notify.webhook) {
+        (Some(before), Some(after)) => !before.same_origin(after),
+        (Some(_), None) => true,
+        (None, _) => false,
+    };
+    is_elsewhere && !sets_secret(secrets)
+}
+
+fn sets_secret(secrets: &[SecretChange]) -> bool {
+    secrets
+        .iter()
+        .any(|change| matches!(change, SecretChange::Set(secret) if secret.slot == SecretSlot::Webhook))
+}
+
 /// Takes note in the log of the command that a new job has (`bits.md` §8.3, event 6).
 pub(super) fn note_command(job: JobId, properties: &Properties, decision: &mut Decision) {
     if let Some(command) = &properties.notify.command {
@@ -289,14 +319,6 @@ fn set_to(command: &NotifyCommand) -> String {
 }
 
 const FORBIDDEN: &str = "this service runs no commands (its setting notify_commands is off)";
-
-fn describe(notice: &Notice) -> String {
-    let what = match notice.channel {
-        Channel::Command => "the notification command",
-        Channel::Webhook => "the webhook",
-    };
-    format!("{what} for {}", notice.happened.name())
-}
 
 impl super::asking::Present {
     /// Whether a program has registered a callback for `job`.

@@ -18,7 +18,7 @@ use super::*;
 use crate::credentials::{AuthScheme, AuthTarget};
 use crate::demand::{Filled, Span};
 use crate::error::{Challenge, Code, ErrorContext};
-use crate::file::{BootId, LocalName, PartialId, Served, Validator};
+use crate::file::{BootId, File, LocalName, PartialId, Served, Stage, Validator};
 use crate::job::{Priority, Properties, PropertyChange, Revision};
 use crate::ports::{JobChange, SealedSecret};
 use crate::ranges::{ByteRange, Ranges};
@@ -821,6 +821,33 @@ fn a_whole_file_that_is_gone_or_rejected_is_fetched_again_when_the_owner_resumes
         assert_eq!(world.written[&job].files_transferred, 0);
         world.command(job, Command::Resume).expect("resumed");
         assert_eq!(world.state(job), "queued");
+    }
+}
+
+#[test]
+fn a_file_that_its_owner_has_found_right_stays_as_it_is_and_is_known_to_be() {
+    let mut world = World::new(Limits::default());
+    let job = world.transferred(1);
+    let before = world.written[&job].revision;
+    let index = FileIndex(0);
+    let input = world.request(ANNA, Request::SetValidation { job, file: index, valid: true });
+    let mut decision = Decision::default();
+    world.take_in(input, &mut decision);
+    let batch = decision.take_batch();
+    assert_eq!(batch.files, [(job, FileChange::Valid { index })]);
+    let [JobChange { job: after, .. }] = batch.jobs.as_slice() else { panic!("one job has changed") };
+    assert_eq!(after.state, State::Transferred);
+    assert!(after.revision > before, "whoever watches the job sees that it has changed");
+
+    for (stage, valid, expected) in [
+        (Stage::Waiting, false, None),
+        (Stage::Transferred, false, Some(false)),
+        (Stage::Transferred, true, Some(true)),
+        (Stage::Completed, false, Some(true)),
+    ] {
+        let NewFile { remote_name, local_name, .. } = a_file();
+        let file = File { stage, valid, ..File::new(index, remote_name, local_name) };
+        assert_eq!(file.validation(), expected, "{stage:?} {valid}");
     }
 }
 

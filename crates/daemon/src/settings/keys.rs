@@ -125,7 +125,7 @@ const fn rate(name: &'static str, meaning: &'static str) -> Key {
     Key {
         name,
         kind: Kind::Rate,
-        expected: "bytes per second such as 500k or 2M, bits such as 8mbit, or none",
+        expected: "bytes per second such as 500k or 2M, bits such as 8mbit, or none (or 0) for no limit",
         meaning,
         text: "none",
     }

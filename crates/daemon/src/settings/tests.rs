@@ -46,7 +46,7 @@ fn a_later_layer_overrules_an_earlier_one_and_remembers_it() {
     assert_eq!(explained(&settings, "connect_timeout"), ("40".to_owned(), "the command line".to_owned(), 3));
     let (value, origin, overruled) = explained(&settings, "log_level");
     assert_eq!((value.as_str(), overruled), ("debug", 1));
-    assert!(origin.ends_with("config/bits/config.toml"), "{origin}");
+    assert!(origin.ends_with("config/bits/config.toml, line 2"), "{origin}");
     assert_eq!(explained(&settings, "idle_exit"), ("300".to_owned(), "built in".to_owned(), 0));
 }
 
@@ -60,6 +60,16 @@ fn what_is_wrong_is_named_with_where_it_stands() {
         ("log_level = \"loud\"", "`log_level` is `loud`, but must be error, warn, info or debug"),
         ("extra_ca = \"ca.pem\"", "must be an absolute path of a PEM file, or empty"),
         ("log_level = \"info\"\nconnect_timeout = \n", "does not parse: line 2"),
+        ("\n# ü\nlog_level = \"info\"\nzzz = 3", "config.toml, line 4: there is no setting `zzz`"),
+        ("log_level = \"info\"\nlog_level = \"warn\"", "line 2: duplicate key"),
+        // The first of several.
+        ("time_slice = -1\nconnect_timeout = 0", "config.toml, line 1: `time_slice` is -1, but must be"),
+        (
+            "\nconnect_timeout = 99999999999999999999",
+            "config.toml, line 2: `connect_timeout` is 99999999999999999999, but must be a number of seconds",
+        ),
+        ("rate_limit = 99999999999999999999", "config.toml, line 1: `rate_limit`: "),
+        ("[rate_limit]\nx = 1", "config.toml, line 1: `rate_limit` is of the kind table, but must be"),
     ] {
         let error = World::new().with_file(text).load(&[]).expect_err(text).to_string();
         assert!(error.contains(expected), "{text}: {error}");

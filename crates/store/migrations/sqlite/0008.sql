@@ -1,8 +1,10 @@
--- Version 8: where each file goes, as a number that is the same however its path is written, so that no
--- two files of a job go to one place.
+-- Version 8: where each file goes, and whether its owner found its content right.
 --
--- `destination`: all 64 bits are used; NULL for files of before, which come first in their jobs.
--- Most jobs have one file, and it is found without an index.
+-- `destination`: a number that is the same however the path is written, so that no two files of a job
+-- go to one place; all 64 bits are used; NULL for files of before, which come first in their jobs.
+-- `valid`: 0 of a file that is not whole.
 
 ALTER TABLE files ADD COLUMN destination INTEGER;
+ALTER TABLE files ADD COLUMN valid INTEGER NOT NULL DEFAULT 0 CHECK (valid IN (0, 1));
+-- Most jobs have one file, and it is found without an index.
 CREATE INDEX files_by_destination ON files (job, destination) WHERE place > 0 AND destination IS NOT NULL;

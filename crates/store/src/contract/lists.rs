@@ -1,8 +1,9 @@
 //! The clauses about many jobs: lists, counts, and what is unfinished.
 
+use bits_core::access::{Audience, Caller};
 use bits_core::job::{Job, Owner, Revision, State};
 use bits_core::notify::Outbox;
-use bits_core::ports::{Batch, Filter, JobChange, Page, Store};
+use bits_core::ports::{Batch, Filter, JobChange, Page, Store, list_of_everybody};
 use bits_core::time::Timestamp;
 
 use super::samples::{self, ALICE, ALL_STATES, BOB, full_error, id, job};
@@ -73,6 +74,33 @@ pub(super) fn a_list_has_only_what_its_filter_wants(store: &mut dyn Store) {
     for filter in [Filter { state: Some("none"), ..live() }, Filter { owner: Owner(7), ..live() }] {
         assert_eq!(list(store, &filter, None, 9), Page::default(), "{filter:?}");
     }
+}
+
+pub(super) fn an_administrators_list_has_everybodys_jobs_by_their_time(store: &mut dyn Store) {
+    for number in 1..=6 {
+        let owner = if number % 2 == 0 { BOB } else { ALICE };
+        add(store, &Job { owner, ..job(number) });
+    }
+    add(store, &Job { owner: Owner(7), state: State::Cancelled, ..job(7) });
+    assert_eq!(store.owners(), Ok(vec![Owner(7), ALICE, BOB]));
+    let everybodys = |store: &mut dyn Store, filter: &Filter, after, limit| {
+        let root = Caller { uid: 0 };
+        let allowed = Audience::Machine.may_list_everybodys(root).expect("an administrator");
+        list_of_everybody(store, allowed, filter, after, limit).expect("a list")
+    };
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let page = everybodys(store, &live(), after, 2);
+        found.extend(ids(&page));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, (1..=6).map(id).collect::<Vec<_>>());
+    let cancelled = Filter { state: Some("cancelled"), ..live() };
+    assert_eq!(ids(&everybodys(store, &cancelled, None, 9)), [id(7)]);
 }
 
 pub(super) fn a_job_is_called_by_the_start_of_its_id_or_by_its_name(store: &mut dyn Store) {

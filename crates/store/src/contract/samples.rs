@@ -256,6 +256,7 @@ pub(super) fn full_file(index: u32) -> File {
         boot: Some(BootId([255; 16])),
         partial: Some(PartialId { device: u64::MAX, inode: 1 << 63 }),
         stage: Stage::Completed,
+        valid: true,
         error: Some(FileError { code: Code(u32::MAX), message: "it failed".into() }),
         ..file(index)
     }

@@ -89,6 +89,11 @@ pub(super) fn secrets(connection: &Connection, id: JobId) -> Result<Vec<SealedSe
     query(connection, &sql, params![id.0], rows::secret)
 }
 
+pub(super) fn owners(connection: &Connection) -> Result<Vec<Owner>, StoreError> {
+    let sql = "SELECT DISTINCT owner FROM job_counts WHERE jobs > 0 ORDER BY owner";
+    query(connection, sql, [], rows::owner)
+}
+
 pub(super) fn counts(connection: &Connection, owner: Owner) -> Result<Vec<(StateName, u64)>, StoreError> {
     let sql = "SELECT state, jobs FROM job_counts WHERE owner = ?1 AND jobs > 0 \
          AND state NOT IN ('acknowledged', 'cancelled') ORDER BY state";

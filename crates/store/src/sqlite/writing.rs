@@ -172,6 +172,7 @@ fn place(change: &FileChange) -> Option<FileIndex> {
         | FileChange::Whole { index, .. }
         | FileChange::Filled { index, .. }
         | FileChange::Completed { index }
+        | FileChange::Valid { index }
         | FileChange::Lost { index } => Some(*index),
         FileChange::Headers { .. }
         | FileChange::RemoteName { .. }
@@ -245,7 +246,7 @@ fn change_file(transaction: &Transaction<'_>, job: JobId, change: &FileChange) -
             let served = Served::default();
             values.extend(version_values(None, None, &served, None, None));
             execute(transaction, &UPDATE_VERSION, params_from_iter(values))?;
-            let sql = "UPDATE files SET stage = ?3 WHERE job = ?1 AND place = ?2";
+            let sql = "UPDATE files SET stage = ?3, valid = 0 WHERE job = ?1 AND place = ?2";
             (index, execute(transaction, sql, params![job.0, index.0, stage_word(Stage::Waiting)])?)
         }
         FileChange::Durable { index, upto } => {
@@ -271,6 +272,10 @@ fn change_file(transaction: &Transaction<'_>, job: JobId, change: &FileChange) -
         FileChange::Completed { index } => {
             let sql = "UPDATE files SET stage = ?3 WHERE job = ?1 AND place = ?2";
             (index, execute(transaction, sql, params![job.0, index.0, stage_word(Stage::Completed)])?)
+        }
+        FileChange::Valid { index } => {
+            let sql = "UPDATE files SET valid = stage <> 'waiting' WHERE job = ?1 AND place = ?2";
+            (index, execute(transaction, sql, params![job.0, index.0])?)
         }
     };
     if changed == 0 { Err(no_such_file(job, *index)) } else { Ok(()) }

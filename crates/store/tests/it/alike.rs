@@ -192,7 +192,7 @@ fn some_file_change(chance: &mut Chance, there: u32, next: u32) -> FileChange {
         etag: chance.one_in(2).then(|| "\"e\"".into()),
         last_modified: chance.one_in(2).then(|| "today".into()),
     };
-    match chance.index(17) {
+    match chance.index(18) {
         0 | 1 => FileChange::Add(File {
             size: chance.one_in(2).then_some(size),
             validator: chance.one_in(2).then_some(validator),
@@ -222,6 +222,7 @@ fn some_file_change(chance: &mut Chance, there: u32, next: u32) -> FileChange {
         }
         8 => FileChange::TryAgain,
         9 => FileChange::Lost { index },
+        17 => FileChange::Valid { index },
         15 => {
             let mirrors = vec![a_file(next).remote_name; chance.index(2)];
             let sources = Sources::given(&a_file(there).remote_name, None, mirrors, None).expect("sources");

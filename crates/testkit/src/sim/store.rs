@@ -391,6 +391,9 @@ impl Store for SimStore {
         }
         shared.rows.live.list(filter, after, limit)
     }
+    fn owners(&mut self) -> Result<Vec<Owner>, StoreError> {
+        self.0.lock().rows.live.owners()
+    }
     fn counts(&mut self, owner: Owner) -> Result<Vec<(StateName, u64)>, StoreError> {
         self.0.lock().rows.live.counts(owner)
     }

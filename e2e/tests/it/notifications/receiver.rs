@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{self, Receiver as Channel, Sender};
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ pub(crate) struct Receiver {
 }
 
 /// What has come.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) line: String,
     headers: Vec<(String, String)>,
@@ -97,17 +97,37 @@ impl Request {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// As `docs/notifications.md` has a receiver find out.
-    pub(crate) fn is_signed_by(&self, key: &str) -> bool {
-        const CHECK: &str = "import base64, hashlib, hmac, sys\n\
-            key, id, seconds, signature, body = sys.argv[1:]\n\
-            signed = f'{id}.{seconds}.{body}'.encode()\n\
-            right = base64.b64encode(hmac.new(key.encode(), signed, hashlib.sha256).digest()).decode()\n\
-            sys.exit(0 if hmac.compare_digest('v1,' + right, signature) else 1)";
-        let header = |name| self.header(name).unwrap_or_default();
-        let [id, seconds, signature] = ["webhook-id", "webhook-timestamp", "webhook-signature"].map(header);
-        let status =
-            Command::new("python3").args(["-c", CHECK, key, id, seconds, signature, &self.body]).status();
-        status.expect("there is Python").success()
+    /// As `docs/notifications.md` has a receiver find out, by just that program.
+    pub(crate) fn is_signed_by(&self, secret: &str) -> bool {
+        const PAGE: &str = include_str!("../../../../docs/notifications.md");
+        let (_, code) = PAGE.split_once("```python\n").expect("the page has a program");
+        let (code, _) = code.split_once("```").expect("it has an end");
+        let headers: serde_json::Map<_, _> =
+            self.headers.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+        let mut python = Command::new("python3")
+            .args(["-c", &[code, ASK].concat(), secret, &serde_json::Value::Object(headers).to_string()])
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("there is Python");
+        python.stdin.take().expect("piped").write_all(self.body.as_bytes()).expect("it reads");
+        match python.wait().expect("it ends").code() {
+            Some(0) => true,
+            Some(3) => false,
+            other => panic!("the program of the page does not work: {other:?}"),
+        }
     }
 }
+
+/// Has a message be checked at the time it says it was sent, then again, and once when it is too late.
+const ASK: &str = "
+import json, sys
+headers, body = json.loads(sys.argv[2]), sys.stdin.buffer.read()
+seconds = int(headers['webhook-timestamp'])
+time.time = lambda: seconds
+seen = set()
+taken = is_to_be_taken(headers, body, sys.argv[1], seen)
+assert not is_to_be_taken(headers, body, sys.argv[1], seen), 'it is taken twice'
+time.time = lambda: seconds + 301
+assert not is_to_be_taken(headers, body, sys.argv[1], set()), 'it is taken too late'
+sys.exit(0 if taken else 3)
+";

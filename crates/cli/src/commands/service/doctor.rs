@@ -73,8 +73,8 @@ fn in_words(finding: &Finding) -> Vec<String> {
         Verdict::Warning => "warning",
         Verdict::Bad => "BAD",
     };
-    let mut lines = vec![format!("{verdict:<8}{:<10}{}", finding.check, finding.finding)];
-    lines.extend(finding.advice.as_ref().map(|advice| format!("{:<18}to do: {advice}", "")));
+    let mut lines = vec![format!("{verdict:<8}{:<12}  {}", finding.check, finding.finding)];
+    lines.extend(finding.advice.as_ref().map(|advice| format!("{:<22}to do: {advice}", "")));
     lines
 }
 

@@ -18,7 +18,12 @@ pub(super) fn fields(job: &Job) -> Vec<(&'static str, String)> {
         fields.push(("runs", quoted.join(" ")));
     }
     if let Some(url) = &job.notify_webhook {
-        fields.push(("webhook", url.clone()));
+        let signed = match job.notify_webhook_signed {
+            Some(true) => " (signed)",
+            Some(false) => " (not signed: it has no secret)",
+            None => "",
+        };
+        fields.push(("webhook", format!("{url}{signed}")));
     }
     if job.notifications_pending > 0 {
         let waiting = counted(u64::from(job.notifications_pending), "notification");
@@ -53,6 +58,7 @@ mod tests {
             notify_flags: 0x12,
             notify_command: Some(command),
             notify_webhook: Some("https://h.test/".to_owned()),
+            notify_webhook_signed: Some(false),
             notifications_pending: 2,
             notification_failure: Some("h.test answered 500".to_owned()),
             ..a_job("error")
@@ -63,7 +69,7 @@ mod tests {
             [
                 shown("notifies", "job-error, file-transferred"),
                 shown("runs", r#""/opt/my app" "$(x)" "a\nb""#),
-                shown("webhook", "https://h.test/"),
+                shown("webhook", "https://h.test/ (not signed: it has no secret)"),
                 shown("to be heard", "2 notifications"),
                 shown("not heard", "h.test answered 500"),
             ]
