@@ -8,6 +8,7 @@ mod commands;
 mod compatibility;
 mod documents;
 mod floors;
+mod fuzzing;
 mod openapi;
 mod rust;
 mod sources;
