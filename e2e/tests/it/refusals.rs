@@ -55,6 +55,8 @@ impl Program {
         program.on_demand = program.create(json!({ "on_demand": true }), true);
         program.resumed = program.create(json!({}), true);
         program.over = program.create(json!({}), true);
+        let path = format!("/v1/jobs/{}/cancel", program.over);
+        assert_eq!(program.api.ask("POST", &path, None).expect("an answer").status, 200);
         program.post = program.create(json!({ "http_method": "POST" }), true);
         program.active = program.create(json!({ "minimum_retry_delay": 600 }), true);
         program.here = program.create(json!({}), false);
@@ -64,10 +66,8 @@ impl Program {
         let path = format!("/v1/jobs/{}/files", program.here);
         let added = program.api.ask("POST", &path, Some(&program.files(source))).expect("an answer");
         assert_eq!(added.status, 200, "{}", added.json());
-        for (job, command) in
-            [(&program.resumed, "resume"), (&program.resumed, "suspend"), (&program.over, "cancel")]
-        {
-            let path = format!("/v1/jobs/{job}/{command}");
+        for command in ["resume", "suspend"] {
+            let path = format!("/v1/jobs/{}/{command}", program.resumed);
             assert_eq!(program.api.ask("POST", &path, None).expect("an answer").status, 200);
         }
         for (job, state) in
@@ -396,12 +396,6 @@ fn of_jobs_that_are_over(program: &Program) -> Vec<Row> {
             json!({ "old": "http:", "new": "https:" }),
         ),
         ("SetRemoteName", CODE, "PATCH", at("/files/0"), json!({ "remote_name": "http://h.test/g" })),
-        (
-            "SetServerCertificateValidationInterface",
-            "0x80200075",
-            "GET",
-            at("/certificates/events"),
-            json!(null),
-        ),
+        ("SetServerCertificateValidationInterface", CODE, "GET", at("/certificates/events"), json!(null)),
     ]
 }

@@ -97,6 +97,11 @@ impl Request {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// The same request with something else in it.
+    pub(crate) fn with_body(&self, body: &str) -> Self {
+        Self { body: body.to_owned(), ..self.clone() }
+    }
+
     /// As `docs/notifications.md` has a receiver find out, by just that program.
     pub(crate) fn is_signed_by(&self, secret: &str) -> bool {
         const PAGE: &str = include_str!("../../../../docs/notifications.md");
