@@ -27,7 +27,7 @@ use bits_core::notify::Notice;
 use bits_core::pacing::gate::RateLimits;
 use bits_core::pacing::rate::Rate;
 use bits_core::pacing::timetable::{Moment, Timetable};
-use bits_core::ports::{RekeyError, SealedSecret, Store, StoreError};
+use bits_core::ports::{Batch, RekeyError, SealedSecret, Store, StoreError};
 use bits_core::queue::{
     self, Answer, Asked, Decision, Effect, JobView, Limits, PresenceId, Queue, Report, Request, Ticket,
 };
@@ -402,7 +402,7 @@ impl<'a> Engine<'a> {
             self.effects.committed(began.elapsed(), committed.is_ok());
         }
         match committed {
-            Ok(()) => self.act(turn),
+            Ok(()) => self.act(turn, batch),
             Err(error) => self.give_up(turn, &error),
         }
     }
@@ -436,12 +436,13 @@ impl<'a> Engine<'a> {
             changes: Vec::new(),
             clock: Vec::new(),
         };
-        let owed = std::mem::take(&mut self.clock_owed);
-        owed.into_iter().for_each(|change| self.move_stamps(change, now, &mut turn));
+        let mut clock = std::mem::take(&mut self.clock_owed);
         if let Some(change) = self.clock_change(now) {
-            self.clock_was_set(change, now, &mut turn);
+            self.clock_was_set(change, now);
+            let (ClockChange::Forward(by) | ClockChange::Back(by)) = change;
+            clock.extend((by > CLOCK_CORRECTION_MAX).then_some(change));
         }
-        // First of all: what is undone with this turn is put back to where it stood under them.
+        // Before any job is touched: what is undone with this turn is put back to where it stood under them.
         let (ruling, batch): (Vec<_>, Vec<_>) =
             batch.into_iter().partition(|input| matches!(input, Input::Conditions(_) | Input::Bounds(_)));
         for input in ruling {
@@ -454,6 +455,7 @@ impl<'a> Engine<'a> {
                 _ => unreachable!("they were parted by that"),
             }
         }
+        clock.into_iter().for_each(|change| self.move_stamps(change, now, &mut turn));
         self.last_turn = now;
         let paused = self.paused_until.is_some_and(|until| until > now);
         if !paused {
@@ -578,17 +580,13 @@ impl<'a> Engine<'a> {
         (expected + CLOCK_CORRECTION_MAX < now).then(|| ClockChange::Forward(now.since(expected)))
     }
 
-    /// Moves along all that was to happen by the clock as it was.
-    fn clock_was_set(&mut self, change: ClockChange, now: Timestamp, turn: &mut Turn) {
+    /// Moves along all that was to happen by the clock as it was, but for what is written.
+    fn clock_was_set(&mut self, change: ClockChange, now: Timestamp) {
         tracing::info!(?change, "the clock was set");
         self.queue.clock_was_set(change);
         self.paused_until = self.paused_until.map(|until| until.min(now + PAUSE_AFTER_FAILED_COMMIT));
         self.forget_at = self.forget_at.min(now + FORGET_INTERVAL);
         self.purge_at = self.purge_at.max(now + PATIENCE_WITH_CLOCK).min(now + FORGET_INTERVAL);
-        let (ClockChange::Forward(by) | ClockChange::Back(by)) = change;
-        if by > CLOCK_CORRECTION_MAX {
-            self.move_stamps(change, now, turn);
-        }
     }
 
     /// Moves along what is written of jobs, in this turn or, where that cannot be, in another one.
@@ -724,14 +722,14 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn act(&mut self, turn: Turn) {
-        let changed: Vec<Job> = turn.decision.changed().cloned().collect();
+    /// Does what follows from a turn of which `written` was committed.
+    fn act(&mut self, turn: Turn, written: Batch) {
         turn.changes.iter().for_each(changes::Change::tell);
         let (effects, again) = turn.decision.into_effects();
         self.backlog.extend(again);
         self.run_effects(effects);
         let mut shown = turn.shown;
-        for job in changed {
+        for job in written.jobs.into_iter().map(|change| change.job) {
             shown.remove(&job.id);
             if job.state.is_final() {
                 self.effects.change_certificates(job.id, Change::Remove(None));

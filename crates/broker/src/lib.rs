@@ -8,7 +8,7 @@ pub mod effects;
 pub mod engine;
 pub mod http;
 pub mod metrics;
-mod notify;
+pub mod notify;
 mod subscriptions;
 pub mod vault;
 pub mod workers;

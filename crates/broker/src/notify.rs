@@ -15,7 +15,7 @@ use crate::vault::Vault;
 ///
 /// # Errors
 /// Why it cannot be: the secret does not open.
-pub(crate) fn open(telling: SealedTelling, vault: &Vault) -> Result<Telling, String> {
+pub fn open(telling: SealedTelling, vault: &Vault) -> Result<Telling, String> {
     let SealedTelling { view, notice, secret } = telling;
     let (job, number) = (view.job.id, notice.number);
     let notify = &view.job.properties.notify;

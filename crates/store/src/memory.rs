@@ -23,16 +23,17 @@ use crate::rows::some_validator;
 /// A store in memory.
 #[derive(Debug, Default, Clone)]
 pub struct MemoryStore {
-    jobs: BTreeMap<JobId, Entry>,
+    /// Shared with copies of the store, but for what either has changed since.
+    jobs: BTreeMap<JobId, Arc<Entry>>,
     key: Option<SealingKey>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 struct Entry {
     job: Job,
-    /// Shared with the entry that a batch has changed, but for those it has changed itself.
-    files: BTreeMap<FileIndex, Arc<File>>,
-    secrets: BTreeMap<SecretSlot, Vec<u8>>,
+    /// Both are shared with the entry that a batch has changed, but for what it has changed itself.
+    files: Arc<BTreeMap<FileIndex, Arc<File>>>,
+    secrets: Arc<BTreeMap<SecretSlot, Vec<u8>>>,
 }
 
 impl MemoryStore {
@@ -40,8 +41,37 @@ impl MemoryStore {
         Self::default()
     }
 
+    /// A job, without a copy of it.
+    pub fn peek(&self, id: JobId) -> Option<&Job> {
+        self.jobs.get(&id).map(|entry| &entry.job)
+    }
+
+    /// A file, without a copy of it.
+    pub fn peek_file(&self, id: JobId, index: FileIndex) -> Option<&File> {
+        self.jobs.get(&id).and_then(|entry| entry.files.get(&index)).map(Arc::as_ref)
+    }
+
+    /// All jobs, the final ones too, in the order of their ids.
+    pub fn each(&self) -> impl Iterator<Item = &Job> {
+        self.jobs.values().map(|entry| &entry.job)
+    }
+
+    /// All files of a job, in their order.
+    pub fn each_file(&self, id: JobId) -> impl Iterator<Item = &File> {
+        self.jobs.get(&id).into_iter().flat_map(|entry| entry.files.values().map(Arc::as_ref))
+    }
+
+    /// A job that is not the same, with all of its files and secrets, in `other`.
+    pub fn difference(&self, other: &Self) -> Option<JobId> {
+        let is_same = |id: &JobId| match (self.jobs.get(id), other.jobs.get(id)) {
+            (Some(this), Some(that)) => Arc::ptr_eq(this, that) || this == that,
+            _ => false,
+        };
+        self.jobs.keys().chain(other.jobs.keys()).find(|id| !is_same(id)).copied()
+    }
+
     fn live(&self) -> impl Iterator<Item = &Entry> {
-        self.jobs.values().filter(|entry| !entry.job.state.is_final())
+        self.jobs.values().map(Arc::as_ref).filter(|entry| !entry.job.state.is_final())
     }
 }
 
@@ -60,9 +90,11 @@ impl Store for MemoryStore {
         for mut entry in draft.changed.into_values() {
             if entry.job.state.is_final() {
                 let keeps = !entry.job.outbox.pending.is_empty();
-                entry.secrets.retain(|slot, _| keeps && *slot == SecretSlot::Webhook);
+                if !entry.secrets.is_empty() {
+                    Arc::make_mut(&mut entry.secrets).retain(|slot, _| keeps && *slot == SecretSlot::Webhook);
+                }
             }
-            self.jobs.insert(entry.job.id, entry);
+            self.jobs.insert(entry.job.id, Arc::new(entry));
         }
         Ok(())
     }
@@ -72,7 +104,7 @@ impl Store for MemoryStore {
     }
 
     fn progress(&mut self, id: JobId) -> Result<Progress, StoreError> {
-        Ok(self.jobs.get(&id).map_or(progress_of([].iter()), Entry::progress))
+        Ok(self.jobs.get(&id).map_or(progress_of([].iter()), |entry| entry.progress()))
     }
 
     fn files(&mut self, id: JobId, from: FileIndex, limit: usize) -> Result<Vec<File>, StoreError> {
@@ -91,7 +123,7 @@ impl Store for MemoryStore {
     }
 
     fn secrets(&mut self, id: JobId) -> Result<Vec<SealedSecret>, StoreError> {
-        Ok(self.jobs.get(&id).map_or_else(Vec::new, Entry::sealed))
+        Ok(self.jobs.get(&id).map_or_else(Vec::new, |entry| entry.sealed()))
     }
 
     fn list(&mut self, filter: &Filter, after: Option<Cursor>, limit: usize) -> Result<Page, StoreError> {
@@ -137,7 +169,8 @@ impl Store for MemoryStore {
 
     fn forget_final(&mut self, before: Timestamp) -> Result<u64, StoreError> {
         let had = self.jobs.len();
-        self.jobs.retain(|_, Entry { job, .. }| {
+        self.jobs.retain(|_, entry| {
+            let job = &entry.job;
             let keeps = job.discard_pending || !job.outbox.pending.is_empty();
             !job.state.is_final() || keeps || job.times.modified >= before
         });
@@ -168,7 +201,8 @@ impl Store for MemoryStore {
             }
         }
         for (id, place, record) in rewrapped {
-            self.jobs.get_mut(&id).expect("it was just there").secrets.insert(place, record);
+            let entry = Arc::make_mut(self.jobs.get_mut(&id).expect("it was just there"));
+            Arc::make_mut(&mut entry.secrets).insert(place, record);
         }
         self.key = Some(key);
         Ok(())
@@ -218,10 +252,14 @@ impl Draft<'_> {
             return Err(StoreError::Stale(job.id));
         }
         match was {
-            Some(_) => self.entry(job.id)?.job = job.clone(),
+            Some(_) => {
+                let Entry { files, secrets, .. } = self.get(job.id).expect("it has a revision");
+                let (files, secrets) = (Arc::clone(files), Arc::clone(secrets));
+                self.changed.insert(job.id, Entry { job: job.clone(), files, secrets });
+            }
             None => {
-                let entry = Entry { job: job.clone(), files: BTreeMap::new(), secrets: BTreeMap::new() };
-                self.changed.insert(job.id, entry);
+                let (files, secrets) = (Arc::default(), Arc::default());
+                self.changed.insert(job.id, Entry { job: job.clone(), files, secrets });
             }
         }
         Ok(())
@@ -230,7 +268,7 @@ impl Draft<'_> {
     fn change_secret(&mut self, id: JobId, change: &SecretChange) -> Result<(), StoreError> {
         match change {
             SecretChange::Set(SealedSecret { slot, record }) => {
-                let secrets = &mut self.entry(id)?.secrets;
+                let secrets = Arc::make_mut(&mut self.entry(id)?.secrets);
                 // The name of a header is kept as it was given last.
                 secrets.remove(slot);
                 secrets.insert(slot.clone(), record.clone());
@@ -242,21 +280,23 @@ impl Draft<'_> {
             | SecretChange::RemoveAll
                 if self.get(id).is_none() => {}
             SecretChange::Remove(slot) => {
-                self.entry(id)?.secrets.remove(slot);
+                Arc::make_mut(&mut self.entry(id)?.secrets).remove(slot);
             }
             SecretChange::RemoveHeaders => {
-                self.entry(id)?.secrets.retain(|slot, _| !matches!(slot, SecretSlot::Header(_)));
+                let secrets = Arc::make_mut(&mut self.entry(id)?.secrets);
+                secrets.retain(|slot, _| !matches!(slot, SecretSlot::Header(_)));
             }
             SecretChange::RemoveAllButWebhook => {
-                self.entry(id)?.secrets.retain(|slot, _| *slot == SecretSlot::Webhook);
+                let secrets = Arc::make_mut(&mut self.entry(id)?.secrets);
+                secrets.retain(|slot, _| *slot == SecretSlot::Webhook);
             }
-            SecretChange::RemoveAll => self.entry(id)?.secrets.clear(),
+            SecretChange::RemoveAll => self.entry(id)?.secrets = Arc::default(),
         }
         Ok(())
     }
 
     fn get(&self, id: JobId) -> Option<&Entry> {
-        self.changed.get(&id).or_else(|| self.store.jobs.get(&id))
+        self.changed.get(&id).or_else(|| self.store.jobs.get(&id).map(Arc::as_ref))
     }
 
     fn entry(&mut self, id: JobId) -> Result<&mut Entry, StoreError> {
@@ -267,7 +307,7 @@ impl Draft<'_> {
                     self.store.jobs.get(&id).ok_or_else(|| StoreError::Corrupt {
                         reason: format!("the job {id} is not there"),
                     })?;
-                Ok(place.insert(entry.clone()))
+                Ok(place.insert(Entry::clone(entry)))
             }
         }
     }
@@ -293,11 +333,14 @@ impl Entry {
             }
             FileChange::Add(file) => {
                 let validator = file.validator.clone().and_then(some_validator);
-                self.files.insert(file.index, Arc::new(File { validator, ..file.clone() }));
+                Arc::make_mut(&mut self.files)
+                    .insert(file.index, Arc::new(File { validator, ..file.clone() }));
                 return Ok(());
             }
             FileChange::TryAgain => {
-                self.files.values_mut().for_each(|file| Arc::make_mut(file).error = None);
+                for file in Arc::make_mut(&mut self.files).values_mut() {
+                    Arc::make_mut(file).error = None;
+                }
                 return Ok(());
             }
             FileChange::Version { index, .. }
@@ -316,7 +359,10 @@ impl Entry {
             | FileChange::Whole { index, .. }
             | FileChange::Completed { index } => *index,
         };
-        let Some(file) = self.files.get_mut(&index) else { return Err(self.wrong(index, "is not there")) };
+        if !self.files.contains_key(&index) {
+            return Err(self.wrong(index, "is not there"));
+        }
+        let file = Arc::make_mut(&mut self.files).get_mut(&index).expect("it was just there");
         let file = Arc::make_mut(file);
         match change.clone() {
             FileChange::Add(_) | FileChange::TryAgain => unreachable!("dealt with above"),

@@ -5,16 +5,20 @@
 //! every job must come to rest. What only the real programs can show is not here: sockets, TLS,
 //! SQLite and the kernel are `e2e`'s.
 
+mod answers;
 mod attempt;
 mod closing;
 mod coming;
+mod conditions;
 mod demand;
 mod disk;
 mod events;
 mod extents;
 mod judge;
+mod lanes;
 mod log;
 mod mutations;
+mod notices;
 mod people;
 mod random;
 mod scenario;
@@ -22,6 +26,7 @@ mod servers;
 mod shared;
 mod shrink;
 mod store;
+mod stream;
 mod worker;
 mod world;
 

@@ -3,6 +3,7 @@
 //! A decision also knows how the queue's memory was before it, so that one that cannot be
 //! committed leaves no trace.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -70,7 +71,8 @@ pub(super) enum Undo {
 /// What one turn has decided so far.
 #[derive(Debug, Default)]
 pub struct Decision {
-    jobs: BTreeMap<JobId, Touched>,
+    /// Boxed, as a map makes room for eleven of what it holds.
+    jobs: BTreeMap<JobId, Box<Touched>>,
     files: Vec<(JobId, FileChange)>,
     /// Where files of jobs go: of those that this turn adds, and of others it was told of.
     destinations: BTreeSet<(JobId, DestinationTag)>,
@@ -115,11 +117,6 @@ impl Decision {
         }
     }
 
-    /// The jobs that are changed.
-    pub fn changed(&self) -> impl Iterator<Item = &Job> {
-        self.jobs.values().filter(|touched| touched.changed).map(|touched| &touched.job)
-    }
-
     /// What is to be done once the batch is committed, and what then is to be taken in again.
     pub fn into_effects(self) -> (Vec<Effect>, Vec<Input>) {
         (self.effects, self.again)
@@ -127,17 +124,15 @@ impl Decision {
 
     /// Notes that `job` was read from the store, unless this turn has a newer one.
     pub(super) fn bring(&mut self, job: &Job) {
-        self.jobs.entry(job.id).or_insert_with(|| Touched {
-            job: job.clone(),
-            was: Some(job.revision),
-            changed: false,
+        self.jobs.entry(job.id).or_insert_with(|| {
+            Box::new(Touched { job: job.clone(), was: Some(job.revision), changed: false })
         });
     }
 
     pub(super) fn put(&mut self, job: Job) {
         let was = self.jobs.get(&job.id).and_then(|touched| touched.was);
         let revision = Revision(was.map_or(0, |was| was.0) + 1);
-        self.jobs.insert(job.id, Touched { job: Job { revision, ..job }, was, changed: true });
+        self.jobs.insert(job.id, Box::new(Touched { job: Job { revision, ..job }, was, changed: true }));
     }
 
     /// Whether a file of `job` goes to `destination`, as far as this turn knows.

@@ -2,19 +2,18 @@
 
 use std::collections::VecDeque;
 
-use bits_core::credentials::{AuthScheme, AuthTarget};
-use bits_core::error::{Challenge, Code, ErrorContext, JobError};
+use bits_core::credentials::AuthTarget;
+use bits_core::error::JobError;
 use bits_core::file::{File, FileIndex, Stage};
 use bits_core::job::{Attempt, JobId};
 use bits_core::queue::{Report, WholeFile};
 use bits_core::sources::Sources;
-use bits_core::transfer::{
-    DemandPlan, DownloadPlan, Fetch, Next, Outcome, Rules, TransportError, TransportFault,
-};
+use bits_core::transfer::{DemandPlan, DownloadPlan, Fetch, Next, Outcome, PartEnd, PartsRules, Rules};
 use bits_core::units::Bytes;
 use bits_worker::link::{Assignment, temporary_name};
 use bits_worker::{Passing, PassingOver};
 
+use super::answers::{Answered, Asker};
 use super::closing::{disk_full, exists};
 use super::coming::{Current, CurrentPlan, IDLE_TIMEOUT};
 use super::demand::OnDemand;
@@ -22,13 +21,15 @@ use super::extents::Extents;
 use super::judge::Promise;
 use super::mutations::Mutation;
 use super::scenario::Trap;
-use super::servers::{Reply, ServerFault};
+use super::stream::Stream;
 use super::worker::{Floor, Moved, Stamp};
 
 /// As the worker's settings have it.
 const GATHERED_BYTES_MAX: Bytes = Bytes(64 * 1024);
 /// Steps that an attempt takes one after the other, at most, without anything to wait for.
 const STEPS_AT_ONCE_MAX: u32 = 20_000;
+/// In so many of a thousand cases there is no connection for a part.
+const NO_ROOM: u64 = 100;
 /// Small files that are written together.
 const GATHERED_FILES_MAX: usize = 3;
 
@@ -62,7 +63,7 @@ struct Gathered {
 }
 
 impl Work {
-    pub(super) fn new(assignment: Assignment) -> Self {
+    pub(super) fn new(assignment: Assignment, parts: Option<PartsRules>) -> Self {
         let Assignment {
             job,
             attempt,
@@ -82,7 +83,7 @@ impl Work {
             every_error_is_fatal: !is_usual,
             syncs_at_the_end: transfer.high_performance,
             bytes_max: None,
-            parts: None,
+            parts: parts.filter(|_| !transfer.high_performance),
         };
         let password = credentials.iter().find(|credential| credential.target == AuthTarget::Server);
         let is_to_come = |file: &File| file.stage == Stage::Waiting && file.error.is_none();
@@ -110,7 +111,7 @@ impl Work {
         self.is_stopped = true;
         if let Some(current) = &mut self.current {
             current.plan.stop();
-            current.fetch = None;
+            current.stream.fetch = None;
         }
     }
 
@@ -130,7 +131,8 @@ impl Work {
                 }
                 continue;
             };
-            if current.fetch.is_some() {
+            current.lanes.drive(stamp, floor);
+            if current.stream.fetch.is_some() {
                 return false;
             }
             match current.plan.next(floor.time()) {
@@ -142,17 +144,11 @@ impl Work {
                 }
                 Next::Report(report) => self.report(report, floor),
                 Next::Fetch(fetch) => {
-                    current.body = None;
-                    current.ready = 0;
-                    current.is_coming = false;
-                    current.body_stamp = stamp();
-                    current.fetch = Some(fetch);
-                    let after = floor.between(5, 300);
-                    floor.later(after, self.job, current.body_stamp, Moved::Answer);
+                    current.stream.ask(fetch, stamp(), floor);
                     return false;
                 }
                 Next::Receive { max, .. } if current.plan.is_gathering() => {
-                    if !current.receive(self.job, max, None, floor) {
+                    if !current.receive(max, None, floor) {
                         return false;
                     }
                 }
@@ -163,50 +159,61 @@ impl Work {
                     }
                     let current = self.current.as_mut().expect("it was there");
                     current.is_open = true;
-                    if let Err(error) = current.open(self.job, floor) {
+                    if let Err(error) = current.open(floor) {
                         current.plan.refused(error);
                     }
                 }
                 // What is asked for meanwhile may be more urgent.
                 Next::Receive { .. } if self.demand.as_mut().is_some_and(OnDemand::hears) => {
                     if current.plan.interrupt() {
-                        current.leave(stamp());
+                        current.stream.leave(stamp());
                     }
                 }
+                Next::Receive { .. } | Next::Wait | Next::Rest { .. } if current.hears_of_parts() => {}
                 Next::Receive { max, wake } => {
-                    if !current.receive(self.job, max, wake, floor) {
+                    if !current.receive(max, wake, floor) {
                         return false;
                     }
                 }
+                Next::Rest { wake } => {
+                    current.wake(Some(wake), floor);
+                    return false;
+                }
                 Next::Wait => {
-                    current.start_write(self.job, floor);
+                    current.stream.start_write(floor);
                     if floor.shared.mutation != Some(Mutation::BusyWait) {
                         return false;
                     }
                 }
                 Next::ReadBack { upto, .. } => {
-                    let partial = current.partial.expect("something is there to be read");
-                    current.tally = Some(floor.shared.disk.content(partial).slice(0, upto.0));
+                    let partial = current.stream.partial.expect("something is there to be read");
+                    current.stream.tally = Some(floor.shared.disk.content(partial).slice(0, upto.0));
                     current.plan.read_back();
                 }
-                Next::Cut { to, size, sum } => current.cut(self.job, to, size, sum.is_some(), floor),
+                Next::Cut { to, size, sum } => current.cut(to, size, sum.is_some(), floor),
                 Next::Sum => {
-                    let sum = current.tally.as_ref().expect("it was summed up").checksum();
+                    let sum = current.stream.tally.as_ref().expect("it was summed up").checksum();
                     current.plan.summed(&sum);
                 }
                 Next::Seek { to } => current.seek(to, floor),
                 Next::Leave => {
-                    current.leave(stamp());
+                    current.stream.leave(stamp());
                     current.plan.left();
                 }
-                Next::Part(_) | Next::LeavePart(_) | Next::Rest { .. } => {
-                    unreachable!("no file here comes in parts")
+                Next::Part(asked) if floor.shared.random.chance(NO_ROOM) => {
+                    current.plan.part_ended(asked.id, PartEnd::NoRoom, None);
                 }
+                Next::Part(asked) => {
+                    let pours = floor.shared.random.chance(500);
+                    let stream = Stream::new(self.job, current.file.index, (stamp(), stamp()), pours);
+                    current.lanes.begin(*asked, stream, (current.stream.partial, current.stream.place));
+                }
+                Next::LeavePart(id) => current.lanes.leave(id),
                 Next::Sync { upto } => {
-                    let partial = current.partial.expect("what is synced is there");
+                    let partial = current.stream.partial.expect("what is synced is there");
                     current.syncing = Some((upto.0, floor.shared.disk.mark(partial)));
                     let after = floor.between(1, 100);
-                    floor.later(after, self.job, current.stamp, Moved::Synced);
+                    floor.later(after, self.job, current.stream.stamp, Moved::Synced);
                 }
             }
         }
@@ -246,8 +253,9 @@ impl Work {
         if gathers {
             plan = plan.gathering_up_to(GATHERED_BYTES_MAX);
         }
-        let mut current = Current::new(file, CurrentPlan::Whole(Box::new(plan)), (stamp(), stamp()));
-        current.pours = floor.shared.random.chance(500);
+        let pours = floor.shared.random.chance(500);
+        let stream = Stream::new(self.job, file.index, (stamp(), stamp()), pours);
+        let mut current = Current::new(file, CurrentPlan::Whole(Box::new(plan)), stream);
         if gathers {
             self.current = Some(current);
             return true;
@@ -257,7 +265,7 @@ impl Work {
             return false;
         }
         current.is_open = true;
-        match current.open(self.job, floor) {
+        match current.open(floor) {
             Ok(found) => {
                 let plan = DownloadPlan::new(self.attempt, &current.file, rules, found, boot, now);
                 current.plan = CurrentPlan::Whole(Box::new(plan));
@@ -302,10 +310,11 @@ impl Work {
         let plan = |found, file: &File| {
             CurrentPlan::Parts(Box::new(DemandPlan::new(attempt, file, rules, found, boot, now)))
         };
-        let mut current = Current::new(file.clone(), plan(None, &file), (stamp(), stamp()));
-        current.pours = floor.shared.random.chance(500);
+        let pours = floor.shared.random.chance(500);
+        let stream = Stream::new(self.job, file.index, (stamp(), stamp()), pours);
+        let mut current = Current::new(file.clone(), plan(None, &file), stream);
         current.is_open = true;
-        match current.open(self.job, floor) {
+        match current.open(floor) {
             Ok(found) => current.plan = plan(found, &file),
             Err(error) => current.plan.refused(error),
         }
@@ -458,107 +467,53 @@ impl Work {
 
     /// Takes in what has happened to what is under way.
     pub(super) fn moved(&mut self, stamp: Stamp, moved: Moved, floor: &mut Floor<'_>) {
-        let Some(current) = &mut self.current else { return };
+        let Some(mut current) = self.current.take() else { return };
         let now = floor.time();
+        let (of_file, of_body) = (current.stream.stamp == stamp, current.stream.body_stamp == stamp);
         match moved {
-            Moved::Answer if current.body_stamp == stamp => {
-                if let Some(fetch) = current.fetch.take() {
-                    self.answered(&fetch, floor);
+            Moved::Answer if of_body => {
+                if let Some(fetch) = current.stream.fetch.take() {
+                    self.answered(&mut current, fetch, floor);
                 }
             }
-            Moved::Failed(error) if current.body_stamp == stamp => {
-                current.fetch = None;
+            Moved::Failed(error) if of_body => {
+                current.stream.fetch = None;
                 current.plan.failed(error);
             }
-            Moved::Chunk(count) if current.body_stamp == stamp => {
-                current.ready += count;
-                current.is_coming = false;
+            Moved::Chunk(count) if of_body => {
+                current.stream.ready += count;
+                current.stream.is_coming = false;
             }
-            Moved::Written if current.stamp == stamp => current.written(floor),
-            Moved::Synced if current.stamp == stamp => current.synced(self.job, now, floor),
-            Moved::Time if current.stamp == stamp => current.timer = None,
-            _ => {}
+            Moved::Written if of_file => current.stream.written(&mut *current.plan, floor),
+            Moved::Synced if of_file => current.synced(now, floor),
+            Moved::Time if of_file => current.timer = current.timer.filter(|timer| *timer > now),
+            moved => {
+                let asker = self.asker(&current.file);
+                current.lanes.moved(stamp, moved, &asker, floor);
+            }
         }
+        self.current = Some(current);
     }
 
-    fn answered(&mut self, fetch: &Fetch, floor: &mut Floor<'_>) {
-        let current = self.current.as_mut().expect("an answer is for a file");
+    /// In whose name a server is asked.
+    fn asker<'a>(&'a self, file: &'a File) -> Asker<'a> {
+        let (job, attempt, password) = (self.job, self.attempt, self.password.as_deref());
+        Asker { job, attempt, file: file.index, remote_name: &file.remote_name, password }
+    }
+
+    fn answered(&mut self, current: &mut Current, fetch: Fetch, floor: &mut Floor<'_>) {
         let now = floor.time();
-        if floor.network_gone {
-            floor.shared.faults_met += 1;
-            let message = format!("{} is not reached", fetch.remote_name.authority());
-            return current.plan.failed(TransportError { fault: TransportFault::NameNotResolved, message });
-        }
-        let shared = &mut *floor.shared;
-        let password = self.password.as_deref().filter(|_| fetch.with_credentials);
-        let mut fetch = fetch.clone();
-        let (at, index) = (shared.now, current.file.index);
-        shared.judge.asked_at(self.job, index, &fetch.remote_name, at);
-        let is_elsewhere = fetch.remote_name != current.file.remote_name;
-        // What a mirror would have to be asked with is lost on the way, and what it says is not looked at.
-        let believed = fetch
-            .range
-            .as_mut()
-            .filter(|_| shared.mutation == Some(Mutation::TagNotCompared) && is_elsewhere)
-            .and_then(|range| range.if_range.take());
-        if shared.mutation == Some(Mutation::RangeWithoutValidator)
-            && let Some(range) = &mut fetch.range
-        {
-            range.if_range = None;
-        }
-        let found = shared.resources.iter().position(|resource| resource.name == fetch.remote_name);
-        let resource = &mut shared.resources[found.expect("every name is somewhere")];
-        let (reply, fault) = resource.answer(&fetch, password, now, floor.next_version, &mut shared.random);
-        shared.faults_met += u64::from(fault != ServerFault::None);
-        if shared.mutation == Some(Mutation::SecretInTheLog)
-            && let Some(password) = password
-        {
-            tracing::debug!("asked with {password}");
-        }
-        match reply {
-            Reply::Answer(mut head, body) => {
-                if let Some(tag) = believed {
-                    for (_, value) in head.fields.iter_mut().filter(|(name, _)| name == "ETag") {
-                        value.clone_from(&tag);
-                    }
-                }
-                current.body = Some(body);
+        match floor.answer(&fetch, &self.asker(&current.file), false) {
+            Answered::Head(head, body) => {
+                current.stream.body = Some(body);
                 current.plan.answered(&head, now);
             }
-            Reply::Broken(error) if error.fault == TransportFault::TimedOut => {
-                current.fetch = Some(fetch);
-                floor.later(IDLE_TIMEOUT, self.job, current.body_stamp, Moved::Failed(error));
+            Answered::Late(error) => {
+                current.stream.fetch = Some(fetch);
+                floor.later(IDLE_TIMEOUT, self.job, current.stream.body_stamp, Moved::Failed(error));
             }
-            Reply::Broken(error) => current.plan.failed(error),
-            Reply::Challenge { refused } => {
-                let said = match password {
-                    Some(password) if shared.mutation == Some(Mutation::SecretInAnError) => password,
-                    _ => "the password",
-                };
-                let message = match refused {
-                    true => format!("{} refuses {said}", fetch.remote_name.authority()),
-                    false => format!("{} wants somebody to sign in", fetch.remote_name.authority()),
-                };
-                let error = JobError {
-                    code: Code::HTTP_UNAUTHORIZED,
-                    context: ErrorContext::RemoteFile,
-                    transient: refused && shared.mutation == Some(Mutation::RetryAfterRefusal),
-                    message,
-                    file: Some(current.file.index),
-                    challenge: Some(Challenge {
-                        target: AuthTarget::Server,
-                        host: fetch.remote_name.authority(),
-                        realm: None,
-                        schemes: vec![AuthScheme::Basic],
-                        refused,
-                    }),
-                    retry_after_seconds: None,
-                };
-                if let Some(password) = password {
-                    shared.judge.tried(self.job, password, floor.epoch, shared.now);
-                }
-                current.plan.refused(error);
-            }
+            Answered::Failed(error) => current.plan.failed(error),
+            Answered::Refused(error) => current.plan.refused(*error),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BinaryHeap;
 use bits_core::job::JobId;
 use bits_worker::link::ToWorker;
 
+use super::conditions::Change;
 use super::scenario::Millis;
 use super::worker::{Moved, Stamp};
 
@@ -34,6 +35,17 @@ pub(super) enum Event {
         owner: u32,
     },
     Fault(usize),
+    /// The conditions of the world are others.
+    Condition(Change),
+    ConditionOver(Change),
+    /// A try to tell an owner something has come to its end.
+    Told {
+        epoch: u32,
+        job: JobId,
+        number: u32,
+        is_heard: bool,
+        outcome: Result<(), String>,
+    },
     NetworkBack,
     DiskFree,
     StoreFree,

@@ -5,6 +5,7 @@
 //! the world.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use bits_broker::engine::Response;
 use bits_core::checksum::Checksum;
@@ -18,6 +19,7 @@ use bits_core::remote_name::RemoteName;
 use bits_core::sources::{DropReason, Mirror, Sources};
 
 use super::extents::{Extents, Source};
+use super::log::Search;
 use super::scenario::{Millis, SECRET_MARK};
 use super::servers::Resource;
 
@@ -47,6 +49,11 @@ pub enum Promise {
     /// A place that has sent a wrong file is not asked for it again while there is another, and nobody is
     /// said to have sent one who has not.
     Sources,
+    /// No job runs against the conditions, or after it was stopped; and what it says it waits for is what
+    /// holds it back.
+    Conditions,
+    /// What an owner is to be told is told at least once, or for as long as it is of any use.
+    Notices,
     /// When nothing goes wrong any more, every job comes to rest, with the right bytes or an honest
     /// error, in a bounded time.
     Rest,
@@ -55,7 +62,7 @@ pub enum Promise {
 }
 
 impl Promise {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::P1,
         Self::P2,
         Self::P3,
@@ -67,6 +74,8 @@ impl Promise {
         Self::Parts,
         Self::TriedOnce,
         Self::Sources,
+        Self::Conditions,
+        Self::Notices,
         Self::Rest,
         Self::Sound,
     ];
@@ -84,6 +93,8 @@ impl Promise {
             Self::Parts => "parts",
             Self::TriedOnce => "tried-once",
             Self::Sources => "sources",
+            Self::Conditions => "conditions",
+            Self::Notices => "notices",
             Self::Rest => "rest",
             Self::Sound => "sound",
         }
@@ -193,8 +204,7 @@ impl Judge {
             }
         }
         if self.is_thorough {
-            let rows = format!("{:?} {:?}", batch.jobs, batch.files);
-            self.text(&rows, at, "a row");
+            self.written(format_args!("{:?} {:?}", batch.jobs, batch.files), at, "a row");
         }
     }
 
@@ -205,10 +215,17 @@ impl Judge {
         }
     }
 
+    /// The same, of what is only written down to be searched.
+    fn written(&mut self, text: fmt::Arguments<'_>, at: Millis, what: &str) {
+        if Search::finds_in(text) {
+            self.text(&text.to_string(), at, what);
+        }
+    }
+
     /// Looks at what `caller` is told.
     pub(super) fn answer(&mut self, caller: u32, answer: &Result<Response, Refusal>, at: Millis) {
         if self.is_thorough {
-            self.text(&format!("{answer:?}"), at, "an answer");
+            self.written(format_args!("{answer:?}"), at, "an answer");
         }
         match answer {
             Ok(
@@ -257,7 +274,7 @@ impl Judge {
     }
 
     /// What lasts of each job that was answered, after the service has ended.
-    pub(super) fn recovered(&mut self, mut job: impl FnMut(JobId) -> Option<Job>, at: Millis) {
+    pub(super) fn recovered<'j>(&mut self, job: impl Fn(JobId) -> Option<&'j Job>, at: Millis) {
         for (id, (revision, files)) in std::mem::take(&mut self.answered) {
             match job(id) {
                 Some(job) if job.revision >= revision && job.files_total >= files => {

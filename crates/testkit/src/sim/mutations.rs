@@ -32,10 +32,19 @@ pub enum Mutation {
     TagNotCompared,
     LiarForgiven,
     BusyWait,
+    ConditionsIgnored,
+    ConditionsStuck,
+    StopUnheard,
+    NoticeDropped,
+    NoticeUnheard,
+    NoticeAstray,
+    PartBeforeSync,
+    PartMisplaced,
+    PartNotCompared,
 }
 
 impl Mutation {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 33] = [
         Self::CommitAfterAct,
         Self::HalfACommit,
         Self::OffsetBeforeSync,
@@ -60,6 +69,15 @@ impl Mutation {
         Self::TagNotCompared,
         Self::LiarForgiven,
         Self::BusyWait,
+        Self::ConditionsIgnored,
+        Self::ConditionsStuck,
+        Self::StopUnheard,
+        Self::NoticeDropped,
+        Self::NoticeUnheard,
+        Self::NoticeAstray,
+        Self::PartBeforeSync,
+        Self::PartMisplaced,
+        Self::PartNotCompared,
     ];
 
     /// What it is switched on by.
@@ -94,6 +112,12 @@ impl Mutation {
             Self::RangeMisplaced => &[Promise::P2, Promise::P4],
             Self::TagNotCompared => &[Promise::P4],
             Self::LiarForgiven => &[Promise::Sources],
+            Self::ConditionsIgnored | Self::ConditionsStuck | Self::StopUnheard => &[Promise::Conditions],
+            Self::NoticeDropped | Self::NoticeUnheard => &[Promise::Notices],
+            Self::NoticeAstray => &[Promise::P7],
+            Self::PartBeforeSync => &[Promise::P2],
+            Self::PartMisplaced => &[Promise::P2, Promise::P3, Promise::P4],
+            Self::PartNotCompared => &[Promise::P4],
         }
     }
 
@@ -142,6 +166,29 @@ impl Mutation {
                 ("liar-forgiven", "it is not written down that a mirror has sent a wrong file")
             }
             Self::BusyWait => ("busy-wait", "a worker asks again and again instead of waiting"),
+            Self::ConditionsIgnored => {
+                ("conditions-ignored", "the service does not hear of conditions that hold jobs back")
+            }
+            Self::ConditionsStuck => {
+                ("conditions-stuck", "the service does not hear that nothing holds jobs back any more")
+            }
+            Self::StopUnheard => ("stop-unheard", "a worker does not hear that an attempt is to stop"),
+            Self::NoticeDropped => {
+                ("notice-dropped", "a service does not take over what a killed one had still to tell")
+            }
+            Self::NoticeUnheard => {
+                ("notice-unheard", "a worker says that an owner was told before anybody has heard it")
+            }
+            Self::NoticeAstray => ("notice-astray", "the program of another job is told of a job"),
+            Self::PartBeforeSync => {
+                ("part-before-sync", "parts that come beside a file are said to last that were not synced")
+            }
+            Self::PartMisplaced => {
+                ("part-misplaced", "a part that comes beside a file is written where the file had come to")
+            }
+            Self::PartNotCompared => {
+                ("part-not-compared", "a part is taken from a mirror whatever version it has")
+            }
         }
     }
 }

@@ -151,6 +151,12 @@ impl World {
                 Err(_) => return,
             }
         }
+        if let Some(secret) = self.people[at].plan.sink.as_ref().and_then(|sink| sink.secret.as_ref()) {
+            match self.vault.seal_webhook(id, Owner(owner), &Secret::new(secret.clone())) {
+                Ok(sealed) => secrets.push(SecretChange::Set(sealed)),
+                Err(_) => return,
+            }
+        }
         self.request(
             owner,
             Some(at),

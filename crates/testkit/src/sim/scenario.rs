@@ -7,13 +7,18 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
+use bits_core::conditions::{Missing, NetworkCost, OnBattery, OwnerAway, Rules, TransferPolicy};
 use bits_core::file::ResumeBy;
 use bits_core::http_options::Method;
 use bits_core::job::{JobId, Priority, PropertyChange};
+use bits_core::notify::{NotifyCommand, NotifyFlags};
 use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::remote_name::RemoteName;
+use bits_core::transfer::PartsRules;
 use bits_core::units::Bytes;
 
+use super::conditions::Change;
+use super::notices::{self, Sink, SinkFault};
 use super::random::Random;
 use super::servers::{Framing, Resource, ServerFault, Tag, Version};
 
@@ -41,6 +46,12 @@ pub(super) struct Scenario {
     pub(super) calm_at: Millis,
     pub(super) next_version: u32,
     pub(super) owners: u32,
+    /// What jobs are held to that say nothing themselves.
+    pub(super) rules: Rules,
+    /// How far files come in parts.
+    pub(super) parts: Option<PartsRules>,
+    /// What the conditions become for a while, when nothing goes wrong any more.
+    pub(super) later: Vec<(Millis, Change, Millis)>,
     /// How many things there are that can be left out.
     pub(super) elements: u32,
 }
@@ -58,6 +69,8 @@ pub(super) struct JobPlan {
     /// The password that is set before the job is resumed.
     pub(super) password: Option<Password>,
     pub(super) has_secret_header: bool,
+    /// Who is to be told of it.
+    pub(super) sink: Option<Sink>,
     /// What is asked for of its files, one after the other, when it is one on demand; all of them in
     /// the end.
     pub(super) demands: Option<Vec<Demanded>>,
@@ -107,11 +120,22 @@ enum MirrorKind {
     Lying,
     Dead,
     Slow,
+    /// What it has is right, but for some bytes in the middle.
+    Spoiled,
 }
 
 impl MirrorKind {
-    const ALL: [Self; 7] =
-        [Self::Honest, Self::Honest, Self::Other, Self::Other, Self::Lying, Self::Dead, Self::Slow];
+    const ALL: [Self; 9] = [
+        Self::Honest,
+        Self::Honest,
+        Self::Honest,
+        Self::Other,
+        Self::Other,
+        Self::Lying,
+        Self::Dead,
+        Self::Slow,
+        Self::Spoiled,
+    ];
 }
 
 /// What the moment of a kill is set upon.
@@ -131,10 +155,12 @@ pub(super) enum Trap {
     /// Files are put in place.
     Finalize,
     Discard,
+    /// An owner was told something.
+    Told,
 }
 
 impl Trap {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Now,
         Self::Now,
         Self::Version,
@@ -145,6 +171,7 @@ impl Trap {
         Self::Whole,
         Self::Finalize,
         Self::Discard,
+        Self::Told,
     ];
 }
 
@@ -164,7 +191,10 @@ pub(super) enum WorldFault {
     },
     /// The clock of the machine is set, by so many milliseconds.
     ClockSet(i64),
+    /// The servers are out of reach, and nothing is to be seen of that.
     NetworkGone(Millis),
+    /// Jobs may have to wait for something, for so long.
+    Conditions(Change, Millis),
     DiskFull(Millis),
     StoreFull(Millis),
     /// Commits take so long.
@@ -264,6 +294,8 @@ enum Theme {
     Power,
     /// Files that come from several places, or by ranges.
     Sources,
+    /// Networks, power and people that come and go.
+    Conditions,
 }
 
 /// Draws a world.
@@ -285,6 +317,8 @@ impl Scenario {
             Theme::Versions,
             Theme::Power,
             Theme::Sources,
+            Theme::Sources,
+            Theme::Conditions,
         ];
         let theme = *random.pick(&themes);
         Drawing { random, theme, kept, elements: 0, next_version: 0 }.draw()
@@ -319,8 +353,81 @@ impl Drawing<'_> {
                 acts.push((at, act));
             }
         }
+        let rules = self.rules();
+        let parts = self.parts();
+        let mut later = Vec::new();
+        for _ in 0..self.random.below(4) {
+            let begins = self.random.between(SECOND, 30 * MINUTE);
+            let change = (begins, self.change(), self.random.between(SECOND, 30 * MINUTE));
+            if self.is_kept() {
+                later.push(change);
+            }
+        }
         let (next_version, elements) = (self.next_version, self.elements);
-        Scenario { jobs, resources, faults, acts, calm_at, next_version, owners, elements }
+        Scenario {
+            jobs,
+            resources,
+            faults,
+            acts,
+            calm_at,
+            next_version,
+            owners,
+            rules,
+            parts,
+            later,
+            elements,
+        }
+    }
+
+    fn rules(&mut self) -> Rules {
+        Rules {
+            wait_for_network: self.random.chance(850),
+            on_battery: *self.random.pick(&OnBattery::ALL),
+            owner_away: *self.random.pick(&[OwnerAway::Run, OwnerAway::Wait]),
+            ..Rules::default()
+        }
+    }
+
+    fn parts(&mut self) -> Option<PartsRules> {
+        let wants_parts = if self.theme == Theme::Sources { 750 } else { 150 };
+        self.random.chance(wants_parts).then(|| PartsRules {
+            most: self.random.between(2, 5) as u8,
+            of_one_server: self.random.between(1, 2) as u8,
+            bytes_min: Bytes(*self.random.pick(&[1, 1_000, 1_000_000])),
+        })
+    }
+
+    /// Something that jobs may have to wait for.
+    fn change(&mut self) -> Change {
+        match self.random.below(5) {
+            0 => Change::Network(*self.random.pick(&[Missing::Link, Missing::Address, Missing::Route])),
+            1 | 2 => Change::Cost(*self.random.pick(&NetworkCost::ALL)),
+            3 => Change::Battery,
+            _ => Change::OwnerAway,
+        }
+    }
+
+    /// Who is to be told of a job, and how they take it.
+    fn sink(&mut self, owner: u32, number: usize) -> Option<Sink> {
+        let is_told = self.random.chance(450);
+        let mut sink = notices::sink(owner, number);
+        match self.random.below(4) {
+            0 => sink.program = None,
+            1 => (sink.url, sink.secret) = (None, None),
+            _ => {}
+        }
+        if self.random.chance(400) {
+            sink.secret = None;
+        }
+        for _ in 0..self.random.below(8) {
+            let faults =
+                [SinkFault::None, SinkFault::Fails, SinkFault::Fails, SinkFault::Hangs, SinkFault::Dies];
+            let fault = *self.random.pick(&faults);
+            if self.is_kept() {
+                sink.faults.push_back((self.elements, fault));
+            }
+        }
+        is_told.then_some(sink)
     }
 
     /// Numbers the element that was just drawn, and says whether it is left in.
@@ -348,6 +455,9 @@ impl Drawing<'_> {
             (100, PropertyChange::MinimumRetryDelay(Some(Duration::from_secs(600)))),
             (100, PropertyChange::NoProgressTimeout(Duration::from_secs(300))),
             (50, PropertyChange::MaxDownloadSize(Bytes(10_000))),
+            (40, PropertyChange::CostFlags(Some(TransferPolicy::Always.flags()))),
+            (40, PropertyChange::CostFlags(Some(TransferPolicy::NoSurcharge.flags()))),
+            (40, PropertyChange::CostFlags(Some(TransferPolicy::Standard.flags()))),
             (50, PropertyChange::HttpMethod(Method::parse("POST").expect("a method"))),
         ] {
             if self.random.chance(parts) {
@@ -371,6 +481,17 @@ impl Drawing<'_> {
             }
         }
         let has_secret_header = self.random.chance(150);
+        let sink = self.sink(owner, number);
+        if let Some(sink) = &sink {
+            let arguments = vec![JobId(id).to_string()];
+            let command = sink.program.clone().map(|program| NotifyCommand { program, arguments });
+            let url = sink.url.as_ref().map(|url| RemoteName::parse(url).expect("a remote name").0);
+            changes.extend([PropertyChange::NotifyCommand(command), PropertyChange::Webhook(url)]);
+            if self.random.chance(150) {
+                let mask = *self.random.pick(&[NotifyFlags::JOB_ERROR, NotifyFlags::JOB_TRANSFERRED]);
+                changes.push(PropertyChange::NotifyFlags(NotifyFlags::from_mask(mask).expect("a flag")));
+            }
+        }
         let demands = is_on_demand.then(|| self.demands(&files, resources));
         JobPlan {
             number,
@@ -381,6 +502,7 @@ impl Drawing<'_> {
             files,
             password,
             has_secret_header,
+            sink,
             demands,
         }
     }
@@ -490,7 +612,9 @@ impl Drawing<'_> {
             // Places that are kept in one way say the same of what they have.
             mirror.gives_digest = original.gives_digest;
             mirror.versions = match kind {
-                MirrorKind::Honest | MirrorKind::Dead | MirrorKind::Slow => original.versions.clone(),
+                MirrorKind::Honest | MirrorKind::Dead | MirrorKind::Slow | MirrorKind::Spoiled => {
+                    original.versions.clone()
+                }
                 MirrorKind::Other | MirrorKind::Lying => {
                     self.next_version += 1;
                     // Of the same size, since that is what is hardest to tell.
@@ -499,6 +623,10 @@ impl Drawing<'_> {
             };
             if kind == MirrorKind::Lying {
                 mirror.poses_as(original);
+            }
+            if kind == MirrorKind::Spoiled && size > 0 {
+                mirror.spoiled = Some((size / 3, size / 3 + 1 + self.random.below(size / 3 + 1)));
+                mirror.has_lied = true;
             }
             mirror.is_gone = false;
             if kind == MirrorKind::Dead {
@@ -565,6 +693,7 @@ impl Drawing<'_> {
             faults,
             has_lied: false,
             has_misspoken: false,
+            spoiled: None,
             rate,
             twin: None,
             links: Vec::new(),
@@ -624,9 +753,12 @@ impl Drawing<'_> {
             Theme::Power if self.random.chance(800) => {
                 return WorldFault::PowerCut { trap, steps: self.random.below(4) as u32, down };
             }
+            Theme::Conditions if self.random.chance(750) => {
+                return WorldFault::Conditions(self.change(), lasts);
+            }
             _ => {}
         }
-        match self.random.below(16) {
+        match self.random.below(18) {
             0..=4 => WorldFault::Kill { trap, steps, down },
             5..=7 => WorldFault::PowerCut { trap, steps, down },
             8 => {
@@ -639,6 +771,7 @@ impl Drawing<'_> {
             12 => WorldFault::StoreSlow { each: self.random.between(100, 20 * SECOND), lasts },
             13 => WorldFault::CommitsFail(self.random.between(1, 3) as u32),
             14 => WorldFault::SyncsFail(self.random.between(1, 2) as u32),
+            15 | 16 => WorldFault::Conditions(self.change(), lasts),
             _ => WorldFault::KeyAway,
         }
     }

@@ -97,6 +97,8 @@ pub(super) struct Resource {
     pub(super) has_lied: bool,
     /// Whether it has said another length than it has, or has ended as if all had come.
     pub(super) has_misspoken: bool,
+    /// From where to where what it sends is not what it has.
+    pub(super) spoiled: Option<(u64, u64)>,
     /// Bytes for each millisecond.
     pub(super) rate: u64,
     /// Another place that has the same versions.
@@ -308,6 +310,13 @@ impl Resource {
             None => (200, version.content()),
         };
         let len = body.len();
+        if let Some((from, to)) = self.spoiled {
+            let begin = body.iter().next().map_or(0, |first| first.at);
+            let (from, to) = (from.max(begin), to.min(begin + len));
+            if from < to {
+                body.write(from - begin, &Extents::of(Source::Corrupt, from, to - from));
+            }
+        }
         let mut announced = len;
         self.has_misspoken |=
             matches!(fault, ServerFault::SaysMore | ServerFault::SaysLess | ServerFault::Closed(_));

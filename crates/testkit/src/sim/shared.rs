@@ -9,20 +9,24 @@ use bits_broker::effects;
 use bits_broker::engine::{
     AgentWatcher, Clock, EffectRunner, Notification, Response, SealedAssignment, SealedTelling, Watcher,
 };
+use bits_broker::notify;
 use bits_broker::vault::Vault;
 use bits_core::error::JobError;
 use bits_core::file::{BootId, ClosingFile, FileIndex};
 use bits_core::job::{Attempt, Environment, JobId, Owner, State};
-use bits_core::ports::{KeyChange, KeyId, KeySource, KeyStanding, Seal, SealError, Store as _};
+use bits_core::ports::{KeyChange, KeyId, KeySource, KeyStanding, Seal, SealError};
 use bits_core::queue::{Asked, Ticket};
 use bits_core::refusal::Refusal;
 use bits_core::time::Timestamp;
+use bits_core::transfer::PartsRules;
 use bits_worker::link::ToWorker;
 use zeroize::Zeroizing;
 
+use super::conditions::Outside;
 use super::disk::Disk;
 use super::judge::{Judge, Promise};
 use super::mutations::Mutation;
+use super::notices::Notices;
 use super::random::Random;
 use super::scenario::{Millis, Trap};
 use super::servers::Resource;
@@ -42,6 +46,10 @@ pub(super) struct Shared {
     pub(super) rows: Rows,
     pub(super) resources: Vec<Resource>,
     pub(super) judge: Judge,
+    pub(super) outside: Outside,
+    pub(super) notices: Notices,
+    /// How far files come in parts.
+    pub(super) parts: Option<PartsRules>,
     pub(super) mutation: Option<Mutation>,
     pub(super) owners: u32,
     pub(super) boot: BootId,
@@ -84,14 +92,14 @@ impl Shared {
         Timestamp((EPOCH + self.now).saturating_add_signed(self.clock_off))
     }
 
-    fn broken(&mut self, promise: Promise, what: impl FnOnce() -> String) {
+    pub(super) fn broken(&mut self, promise: Promise, what: impl FnOnce() -> String) {
         let now = self.now;
         self.judge.broken(promise, now, what);
     }
 
     /// What the next service would find of `job`.
-    fn lasting(&mut self, job: JobId) -> Option<bits_core::job::Job> {
-        self.rows.lasting.job(job).expect("memory is read")
+    fn lasting(&self, job: JobId) -> Option<&bits_core::job::Job> {
+        self.rows.lasting.peek(job)
     }
 }
 
@@ -141,6 +149,15 @@ impl EffectRunner for Hands {
         if shared.step() {
             return;
         }
+        match &answer {
+            Ok(
+                Response::Job { view, .. }
+                | Response::JobWithSecrets { view, .. }
+                | Response::WholeJob { view, .. },
+            ) => shared.look_at_wait(view),
+            Ok(Response::List { jobs, .. }) => jobs.iter().for_each(|view| shared.look_at_wait(view)),
+            _ => {}
+        }
         if let Ok(Response::Job { view, .. }) = &answer {
             let lasts = shared.lasting(view.job.id).map(|job| job.revision);
             if lasts.is_none_or(|lasts| lasts < view.job.revision) {
@@ -157,7 +174,10 @@ impl EffectRunner for Hands {
         let (job, attempt) = (assignment.job, assignment.attempt);
         let assignment = effects::open(assignment, &self.vault, false)?;
         let order = ToWorker::Begin(Box::new(assignment));
-        self.tell(order, job, |shared| shared.lasting(job).is_some_and(|job| job.attempt == attempt));
+        self.tell(order, job, |shared| {
+            shared.look_at_begin(job);
+            shared.lasting(job).is_some_and(|job| job.attempt == attempt)
+        });
         Ok(())
     }
 
@@ -166,14 +186,16 @@ impl EffectRunner for Hands {
     }
 
     fn stop(&mut self, job: JobId, attempt: Attempt) {
-        self.tell(ToWorker::Stop { job, attempt }, job, |_| true);
+        self.tell(ToWorker::Stop { job, attempt }, job, |shared| {
+            shared.stops(job, attempt);
+            true
+        });
     }
 
     fn recorded(&mut self, job: JobId, attempt: Attempt, file: FileIndex) {
         self.tell(ToWorker::Recorded { job, attempt, file }, job, |shared| {
             let boot = shared.boot;
-            let files = shared.rows.lasting.files(job, file, 1).expect("memory is read");
-            files.first().is_some_and(|found| found.index == file && found.boot == Some(boot))
+            shared.rows.lasting.peek_file(job, file).is_some_and(|found| found.boot == Some(boot))
         });
     }
 
@@ -183,8 +205,15 @@ impl EffectRunner for Hands {
         });
     }
 
-    fn tell_owner(&mut self, _: SealedTelling) -> Result<(), String> {
-        unreachable!("nobody is to be told here");
+    fn tell_owner(&mut self, telling: SealedTelling) -> Result<(), String> {
+        let telling = notify::open(telling, &self.vault)?;
+        let mut shared = self.around.lock();
+        if shared.step() {
+            return Ok(());
+        }
+        shared.look_at_telling(&telling);
+        shared.orders.push(ToWorker::Tell(Box::new(telling)));
+        Ok(())
     }
 
     fn finalize(&mut self, job: JobId, files: Vec<ClosingFile>, environment: Environment) {
@@ -221,6 +250,7 @@ impl EffectRunner for Hands {
                     shared.broken(Promise::P1, || format!("{job} was shown before it was written"));
                 }
                 shared.judge.view(owner.0, &view, now);
+                shared.look_at_wait(&view);
             }
             Notification::Ranges { .. } => {
                 if shared.lasting(job).is_none_or(|job| job.owner != owner) {

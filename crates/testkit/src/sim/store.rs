@@ -1,11 +1,11 @@
 //! The store of a simulated world: the one in memory, over a journal of which a kill leaves what was
 //! written and a power cut what was synced.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bits_core::file::{DestinationTag, File, FileIndex, ResumeBy};
 use bits_core::job::{Job, JobId, Owner, Progress, State};
+use bits_core::notify::Outbox;
 use bits_core::ports::{
     Batch, Cursor, FileChange, Filter, Page, RekeyError, Rewrap, SealedSecret, SealingKey, StateName, Store,
     StoreError,
@@ -19,6 +19,7 @@ use bits_worker::link::temporary_name;
 use super::extents::{Extents, Source};
 use super::judge::Promise;
 use super::mutations::Mutation;
+use super::scenario::Millis;
 use super::servers::{Resource, Version};
 use super::shared::{Shared, Surroundings};
 
@@ -29,14 +30,15 @@ const WAKE_WITHIN: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     /// As the service has it.
-    live: MemoryStore,
+    pub(super) live: MemoryStore,
     /// As the next service will find it.
     pub(super) lasting: MemoryStore,
     /// Acted on, and not written yet; a mistake that can be switched on.
-    late: Vec<Batch>,
-    ids: BTreeSet<JobId>,
+    late: Option<MemoryStore>,
     pub(super) is_full: bool,
     pub(super) commits_to_fail: u32,
+    /// When a commit failed last.
+    pub(super) failed_at: Millis,
     /// Whether a service is just starting.
     pub(super) is_starting: bool,
 }
@@ -44,25 +46,22 @@ pub(super) struct Rows {
 impl Rows {
     /// What is left when a service has ended; says where that is no state it was in.
     pub(super) fn recover(&mut self) -> Result<(), String> {
-        self.late.clear();
-        let mut difference = Ok(());
-        for id in &self.ids {
-            let had = state(&mut self.live, *id);
-            let has = state(&mut self.lasting, *id);
-            if had != has {
-                difference = Err(format!("{id} was {had:?} and is {has:?}"));
-            }
-        }
+        self.late = None;
+        let difference = self.live.difference(&self.lasting).map(|id| {
+            let (had, has) = (state(&mut self.live, id), state(&mut self.lasting, id));
+            format!("{id} was {had:?} and is {has:?}")
+        });
         self.live = self.lasting.clone();
-        difference
+        difference.map_or(Ok(()), Err)
     }
 
-    pub(super) fn ids(&self) -> impl Iterator<Item = JobId> {
-        self.ids.iter().copied()
+    /// All files of all jobs.
+    pub(super) fn each_file(&self) -> impl Iterator<Item = (JobId, &File)> {
+        self.live.each().flat_map(|job| self.live.each_file(job.id).map(|file| (job.id, file)))
     }
 
-    pub(super) fn job(&mut self, id: JobId) -> Option<Job> {
-        self.live.job(id).expect("memory is read")
+    pub(super) fn job(&self, id: JobId) -> Option<&Job> {
+        self.live.peek(id)
     }
 
     pub(super) fn files(&mut self, id: JobId) -> Vec<File> {
@@ -84,8 +83,8 @@ fn state(store: &mut MemoryStore, id: JobId) -> JobState {
 impl Shared {
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         // What the turn before has left to write.
-        for late in std::mem::take(&mut self.rows.late) {
-            self.rows.lasting.commit(&late)?;
+        if let Some(late) = self.rows.late.take() {
+            self.rows.lasting = late;
         }
         if batch.is_empty() {
             return Ok(());
@@ -101,10 +100,12 @@ impl Shared {
         }
         if self.rows.is_full {
             self.faults_met += 1;
+            self.rows.failed_at = self.now;
             return Err(StoreError::Full);
         }
         if self.rows.commits_to_fail > 0 {
             self.rows.commits_to_fail -= 1;
+            self.rows.failed_at = self.now;
             self.faults_met += 1;
             return Err(StoreError::Io { doing: "written", reason: "the disk does not answer".to_owned() });
         }
@@ -118,11 +119,10 @@ impl Shared {
             _ => batch,
         };
         self.rows.live.commit(batch)?;
-        self.rows.ids.extend(batch.jobs.iter().map(|change| change.job.id));
         if self.mutation == Some(Mutation::CommitAfterAct) {
-            self.rows.late.push(batch.clone());
+            self.rows.late = Some(self.rows.live.clone());
         } else {
-            self.rows.lasting.commit(batch)?;
+            self.rows.lasting = self.rows.live.clone();
         }
         self.look_at_names(batch);
         if self.step() { Err(gone()) } else { Ok(()) }
@@ -149,6 +149,7 @@ impl Shared {
             }
         }
         self.look_at_waits(batch);
+        self.look_at_notices(batch);
         self.look_at_filled(batch);
         self.look_at_liars(batch);
         for (job, change) in &batch.files {
@@ -159,7 +160,7 @@ impl Shared {
                 }
                 _ => continue,
             };
-            let file = self.rows.live.files(*job, index, 1).expect("memory is read").pop();
+            let file = self.rows.live.peek_file(*job, index);
             let name =
                 file.map(|file| temporary_name(*job, file.index, &file.local_name)).unwrap_or_default();
             let lasts = self.disk.lasting(&name).map(|content| content.len());
@@ -178,8 +179,7 @@ impl Shared {
         let now = self.now;
         for (job, change) in &batch.files {
             let FileChange::Filled { index, filled } = change else { continue };
-            let file = self.rows.live.files(*job, *index, 1).expect("memory is read").pop();
-            let Some(file) = file else { continue };
+            let Some(file) = self.rows.live.peek_file(*job, *index) else { continue };
             let name = temporary_name(*job, file.index, &file.local_name);
             if filled.spans().is_empty() || self.judge.harmed.contains(&name) {
                 continue;
@@ -201,8 +201,12 @@ impl Shared {
                 let is_one = is_source(&place.name) || leads_to_one(place.twin) || is_twin_of_one(at);
                 place.has_lied && is_one
             });
-            // By the owner's checksum it shows in the end.
-            let is_compared = file.resume_by == ResumeBy::Checksum && file.checksum.is_some();
+            // By a checksum it shows in the end; what several places send at a time may be tied together by that
+            // of the server, too.
+            let is_compared = match file.served.in_parts {
+                true => file.checksum.is_some() || file.served.checksum.is_some(),
+                false => file.resume_by == ResumeBy::Checksum && file.checksum.is_some(),
+            };
             let mut version = None;
             for span in filled.spans() {
                 let mut place = span.from.0;
@@ -236,7 +240,7 @@ impl Shared {
         let now = self.now;
         for (job, change) in &batch.files {
             let FileChange::Sources { index, sources } = change else { continue };
-            let file = self.rows.live.files(*job, *index, 1).expect("memory is read").pop();
+            let file = self.rows.live.peek_file(*job, *index);
             let Some(file) = file.filter(|file| !file.moved) else { continue };
             let place = |name: &RemoteName| self.resources.iter().find(|place| place.name == *name);
             let Some(original) = place(&file.remote_name) else { continue };
@@ -269,30 +273,29 @@ impl Shared {
     /// that version. Where the owner's checksum ties the bytes of several together, it shows in the end.
     pub(super) fn look_at_parts(&mut self) {
         let now = self.now;
-        let ids: Vec<_> = self.rows.ids().collect();
-        for file in ids.iter().flat_map(|id| self.rows.files(*id).into_iter().map(|file| (*id, file))) {
-            let (job, file) = file;
-            let name = temporary_name(job, file.index, &file.local_name);
-            let local = file.local_name.as_str();
-            let Some(found) = self.disk.find(&name) else { continue };
-            let Some(validator) = file.validator.as_ref().filter(|_| !self.judge.harmed.contains(&name))
-            else {
+        let Self { rows, judge, disk, resources, .. } = self;
+        for (job, file) in rows.each_file() {
+            let Some(validator) = &file.validator else { continue };
+            let Some(wanted) = judge.wanted.get(file.local_name.as_str()) else { continue };
+            let first = &resources[wanted.resource];
+            let places = || [Some(first), first.twin.map(|twin| &resources[twin])].into_iter().flatten();
+            let is_tied = !wanted.mirrors.is_empty() || file.resume_by == ResumeBy::Checksum;
+            if is_tied || places().any(|place| place.has_lied) {
                 continue;
-            };
+            }
+            let name = temporary_name(job, file.index, &file.local_name);
+            let Some(found) = disk.find(&name).filter(|_| !judge.harmed.contains(&name)) else { continue };
             let is_same_boot = file.boot == Some(self.boot);
             let is_ours = !is_same_boot || file.partial.is_none_or(|made| made.inode == found.number());
-            let content = self.disk.content(found);
-            let Some(wanted) = self.judge.wanted.get(local) else { continue };
+            let content = disk.content(found);
             let parts = match wanted.is_on_demand {
+                false if file.served.in_parts => spans(file),
                 false if is_same_boot => vec![(0, content.len())],
                 false => vec![(0, file.durable.0)],
-                true => file.demand.filled.spans().iter().map(|span| (span.from.0, span.end.0)).collect(),
+                true => spans(file),
             };
-            let first = &self.resources[wanted.resource];
-            let places = || [Some(first), first.twin.map(|twin| &self.resources[twin])].into_iter().flatten();
-            let is_tied = !wanted.mirrors.is_empty() || file.resume_by == ResumeBy::Checksum;
             let counts = is_ours && content.len() >= file.durable.0.max(file.demand.filled.end().0);
-            if !counts || is_tied || places().any(|place| place.has_lied) {
+            if !counts {
                 continue;
             }
             let version = places().flat_map(|place| &place.versions).find(|it| it.is_told_by(validator));
@@ -301,7 +304,7 @@ impl Shared {
                 content.slice(*from, *end).iter().all(|part| part.source == Source::Version(version))
             };
             if !parts.iter().all(is_of_it) {
-                self.judge.broken(Promise::P4, now, || {
+                judge.broken(Promise::P4, now, || {
                     format!("{name} is {content:?}, and {parts:?} of version {version} are on record")
                 });
             }
@@ -313,7 +316,7 @@ impl Shared {
         let Some(calm_since) = self.calm_since else { return };
         let (now, wall) = (self.now, self.wall());
         for change in &batch.jobs {
-            let was = self.rows.live.job(change.job.id).expect("memory is read").map(|was| was.state);
+            let was = self.rows.live.peek(change.job.id).map(|was| was.state);
             let Some(State::TransientError { retry_at }) = was else { continue };
             let late = wall.since(retry_at.max(calm_since));
             if late > WAKE_WITHIN && change.job.state.is_active() {
@@ -328,8 +331,7 @@ impl Shared {
     fn look_at_names(&mut self, batch: &Batch) {
         for (job, change) in &batch.files {
             let FileChange::Completed { index } = change else { continue };
-            let file = self.rows.live.files(*job, *index, 1).expect("memory is read").pop();
-            let Some(file) = file else { continue };
+            let Some(file) = self.rows.live.peek_file(*job, *index) else { continue };
             let name = file.local_name.as_str();
             let now = self.now;
             match self.disk.lasting(name) {
@@ -340,6 +342,11 @@ impl Shared {
             }
         }
     }
+}
+
+/// What is on record of a file that has not come in order.
+fn spans(file: &File) -> Vec<(u64, u64)> {
+    file.demand.filled.spans().iter().map(|span| (span.from.0, span.end.0)).collect()
 }
 
 /// Without the names of those who have sent wrong files; a mistake that can be switched on.
@@ -398,15 +405,25 @@ impl Store for SimStore {
         self.0.lock().rows.live.counts(owner)
     }
     fn unfinished(&mut self, each: &mut dyn FnMut(Job)) -> Result<(), StoreError> {
-        self.0.lock().rows.live.unfinished(each)
+        let mut shared = self.0.lock();
+        if shared.mutation == Some(Mutation::NoticeDropped) {
+            return shared.rows.live.unfinished(&mut |mut job| {
+                if !job.state.is_running() {
+                    job.outbox = Outbox::default();
+                }
+                each(job);
+            });
+        }
+        shared.rows.live.unfinished(each)
     }
     fn forget_final(&mut self, before: Timestamp) -> Result<u64, StoreError> {
         let mut shared = self.0.lock();
         if shared.step() {
             return Ok(0);
         }
+        let forgotten = shared.rows.live.forget_final(before)?;
         shared.rows.lasting.forget_final(before)?;
-        shared.rows.live.forget_final(before)
+        Ok(forgotten)
     }
     fn each_live(&mut self, each: &mut dyn FnMut(JobId, Owner, Timestamp)) -> Result<(), StoreError> {
         self.0.lock().rows.live.each_live(each)

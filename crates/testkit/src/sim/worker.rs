@@ -13,6 +13,7 @@ use bits_worker::link::{Assignment, ToWorker};
 
 use super::attempt::Work;
 use super::events::{Event, Events};
+use super::mutations::Mutation;
 use super::scenario::Millis;
 use super::shared::{EPOCH, Shared};
 
@@ -103,6 +104,7 @@ impl Desk {
             ToWorker::Begin(assignment) => self.put(assignment.job, Order::Begin(assignment), floor),
             ToWorker::Finalize { job, files, .. } => self.put(job, Order::Finalize(files), floor),
             ToWorker::Discard { job, files } => self.put(job, Order::Discard(files), floor),
+            ToWorker::Stop { .. } if floor.shared.mutation == Some(Mutation::StopUnheard) => {}
             ToWorker::Stop { job, attempt } => {
                 let Some(desk) = self.jobs.get_mut(&job) else { return };
                 desk.waiting
@@ -140,7 +142,8 @@ impl Desk {
                     work => desk.work = work,
                 }
             }
-            ToWorker::Tell(_) | ToWorker::Check { .. } | ToWorker::CertificateAnswer { .. } => {}
+            ToWorker::Tell(telling) => floor.tell(telling),
+            ToWorker::Check { .. } | ToWorker::CertificateAnswer { .. } => {}
         }
     }
 
@@ -184,7 +187,9 @@ impl Desk {
         // A stop may have taken it back.
         let Some(order) = desk.waiting.pop_front() else { return self.start_next(job, floor) };
         match order {
-            Order::Begin(assignment) => return self.go_on(Box::new(Work::new(*assignment)), floor),
+            Order::Begin(assignment) => {
+                return self.go_on(Box::new(Work::new(*assignment, floor.shared.parts)), floor);
+            }
             Order::Finalize(files) => {
                 let report = floor.shared.finalize(job, &files);
                 report.into_iter().for_each(|report| floor.report(job, report));
@@ -211,10 +216,8 @@ impl Desk {
     pub(super) fn die(&mut self, shared: &mut Shared) {
         for (_, desk) in std::mem::take(&mut self.jobs) {
             let Some(current) = desk.work.and_then(|work| work.current) else { continue };
-            if let (Some(partial), Some(bytes)) = (current.partial, &current.writing) {
-                let done = shared.random.below(bytes.len() + 1);
-                shared.disk.write(partial, current.place, &bytes.slice(0, done));
-            }
+            current.stream.die(shared);
+            current.lanes.die(shared);
         }
     }
 }

@@ -8,16 +8,19 @@ use std::sync::{Arc, Mutex};
 use bits_broker::engine::{Engine, Input};
 use bits_broker::vault::Vault;
 use bits_core::checksum::Checksum;
+use bits_core::conditions::{Attendance, Conditions, Network, NetworkCost, Power};
 use bits_core::file::BootId;
 use bits_core::job::Owner;
 use bits_core::queue::{Limits, Ticket};
 
+use super::conditions::{Change, Outside};
 use super::disk::Disk;
 use super::events::{Event, Events};
 use super::extents::{Extents, Source};
 use super::judge::{Asked, Judge, Promise, Violation, Wanted};
 use super::log::Log;
 use super::mutations::Mutation;
+use super::notices::{Notices, Sink};
 use super::people::{Connected, Errand, Person};
 use super::random::Random;
 use super::scenario::{Act, HOUR, Kept, MINUTE, Millis, SECOND, Scenario, Trap, WorldFault};
@@ -64,6 +67,8 @@ pub(super) struct World {
     pub(super) acts: Vec<(Millis, Act)>,
     faults: Vec<(Millis, WorldFault)>,
     calm_at: Millis,
+    limits: Limits,
+    later: Vec<(Millis, Change, Millis)>,
     pub(super) random: Random,
     pub(super) events: Events,
     pub(super) inbox: Vec<Input>,
@@ -105,12 +110,17 @@ enum Ended {
 
 impl World {
     pub(super) fn new(seed: u64, kept: &Kept, mutation: Option<Mutation>, is_told: bool) -> Self {
-        let scenario = Scenario::draw(seed, kept);
+        let mut scenario = Scenario::draw(seed, kept);
         let is_thorough = seed.is_multiple_of(8) || mutation.is_some();
         let mut judge = Judge::default();
         judge.is_thorough = is_thorough;
         let mut disk = Disk::default();
-        for plan in &scenario.jobs {
+        let mut notices = Notices::default();
+        for plan in &mut scenario.jobs {
+            notices.sinks.extend(plan.sink.as_mut().map(|sink| {
+                let (program, url, secret) = (sink.program.clone(), sink.url.clone(), sink.secret.clone());
+                (plan.id, Sink { program, url, secret, faults: std::mem::take(&mut sink.faults) })
+            }));
             judge.owners.insert(plan.id, Owner(plan.owner));
             judge.asked.insert(plan.id, Asked::default());
             let is_on_demand = plan.demands.is_some();
@@ -139,6 +149,9 @@ impl World {
             rows: Rows::default(),
             resources: scenario.resources,
             judge,
+            outside: Outside::new(scenario.rules),
+            notices,
+            parts: scenario.parts,
             mutation,
             owners: scenario.owners,
             boot: BootId([0; 16]),
@@ -168,6 +181,8 @@ impl World {
             acts: scenario.acts,
             faults: scenario.faults,
             calm_at: scenario.calm_at,
+            limits: Limits { rules: scenario.rules, ..Limits::default() },
+            later: scenario.later,
             random: Random::new(seed, "people"),
             events,
             inbox: Vec::new(),
@@ -263,8 +278,13 @@ impl World {
         let mut store = SimStore(around.clone());
         let mut hands = Hands { around: around.clone(), vault: self.vault.clone() };
         self.tell(|| format!("a service starts, with its key: {has_key}"));
-        around.lock().rows.is_starting = true;
-        let started = Engine::start(&mut store, &around, &mut hands, Limits::default());
+        {
+            let mut shared = around.lock();
+            let now = shared.now;
+            shared.outside.is_forgotten(now);
+            shared.rows.is_starting = true;
+        }
+        let started = Engine::start(&mut store, &around, &mut hands, self.limits);
         around.lock().rows.is_starting = false;
         let Ok(mut engine) = started else {
             // It is started again in a while, as a supervisor does.
@@ -276,6 +296,7 @@ impl World {
             let mut shared = around.lock();
             shared.calm_since = Some(shared.wall());
         }
+        self.tell_conditions();
         for owner in self.owners_with_agents.clone() {
             let after = self.random.between(100, 15 * SECOND);
             let now = self.now();
@@ -308,7 +329,8 @@ impl World {
                 }
                 let count = self.inbox.len().min(INPUTS_PER_TURN);
                 let batch: Vec<Input> = self.inbox.drain(..count).collect();
-                engine.turn(batch);
+                engine.turn(self.heard(batch));
+                around.lock().look_at_who_runs();
                 self.outcome.turns += 1;
                 self.turn_at = None;
                 // No turn is without its time, or a mistake would have the world stand still.
@@ -368,6 +390,12 @@ impl World {
                 }
             }
             Event::Fault(at) => self.strike(self.faults[at].1),
+            Event::Condition(change) => self.condition(change),
+            Event::ConditionOver(change) => self.condition_over(change),
+            Event::Told { epoch, job, number, is_heard, outcome } if epoch == self.epoch && self.is_up => {
+                self.work(|_, floor| floor.told(job, number, is_heard, outcome));
+            }
+            Event::Told { .. } => {}
             Event::NetworkBack => self.network_gone = self.network_gone.saturating_sub(1),
             Event::DiskFree => self.around.lock().disk.is_full = false,
             Event::StoreFree => self.around.lock().rows.is_full = false,
@@ -403,6 +431,44 @@ impl World {
         }
     }
 
+    fn condition(&mut self, change: Change) {
+        self.tell(|| format!("{change:?}"));
+        self.network_gone += u32::from(matches!(change, Change::Network(_)));
+        self.around.lock().outside.becomes(change);
+        self.tell_conditions();
+    }
+
+    fn condition_over(&mut self, change: Change) {
+        self.tell(|| format!("{change:?} is over"));
+        self.network_gone -= u32::from(matches!(change, Change::Network(_))).min(self.network_gone);
+        self.around.lock().outside.is_over(change);
+        self.tell_conditions();
+    }
+
+    /// The service is told of the conditions, as whoever watches them does.
+    fn tell_conditions(&mut self) {
+        if self.is_up {
+            let are = self.around.lock().outside.are.clone();
+            self.inbox.push(Input::Conditions(are));
+        }
+    }
+
+    /// What a turn is about to take in of `batch`.
+    fn heard(&mut self, mut batch: Vec<Input>) -> Vec<Input> {
+        let mut shared = self.around.lock();
+        let now = shared.now;
+        batch.retain(|input| {
+            let Input::Conditions(conditions) = input else { return true };
+            shared.outside.is_told(conditions, now);
+            match self.mutation {
+                Some(Mutation::ConditionsIgnored) => is_free(conditions),
+                Some(Mutation::ConditionsStuck) => !is_free(conditions),
+                _ => true,
+            }
+        });
+        batch
+    }
+
     /// Something goes wrong with the machine.
     fn strike(&mut self, fault: WorldFault) {
         if self.is_calm {
@@ -417,10 +483,15 @@ impl World {
             WorldFault::ClockSet(by) => {
                 let mut shared = self.around.lock();
                 shared.clock_off = shared.clock_off.saturating_add(by);
+                shared.notices.forward += by.max(0).unsigned_abs();
             }
             WorldFault::NetworkGone(lasts) => {
                 self.network_gone += 1;
                 self.events.put(now + lasts, Event::NetworkBack);
+            }
+            WorldFault::Conditions(change, lasts) => {
+                self.condition(change);
+                self.events.put(now + lasts, Event::ConditionOver(change));
             }
             WorldFault::DiskFull(lasts) => {
                 self.around.lock().disk.is_full = true;
@@ -468,6 +539,7 @@ impl World {
         let mut shared = self.around.lock();
         let shared = &mut *shared;
         self.desk.die(shared);
+        shared.notices.die();
         shared.is_dead = false;
         shared.steps_left = None;
         shared.trap = None;
@@ -496,6 +568,11 @@ impl World {
         self.tell(|| "nothing goes wrong any more".to_owned());
         self.is_calm = true;
         self.network_gone = 0;
+        for (begins, change, lasts) in std::mem::take(&mut self.later) {
+            let begins = self.now() + begins;
+            self.events.put(begins, Event::Condition(change));
+            self.events.put(begins + lasts, Event::ConditionOver(change));
+        }
         self.commit_takes = None;
         self.key_away = false;
         {
@@ -504,6 +581,8 @@ impl World {
             shared.rows.is_full = false;
             shared.rows.commits_to_fail = 0;
             shared.syncs_to_fail = 0;
+            shared.outside.are = Conditions::default();
+            shared.notices.calm();
             shared.resources.iter_mut().for_each(|resource| resource.faults.clear());
             shared.is_dead = self.is_up;
         }
@@ -511,7 +590,8 @@ impl World {
     }
 
     fn is_over(&mut self) -> bool {
-        let is_done = self.is_calm && self.people.iter().all(|person| person.is_done);
+        let are_done = self.is_calm && self.people.iter().all(|person| person.is_done);
+        let is_done = are_done && self.around.lock().is_all_told();
         let now = self.now();
         let events = self.events.count() + self.outcome.turns;
         if !is_done && (now > self.calm_at + REST_WITHIN || events > EVENTS_MAX) {
@@ -523,10 +603,11 @@ impl World {
                 .map(|person| {
                     let id = person.plan.id;
                     let has_worker = self.desk.has(id);
-                    (id, shared.rows.job(id).map(|job| (job.state, job.error)), has_worker)
+                    (id, shared.rows.job(id).map(|job| (job.state, job.error.clone())), has_worker)
                 })
                 .collect();
-            shared.judge.broken(Promise::Rest, now, || {
+            let promise = if are_done { Promise::Notices } else { Promise::Rest };
+            shared.judge.broken(promise, now, || {
                 format!("after {} h and {events} events these are not at rest: {states:?}", now / HOUR)
             });
         }
@@ -545,17 +626,17 @@ impl World {
         let mut shared = self.around.lock();
         let shared = &mut *shared;
         let now = shared.now;
+        if !shared.is_all_told() {
+            shared.judge.broken(Promise::Notices, now, || "something was told again".to_owned());
+        }
         for (name, _) in shared.disk.names().filter(|(name, _)| name.ends_with(".bits-part")) {
             shared.judge.broken(Promise::Parts, now, || format!("{name} outlives its job"));
         }
-        let ids: Vec<_> = shared.rows.ids().collect();
-        for id in ids {
-            for file in shared.rows.files(id) {
-                let name = file.local_name.as_str();
-                let is_complete = file.stage == bits_core::file::Stage::Completed;
-                if is_complete && shared.disk.find(name).is_none() {
-                    shared.judge.broken(Promise::P1, now, || format!("{name} was complete, and is gone"));
-                }
+        for (_, file) in shared.rows.each_file() {
+            let name = file.local_name.as_str();
+            let is_complete = file.stage == bits_core::file::Stage::Completed;
+            if is_complete && shared.disk.find(name).is_none() {
+                shared.judge.broken(Promise::P1, now, || format!("{name} was complete, and is gone"));
             }
         }
     }
@@ -566,7 +647,9 @@ impl World {
         let around = self.around.clone();
         let mut store = SimStore(around.clone());
         let mut hands = Hands { around: around.clone(), vault: self.vault.clone() };
-        let Ok(mut engine) = Engine::start(&mut store, &around, &mut hands, Limits::default()) else {
+        let now = self.now();
+        around.lock().outside.is_forgotten(now);
+        let Ok(mut engine) = Engine::start(&mut store, &around, &mut hands, self.limits) else {
             return;
         };
         self.is_up = true;
@@ -602,6 +685,16 @@ fn checksum(version: &Version, is_right: bool) -> Checksum {
         true => version.content().checksum(),
         false => Extents::of(Source::Before, 5, 5).checksum(),
     }
+}
+
+/// Whether nothing can hold anybody back.
+fn is_free(conditions: &Conditions) -> bool {
+    let Conditions { network, cost, power, owner } = conditions;
+    let has_network = matches!(network, Network::Up { .. });
+    has_network
+        && *cost == NetworkCost::Unrestricted
+        && *power != Power::Battery
+        && *owner != Attendance::Away
 }
 
 fn vault(has_key: bool, mutation: Option<Mutation>) -> Vault {

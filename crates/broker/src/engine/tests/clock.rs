@@ -187,3 +187,40 @@ fn the_jobs_of_a_start_count_for_the_limit_of_their_owner() {
     let Ok(Done::Answered(_, Err(refusal))) = done.recv() else { panic!("it is refused") };
     assert_eq!(refusal.code(), Code::TOO_MANY_JOBS_PER_USER);
 }
+
+#[test]
+fn a_job_begins_when_it_may_though_the_clock_was_set_and_nothing_could_be_written_just_then() {
+    use bits_core::conditions::{Missing, Network};
+
+    let (did, done) = channel();
+    let (store, is_full): (Arc<Mutex<MemoryStore>>, Arc<Mutex<bool>>) = (Arc::default(), Arc::default());
+    let mut disk = Disk { store: Arc::clone(&store), is_full: Arc::clone(&is_full), done: did.clone() };
+    let (mut hands, clock) = (Hands { done: did, has_key: true }, Wall::at(NOW));
+    let mut engine = Engine::start(&mut disk, &clock, &mut hands, Limits::default()).expect("it starts");
+    let conditions = |network| Input::Conditions(Conditions { network, ..Conditions::default() });
+    let remote = RemoteName::parse("http://h.test/f").expect("a remote name").0;
+    let file = NewFile::new(remote, LocalName::parse("/f").expect("a path"));
+    engine.turn(vec![
+        conditions(Network::Down(Missing::Link)),
+        request(Request::Create {
+            id: JOB,
+            properties: Box::new(Properties::named("a job".to_owned()).expect("a name")),
+            secrets: Vec::new(),
+            files: vec![file],
+            resume: true,
+        }),
+    ]);
+    engine.turn(Vec::new());
+    assert_eq!(state(&store), "queued");
+
+    clock.is_set_to(NOW + DAY);
+    *is_full.lock().expect("the flag") = true;
+    engine.turn(vec![conditions(Network::default())]);
+    assert_eq!(state(&store), "queued");
+    *is_full.lock().expect("the flag") = false;
+    clock.passes(2_000);
+    engine.turn(Vec::new());
+    assert_eq!(state(&store), "connecting");
+    drop(engine);
+    drop(done);
+}

@@ -155,7 +155,8 @@ impl DownloadPlan {
 
     /// When that is to be looked at again.
     pub(super) fn look_at(&self) -> Option<Timestamp> {
-        if self.choice.is_single() {
+        // While parts come nobody is left for being slow, and whoever looks at it then would do so for ever.
+        if self.choice.is_single() || self.has_parts_coming() {
             return None;
         }
         self.choice.look_at(self.tie().filter(|_| self.size().is_some()))

@@ -205,7 +205,11 @@ fn attempt(
             plan.synced(upto, now);
         }
         now = now + core::time::Duration::from_millis(900);
-        match plan.next(now) {
+        let next = plan.next(now);
+        if let Next::Receive { wake: Some(wake), .. } | Next::Rest { wake } = &next {
+            assert!(*wake > now, "nobody is to look again at once, and again: {wake:?} at {now:?}");
+        }
+        match next {
             Next::Fetch(fetch) => {
                 assert!(parts.is_empty(), "no part comes while an answer could begin anew");
                 let answer = front.ask(&fetch, sources);
