@@ -25,7 +25,7 @@ use crate::vault::{NewCredential, SameKey};
 use super::answer::{Refused, json};
 use super::body::{self, JobPath, Json, job_id};
 use super::properties::Asked;
-use super::{Api, finished};
+use super::{Api, answer_to, finished};
 
 /// Jobs in a page when nobody says how many.
 pub(super) const PAGE_DEFAULT: usize = 100;
@@ -82,12 +82,13 @@ pub(super) async fn change(
 ) -> Result<Response, Refused> {
     let expected = headers.get(header::IF_MATCH).map(parse_etag).transpose()?;
     let mut asked = Asked::of(body)?;
+    let brought_secret = asked.brought_secret();
     let changes = std::mem::take(&mut asked.changes);
     let same_key = api.vault.same_key().await;
     let secrets = asked.seal(&api.vault, job, Owner(caller.uid))?;
     let request = Request::SetProperties { job, expected, changes, secrets };
     let (view, _) = request_with_secrets(&api, caller, request, same_key).await?;
-    Ok(api.job(StatusCode::OK, &view))
+    Ok(answer_to(brought_secret, api.job(StatusCode::OK, &view)))
 }
 
 /// Asks for a change that may bring secrets; the key stays the same until they are stored.

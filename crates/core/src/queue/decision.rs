@@ -95,19 +95,15 @@ impl Decision {
             .any(|(id, change)| *id == job && matches!(change, FileChange::Lost { index } if is_it(index)))
     }
 
-    /// What is to be committed. To be taken once, when all is decided: of files there can be many.
+    /// What is to be committed, the jobs in the order of their ids. To be taken once, when all is
+    /// decided: of files there can be many.
     pub fn take_batch(&mut self) -> Batch {
-        let changed = self.jobs.values().filter(|touched| touched.changed);
+        let changed = mem::take(&mut self.jobs).into_values().filter(|touched| touched.changed);
         Batch {
-            jobs: changed.map(|touched| JobChange { job: touched.job.clone(), was: touched.was }).collect(),
+            jobs: changed.map(|touched| JobChange { job: touched.job, was: touched.was }).collect(),
             files: mem::take(&mut self.files),
             secrets: mem::take(&mut self.secrets),
         }
-    }
-
-    /// The jobs that are changed.
-    pub fn changed(&self) -> impl Iterator<Item = &Job> {
-        self.jobs.values().filter(|touched| touched.changed).map(|touched| &touched.job)
     }
 
     /// What is to be done once the batch is committed, and what then is to be taken in again.
