@@ -1,5 +1,5 @@
 //! Requests over a connection that is kept where the other side keeps it: as little as a program needs that
-//! counts what they cost. The service ends those that may have brought it a secret.
+//! counts what they cost. The service ends those that have brought it a secret.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -20,8 +20,8 @@ use tokio::sync::oneshot;
 
 use crate::certificates::Change;
 use crate::engine::{
-    AgentWatcher, Bounds, EffectRunner, Input, Notification, Query, Response, SealedAssignment,
-    SealedTelling, Watcher,
+    AgentWatcher, Bounds, EffectRunner, Input, NewJob, NewJobs, Notification, Query, Response,
+    SealedAssignment, SealedTelling, Watcher,
 };
 use crate::notify;
 use crate::subscriptions::Subscriptions;
@@ -127,6 +127,63 @@ impl EngineHandle {
     /// [`Refusal`]: nothing has changed.
     pub async fn request(&self, caller: Caller, request: Request) -> Result<Response, Refusal> {
         self.ask(|ticket| Input::Queue(queue::Input::Request { ticket, caller, request })).await
+    }
+
+    /// Asks for a new job, and waits until it is written. With `has_new_id` its id was made just now.
+    ///
+    /// # Errors
+    /// [`Refusal`]: there is no new job.
+    pub async fn create(
+        &self,
+        caller: Caller,
+        request: Request,
+        has_new_id: bool,
+    ) -> Result<Response, Refusal> {
+        self.ask(|ticket| {
+            let jobs = vec![NewJob { ticket, request, has_new_id }];
+            Input::Create(NewJobs { caller, jobs, are_shown: true })
+        })
+        .await
+    }
+
+    /// Asks for new jobs, each with whether its id was made just now, and waits until those that can be are
+    /// written, all in one turn.
+    pub async fn create_many(
+        &self,
+        caller: Caller,
+        requests: Vec<(Request, bool)>,
+    ) -> Vec<Result<(), Refusal>> {
+        let waiting = self.ask_for(caller, requests);
+        let mut outcomes = Vec::with_capacity(waiting.len());
+        // The last comes last: whoever waits for it is woken once.
+        for answered in waiting.into_iter().rev() {
+            outcomes.push(answered.await.unwrap_or(Err(Refusal::Stopping)).map(drop));
+        }
+        outcomes.reverse();
+        outcomes
+    }
+
+    /// Where the answers come to `requests` for new jobs, in their order.
+    fn ask_for(
+        &self,
+        caller: Caller,
+        requests: Vec<(Request, bool)>,
+    ) -> Vec<oneshot::Receiver<Result<Response, Refusal>>> {
+        let count = requests.len();
+        let first = self.next_ticket.fetch_add(count as u64, Ordering::Relaxed);
+        let (mut jobs, mut waiting) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        for ((request, has_new_id), number) in requests.into_iter().zip(first..) {
+            let ticket = Ticket(number);
+            let (answer, answered) = oneshot::channel();
+            answers.insert(ticket, answer);
+            waiting.push(answered);
+            jobs.push(NewJob { ticket, request, has_new_id });
+        }
+        if self.inputs.send(Input::Create(NewJobs { caller, jobs, are_shown: false })).is_err() {
+            (first..first + count as u64).for_each(|number| drop(answers.remove(&Ticket(number))));
+        }
+        waiting
     }
 
     /// Asks how things are.

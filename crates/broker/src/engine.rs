@@ -6,7 +6,9 @@
 //! in. What the decisions are is the queue's business, how effects are run is not known here.
 
 mod agents;
+mod answers;
 mod changes;
+mod creating;
 mod query;
 #[cfg(test)]
 mod tests;
@@ -19,7 +21,7 @@ use bits_core::access::{self, Caller};
 use bits_core::conditions::Conditions;
 use bits_core::credentials::SecretSlot;
 use bits_core::demand::Span;
-use bits_core::error::{Code, ErrorContext, JobError};
+use bits_core::error::{ErrorContext, JobError};
 use bits_core::file::{ClosingFile, File, FileIndex, Stage};
 use bits_core::http_options::HttpOptions;
 use bits_core::job::{self, Attempt, ClockChange, Environment, Job, JobId, Owner, Priority};
@@ -27,9 +29,9 @@ use bits_core::notify::Notice;
 use bits_core::pacing::gate::RateLimits;
 use bits_core::pacing::rate::Rate;
 use bits_core::pacing::timetable::{Moment, Timetable};
-use bits_core::ports::{Batch, RekeyError, SealedSecret, Store, StoreError};
+use bits_core::ports::{Batch, JobChange, RekeyError, SealedSecret, Store, StoreError};
 use bits_core::queue::{
-    self, Answer, Asked, Decision, Effect, JobView, Limits, PresenceId, Queue, Report, Request, Ticket,
+    self, Asked, Decision, Effect, JobView, Limits, PresenceId, Queue, Report, Request, Ticket,
 };
 use bits_core::refusal::Refusal;
 use bits_core::time::Timestamp;
@@ -40,9 +42,11 @@ use crate::certificates::Change;
 use crate::vault::Rotation;
 
 pub use agents::{AgentNotice, AgentWatcher};
+pub use creating::{NewJob, NewJobs};
 pub use query::{Query, Response};
 
 use agents::Agents;
+use creating::size_of;
 
 /// How many inputs share one commit. Enough that a busy moment costs one sync, few enough that the
 /// first caller does not wait for the last.
@@ -69,6 +73,8 @@ const FILES_PER_READ: usize = 256;
 pub enum Input {
     /// A request, or a report of a worker.
     Queue(queue::Input),
+    /// New jobs that are made in one turn, each for itself.
+    Create(NewJobs),
     /// Somebody wants to know something.
     Query {
         ticket: Ticket,
@@ -278,7 +284,13 @@ fn receive(inputs: &Receiver<Input>, patience: Duration) -> Received {
         Err(RecvTimeoutError::Timeout) => {}
         Err(RecvTimeoutError::Disconnected) => return Received::Shutdown,
     }
-    batch.extend(inputs.try_iter().take(INPUTS_PER_BATCH - 1));
+    let mut size: usize = batch.iter().map(size_of).sum();
+    while size < INPUTS_PER_BATCH
+        && let Ok(next) = inputs.try_recv()
+    {
+        size += size_of(&next);
+        batch.push(next);
+    }
     if batch.iter().any(|input| matches!(input, Input::Shutdown)) {
         return Received::Shutdown;
     }
@@ -322,6 +334,8 @@ struct Turn {
     decision: Decision,
     /// Requests of this turn: who must hear if it cannot be committed.
     tickets: Vec<Ticket>,
+    /// Those of them that are answered without the job.
+    unshown: BTreeSet<Ticket>,
     /// Reports of this turn: what must not be lost if it cannot be committed.
     reports: Vec<queue::Input>,
     /// Questions, answered from what is committed, and changes of the key, made to it.
@@ -384,7 +398,7 @@ impl<'a> Engine<'a> {
             looked_at: now,
         };
         let (due, _) = decision.into_effects();
-        engine.run_effects(due);
+        engine.run_effects(due, &BTreeSet::new(), &Batch::default());
         Ok(engine)
     }
 
@@ -402,7 +416,7 @@ impl<'a> Engine<'a> {
             self.effects.committed(began.elapsed(), committed.is_ok());
         }
         match committed {
-            Ok(()) => self.act(turn, batch),
+            Ok(()) => self.act(turn, &batch),
             Err(error) => self.give_up(turn, &error),
         }
     }
@@ -430,6 +444,7 @@ impl<'a> Engine<'a> {
         let mut turn = Turn {
             decision: Decision::default(),
             tickets: Vec::new(),
+            unshown: BTreeSet::new(),
             reports: Vec::new(),
             queries: Vec::new(),
             shown: BTreeSet::new(),
@@ -469,6 +484,7 @@ impl<'a> Engine<'a> {
                 // A store that could not write is left alone for a moment; a report keeps.
                 Input::Queue(input @ queue::Input::Report { .. }) if paused => self.backlog.push_back(input),
                 Input::Queue(input) => self.take_in(input, now, &mut turn),
+                Input::Create(new) => self.create(new, now, &mut turn),
                 Input::Left { who } => self.agent_left(who),
                 Input::Conditions(_) | Input::Bounds(_) => unreachable!("they came first"),
                 Input::ClockSet => {}
@@ -646,6 +662,18 @@ impl<'a> Engine<'a> {
             Some(job) => Ok(Some(job.clone())),
             None => self.store.job(id),
         };
+        self.take_in_with(input, job, now, turn);
+    }
+
+    /// Takes in `input`, which is about `job`.
+    fn take_in_with(
+        &mut self,
+        input: queue::Input,
+        job: Result<Option<Job>, StoreError>,
+        now: Timestamp,
+        turn: &mut Turn,
+    ) {
+        let id = input.job();
         if let Ok(Some(job)) = &job
             && let Some((ticket, refusal)) = self.comes_too_late(&input, job, turn)
         {
@@ -722,23 +750,31 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Does what follows from a turn of which `written` was committed.
-    fn act(&mut self, turn: Turn, written: Batch) {
-        turn.changes.iter().for_each(changes::Change::tell);
+    /// Does what follows from `turn`, of which `written` is committed.
+    fn act(&mut self, turn: Turn, written: &Batch) {
         let (effects, again) = turn.decision.into_effects();
         self.backlog.extend(again);
-        self.run_effects(effects);
+        // Where nothing else is to be done nobody waits for the log.
+        let is_answered_only = effects.iter().all(|effect| matches!(effect, Effect::Answer { .. }));
+        let tell = || turn.changes.iter().for_each(changes::Change::tell);
+        if !is_answered_only {
+            tell();
+        }
+        self.run_effects(effects, &turn.unshown, written);
+        if is_answered_only {
+            tell();
+        }
         let mut shown = turn.shown;
-        for job in written.jobs.into_iter().map(|change| change.job) {
+        for JobChange { job, .. } in &written.jobs {
             shown.remove(&job.id);
             if job.state.is_final() {
                 self.effects.change_certificates(job.id, Change::Remove(None));
             }
-            self.tell_watchers(job);
+            self.tell_watchers(job, written);
         }
         for id in shown {
             match self.store.job(id) {
-                Ok(Some(job)) => self.tell_watchers(job),
+                Ok(Some(job)) => self.tell_watchers(&job, written),
                 Ok(None) => {}
                 Err(error) => tracing::warn!(%error, job = %id, "watchers could not be told"),
             }
@@ -793,12 +829,13 @@ impl<'a> Engine<'a> {
         self.effects.answer(ticket, answer);
     }
 
-    fn run_effects(&mut self, effects: Vec<Effect>) {
+    /// Runs what was decided with what is `written` now; requests that are `unshown` are answered without
+    /// the job.
+    fn run_effects(&mut self, effects: Vec<Effect>, unshown: &BTreeSet<Ticket>, written: &Batch) {
         for effect in effects {
             match effect {
                 Effect::Answer { ticket, answer } => {
-                    let answer = answer.and_then(|answer| self.response(answer));
-                    self.effects.answer(ticket, answer);
+                    self.answer(ticket, answer, !unshown.contains(&ticket), written);
                 }
                 Effect::Recorded { job, attempt, file } => self.effects.recorded(job, attempt, file),
                 Effect::Asked { job, attempt, demands, asked } => {
@@ -950,40 +987,6 @@ impl<'a> Engine<'a> {
                 Some(next) => from = FileIndex(next),
                 None => return Ok(()),
             }
-        }
-    }
-
-    fn response(&mut self, answer: Answer) -> Result<Response, Refusal> {
-        let (id, outcome) = match answer {
-            Answer::Done => return Ok(Response::Done),
-            Answer::Job(job) => (job, None),
-            Answer::OwnedAlready(job) => (job, Some(Code::NOTHING_TO_DO)),
-            Answer::Completed { job, partial } => (job, partial.then_some(Code::PARTIAL_COMPLETE)),
-            Answer::Cancelled { job, leftover } => (job, leftover.then_some(Code::UNABLE_TO_DELETE_FILES)),
-        };
-        let view = self.view(id).map_err(|error| not_written(&error))?;
-        let view = view.ok_or_else(|| Refusal::NotFound { what: id.to_string() })?;
-        Ok(Response::Job { view: Box::new(view), outcome })
-    }
-
-    fn view(&mut self, id: JobId) -> Result<Option<JobView>, StoreError> {
-        let Some(job) = self.store.job(id)? else { return Ok(None) };
-        let progress = self.store.progress(id)?;
-        Ok(Some(self.queue.view(job, progress)))
-    }
-
-    /// Shows `job`, as it is written, to whoever watches it.
-    fn tell_watchers(&mut self, job: Job) {
-        let (owner, id) = (job.owner, job.id);
-        if !self.effects.is_watched(owner, id) {
-            return;
-        }
-        match self.store.progress(id) {
-            Ok(progress) => {
-                let view = self.queue.view(job, progress);
-                self.effects.notify(owner, id, Notification::Job(Box::new(view)));
-            }
-            Err(error) => tracing::warn!(%error, job = %id, "watchers could not be told"),
         }
     }
 

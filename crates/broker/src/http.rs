@@ -136,10 +136,24 @@ pub fn router(api: Arc<Api>) -> Router {
         .with_state(api)
 }
 
-/// Ends the connection with the answer: a request may have brought a secret, and what a connection
-/// has read stays in its buffer for as long as it is open.
+/// Ends the connection with the answer unless it is known that the request brought no secret: what a
+/// connection has read stays in its buffer for as long as it is open.
 async fn hang_up(mut response: Response) -> Response {
-    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    if response.extensions_mut().remove::<BroughtNoSecret>().is_none() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// Said of the answer to a request that was read to its end and understood, and in which no secret was.
+#[derive(Debug, Clone, Copy)]
+struct BroughtNoSecret;
+
+/// `response`, to a request of which it is known whether it `brought_secret`.
+fn answer_to(brought_secret: bool, mut response: Response) -> Response {
+    if !brought_secret {
+        response.extensions_mut().insert(BroughtNoSecret);
+    }
     response
 }
 

@@ -19,7 +19,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::error::{Code, JobError};
-use crate::file::Validator;
+use crate::file::{File, Stage, Validator};
 use crate::notify::Outbox;
 use crate::refusal::Refusal;
 use crate::remote_name::HostTag;
@@ -144,6 +144,19 @@ pub struct Progress {
     pub bytes_transferred: Bytes,
     pub files_total: u32,
     pub files_transferred: u32,
+}
+
+impl Progress {
+    /// How far a job of these files has come.
+    pub fn of<'f>(files: impl IntoIterator<Item = &'f File>) -> Self {
+        let all_known = Self { bytes_total: Some(Bytes::ZERO), ..Self::default() };
+        files.into_iter().fold(all_known, |sum, file| Self {
+            bytes_total: sum.bytes_total.and_then(|total| file.size.map(|size| total.saturating_add(size))),
+            bytes_transferred: sum.bytes_transferred.saturating_add(file.durable),
+            files_total: sum.files_total + 1,
+            files_transferred: sum.files_transferred + u32::from(file.stage != Stage::Waiting),
+        })
+    }
 }
 
 /// A job, without its files and without its credentials.

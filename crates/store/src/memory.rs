@@ -104,7 +104,7 @@ impl Store for MemoryStore {
     }
 
     fn progress(&mut self, id: JobId) -> Result<Progress, StoreError> {
-        Ok(self.jobs.get(&id).map_or(progress_of([].iter()), |entry| entry.progress()))
+        Ok(self.jobs.get(&id).map_or(Progress::of([]), Entry::progress))
     }
 
     fn files(&mut self, id: JobId, from: FileIndex, limit: usize) -> Result<Vec<File>, StoreError> {
@@ -229,16 +229,6 @@ fn fits(job: &Job, filter: &Filter) -> bool {
         && (!challenged || job.error.as_ref().is_some_and(|error| error.challenge.is_some()))
 }
 
-fn progress_of<'f>(files: impl Iterator<Item = &'f File>) -> Progress {
-    let all_known = Progress { bytes_total: Some(Bytes::ZERO), ..Progress::default() };
-    files.fold(all_known, |sum, file| Progress {
-        bytes_total: sum.bytes_total.and_then(|total| file.size.map(|size| total.saturating_add(size))),
-        bytes_transferred: sum.bytes_transferred.saturating_add(file.durable),
-        files_total: sum.files_total + 1,
-        files_transferred: sum.files_transferred + u32::from(file.stage != Stage::Waiting),
-    })
-}
-
 /// What a batch has changed so far; dropped when it cannot go on.
 struct Draft<'s> {
     store: &'s MemoryStore,
@@ -323,7 +313,7 @@ impl Entry {
     }
 
     fn progress(&self) -> Progress {
-        progress_of(self.files.values().map(Arc::as_ref))
+        Progress::of(self.files.values().map(Arc::as_ref))
     }
 
     fn change_file(&mut self, change: &FileChange) -> Result<(), StoreError> {

@@ -186,6 +186,9 @@ pub(crate) fn live(columns: &mut Columns<'_>) -> Result<(JobId, Owner, Timestamp
     Ok((JobId(columns.next()?), Owner(columns.next()?), Timestamp(columns.amount()?)))
 }
 
+/// Values of a job, with what is written beside them.
+const JOB_VALUES_MAX: usize = 96;
+
 pub(crate) fn job_values(job: &Job) -> Vec<Value> {
     // Taken apart whole, so that no field can be added and not kept.
     let Job {
@@ -243,7 +246,8 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         State::TransientError { retry_at } => Some(*retry_at),
         _ => None,
     };
-    let mut values: Vec<Value> = vec![
+    let mut values: Vec<Value> = Vec::with_capacity(JOB_VALUES_MAX);
+    values.extend([
         id.0.to_vec().into(),
         integer(revision.0).into(),
         owner.0.into(),
@@ -255,7 +259,7 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         minimum_retry_delay.map(milliseconds).into(),
         milliseconds(*no_progress_timeout).into(),
         (*complete_when_done).into(),
-    ];
+    ]);
     values.extend(http_options::option_values(http));
     values.extend(http_options::environment_values(environment));
     values.extend([(*resumed).into(), (*files_total).into(), (*files_transferred).into()]);
@@ -685,7 +689,7 @@ const STATES: [State; 9] = [
     State::Cancelled,
 ];
 
-fn state_word(state: State) -> &'static str {
+pub(crate) fn state_word(state: State) -> &'static str {
     match state {
         State::Queued => "queued",
         State::Connecting => "connecting",

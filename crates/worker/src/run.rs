@@ -33,7 +33,7 @@ use crate::link::{
 };
 use crate::notify::{self, CommandSettings};
 use crate::pacing::{Pacing, Rates};
-use crate::sink::blocking;
+use crate::sink::{blocking, briefly_blocking};
 use crate::tally::Tallies;
 use crate::volumes::Volumes;
 
@@ -381,7 +381,7 @@ impl Desk {
     fn check(&mut self, ticket: CheckTicket, names: Vec<LocalName>, options: CheckOptions) {
         let (to_broker, volumes) = (self.to_broker.clone(), self.around.volumes.clone());
         let task = self.tasks.spawn(async move {
-            let outcome = blocking(move || closing::check(&names, options, &volumes)).await;
+            let outcome = briefly_blocking(move || closing::check(&names, options, &volumes)).await;
             let _ = to_broker.send(FromWorker::Checked { ticket, outcome });
         });
         self.purposes.insert(task.id(), Purpose::Check(ticket));

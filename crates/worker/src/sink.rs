@@ -18,7 +18,8 @@ use bits_platform::files::{
     Destination, DestinationError, FileError, FileErrorKind, Folder, MissingFolders, Partial, PartialError,
     device_towards, partial_name,
 };
-use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::{JoinError, JoinHandle, block_in_place, spawn_blocking};
 
 use crate::attempt::Surroundings;
 use crate::local_file::LocalFault;
@@ -346,6 +347,16 @@ pub(crate) fn refuse_existing(folder: &Folder, name: &OsStr) -> Result<(), Local
 /// Runs `work` where it may block.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     returned(spawn_blocking(work).await)
+}
+
+/// Runs `work`, which may block and seldom does, here: to have another thread begin takes longer than
+/// most of it. That thread takes over from this one if it does.
+pub(crate) async fn briefly_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => block_in_place(work),
+        // Nobody is there to take over.
+        _ => blocking(work).await,
+    }
 }
 
 async fn ended<T>(task: Option<&mut JoinHandle<T>>) -> T {

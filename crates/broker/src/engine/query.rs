@@ -123,6 +123,7 @@ impl Engine<'_> {
                 self.effects.answer(ticket, answer.map(|()| Response::Done));
             }
             Input::Queue(_)
+            | Input::Create(_)
             | Input::Conditions(_)
             | Input::Left { .. }
             | Input::Bounds(_)

@@ -1,5 +1,6 @@
 //! The engine with a store in memory, hands that only remember, and no worker but the test.
 
+mod adds;
 mod clock;
 
 use std::sync::mpsc::{Sender, channel};
@@ -8,10 +9,12 @@ use std::thread::JoinHandle;
 
 use bits_core::access::Audience;
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
+use bits_core::error::Code;
 use bits_core::file::{BootId, ClosingFile, DestinationTag, LocalName, PartialId};
 use bits_core::job::{Command, Priority, Progress, Properties, PropertyChange, Revision, State};
 use bits_core::ports::{Batch, Cursor, Filter, Page, Rewrap, SealingKey, StateName};
 use bits_core::queue::{NewFile, Request};
+use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::remote_name::RemoteName;
 use bits_core::units::Bytes;
 use bits_store::memory::MemoryStore;
@@ -42,8 +45,14 @@ struct Disk {
     done: Sender<Done>,
 }
 
+thread_local! {
+    /// How often this thread has read or written a store.
+    static ACCESSES: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 impl Disk {
     fn locked(&self) -> std::sync::MutexGuard<'_, MemoryStore> {
+        ACCESSES.set(ACCESSES.get() + 1);
         self.store.lock().expect("no test panics while it holds the store")
     }
 }

@@ -16,14 +16,13 @@ use bits_core::job::{JobId, Owner, Properties};
 use bits_core::ports::SecretChange;
 use bits_core::queue::Request;
 use bits_core::refusal::Refusal;
-use futures_util::future::join_all;
 
 use super::answer::{Refused, json};
 use super::body::{Json, job_id};
 use super::files::{self, Destinations, Given};
-use super::jobs::request_with_secrets;
+use super::jobs::changed;
 use super::properties::Asked;
-use super::{Api, finished};
+use super::{Api, answer_to, finished};
 
 /// The type of a job that is served.
 const DOWNLOAD: &str = "download";
@@ -31,6 +30,10 @@ const DOWNLOAD: &str = "download";
 /// A new job that can be meant.
 struct New {
     id: JobId,
+    /// Whether it was made here just now.
+    has_new_id: bool,
+    /// Whether a secret was in what asks for it, also one that is not needed.
+    brings_secret: bool,
     properties: Properties,
     /// What is secret of the properties.
     asked: Asked,
@@ -48,9 +51,16 @@ pub(super) async fn create(
     let mut new = New::parse(body)?;
     new.check(&api).await?;
     let same_key = api.vault.same_key().await;
+    let (brings_secret, has_new_id) = (new.brings_secret, new.has_new_id);
     let request = new.into_request(&api, caller)?;
-    let (view, _) = request_with_secrets(&api, caller, request, same_key).await?;
-    Ok(api.job(StatusCode::CREATED, &view))
+    let creating = Arc::clone(&api);
+    let answer = finished(async move {
+        let answer = creating.engine.create(caller, request, has_new_id).await;
+        drop(same_key);
+        answer
+    });
+    let (view, _) = changed(answer.await?);
+    Ok(answer_to(brings_secret, api.job(StatusCode::CREATED, &view)))
 }
 
 /// `POST`: many jobs, each for itself.
@@ -66,25 +76,31 @@ pub(super) async fn create_many(
     }
     let mut news: Vec<Result<New, Refusal>> = body.jobs.into_iter().map(New::parse).collect();
     check_all(&api, &mut news).await;
+    // What could not be read may have had one.
+    let brings_secret = news.iter().any(|new| new.as_ref().map_or(true, |new| new.brings_secret));
     let same_key = api.vault.same_key().await;
-    let requests = news.into_iter().map(|new| new.and_then(|new| new.into_request(&api, caller)));
-    let requests: Vec<Result<Request, Refusal>> = requests.collect();
-    let creating = Arc::clone(&api);
-    let outcomes = finished(async move {
-        let asking = requests.into_iter().map(|request| {
-            let engine = &creating.engine;
-            async move {
-                let request = request?;
-                let id = request.job();
-                engine.request(caller, request).await.map(|_| id)
-            }
+    let mut outcomes: Vec<Result<JobId, Refusal>> = Vec::with_capacity(count);
+    let mut requests = Vec::with_capacity(count);
+    for new in news {
+        let asked = new.and_then(|new| {
+            let (id, has_new_id) = (new.id, new.has_new_id);
+            requests.push((new.into_request(&api, caller)?, has_new_id));
+            Ok(id)
         });
-        let outcomes = join_all(asking).await;
+        outcomes.push(asked);
+    }
+    let creating = Arc::clone(&api);
+    let made = finished(async move {
+        let made = creating.engine.create_many(caller, requests).await;
         drop(same_key);
-        Ok(outcomes)
+        Ok(made)
     });
-    let jobs = outcomes.await?.into_iter().map(created).collect();
-    Ok(json(StatusCode::OK, &CreatedJobs { jobs }))
+    let mut made = made.await?.into_iter();
+    let jobs = outcomes
+        .into_iter()
+        .map(|asked| created(asked.and_then(|id| made.next().expect("each has an outcome").map(|()| id))));
+    let jobs = jobs.collect();
+    Ok(answer_to(brings_secret, json(StatusCode::OK, &CreatedJobs { jobs })))
 }
 
 fn created(outcome: Result<JobId, Refusal>) -> CreatedJob {
@@ -127,8 +143,10 @@ impl New {
         let kind = body.kind.as_deref().unwrap_or(DOWNLOAD);
         let (properties, asked) = new_properties(body.display_name, kind, body.properties, body.environment)?;
         let given = files::parse_all(&body.files)?;
+        let brings_secret = asked.brought_secret() || given.brought_secret();
+        let has_new_id = body.id.is_none();
         let (create_folders, resume) = (body.create_folders, body.resume);
-        Ok(Self { id, properties, asked, given, create_folders, resume })
+        Ok(Self { id, has_new_id, brings_secret, properties, asked, given, create_folders, resume })
     }
 
     fn destinations(&self) -> Destinations {

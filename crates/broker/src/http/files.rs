@@ -27,10 +27,10 @@ use bits_worker::link::{CheckOptions, temporary_name};
 use crate::engine::{self, Query};
 use crate::vault::{NewCredential, Vault};
 
-use super::Api;
 use super::answer::{Refused, json};
 use super::body::{Asked, FilePath, JobPath, Json};
 use super::jobs::{changed, page_limit, request_with_secrets, sentence};
+use super::{Api, answer_to};
 
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
@@ -68,10 +68,11 @@ pub(super) async fn add(
     let credentials = given.seal(&api.vault, job, Owner(caller.uid))?;
     let destinations = Destinations { create_folders: body.create_folders, umask, dry_run: false };
     check(&api, &mut given.files, destinations).await?;
+    let brought_secret = given.brought_secret();
     let files = given.files;
     let request = Request::AddFiles { job, files, credentials };
     let (view, _) = request_with_secrets(&api, caller, request, same_key).await?;
-    Ok(api.job(StatusCode::OK, &view))
+    Ok(answer_to(brought_secret, api.job(StatusCode::OK, &view)))
 }
 
 /// Files that can be meant, and who signs in at their server where a URL said so.
@@ -81,6 +82,11 @@ pub(super) struct Given {
 }
 
 impl Given {
+    /// Whether there was a secret in one of the URLs.
+    pub(super) fn brought_secret(&self) -> bool {
+        self.signed_in.is_some()
+    }
+
     /// Seals the credentials, for `job` of `owner`.
     pub(super) fn seal(&self, vault: &Vault, job: JobId, owner: Owner) -> Result<Vec<SealedSecret>, Refusal> {
         let Some(UserInfo { user, password }) = &self.signed_in else { return Ok(Vec::new()) };

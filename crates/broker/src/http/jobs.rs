@@ -25,7 +25,7 @@ use crate::vault::{NewCredential, SameKey};
 use super::answer::{Refused, json};
 use super::body::{self, JobPath, Json, job_id};
 use super::properties::Asked;
-use super::{Api, finished};
+use super::{Api, answer_to, finished};
 
 /// Jobs in a page when nobody says how many.
 pub(super) const PAGE_DEFAULT: usize = 100;
@@ -92,16 +92,18 @@ pub(super) async fn change(
     let expected = headers.get(header::IF_MATCH).map(parse_etag).transpose()?;
     let concerns_webhook = body.notify_webhook.is_some() || body.notify_webhook_secret.is_some();
     let mut asked = Asked::of(body)?;
+    let brought_secret = asked.brought_secret();
     let changes = std::mem::take(&mut asked.changes);
     let same_key = api.vault.same_key().await;
     let secrets = asked.seal(&api.vault, job, Owner(caller.uid))?;
     let request = Request::SetProperties { job, expected, changes, secrets };
     let (view, _) = request_with_secrets(&api, caller, request, same_key).await?;
-    if concerns_webhook {
+    let answer = match concerns_webhook {
         // Another server for it takes the secret away: whether there is one is in the answer.
-        return whole(&api, caller, job).await;
-    }
-    Ok(api.job(StatusCode::OK, &view))
+        true => whole(&api, caller, job).await?,
+        false => api.job(StatusCode::OK, &view),
+    };
+    Ok(answer_to(brought_secret, answer))
 }
 
 /// Asks for a change that may bring secrets; the key stays the same until they are stored.

@@ -36,6 +36,8 @@ pub(super) struct Asked {
     webhook_secret: Option<Secret>,
     /// Who signs in at the proxy, when its address said so.
     proxy_user: Option<UserInfo>,
+    /// Whether a secret was there, also one that is not needed.
+    brought_secret: bool,
 }
 
 impl Asked {
@@ -104,6 +106,8 @@ impl Asked {
             changes.push(PropertyChange::HttpMethod(method));
         }
         if let Some(given) = body.custom_headers {
+            // Which of them are secrets is told by their names; that is no certainty.
+            asked.brought_secret = true;
             let given = given.into_iter().map(|header| (header.name, header.value.0));
             let headers = GivenHeaders::sort(given)?;
             changes.push(PropertyChange::Headers(headers.plain));
@@ -129,9 +133,11 @@ impl Asked {
             asked.is_certificate_new = true;
         }
         asked.passphrase = body.client_certificate_passphrase.map(|passphrase| passphrase.0);
+        asked.brought_secret |= asked.passphrase.is_some();
         if let Some(given) = body.proxy {
             let (proxy, user_info) = proxy(given)?;
             changes.push(PropertyChange::Proxy(proxy));
+            asked.brought_secret |= user_info.is_some();
             asked.proxy_user = user_info;
         }
         if let Some(text) = body.use_stored_credentials {
@@ -147,6 +153,7 @@ impl Asked {
         );
         asked.take_notifications(body.notify_flags, body.notify_command, body.notify_webhook)?;
         asked.webhook_secret = body.notify_webhook_secret.map(|secret| secret.0);
+        asked.brought_secret |= asked.webhook_secret.is_some();
         asked.changes.extend(
             body.minimum_notification_interval_ms.map(|millis| {
                 PropertyChange::MinimumNotificationInterval(Duration::from_millis(millis.into()))
@@ -213,6 +220,7 @@ impl Asked {
             // What is no address of a proxy has nobody in it either.
             let (text, user_info) = one_proxy(&text).map_err(|wrong| Refusal::invalid(name, wrong))?;
             *place = Some(text);
+            self.brought_secret |= user_info.is_some();
             match (user_info.filter(|_| uses), &self.proxy_user) {
                 (Some(other), Some(known)) if !known.is_same(&other) => {
                     let wrong = "have different users; a job signs in at its proxies as one: \
@@ -227,6 +235,11 @@ impl Asked {
         no_proxy.as_deref().map_or(Ok(()), |text| check_text("no_proxy", text))?;
         proxies.none_for = no_proxy;
         Ok(job::Environment { krb5_config, krb5_ccname, proxies, umask })
+    }
+
+    /// Whether there was a secret in the body, as far as it was parsed here.
+    pub(super) fn brought_secret(&self) -> bool {
+        self.brought_secret
     }
 
     /// Seals what is secret, for `job` of `owner`.

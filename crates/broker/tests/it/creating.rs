@@ -1,9 +1,9 @@
 //! Jobs are made with their files in one call, one or many, and each is made whole or not at all.
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{ANNA, World, request};
 
 fn job(name: &str, local_name: &str) -> Value {
     let file = json!({ "remote_name": "http://h.test/f", "local_name": local_name });
@@ -71,4 +71,71 @@ async fn too_many_new_jobs_or_none_are_refused_as_one() {
         assert!(answer.text.contains(&count.to_string()), "{}", answer.text);
     }
     assert_eq!(world.get("/v1/jobs").await.json()["jobs"], json!([]));
+}
+
+#[tokio::test]
+async fn a_connection_ends_with_the_answer_unless_it_is_sure_that_no_secret_came_over_it() {
+    let world = World::new();
+    let id = world.create().await;
+    let with = |name: &str, value: Value| {
+        let mut job = job("a job", "/tmp/f");
+        job["properties"] = json!({ name: value });
+        job
+    };
+    let in_environment = |usage: &str| {
+        let mut job = with("proxy", json!({ "usage": usage }));
+        job["environment"] = json!({ "http_proxy": "http://anna:hunter2@p.test:1" });
+        job
+    };
+    let from = |url: &str| {
+        let mut job = job("a job", "/tmp/f");
+        job["files"][0]["remote_name"] = url.into();
+        job
+    };
+    let many = |jobs: &[Value]| json!({ "jobs": jobs });
+    let signs_in = "http://anna:hunter2@h.test/f";
+    let (create, many_path) = ("/v1/jobs", "/v1/jobs/create_many");
+    let (change, files) = (format!("/v1/jobs/{id}"), format!("/v1/jobs/{id}/files"));
+    for (method, path, body, stays) in [
+        (Method::POST, create, job("a job", "/tmp/f"), true),
+        (Method::POST, create, with("description", json!("d")), true),
+        (Method::POST, create, from(signs_in), false),
+        (Method::POST, create, with("custom_headers", json!([{ "name": "A", "value": "b" }])), false),
+        (Method::POST, create, with("client_certificate_passphrase", json!("hunter2")), false),
+        (Method::POST, create, with("notify_webhook_secret", json!("hunter2")), false),
+        (
+            Method::POST,
+            create,
+            with("proxy", json!({ "usage": "override", "list": "http://anna:hunter2@p.test:1" })),
+            false,
+        ),
+        (Method::POST, create, in_environment("preconfig"), false),
+        // It is not needed, and came all the same.
+        (Method::POST, create, in_environment("no_proxy"), false),
+        // What was not understood may be one.
+        (Method::POST, create, json!({ "display_name": 1 }), false),
+        (Method::POST, create, from("hunter2"), false),
+        (Method::POST, many_path, many(&[job("a", "/tmp/a"), job("b", "/tmp/b")]), true),
+        (Method::POST, many_path, many(&[job("a", "/tmp/a"), from(signs_in)]), false),
+        (Method::POST, many_path, many(&[job("a", "/tmp/a"), from("hunter2")]), false),
+        (Method::PATCH, &change, json!({ "description": "d" }), true),
+        (Method::PATCH, &change, json!({ "client_certificate_passphrase": "hunter2" }), false),
+        (
+            Method::POST,
+            &files,
+            json!({ "files": [{ "remote_name": "http://h.test/g", "local_name": "/tmp/g" }] }),
+            true,
+        ),
+        (
+            Method::POST,
+            &files,
+            json!({ "files": [{ "remote_name": signs_in, "local_name": "/tmp/h" }] }),
+            false,
+        ),
+    ] {
+        let what = format!("{method} {path} {body}");
+        let response = world.send_raw(Some(ANNA), request(method, path, Some(body))).await;
+        let ends = response.headers().get(header::CONNECTION).is_some_and(|value| value == "close");
+        assert_eq!(!ends, stays, "{}: {what}", response.status());
+    }
 }

@@ -107,11 +107,12 @@ impl Decision {
         self.destinations.extend(taken.into_iter().map(|tag| (job, tag)));
     }
 
-    /// What is to be committed. To be taken once, when all is decided: of files there can be many.
+    /// What is to be committed, the jobs in the order of their ids. To be taken once, when all is
+    /// decided: of files there can be many.
     pub fn take_batch(&mut self) -> Batch {
-        let changed = self.jobs.values().filter(|touched| touched.changed);
+        let changed = mem::take(&mut self.jobs).into_values().filter(|touched| touched.changed);
         Batch {
-            jobs: changed.map(|touched| JobChange { job: touched.job.clone(), was: touched.was }).collect(),
+            jobs: changed.map(|touched| JobChange { job: touched.job, was: touched.was }).collect(),
             files: mem::take(&mut self.files),
             secrets: mem::take(&mut self.secrets),
         }

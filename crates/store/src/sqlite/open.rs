@@ -71,9 +71,13 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Statements that stay compiled; there are about half as many.
 const STATEMENTS_MAX: usize = 64;
 
+/// Pages in the log (of 4 KiB) after which it is written back. What many commits have changed is written
+/// back once, so that fewer times are better; each takes longer, and a commit waits for it.
+const LOG_PAGES: u32 = 4096;
+
 /// What the log is cut to when it has been written back, so that one big batch does not fill the
-/// disk for ever.
-const LOG_BYTES_MAX: u32 = 4 << 20;
+/// disk for ever: what it comes to by itself.
+const LOG_BYTES_MAX: u32 = (LOG_PAGES + LOG_PAGES / 8) * 4096;
 
 /// The mode of each file.
 const OWNER_ONLY: u32 = 0o600;
@@ -222,6 +226,7 @@ fn connect(place: &Place) -> Result<Connection, Trouble> {
         return Err(OpenError::NoLog { path }.into());
     }
     pragma(&connection, "synchronous", "FULL").map_err(trouble("opened"))?;
+    pragma(&connection, "wal_autocheckpoint", LOG_PAGES).map_err(trouble("opened"))?;
     pragma(&connection, "secure_delete", "ON").map_err(trouble("opened"))?;
     pragma(&connection, "journal_size_limit", LOG_BYTES_MAX).map_err(trouble("opened"))?;
     check_sound(&connection).map_err(trouble("read"))?.map_err(Trouble::Damaged)?;

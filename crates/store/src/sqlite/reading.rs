@@ -18,6 +18,9 @@ use crate::rows::{
     word_of_state,
 };
 
+/// The index that keeps ids apart, as SQLite calls it.
+const BY_ID: &str = "sqlite_autoindex_jobs_1";
+
 /// Up to so many jobs whose ids begin alike are sorted by time; with more, those of the owner are
 /// gone through in order of time until the page is full.
 const SORTED_MAX: usize = 4096;
@@ -147,7 +150,7 @@ pub(super) fn list(
         Some(text) => {
             let mut jobs = page.read(connection, Selection::Named(text))?;
             if let Some((first, last)) = ids_beginning(text) {
-                let dense = is_dense(connection, filter.owner, first, last)?;
+                let dense = is_dense(connection, first, last)?;
                 jobs.extend(page.read(connection, Selection::Ids { first, last, dense })?);
             }
             jobs.sort_by(|(a, _), (b, _)| in_order(a, b));
@@ -214,7 +217,7 @@ fn list_sql(which: Selection<'_>, one_state: bool, challenged: bool) -> String {
         Selection::All => ("jobs_live", String::from(LIVE), 5),
         Selection::Named(_) => ("jobs_live_by_name", format!("{LIVE} AND display_name = ?5"), 6),
         Selection::Ids { dense, .. } => {
-            let index = if dense { "jobs_live" } else { "jobs_live_by_id" };
+            let index = if dense { "jobs_live" } else { BY_ID };
             (index, format!("{LIVE} AND id BETWEEN ?5 AND ?6"), 7)
         }
     };
@@ -247,15 +250,14 @@ fn unfinished_sql() -> String {
     )
 }
 
-/// Whether too many live jobs have an id between these to sort them by time.
-fn is_dense(connection: &Connection, owner: Owner, first: JobId, last: JobId) -> Result<bool, StoreError> {
-    let sql = "SELECT count(*) FROM (SELECT 1 FROM jobs INDEXED BY jobs_live_by_id \
-         WHERE owner = ?1 AND id BETWEEN ?2 AND ?3 AND state NOT IN ('acknowledged', 'cancelled') LIMIT ?4)";
+/// Whether too many jobs, whosever they are, have an id between these to sort them by time.
+fn is_dense(connection: &Connection, first: JobId, last: JobId) -> Result<bool, StoreError> {
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM jobs WHERE id BETWEEN ?1 AND ?2 LIMIT ?3)";
     let most = as_limit(SORTED_MAX + 1);
     connection
         .prepare_cached(sql)
         .and_then(|mut statement| {
-            statement.query_row(params![owner.0, first.0, last.0, most], |row| row.get::<_, i64>(0))
+            statement.query_row(params![first.0, last.0, most], |row| row.get::<_, i64>(0))
         })
         .map(|jobs| jobs == most)
         .map_err(failed("read"))
@@ -333,7 +335,7 @@ mod tests {
             let plan = plan(&connection, sql);
             assert!(plan.contains("SEARCH jobs USING"), "{sql}\n{plan}");
             assert!(!plan.contains("SCAN"), "{sql}\n{plan}");
-            assert_eq!(plan.contains("TEMP B-TREE"), sql.contains("jobs_live_by_id"), "{sql}\n{plan}");
+            assert_eq!(plan.contains("TEMP B-TREE"), sql.contains(BY_ID), "{sql}\n{plan}");
         }
         let plan = plan(&connection, &unfinished_sql());
         assert!(plan.contains("USING INDEX jobs_unfinished") && !plan.contains("TEMP B-TREE"), "{plan}");

@@ -6,7 +6,7 @@
 
 use bits_core::file::{File, Stage};
 use bits_core::job::JobId;
-use bits_core::ports::StoreError;
+use bits_core::ports::{FileChange, StoreError};
 use bits_core::units::Bytes;
 use rusqlite::{Row, Transaction, params};
 
@@ -35,9 +35,30 @@ const ADD: &str = "UPDATE jobs SET sum_files = sum_files + ?2, sum_whole = sum_w
      sum_unsized = sum_unsized + ?4, sum_size_high = sum_size_high + ?5, sum_size_low = sum_size_low + ?6, \
      sum_durable_high = sum_durable_high + ?7, sum_durable_low = sum_durable_low + ?8 WHERE id = ?1";
 
+/// The columns of a job that [`Sums::values`] are for.
+pub(super) const SUM_COLUMNS: &str = "sum_files, sum_whole, sum_unsized, sum_size_high, sum_size_low, \
+     sum_durable_high, sum_durable_low";
+
 impl Sums {
+    /// Those of the files that are added by `changes`.
+    pub(super) fn of_additions(changes: &[(JobId, FileChange)]) -> Self {
+        let mut sums = Self::default();
+        for (_, change) in changes {
+            if let FileChange::Add(file) = change {
+                sums.count(file);
+            }
+        }
+        sums
+    }
+
+    /// In the order of [`SUM_COLUMNS`].
+    pub(super) fn values(self) -> impl Iterator<Item = i64> {
+        let Self { files, whole, unsized_files, size_high, size_low, durable_high, durable_low } = self;
+        [files, whole, unsized_files, size_high, size_low, durable_high, durable_low].into_iter()
+    }
+
     /// Counts `file`, too.
-    pub(super) fn count(&mut self, file: &File) {
+    fn count(&mut self, file: &File) {
         let [size, durable] = [file.size.unwrap_or(Bytes::ZERO), file.durable].map(bytes);
         self.files += 1;
         self.whole += i64::from(file.stage != Stage::Waiting);

@@ -3,6 +3,8 @@
 //! Which change is right was decided before; here it is only made sure that it is made to the job
 //! it was decided on.
 
+use std::collections::BTreeMap;
+use std::ptr;
 use std::sync::LazyLock;
 
 use bits_core::file::{FileIndex, Served, Stage};
@@ -13,11 +15,11 @@ use rusqlite::types::{ToSqlOutput, Value};
 use rusqlite::{Connection, Params, Transaction, TransactionBehavior, params, params_from_iter};
 
 use super::reading::query;
-use super::sums::{self, Sums};
+use super::sums::{self, SUM_COLUMNS, Sums};
 use crate::rows::demand::{self, DEMAND_COLUMNS, SIZE_COLUMNS, Stored};
 use crate::rows::{
     self, FILE_COLUMNS, JOB_COLUMNS, SOURCE_COLUMNS, VERSION_COLUMNS, bytes, failed, file_values, job_values,
-    slot_word, source_values, stage_word, text, version_values,
+    slot_word, source_values, stage_word, state_word, text, version_values,
 };
 
 /// Final jobs that are dropped in one transaction, so that none grows without bound.
@@ -28,17 +30,22 @@ pub(super) fn commit(connection: &mut Connection, batch: &Batch) -> Result<bool,
     // Dropped on the way out of an error, it is rolled back.
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed("written"))?;
-    for change in &batch.jobs {
-        put_job(&transaction, change)?;
-    }
-    for changes in batch.files.chunk_by(|(job, _), (next_job, _)| job == next_job) {
-        change_files(&transaction, changes)?;
+    let new = files_of_new(batch);
+    put_jobs(&transaction, batch, &new)?;
+    for changes in of_each_job(batch) {
+        match new.get(&changes[0].0) {
+            // What they add up to is written with the job.
+            Some(files) if ptr::eq(*files, changes) => insert_files(&transaction, changes)?,
+            _ => change_files(&transaction, changes)?,
+        }
     }
     let mut removed = 0;
     for (job, change) in &batch.secrets {
         removed += change_secret(&transaction, *job, change)?;
     }
-    for job in batch.jobs.iter().map(|change| change.job.id).chain(batch.secrets.iter().map(|(id, _)| *id)) {
+    let is_over = |change: &&JobChange| change.job.state.is_final();
+    let over = batch.jobs.iter().filter(is_over).map(|change| change.job.id);
+    for job in over.chain(batch.secrets.iter().map(|(id, _)| *id)) {
         removed += wipe_if_final(&transaction, job)?;
     }
     transaction.commit().map_err(failed("written"))?;
@@ -61,9 +68,14 @@ const FORGET: &str = "DELETE FROM jobs WHERE rowid IN (SELECT rowid FROM jobs \
      WHERE state IN ('acknowledged', 'cancelled') AND discard_pending = 0 AND notices IS NULL AND modified < ?1 LIMIT ?2)";
 
 static INSERT_JOB: LazyLock<String> = LazyLock::new(|| {
-    let places = places(1, JOB_COLUMNS);
-    format!("INSERT INTO jobs ({JOB_COLUMNS}) VALUES ({places}) ON CONFLICT (id) DO NOTHING")
+    let columns = format!("{JOB_COLUMNS}, {SUM_COLUMNS}");
+    let places = places(1, &columns);
+    format!("INSERT INTO jobs ({columns}) VALUES ({places}) ON CONFLICT (id) DO NOTHING")
 });
+
+/// A trigger would do it, and would keep a copy of each page that a new job changes meanwhile.
+const COUNT_JOBS: &str = "INSERT INTO job_counts (owner, state, jobs) VALUES (?1, ?2, ?3) \
+     ON CONFLICT (owner, state) DO UPDATE SET jobs = jobs + ?3";
 
 static UPDATE_JOB: LazyLock<String> = LazyLock::new(|| {
     let but_id = JOB_COLUMNS.strip_prefix("id, ").expect("the id comes first");
@@ -101,23 +113,62 @@ fn places(first: usize, columns: &str) -> String {
     numbered.collect::<Vec<_>>().join(", ")
 }
 
-fn put_job(transaction: &Transaction<'_>, JobChange { job, was }: &JobChange) -> Result<(), StoreError> {
-    let mut values = job_values(job);
-    let sql = match was {
-        None => &INSERT_JOB,
-        Some(was) => {
-            values.push(Value::Integer(rows::revision(*was)));
-            &UPDATE_JOB
-        }
-    };
-    match execute(transaction, sql, params_from_iter(values))? {
-        0 => Err(StoreError::Stale(job.id)),
-        _ => Ok(()),
+type FileChanges = [(JobId, FileChange)];
+
+/// The changes to files, those of one job that lie beside each other together; none is empty.
+fn of_each_job(batch: &Batch) -> impl Iterator<Item = &FileChanges> {
+    batch.files.chunk_by(|(job, _), (next_job, _)| job == next_job)
+}
+
+/// The files that each new job comes with.
+fn files_of_new(batch: &Batch) -> BTreeMap<JobId, &FileChanges> {
+    let is_new = |change: &&JobChange| change.was.is_none();
+    let mut new: BTreeMap<JobId, &FileChanges> =
+        batch.jobs.iter().filter(is_new).map(|change| (change.job.id, &[][..])).collect();
+    if new.is_empty() {
+        return new;
     }
+    for changes in of_each_job(batch) {
+        let are_additions = changes.iter().all(|(_, change)| matches!(change, FileChange::Add(_)));
+        if let Some(files) = new.get_mut(&changes[0].0).filter(|files| files.is_empty() && are_additions) {
+            *files = changes;
+        }
+    }
+    new
+}
+
+/// Writes the jobs, the new ones with what their files add up to, and counts those.
+fn put_jobs(
+    transaction: &Transaction<'_>,
+    batch: &Batch,
+    new: &BTreeMap<JobId, &FileChanges>,
+) -> Result<(), StoreError> {
+    let mut counts: BTreeMap<(u32, &str), u32> = BTreeMap::new();
+    for JobChange { job, was } in &batch.jobs {
+        let mut values = job_values(job);
+        let sql = match was {
+            None => {
+                *counts.entry((job.owner.0, state_word(job.state))).or_default() += 1;
+                values.extend(Sums::of_additions(new[&job.id]).values().map(Value::Integer));
+                &INSERT_JOB
+            }
+            Some(was) => {
+                values.push(Value::Integer(rows::revision(*was)));
+                &UPDATE_JOB
+            }
+        };
+        if execute(transaction, sql, params_from_iter(values))? == 0 {
+            return Err(StoreError::Stale(job.id));
+        }
+    }
+    for ((owner, state), jobs) in counts {
+        execute(transaction, COUNT_JOBS, params![owner, state, jobs])?;
+    }
+    Ok(())
 }
 
 /// Makes changes to files of one job, and keeps the sums of that job right.
-fn change_files(transaction: &Transaction<'_>, changes: &[(JobId, FileChange)]) -> Result<(), StoreError> {
+fn change_files(transaction: &Transaction<'_>, changes: &FileChanges) -> Result<(), StoreError> {
     for changes in changes.chunk_by(follows) {
         match changes {
             [(job, FileChange::Completed { .. }), ..] => complete_files(transaction, *job, changes)?,
@@ -157,7 +208,7 @@ const WHOLE_VALUES: usize = 13;
 const GAP_MAX: u32 = 4;
 
 /// The places of the files that `changes` are about, from and to; none when no sum depends on them.
-fn span(changes: &[(JobId, FileChange)]) -> Option<(u32, u32)> {
+fn span(changes: &FileChanges) -> Option<(u32, u32)> {
     let places = || changes.iter().filter_map(|(_, change)| place(change)).map(|index| index.0);
     places().min().zip(places().max())
 }
@@ -186,21 +237,21 @@ fn place(change: &FileChange) -> Option<FileIndex> {
 }
 
 /// Makes all of `changes`, which are additions.
-fn add_files(
-    transaction: &Transaction<'_>,
-    job: JobId,
-    changes: &[(JobId, FileChange)],
-) -> Result<(), StoreError> {
+fn add_files(transaction: &Transaction<'_>, job: JobId, changes: &FileChanges) -> Result<(), StoreError> {
+    insert_files(transaction, changes)?;
+    sums::add(transaction, job, &Sums::of_additions(changes))
+}
+
+/// The same, where what they add up to is written otherwise.
+fn insert_files(transaction: &Transaction<'_>, changes: &FileChanges) -> Result<(), StoreError> {
     let mut insert = transaction.prepare_cached(&INSERT_FILE).map_err(failed("written"))?;
-    let mut sums = Sums::default();
-    for (_, change) in changes {
+    for (job, change) in changes {
         let FileChange::Add(file) = change else { unreachable!("only additions follow an addition") };
         let mut values = file_values(file);
         values.push(ToSqlOutput::from(&job.0[..]));
         insert.execute(params_from_iter(values)).map_err(failed("written"))?;
-        sums.count(file);
     }
-    sums::add(transaction, job, &sums)
+    Ok(())
 }
 
 /// Makes one change to a file that is there.
@@ -314,7 +365,7 @@ fn change_demand(
 fn complete_files(
     transaction: &Transaction<'_>,
     job: JobId,
-    changes: &[(JobId, FileChange)],
+    changes: &FileChanges,
 ) -> Result<(), StoreError> {
     let (first, last) = span(changes).expect("there is a change");
     let completed = stage_word(Stage::Completed);
