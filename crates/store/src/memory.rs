@@ -104,7 +104,7 @@ impl Store for MemoryStore {
     }
 
     fn progress(&mut self, id: JobId) -> Result<Progress, StoreError> {
-        Ok(self.jobs.get(&id).map_or(Progress::of([]), Entry::progress))
+        Ok(self.jobs.get(&id).map_or(Progress::of([]), |entry| entry.progress()))
     }
 
     fn files(&mut self, id: JobId, from: FileIndex, limit: usize) -> Result<Vec<File>, StoreError> {
