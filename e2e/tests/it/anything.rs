@@ -5,6 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use bits_e2e::{Service, asker, program};
+use serde_json::json;
+
+use crate::storm;
 
 /// How long it is asked, unless `OPENBITS_ASK_SECONDS` says so.
 const SECONDS: u64 = 100;
@@ -35,6 +38,15 @@ fn nothing_is_answered_that_is_not_described_and_every_operation_succeeds() {
     let counts = asked.stdout.rsplit_once("operation  ").map_or("", |(_, counts)| counts);
     println!("operation  {counts}");
     let all = counts.lines().last().is_some_and(|line| line.ends_with(" operations have succeeded"));
+    // A line for each operation: its name, how often it succeeded, how often it was refused.
+    let column = |at: usize| -> u64 {
+        counts.lines().filter_map(|line| line.split_whitespace().nth(at)?.parse::<u64>().ok()).sum()
+    };
+    let last = counts.lines().last().unwrap_or_default();
+    storm::report(
+        "ask",
+        &json!({ "seconds": seconds, "succeeded": column(1), "refused": column(2), "told": last }),
+    );
     assert!(all && counts.contains("create_job"), "{asked}");
     assert!(asked.stdout.contains("9 kinds of events are as they are described"), "{asked}");
 }

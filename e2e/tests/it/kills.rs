@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bits_e2e::{Random, Service, peers, sha256, until};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::storm;
 
 /// Kills of one download, if nobody asks for more (`OPENBITS_KILLS`).
 const KILLS: usize = 50;
@@ -69,6 +71,11 @@ fn a_download_survives_kills_at_random_moments_and_nothing_acknowledged_is_lost(
     assert!(watched.stdout.contains("acknowledged"), "{watched}");
     assert_eq!(sha256(&file), sha256(peers.nginx.file("64m.bin")), "the right bytes");
     println!("{while_transferring} of {kills} kills while transferring");
+    storm::report(
+        "kills",
+        &json!({ "seed": seed, "kills": kills, "kills_while_transferring": while_transferring,
+            "jobs_and_properties_acknowledged": acknowledged.len() }),
+    );
     assert!(while_transferring * 5 >= kills * 4, "only {while_transferring} of {kills} while transferring");
 
     let listed = service.bits(["list", "--json"]).finish().expect_code(0).json();

@@ -11,10 +11,14 @@ use std::time::Duration;
 
 use bits_e2e::{Random, Service, until};
 use bits_testkit::UnkindOrigin;
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::storm;
 
 /// Lives, if nobody asks for more (`OPENBITS_LIVES`).
 const LIVES: u64 = 20;
+/// How often it is said how far it has come, in lives.
+const TOLD_EVERY: usize = 25;
 /// Lives at a time; most of one is waiting.
 const AT_ONCE: usize = 5;
 /// How long one may take from its last blow to its end.
@@ -86,7 +90,11 @@ fn any_sequence_of_cuts_kills_and_changes_ends_in_the_right_bytes() {
                     let seed = left.lock().expect("nobody panics with it").next();
                     let Some(seed) = seed else { return };
                     let ending = Life::draw(seed).live(&origin);
-                    endings.lock().expect("nobody panics with it").insert(seed, ending);
+                    let mut endings = endings.lock().expect("nobody panics with it");
+                    endings.insert(seed, ending);
+                    if endings.len() % TOLD_EVERY == 0 && endings.len() < seeds.len() {
+                        println!("lives: {} of {}", endings.len(), seeds.len());
+                    }
                 }
             });
         }
@@ -96,6 +104,10 @@ fn any_sequence_of_cuts_kills_and_changes_ends_in_the_right_bytes() {
         println!("seed {seed}: {told}");
     }
     let wrong: Vec<_> = endings.iter().filter(|(_, (_, is_right))| !is_right).map(|(seed, _)| seed).collect();
+    storm::report(
+        "lives",
+        &json!({ "lives": endings.len(), "ended_right": endings.len() - wrong.len(), "first_seed": seeds[0] }),
+    );
     assert!(wrong.is_empty(), "lives with wrong ends, by OPENBITS_SEED: {wrong:?}");
     assert_eq!(endings.len(), seeds.len(), "every life was lived to its end");
 }

@@ -27,6 +27,8 @@ const CUTS: u64 = 25;
 /// Cuts after which a disk that lies must have been found out.
 const CUTS_WITH_LIES: u64 = 25;
 const CLIENTS: usize = 3;
+/// How often it is said how far it has come, in cuts.
+const TOLD_EVERY: u64 = 25;
 /// The greatest file, in bytes.
 const SIZE_MAX: u64 = 120_000;
 /// Changes and syncs of the disk until the cut, at most: a start takes some, a request few.
@@ -214,6 +216,9 @@ impl Machine {
                 // What is there after a cut is on the disk for sure: it is read once, and once more at
                 // the end.
                 storm::look(&crowd, &mut folder);
+                if done % TOLD_EVERY == 0 && cuts > TOLD_EVERY {
+                    println!("power: {done} of {cuts} cuts in {} s", began.elapsed().as_secs());
+                }
             }
             crowd.stopping.store(true, Ordering::Relaxed);
             working.into_iter().map(|client| client.join().expect("a client does not panic")).collect()

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::secrets::Forms;
 use client::{Client, Counts, Crowd};
 use ledger::End;
-use remains::Folder;
+use remains::{Folder, Searched};
 use sources::Sources;
 
 /// Kills, if nobody asks for more (`OPENBITS_KILLS`).
@@ -35,6 +35,8 @@ const LIFE_MAX: u64 = 700;
 const SHORT_LIFE_MAX: u64 = 60;
 /// How often all files of the service are searched for secrets, in kills.
 const SEARCHED_EVERY: u64 = 10;
+/// How often it is said how far it has come, in kills.
+const TOLD_EVERY: u64 = 25;
 /// The greatest file, in bytes: some of it come, some are cut by a kill.
 const SIZE_MAX: u64 = 500_000;
 /// How long all jobs may take to come to an end once nobody is killed any more.
@@ -69,7 +71,7 @@ fn a_service_under_load_that_is_killed_again_and_again_loses_nothing() {
         faults: Mutex::default(),
     };
     let forms = Forms::of("anna", &crowd.mark);
-    let mut folder = Folder::default();
+    let (mut folder, mut searched) = (Folder::default(), Searched::default());
     let (mut done, mut with_parts, mut while_starting) = (0, 0, 0);
     let seconds = number("OPENBITS_STORM_SECONDS").unwrap_or(SECONDS);
     let began = Instant::now();
@@ -98,7 +100,10 @@ fn a_service_under_load_that_is_killed_again_and_again_loses_nothing() {
             with_parts += u64::from(!remains::partial_files(&crowd.folder).is_empty());
             look(&crowd, &mut folder);
             if kill % SEARCHED_EVERY == 0 {
-                search(&crowd, service.folder(), &forms);
+                search(&crowd, service.folder(), &forms, &mut searched);
+            }
+            if kill % TOLD_EVERY == 0 {
+                println!("storm: {kill} of {kills} kills in {} s", began.elapsed().as_secs());
             }
             if !crowd.faults.lock().expect("nobody panics with it").is_empty() {
                 break;
@@ -107,6 +112,7 @@ fn a_service_under_load_that_is_killed_again_and_again_loses_nothing() {
         crowd.stopping.store(true, Ordering::Relaxed);
         working.into_iter().map(|client| client.join().expect("a client does not panic")).collect()
     });
+    let stormed = began.elapsed();
     assert_no_faults(&crowd, seed);
     crowd.stopping.store(false, Ordering::Relaxed);
 
@@ -116,14 +122,14 @@ fn a_service_under_load_that_is_killed_again_and_again_loses_nothing() {
     settle(&crowd, &mut clients);
     assert_no_faults(&crowd, seed);
     assert_none_invented(&crowd, &clients);
-    search(&crowd, service.folder(), &forms);
+    search(&crowd, service.folder(), &forms, &mut searched);
     drop(running.kill());
     folder.forget();
     look(&crowd, &mut folder);
     for name in remains::partial_files(&crowd.folder) {
         crowd.blame(format!("{name}: it is left, and no job is"));
     }
-    search(&crowd, service.folder(), &forms);
+    search(&crowd, service.folder(), &forms, &mut searched);
     assert_no_faults(&crowd, seed);
 
     let mut told = summary(&clients);
@@ -133,13 +139,35 @@ fn a_service_under_load_that_is_killed_again_and_again_loses_nothing() {
         "kills_wanted": kills,
         "kills_with_partial_files": with_parts,
         "kills_while_starting": while_starting,
-        "seconds": began.elapsed().as_secs(),
+        "kills_each_minute": done * 60 / stormed.as_secs().max(1),
+        "is_cut_short_by_time": done < kills,
+        "seconds": stormed.as_secs(),
+        "seconds_in_all": began.elapsed().as_secs(),
         "files_asked_for": sources.count(),
         "files_complete": crowd.placed.lock().expect("nobody panics with it").len(),
         "bytes_compared": folder.bytes_read,
+        "searched_for_secrets": { "files": searched.files, "bytes": searched.bytes, "forms": forms.count() },
     });
     report("storm", &told);
+    if done < kills {
+        println!(
+            "storm: the time was over after {done} of {kills} kills, {} a minute: the machine was busy",
+            told["storm"]["kills_each_minute"]
+        );
+    }
     // What was not met was not tried.
+    let count = |told: &Value| told.as_u64().unwrap_or(0);
+    let acknowledged = told["acknowledged"].as_object().expect("counts by name");
+    assert!(acknowledged.values().map(count).sum::<u64>() > 0 && count(&told["looks"]) > 0, "{told}");
+    for (what, least) in [("jobs", 1), ("jobs_completed", 1), ("jobs_cancelled", 1)] {
+        assert!(count(&told[what]) >= least, "{what}: {told}");
+    }
+    assert!(
+        count(&told["storm"]["files_complete"]) > 0 && folder.bytes_read > 0,
+        "no file was compared: {told}"
+    );
+    assert!(acknowledged.get("credentials").map_or(0, count) > 0, "no secret was set: {told}");
+    assert!(searched.files > 0 && searched.bytes > 0, "nothing was searched for secrets: {told}");
     assert!(done > 0 && with_parts * 4 >= done, "only {with_parts} of {done} kills hit a transfer");
     assert!(told["in_doubt"].as_u64().is_some_and(|count| count > 0), "no kill cut off an answer: {told}");
 }
@@ -159,8 +187,8 @@ pub(crate) fn look(crowd: &Crowd, folder: &mut Folder) {
     folder.missing(&crowd.folder, &placed).into_iter().for_each(|fault| crowd.blame(fault));
 }
 
-fn search(crowd: &Crowd, folder: &Path, forms: &Forms) {
-    for found in remains::marked(folder, &|bytes| forms.in_bytes(bytes)) {
+fn search(crowd: &Crowd, folder: &Path, forms: &Forms, searched: &mut Searched) {
+    for found in searched.marked(folder, &|bytes| forms.in_bytes(bytes)) {
         crowd.blame(format!("a secret is in {found}"));
     }
 }

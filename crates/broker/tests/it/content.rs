@@ -52,7 +52,7 @@ async fn the_mirrors_of_a_file_are_kept_and_shown() {
     ]);
     assert_eq!((&shown["sources"], &shown["expected_size"]), (&expected, &json!(9)));
 
-    assert_eq!(add(&world, &job, json!({})).await.status, StatusCode::OK);
+    assert_eq!(add(&world, &job, json!({ "local_name": "/tmp/g" })).await.status, StatusCode::OK);
     let without = world.get(&format!("/v1/jobs/{job}/files/1")).await.json();
     assert!(without.get("sources").is_none() && without.get("expected_size").is_none(), "{without}");
 }
@@ -96,8 +96,8 @@ async fn what_cannot_be_meant_of_a_file_is_refused_at_the_door() {
 async fn remote_names_change_one_by_one_or_all_that_begin_alike() {
     let world = World::new();
     let job = world.create().await;
-    for _ in 0..2 {
-        add(&world, &job, json!({})).await;
+    for path in ["/tmp/f", "/tmp/g"] {
+        assert_eq!(add(&world, &job, json!({ "local_name": path })).await.status, StatusCode::OK);
     }
     let name = async |index: u32| {
         world.get(&format!("/v1/jobs/{job}/files/{index}")).await.json()["remote_name"].clone()

@@ -24,11 +24,11 @@ async fn beyond_a_limit_nothing_is_made_or_added_and_the_code_says_which() {
     assert_eq!((third.status, third.code()), (StatusCode::CONFLICT, "0x80200049".to_owned()));
 
     let files = format!("/v1/jobs/{job}/files");
-    let file = |ranges: u64| {
+    let file = |number: usize, ranges: u64| {
         let ranges: Vec<_> = (0..ranges).map(|n| json!({ "offset": 2 * n, "length": 1 })).collect();
-        json!({ "remote_name": "http://h.test/f", "local_name": "/tmp/f", "ranges": ranges })
+        json!({ "remote_name": "http://h.test/f", "local_name": format!("/tmp/{number}"), "ranges": ranges })
     };
-    let add = |count: usize, ranges| json!({ "files": vec![file(ranges); count] });
+    let add = |count: usize, ranges| json!({ "files": (0..count).map(|number| file(number, ranges)).collect::<Vec<_>>() });
     let refused = world.post(&files, add(4, 0)).await;
     assert_eq!((refused.status, refused.code()), (StatusCode::CONFLICT, "0x80200051".to_owned()));
     let refused = world.post(&files, add(1, 3)).await;

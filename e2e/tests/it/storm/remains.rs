@@ -52,18 +52,33 @@ pub(crate) fn partial_files(folder: &Path) -> Vec<String> {
     names(folder).into_iter().filter(|name| is_partial(name)).collect()
 }
 
-/// The files below `folder` in which `mark` is, in one of the forms that `is_in` knows.
-pub(crate) fn marked(folder: &Path, is_in: &dyn Fn(&[u8]) -> Option<&'static str>) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            found.extend(marked(&path, is_in));
-        } else if let Some(form) = fs::read(&path).ok().and_then(|bytes| is_in(&bytes)) {
-            found.push(format!("{}: {form}", path.display()));
+/// How much was searched for secrets.
+#[derive(Debug, Default)]
+pub(crate) struct Searched {
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Searched {
+    /// The files below `folder` in which a secret is, in one of the forms that `is_in` knows.
+    pub(crate) fn marked(
+        &mut self,
+        folder: &Path,
+        is_in: &dyn Fn(&[u8]) -> Option<&'static str>,
+    ) -> Vec<String> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                found.extend(self.marked(&path, is_in));
+            } else if let Ok(bytes) = fs::read(&path) {
+                self.files += 1;
+                self.bytes += bytes.len() as u64;
+                found.extend(is_in(&bytes).map(|form| format!("{}: {form}", path.display())));
+            }
         }
+        found
     }
-    found
 }
 
 fn names(folder: &Path) -> Vec<String> {
