@@ -11,6 +11,7 @@ import http.server
 import itertools
 import json
 import os
+import re
 import ssl
 import subprocess
 import threading
@@ -37,7 +38,16 @@ class Files(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         locked = self.path.startswith("/locked/")
         body = b"" if locked else bytes(1024)
-        self.send_response(401 if locked else 200)
+        span = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        partial = span and not locked and int(span[1]) < len(body)
+        self.send_response(401 if locked else 206 if partial else 200)
+        if partial:
+            first, last = int(span[1]), min(int(span[2] or len(body)), len(body) - 1)
+            self.send_header("Content-Range", f"bytes {first}-{last}/{len(body)}")
+            body = body[first : last + 1]
+        if not locked:
+            self.send_header("ETag", '"zeros"')
+            self.send_header("Accept-Ranges", "bytes")
         if locked:
             self.send_header("WWW-Authenticate", f'Basic realm="{self.path}"')
         self.send_header("Content-Length", str(len(body)))
@@ -143,6 +153,7 @@ def on_demand(body):
 # By operation: path, query and body of a request that succeeds. A body that is not given stays as it was made.
 EXAMPLES = {
     "create_job": lambda: {"body": {"display_name": "a job"}},
+    "create_jobs": lambda: {"body": {"jobs": [{"display_name": "a job"}]}},
     "change_job": lambda: {"body": {"description": "changed"}},
     "import_job": imported,
     "add_files": lambda: {"body": {"files": [a_file()]}},
