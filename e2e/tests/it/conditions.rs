@@ -254,10 +254,12 @@ fn a_job_waits_for_the_volume_of_its_destination_and_goes_on_when_that_is_mounte
     service.bits(["resume", &id]).finish().expect_code(0);
     let wait = waits(&service, "volume");
     assert_eq!((&wait["code"], &wait["until"]), (&json!("0x8020000D"), &Value::Null));
-    let shown = service.bits(["show", &id]).finish().expect_code(0).stdout;
-    assert!(shown.contains("It waits for the volume that its files go to: the folder"), "{shown}");
-    let listed = service.bits(["list"]).finish().expect_code(0).stdout;
-    assert!(listed.contains("queued (volume)"), "{listed}");
+    // That it was taken away is news, too, after which it looks once more.
+    until(PATIENCE, "people are told why", || {
+        let said = |words: &[&str]| service.bits(words).finish().expect_code(0).stdout;
+        let sentence = "It waits for the volume that its files go to: the folder";
+        (said(&["show", &id]).contains(sentence) && said(&["list"]).contains("queued (volume)")).then_some(())
+    });
     assert_eq!(job(&service).expect("a job")["error_count"], 0, "it has not failed");
 
     // Another one in its place is not written to, and neither is it by another service.

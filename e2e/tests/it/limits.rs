@@ -310,13 +310,14 @@ fn each_limit_of_the_settings_holds_for_whom_it_is_for_and_lifted_lets_go_what_r
     }
 }
 
-/// A zone in which it is so many seconds before eight in the morning now.
+/// A zone in which it will be eight in the morning in so many seconds, or up to a minute later: zones are
+/// whole minutes apart, and so are timetables.
 fn zone_before_eight(seconds: u64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs();
-    let wanted = 8 * 3600 - seconds;
-    // What POSIX wants is what is to be added to local time for UTC.
-    let west = (now % 86_400 + 86_400 - wanted) % 86_400;
-    format!("Z{}:{:02}:{:02}", west / 3600, west / 60 % 60, west % 60)
+    let at = (now + seconds).div_ceil(60);
+    // What POSIX wants is what is to be added to local time for UTC, in minutes here.
+    let west = (at % 1440 + 1440 - 8 * 60) % 1440;
+    format!("ZON{}:{:02}", west / 60, west % 60)
 }
 
 #[test]
@@ -341,7 +342,7 @@ fn a_line_of_the_timetable_that_begins_holds_for_what_runs() {
                 lines.push((line, end));
                 continue;
             }
-            let job = until(Duration::from_secs(patience) + PATIENCE, "it is as the line says", || {
+            let job = until(Duration::from_secs(patience + 60) + PATIENCE, "it is as the line says", || {
                 Some(show(&service, &id)).filter(|job| job["state"] == end)
             });
             if end == "queued" {
