@@ -1,6 +1,7 @@
 //! The engine with a store in memory, hands that only remember, and no worker but the test.
 
 mod clock;
+mod loading;
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -9,7 +10,7 @@ use std::thread::JoinHandle;
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::file::{BootId, ClosingFile, LocalName, PartialId};
 use bits_core::job::{Command, Priority, Progress, Properties, PropertyChange, Revision, State};
-use bits_core::ports::{Batch, Cursor, Filter, Page, Rewrap, SealingKey, StateName};
+use bits_core::ports::{Batch, Cursor, Filter, Page, QueuedJob, QueuedPlace, Rewrap, SealingKey, StateName};
 use bits_core::queue::{NewFile, Request};
 use bits_core::remote_name::RemoteName;
 use bits_core::units::Bytes;
@@ -79,11 +80,28 @@ impl Store for Disk {
     fn unfinished(&mut self, each: &mut dyn FnMut(Job)) -> Result<(), StoreError> {
         self.locked().unfinished(each)
     }
+    fn queued(&mut self, after: Option<QueuedPlace>, limit: usize) -> Result<Vec<QueuedJob>, StoreError> {
+        self.locked().queued(after, limit)
+    }
+    fn retrying(&mut self, after: Option<Cursor>, limit: usize) -> Result<Vec<Job>, StoreError> {
+        self.locked().retrying(after, limit)
+    }
     fn forget_final(&mut self, before: Timestamp) -> Result<u64, StoreError> {
         self.locked().forget_final(before)
     }
-    fn each_live(&mut self, each: &mut dyn FnMut(JobId, Owner, Timestamp)) -> Result<(), StoreError> {
-        self.locked().each_live(each)
+    fn owners(&mut self, each: &mut dyn FnMut(Owner, u32)) -> Result<(), StoreError> {
+        self.locked().owners(each)
+    }
+    fn live(&mut self, after: Option<JobId>, limit: usize) -> Result<Vec<JobId>, StoreError> {
+        self.locked().live(after, limit)
+    }
+    fn inactive(
+        &mut self,
+        until: Timestamp,
+        after: Option<(Timestamp, JobId)>,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, JobId)>, StoreError> {
+        self.locked().inactive(until, after, limit)
     }
     fn sealing_key(&mut self) -> Result<Option<SealingKey>, StoreError> {
         self.locked().sealing_key()

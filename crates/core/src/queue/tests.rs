@@ -4,6 +4,7 @@ mod asking;
 mod conditions;
 mod limits;
 mod ownership;
+mod rows;
 mod states;
 mod telling;
 mod turns;

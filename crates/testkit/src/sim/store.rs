@@ -7,8 +7,8 @@ use std::time::Duration;
 use bits_core::file::{File, FileIndex, ResumeBy};
 use bits_core::job::{Job, JobId, Owner, Progress, State};
 use bits_core::ports::{
-    Batch, Cursor, FileChange, Filter, Page, RekeyError, Rewrap, SealedSecret, SealingKey, StateName, Store,
-    StoreError,
+    Batch, Cursor, FileChange, Filter, Page, QueuedJob, QueuedPlace, RekeyError, Rewrap, SealedSecret,
+    SealingKey, StateName, Store, StoreError,
 };
 use bits_core::remote_name::RemoteName;
 use bits_core::sources::{DropReason, Mirror};
@@ -390,6 +390,12 @@ impl Store for SimStore {
     fn unfinished(&mut self, each: &mut dyn FnMut(Job)) -> Result<(), StoreError> {
         self.0.lock().rows.live.unfinished(each)
     }
+    fn queued(&mut self, after: Option<QueuedPlace>, limit: usize) -> Result<Vec<QueuedJob>, StoreError> {
+        self.0.lock().rows.live.queued(after, limit)
+    }
+    fn retrying(&mut self, after: Option<Cursor>, limit: usize) -> Result<Vec<Job>, StoreError> {
+        self.0.lock().rows.live.retrying(after, limit)
+    }
     fn forget_final(&mut self, before: Timestamp) -> Result<u64, StoreError> {
         let mut shared = self.0.lock();
         if shared.step() {
@@ -398,8 +404,19 @@ impl Store for SimStore {
         shared.rows.lasting.forget_final(before)?;
         shared.rows.live.forget_final(before)
     }
-    fn each_live(&mut self, each: &mut dyn FnMut(JobId, Owner, Timestamp)) -> Result<(), StoreError> {
-        self.0.lock().rows.live.each_live(each)
+    fn owners(&mut self, each: &mut dyn FnMut(Owner, u32)) -> Result<(), StoreError> {
+        self.0.lock().rows.live.owners(each)
+    }
+    fn live(&mut self, after: Option<JobId>, limit: usize) -> Result<Vec<JobId>, StoreError> {
+        self.0.lock().rows.live.live(after, limit)
+    }
+    fn inactive(
+        &mut self,
+        until: Timestamp,
+        after: Option<(Timestamp, JobId)>,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, JobId)>, StoreError> {
+        self.0.lock().rows.live.inactive(until, after, limit)
     }
     fn sealing_key(&mut self) -> Result<Option<SealingKey>, StoreError> {
         self.0.lock().rows.live.sealing_key()

@@ -53,7 +53,7 @@ fn one_job_more_than_a_user_or_the_machine_may_have_is_refused_and_nothing_is_ma
 fn jobs_that_are_there_when_a_service_starts_count() {
     let mut world = world(Policy { jobs_per_user_max: 2, ..Policy::BUILT_IN });
     for owner in [ANNA, ANNA, BEN] {
-        world.queue.counts(Owner(owner.uid));
+        world.queue.counts(Owner(owner.uid), 1);
     }
     assert_eq!(code(world.ask(ANNA, create(1))), Some(Code::TOO_MANY_JOBS_PER_USER));
     assert_eq!(code(world.ask(BEN, create(1))), None);

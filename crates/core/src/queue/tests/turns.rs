@@ -226,7 +226,7 @@ struct Share {
 #[test]
 fn a_day_of_thousands_of_jobs_starves_nobody() {
     use super::super::schedule::{Schedule, Slot};
-    use super::super::turns::{Line, Place};
+    use super::super::turns::{Line, Order, Place};
     use crate::job::Attempt;
     use crate::remote_name::HostTag;
 
@@ -256,7 +256,7 @@ fn a_day_of_thousands_of_jobs_starves_nobody() {
             };
             schedule.set(
                 JobId(id),
-                Some(Slot::Runnable(Place { line, has_begun: false, since: now, cost: None })),
+                Some(Slot::Runnable(Place { line, has_begun: false, order: Order::at(now), cost: None })),
             );
             jobs.insert(JobId(id), (place, share.needs, now));
         }
@@ -277,7 +277,7 @@ fn a_day_of_thousands_of_jobs_starves_nobody() {
             } else if let Some(job) = schedule.next_yield(now) {
                 let place = running.iter().position(|(is, _)| *is == job).expect("it runs");
                 let (_, place) = running.remove(place);
-                schedule.set(job, Some(Slot::Runnable(Place { since: now, ..place })));
+                schedule.set(job, Some(Slot::Runnable(Place { order: Order::at(now), ..place })));
                 jobs.get_mut(&job).expect("known").2 = now;
             } else {
                 break;
