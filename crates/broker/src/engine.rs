@@ -8,7 +8,9 @@
 mod agents;
 mod answers;
 mod changes;
+mod clock;
 mod creating;
+mod loading;
 mod query;
 #[cfg(test)]
 mod tests;
@@ -24,7 +26,7 @@ use bits_core::demand::Span;
 use bits_core::error::{ErrorContext, JobError};
 use bits_core::file::{ClosingFile, File, FileIndex, Stage};
 use bits_core::http_options::HttpOptions;
-use bits_core::job::{self, Attempt, ClockChange, Environment, Job, JobId, Owner, Priority};
+use bits_core::job::{self, Attempt, Environment, Job, JobId, Owner, Priority};
 use bits_core::notify::Notice;
 use bits_core::pacing::gate::RateLimits;
 use bits_core::pacing::rate::Rate;
@@ -46,7 +48,9 @@ pub use creating::{NewJob, NewJobs};
 pub use query::{Query, Response};
 
 use agents::Agents;
+use clock::Move;
 use creating::size_of;
+use loading::Loading;
 
 /// How many inputs share one commit. Enough that a busy moment costs one sync, few enough that the
 /// first caller does not wait for the last.
@@ -259,7 +263,8 @@ pub trait Clock {
 /// Runs until it is told to shut down.
 ///
 /// # Errors
-/// When the store cannot be read or written at the start; later its errors are answers.
+/// When the store cannot be read or written at the start, or what an earlier service has left turns out
+/// to be damaged; other errors of it are answers.
 pub fn run(
     inputs: &Receiver<Input>,
     store: &mut dyn Store,
@@ -272,6 +277,9 @@ pub fn run(
         match receive(inputs, engine.until_next_wake()) {
             Received::Batch(batch) => engine.turn(batch),
             Received::Shutdown => return Ok(()),
+        }
+        if let Some(error) = engine.failure.take() {
+            return Err(error);
         }
     }
 }
@@ -316,8 +324,14 @@ pub struct Engine<'a> {
     forget_at: Timestamp,
     /// When jobs are looked for that nobody has cared for.
     purge_at: Timestamp,
-    /// How the clock was set, where what is written could not be moved along yet.
-    clock_owed: Vec<ClockChange>,
+    /// Up to where they have been looked at, when they are too many for a turn.
+    purge_after: Option<(Timestamp, JobId)>,
+    /// How the clock was set, where what is written is not all moved along yet.
+    moves: VecDeque<Move>,
+    /// How far the jobs are taken over that an earlier service has left.
+    loading: Loading,
+    /// Why the engine cannot go on.
+    failure: Option<StoreError>,
     bounds: Bounds,
     /// What its timetable said when it was looked at last.
     moment: Moment,
@@ -345,8 +359,8 @@ struct Turn {
     shown: BTreeSet<JobId>,
     /// What the log is told once it is committed.
     changes: Vec<changes::Change>,
-    /// How the clock was set, which this turn takes over into what is written.
-    clock: Vec<ClockChange>,
+    /// What was to be moved along with the clock when the turn began.
+    moves: VecDeque<Move>,
 }
 
 impl std::fmt::Debug for Engine<'_> {
@@ -377,9 +391,11 @@ impl<'a> Engine<'a> {
                 told.extend(changes::Change::between(Some(before), after, changes::START));
             }
         })?;
-        store.each_live(&mut |_, owner, _| queue.counts(owner))?;
+        store.owners(&mut |owner, jobs| queue.counts(owner, jobs))?;
         store.commit(&decision.take_batch())?;
         told.iter().for_each(changes::Change::tell);
+        // So that there is something to run at once, and a queue that cannot be read is no start.
+        let loading = Loading::begin(store, &mut queue)?;
         let mut engine = Self {
             queue,
             store,
@@ -392,7 +408,10 @@ impl<'a> Engine<'a> {
             last_running: clock.running(),
             forget_at: now,
             purge_at: now + PATIENCE_WITH_CLOCK,
-            clock_owed: Vec::new(),
+            purge_after: None,
+            moves: VecDeque::new(),
+            loading,
+            failure: None,
             bounds: Bounds { limits, ..Bounds::default() },
             moment: Moment::default(),
             looked_at: now,
@@ -427,6 +446,8 @@ impl<'a> Engine<'a> {
         let wake = if let Some(until) = self.paused_until {
             return until.since(now).min(PAUSE_AFTER_FAILED_COMMIT);
         } else if !self.backlog.is_empty()
+            || !self.moves.is_empty()
+            || !self.loading.is_done()
             || self.queue.next_runnable().is_some()
             || self.queue.next_attention().is_some()
         {
@@ -449,32 +470,30 @@ impl<'a> Engine<'a> {
             queries: Vec::new(),
             shown: BTreeSet::new(),
             changes: Vec::new(),
-            clock: Vec::new(),
+            moves: VecDeque::new(),
         };
-        let mut clock = std::mem::take(&mut self.clock_owed);
         if let Some(change) = self.clock_change(now) {
             self.clock_was_set(change, now);
-            let (ClockChange::Forward(by) | ClockChange::Back(by)) = change;
-            clock.extend((by > CLOCK_CORRECTION_MAX).then_some(change));
         }
+        turn.moves = self.moves.clone();
         // Before any job is touched: what is undone with this turn is put back to where it stood under them.
         let (ruling, batch): (Vec<_>, Vec<_>) =
             batch.into_iter().partition(|input| matches!(input, Input::Conditions(_) | Input::Bounds(_)));
         for input in ruling {
             match input {
                 Input::Conditions(conditions) => {
-                    let changed = self.queue.change_conditions(conditions, now);
-                    turn.shown.extend(changed.into_iter().take(SHOWN_MAX));
+                    turn.shown.extend(self.queue.change_conditions(conditions, now, SHOWN_MAX));
                 }
                 Input::Bounds(bounds) => self.set_bounds(*bounds, now, &mut turn),
                 _ => unreachable!("they were parted by that"),
             }
         }
-        clock.into_iter().for_each(|change| self.move_stamps(change, now, &mut turn));
         self.last_turn = now;
         let paused = self.paused_until.is_some_and(|until| until > now);
         if !paused {
             self.paused_until = None;
+            self.load(now, &mut turn);
+            self.move_stamps(now, &mut turn);
             for input in std::mem::take(&mut self.backlog) {
                 self.take_in(input, now, &mut turn);
             }
@@ -504,8 +523,7 @@ impl<'a> Engine<'a> {
     }
 
     fn set_bounds(&mut self, bounds: Bounds, now: Timestamp, turn: &mut Turn) {
-        let changed = self.queue.set_limits(bounds.limits);
-        turn.shown.extend(changed.into_iter().take(SHOWN_MAX));
+        turn.shown.extend(self.queue.set_limits(bounds.limits, SHOWN_MAX));
         self.effects.connection_limits(bounds.limits.connections_max, bounds.limits.host_connections_max);
         self.bounds = bounds;
         self.take_moment(now, turn);
@@ -583,65 +601,6 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// By how much the clock was set since the last turn, if it was.
-    fn clock_change(&mut self, now: Timestamp) -> Option<ClockChange> {
-        let running = self.clock.running();
-        let ran = running.zip(self.last_running).map(|(now, then)| now.saturating_sub(then));
-        self.last_running = running;
-        let expected = ran.map_or(self.last_turn, |ran| self.last_turn + ran);
-        if now < self.last_turn || now + CLOCK_CORRECTION_MAX < expected {
-            return Some(ClockChange::Back(expected.since(now)));
-        }
-        ran?;
-        (expected + CLOCK_CORRECTION_MAX < now).then(|| ClockChange::Forward(now.since(expected)))
-    }
-
-    /// Moves along all that was to happen by the clock as it was, but for what is written.
-    fn clock_was_set(&mut self, change: ClockChange, now: Timestamp) {
-        tracing::info!(?change, "the clock was set");
-        self.queue.clock_was_set(change);
-        self.paused_until = self.paused_until.map(|until| until.min(now + PAUSE_AFTER_FAILED_COMMIT));
-        self.forget_at = self.forget_at.min(now + FORGET_INTERVAL);
-        self.purge_at = self.purge_at.max(now + PATIENCE_WITH_CLOCK).min(now + FORGET_INTERVAL);
-    }
-
-    /// Moves along what is written of jobs, in this turn or, where that cannot be, in another one.
-    fn move_stamps(&mut self, change: ClockChange, now: Timestamp, turn: &mut Turn) {
-        let Some(jobs) = self.live_jobs() else {
-            self.clock_owed.push(change);
-            return;
-        };
-        turn.clock.push(change);
-        for (job, _) in jobs {
-            self.take_in(queue::Input::ClockSet { job, change }, now, turn);
-        }
-    }
-
-    /// Every job that is not over, and when something last happened to it; none when they cannot be read.
-    fn live_jobs(&mut self) -> Option<Vec<(JobId, Timestamp)>> {
-        let mut jobs = Vec::new();
-        match self.store.each_live(&mut |job, _, active_at| jobs.push((job, active_at))) {
-            Ok(()) => Some(jobs),
-            Err(error) => {
-                tracing::warn!(%error, "the jobs could not be read");
-                None
-            }
-        }
-    }
-
-    /// Cancels the jobs that nobody has cared for; what does not fit into this turn waits for the next.
-    fn purge(&mut self, now: Timestamp, turn: &mut Turn) {
-        // By stamps of another clock nobody is to be judged.
-        let is_readable = self.clock_owed.is_empty() && turn.clock.is_empty();
-        let mut abandoned = is_readable.then(|| self.live_jobs()).flatten().unwrap_or_default();
-        abandoned.retain(|(_, active_at)| self.queue.is_abandoned(*active_at, now));
-        let fits = abandoned.len() <= INPUTS_PER_BATCH;
-        self.purge_at = now + if fits { FORGET_INTERVAL } else { Duration::ZERO };
-        for (job, _) in abandoned.into_iter().take(INPUTS_PER_BATCH) {
-            self.take_in(queue::Input::Abandoned { job }, now, turn);
-        }
-    }
-
     /// Whether `job` could not begin, as the key to its secrets is not there. One whose
     /// secrets are changed by this very turn begins, and what is stored then decides.
     fn lacks_key(&mut self, job: JobId, turn: &Turn) -> bool {
@@ -658,6 +617,9 @@ impl<'a> Engine<'a> {
             return;
         }
         let id = input.job();
+        if !self.moves.is_empty() && !matches!(input, queue::Input::ClockSet { .. }) {
+            self.move_along(id, now, turn);
+        }
         let job = match turn.decision.job(id) {
             Some(job) => Ok(Some(job.clone())),
             None => self.store.job(id),
@@ -793,7 +755,7 @@ impl<'a> Engine<'a> {
         }
         self.queue.revert(turn.decision);
         self.backlog.extend(turn.reports);
-        self.clock_owed.extend(turn.clock);
+        self.moves = turn.moves;
         self.paused_until = Some(self.clock.now() + PAUSE_AFTER_FAILED_COMMIT);
         for query in turn.queries {
             self.answer_query(query);

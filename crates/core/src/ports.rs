@@ -12,15 +12,17 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use crate::access::Allowed;
+use crate::conditions::{CostFlags, Way};
 use crate::credentials::SecretSlot;
 use crate::demand::{Beyond, Filled};
 use crate::error::Code;
 use crate::file::{
     BootId, ClosingFile, DestinationTag, File, FileError, FileIndex, PartialId, Served, Validator,
 };
-use crate::job::{Job, JobId, Owner, Progress, Revision};
+use crate::job::{Job, JobId, Owner, Priority, Progress, Revision};
+use crate::proxy::ProxyRules;
 use crate::ranges::ByteRange;
-use crate::remote_name::RemoteName;
+use crate::remote_name::{HostTag, RemoteName};
 use crate::sources::Sources;
 use crate::time::Timestamp;
 use crate::units::Bytes;
@@ -94,7 +96,7 @@ pub trait Store: Send {
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn owners(&mut self) -> Result<Vec<Owner>, StoreError>;
+    fn everybody(&mut self) -> Result<Vec<Owner>, StoreError>;
 
     /// How many jobs of `owner` are in each state that has any; final ones are not counted.
     ///
@@ -102,12 +104,26 @@ pub trait Store: Send {
     /// When the store cannot be read.
     fn counts(&mut self, owner: Owner) -> Result<Vec<(StateName, u64)>, StoreError>;
 
-    /// Shows `each` every job that a queue has something to do for: the active ones, those whose
-    /// partial files may lie about, and those that wait to be completed by the service.
+    /// Shows `each` every job that a service has something to do for when it starts: those that run,
+    /// those whose partial files may lie about, those of which something is still to be told, those
+    /// that wait to be completed by the service, and the queued ones that were asked for credentials.
     ///
     /// # Errors
     /// When the store cannot be read.
     fn unfinished(&mut self, each: &mut dyn FnMut(Job)) -> Result<(), StoreError>;
+
+    /// Up to `limit` jobs that are queued, in the order of their [places](QueuedJob::place), after the
+    /// place `after`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn queued(&mut self, after: Option<QueuedPlace>, limit: usize) -> Result<Vec<QueuedJob>, StoreError>;
+
+    /// Up to `limit` jobs that wait for their retry, oldest first, after the place `after`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn retrying(&mut self, after: Option<Cursor>, limit: usize) -> Result<Vec<Job>, StoreError>;
 
     /// Drops final jobs last changed before `before` that have nothing left to discard.
     ///
@@ -115,12 +131,29 @@ pub trait Store: Send {
     /// When it could not be written.
     fn forget_final(&mut self, before: Timestamp) -> Result<u64, StoreError>;
 
-    /// Calls `each` with every job that is not over, its owner, and when something last happened to
-    /// it ([`Job::active_at`]).
+    /// Calls `each` with every owner who has jobs that are not over, and how many.
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn each_live(&mut self, each: &mut dyn FnMut(JobId, Owner, Timestamp)) -> Result<(), StoreError>;
+    fn owners(&mut self, each: &mut dyn FnMut(Owner, u32)) -> Result<(), StoreError>;
+
+    /// Up to `limit` jobs that are not over, in the order of their ids, after the id `after`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn live(&mut self, after: Option<JobId>, limit: usize) -> Result<Vec<JobId>, StoreError>;
+
+    /// Up to `limit` jobs that are not over and to which nothing has happened after `until`
+    /// ([`Job::active_at`]), longest ago first, after the place `after` in that order.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn inactive(
+        &mut self,
+        until: Timestamp,
+        after: Option<(Timestamp, JobId)>,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, JobId)>, StoreError>;
 
     /// The key that was chosen for this store, once one is.
     ///
@@ -349,7 +382,7 @@ pub fn list_of_everybody(
 ) -> Result<Page, StoreError> {
     let mut all = Page::default();
     let mut goes_on = false;
-    for owner in store.owners()? {
+    for owner in store.everybody()? {
         let page = store.list(&Filter { owner, ..filter.clone() }, after, limit)?;
         goes_on |= page.next.is_some();
         all.jobs.extend(page.jobs);
@@ -370,6 +403,45 @@ pub const ID_START_MIN: usize = 4;
 pub struct Cursor {
     pub created: Timestamp,
     pub id: JobId,
+}
+
+/// A job that is queued, as far as whose turn it is depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueuedJob {
+    pub id: JobId,
+    pub owner: Owner,
+    pub priority: Priority,
+    pub host: HostTag,
+    /// What it says itself of the network's cost.
+    pub cost: Option<CostFlags>,
+    /// By what way its requests go.
+    pub way: Way,
+    pub created: Timestamp,
+}
+
+/// A place among the jobs that are queued: those of the highest priority come first, of those the
+/// oldest.
+pub type QueuedPlace = (Priority, Timestamp, JobId);
+
+impl QueuedJob {
+    /// Where it stands among the others.
+    pub fn place(&self) -> QueuedPlace {
+        (self.priority, self.created, self.id)
+    }
+}
+
+impl From<&Job> for QueuedJob {
+    fn from(job: &Job) -> Self {
+        Self {
+            id: job.id,
+            owner: job.owner,
+            priority: job.properties.priority,
+            host: job.host,
+            cost: job.properties.transfer.cost_flags,
+            way: ProxyRules::way(&job.properties.http.proxy, &job.properties.environment.proxies),
+            created: job.times.created,
+        }
+    }
 }
 
 /// A part of a list.

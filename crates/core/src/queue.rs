@@ -9,6 +9,7 @@ mod asking;
 mod decision;
 mod input;
 mod ownership;
+mod rows;
 mod schedule;
 mod telling;
 #[cfg(test)]
@@ -32,7 +33,7 @@ use crate::job::{
 use crate::notify;
 use crate::pacing::timetable::Stop;
 use crate::policy::Policy;
-use crate::ports::{FileChange, SecretChange};
+use crate::ports::{FileChange, QueuedJob, SecretChange};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 use crate::units::Bytes;
@@ -122,9 +123,24 @@ impl Queue {
         self.audience
     }
 
-    /// Takes note of a job of `owner` that is there when the service starts and is not over.
-    pub fn counts(&mut self, owner: Owner) {
-        *self.owned.entry(owner).or_default() += 1;
+    /// Takes note of the `jobs` of `owner` that are there when the service starts and are not over.
+    pub fn counts(&mut self, owner: Owner, jobs: u32) {
+        *self.owned.entry(owner).or_default() += jobs;
+    }
+
+    /// Takes over a job that an earlier service left queued, unless it is known already: it may have
+    /// been taken over as a whole, or have changed since the start.
+    pub fn adopt_queued(&mut self, job: &QueuedJob) {
+        if self.schedule.get(job.id).is_none() {
+            self.schedule.adopt(job, false);
+        }
+    }
+
+    /// Takes over a job that an earlier service left waiting for its retry, unless it is known already.
+    pub fn adopt_retrying(&mut self, job: Job, now: Timestamp, decision: &mut Decision) {
+        if self.schedule.get(job.id).is_none() {
+            self.adopt(job, now, decision);
+        }
     }
 
     /// Takes over a job that an earlier service left unfinished (`bits.md` §3.2, last row).
@@ -133,6 +149,8 @@ impl Queue {
         if job.state.is_running() {
             decision.bring(&job);
             job.adopt();
+            // It has begun already, so its turn comes again soon.
+            self.schedule.adopt(&QueuedJob::from(&job), true);
             return self.put(job, now, decision);
         }
         if job.state == State::Cancelled && job.discard_pending {
@@ -194,10 +212,11 @@ impl Queue {
         self.schedule.next_yield(now)
     }
 
-    /// Takes note of the conditions as they are `now`; the jobs that wait for something else than before.
+    /// Takes note of the conditions as they are `now`; up to `most` of the jobs that wait for something else
+    /// than before.
     /// Nothing of it is written down: it is seen anew after each start.
-    pub fn change_conditions(&mut self, conditions: Conditions, now: Timestamp) -> Vec<JobId> {
-        self.schedule.change_conditions(conditions, now)
+    pub fn change_conditions(&mut self, conditions: Conditions, now: Timestamp, most: usize) -> Vec<JobId> {
+        self.schedule.change_conditions(conditions, now, most)
     }
 
     /// The conditions as they are known.
@@ -229,10 +248,10 @@ impl Queue {
 
     /// From now on other limits; the jobs that wait for something else than before. Of how long jobs may
     /// download they hear when they next begin.
-    pub fn set_limits(&mut self, limits: Limits) -> Vec<JobId> {
+    pub fn set_limits(&mut self, limits: Limits, most: usize) -> Vec<JobId> {
         self.policy = limits.policy;
         self.telling.set_limits(limits.notify);
-        self.schedule.set_limits(limits)
+        self.schedule.set_limits(limits, most)
     }
 
     /// From now on jobs of these priorities may not run; who runs gives its turn up.
@@ -257,7 +276,14 @@ impl Queue {
 
     /// Whether a job to which something last happened at `active_at` is to be cancelled at `now`.
     pub fn is_abandoned(&self, active_at: Timestamp, now: Timestamp) -> bool {
-        self.policy.job_inactivity_timeout.is_some_and(|most| now.since(active_at) >= most)
+        self.abandoned_until(now).is_some_and(|until| active_at <= until)
+    }
+
+    /// Jobs to which nothing has happened after this are to be cancelled at `now`; none where there can
+    /// be none.
+    pub fn abandoned_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let most = u64::try_from(self.policy.job_inactivity_timeout?.as_millis()).ok()?;
+        now.0.checked_sub(most).map(Timestamp)
     }
 
     /// Takes in a count to be shown; says whether it is of any job that runs.

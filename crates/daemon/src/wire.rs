@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -23,12 +24,13 @@ use bits_core::job::Owner;
 use bits_core::ports::{RekeyError, StoreError};
 use bits_core::refusal::Refusal;
 use bits_core::time::Timestamp;
+use bits_platform::boot;
 use bits_platform::caller::{caller_of, own_uid, user_name};
 use bits_platform::clock::ClockWatch;
 use bits_platform::endpoint::{self, BindError, LockError, ServiceLock, SocketFile};
 use bits_platform::paths::{Paths, PathsError, PrivateFolderError, ensure_private_folder};
 use bits_platform::seal::{KeyError, KeyPlaces};
-use bits_store::sqlite::{OpenError, SqliteStore};
+use bits_store::sqlite::{Check, OpenError, SqliteStore};
 use bits_worker::{CommandSettings, link};
 use tokio::net::UnixListener;
 use tokio::runtime::Runtime;
@@ -47,6 +49,8 @@ const CONNECTIONS_MAX: usize = 512;
 const CONNECTIONS_OF_ONE_MAX: usize = 256;
 /// How long busy connections may take to end when the service stops.
 const PATIENCE_WITH_CONNECTIONS: Duration = Duration::from_secs(5);
+/// How long after its start the service begins to go through its queue: the first jobs run by then.
+const CHECK_AFTER: Duration = Duration::from_secs(5);
 /// How often to look whether the sockets are still there and somebody still needs the service.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -87,6 +91,8 @@ pub(crate) struct Service {
     api: Arc<Api>,
     doors: Vec<Door>,
     engine: thread::JoinHandle<Result<(), StoreError>>,
+    /// Whether the check of the queue has found it damaged.
+    damaged: Arc<AtomicBool>,
     idle_exit: Option<Duration>,
     owner: Owner,
     lock: ServiceLock,
@@ -143,7 +149,7 @@ impl Service {
         let (level, form) = (settings.log_level(), settings.log_format());
         log::begin(&paths.log_file(), level, form, journal.as_deref(), in_terminal)?;
         let mut notices = Vec::new();
-        let mut store = open_store(&paths, &mut notices)?;
+        let (mut store, check) = open_store(&paths, &mut notices)?;
         let places = KeyPlaces {
             key_file: paths.key_file(),
             credentials_folder: environment("CREDENTIALS_DIRECTORY")
@@ -230,18 +236,23 @@ impl Service {
             },
             settings,
             user_name,
-            stop,
+            stop: Arc::clone(&stop),
         });
+        let damaged = Arc::new(AtomicBool::new(false));
+        if let Some(check) = check {
+            check_queue(check, Arc::clone(&damaged), stop);
+        }
         tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "the service is ready");
-        Ok(Self { runtime, api, doors, engine, idle_exit, owner, lock })
+        Ok(Self { runtime, api, doors, engine, damaged, idle_exit, owner, lock })
     }
 
     /// Serves until somebody asks it to stop, or nobody needs it any more.
     pub(crate) fn run(self) -> ExitCode {
-        let Self { runtime, api, doors, engine, idle_exit, owner, lock } = self;
+        let Self { runtime, api, doors, engine, damaged, idle_exit, owner, lock } = self;
         let code = runtime.block_on(serve(Arc::clone(&api), doors, idle_exit, owner, &lock));
         api.engine.shut_down();
         let code = match engine.join() {
+            Ok(Ok(())) if damaged.load(Ordering::SeqCst) => ExitCode::FAILURE,
             Ok(Ok(())) => code,
             Ok(Err(error)) => {
                 tracing::error!(%error, "the engine has ended");
@@ -430,8 +441,9 @@ impl SettingsDesk for Live {
     }
 }
 
-fn open_store(paths: &Paths, notices: &mut Vec<String>) -> Result<SqliteStore, StartError> {
-    let opened = SqliteStore::open(&paths.database())?;
+fn open_store(paths: &Paths, notices: &mut Vec<String>) -> Result<(SqliteStore, Option<Check>), StartError> {
+    // Without the name of this boot a queue that was not closed is gone through.
+    let opened = SqliteStore::open_quickly(&paths.database(), boot::current().ok())?;
     if let Some(aside) = &opened.set_aside {
         notices.push(format!(
             "the queue was damaged ({}) and is kept as {}; this one began empty",
@@ -439,7 +451,33 @@ fn open_store(paths: &Paths, notices: &mut Vec<String>) -> Result<SqliteStore, S
             aside.path.display()
         ));
     }
-    Ok(opened.store)
+    Ok((opened.store, opened.check))
+}
+
+/// Goes through the queue while it is used. Where it is damaged the service ends: the next one sets the
+/// queue aside before it uses any of it.
+fn check_queue(check: Check, damaged: Arc<AtomicBool>, stop: Arc<Notify>) {
+    let run = move || {
+        thread::sleep(CHECK_AFTER);
+        // What a job moves goes before.
+        if let Err(error) = rustix::process::setpriority_process(None, 19) {
+            tracing::debug!(%error, "the check of the queue is as important as all else");
+        }
+        match check.run() {
+            Ok(()) => tracing::debug!("the queue was gone through"),
+            Err(reason) => {
+                tracing::error!(
+                    %reason,
+                    "the queue is damaged; the service ends, and the next one keeps it under another name"
+                );
+                damaged.store(true, Ordering::SeqCst);
+                stop.notify_one();
+            }
+        }
+    };
+    if let Err(error) = thread::Builder::new().name("check".to_owned()).spawn(run) {
+        tracing::warn!(%error, "the queue is not gone through");
+    }
 }
 
 /// Variables of the service that a notification command finds: who its owner is, how things are

@@ -41,7 +41,7 @@ pub fn check(make: &mut dyn FnMut() -> Box<dyn Store>) {
     }
 }
 
-const CLAUSES: [fn(&mut dyn Store); 33] = [
+const CLAUSES: [fn(&mut dyn Store); 35] = [
     a_job_reads_back_as_it_was_written,
     every_word_and_number_reads_back,
     a_change_decided_on_another_revision_is_stale,
@@ -68,8 +68,10 @@ const CLAUSES: [fn(&mut dyn Store); 33] = [
     lists::many_jobs_that_begin_alike_are_paged_too,
     lists::jobs_are_counted_by_state,
     lists::unfinished_jobs_are_those_that_something_is_to_be_done_for,
+    lists::queued_jobs_come_in_parts_in_the_order_of_their_priorities,
+    lists::jobs_that_wait_for_their_retry_come_in_parts_oldest_first,
     final_jobs_are_forgotten_when_they_are_old,
-    every_job_that_is_not_over_is_told_with_its_owner_and_when_it_was_last_cared_for,
+    jobs_that_are_not_over_come_in_parts_and_by_when_they_were_last_cared_for,
     many_final_jobs_are_forgotten_at_once,
     an_id_that_was_forgotten_begins_anew,
     keys::a_key_is_on_record_once_it_is_chosen,
@@ -677,22 +679,53 @@ fn progress_adds_up_many_changes_made_at_once(store: &mut dyn Store) {
     }
 }
 
-fn every_job_that_is_not_over_is_told_with_its_owner_and_when_it_was_last_cared_for(store: &mut dyn Store) {
+fn jobs_that_are_not_over_come_in_parts_and_by_when_they_were_last_cared_for(store: &mut dyn Store) {
     let mut expected = Vec::new();
     for (number, state) in (1..).zip(ALL_STATES) {
-        let cared_for = Timestamp(1000 + u64::from(number));
-        let job = Job { state, active_at: cared_for, ..job(number) };
+        // Not in the order of their ids, and some at the same time.
+        let cared_for = Timestamp(1000 - u64::from(number) / 2);
+        let owner = if number % 3 == 0 { samples::BOB } else { ALICE };
+        let job = Job { state, active_at: cared_for, owner, ..job(number) };
         add(store, &job);
         if !state.is_final() {
-            expected.push((job.id, job.owner, cared_for));
+            expected.push((cared_for, job.id, owner));
         }
     }
-    let mut told = Vec::new();
-    store.each_live(&mut |job, owner, active_at| told.push((job, owner, active_at))).expect("read");
-    told.sort();
-    expected.sort();
-    assert_eq!(told, expected);
-    assert!(told.len() > 5, "only {told:?}");
+    assert!(expected.len() > 5, "only {expected:?}");
+    let mut owners = Vec::new();
+    store.owners(&mut |owner, jobs| owners.push((owner, jobs))).expect("read");
+    owners.sort_unstable();
+    let of = |owner| (owner, expected.iter().filter(|(.., whose)| *whose == owner).count() as u32);
+    let mut all = [of(ALICE), of(samples::BOB)];
+    all.sort_unstable();
+    assert_eq!(owners, all);
+
+    let mut ids: Vec<JobId> = expected.iter().map(|(_, id, _)| *id).collect();
+    ids.sort_unstable();
+    expected.sort_unstable();
+    for limit in [1, 2, 3, 100] {
+        let mut live: Vec<JobId> = Vec::new();
+        while let page = store.live(live.last().copied(), limit).expect("read")
+            && !page.is_empty()
+        {
+            assert!(page.len() <= limit);
+            live.extend(page);
+        }
+        assert_eq!(live, ids, "{limit} at a time");
+        // All of them, those until a time at which there are some, and none.
+        for until in [2000, 997, 10] {
+            let places = expected.iter().map(|(at, id, _)| (*at, *id));
+            let expected: Vec<_> = places.filter(|(at, _)| at.0 <= until).collect();
+            let mut inactive: Vec<(Timestamp, JobId)> = Vec::new();
+            while let page = store.inactive(Timestamp(until), inactive.last().copied(), limit).expect("read")
+                && !page.is_empty()
+            {
+                assert!(page.len() <= limit);
+                inactive.extend(page);
+            }
+            assert_eq!(inactive, expected, "until {until}, {limit} at a time");
+        }
+    }
 }
 
 fn final_jobs_are_forgotten_when_they_are_old(store: &mut dyn Store) {

@@ -468,6 +468,10 @@ impl<'a> World<'a> {
         let mut decision = Decision::default();
         let (queue, now) = (&mut self.queue, self.now);
         self.store.unfinished(&mut |job| queue.adopt(job, now, &mut decision)).expect("memory can be read");
+        let queued = self.store.queued(None, usize::MAX).expect("memory can be read");
+        queued.iter().for_each(|job| queue.adopt_queued(job));
+        let retrying = self.store.retrying(None, usize::MAX).expect("memory can be read");
+        retrying.into_iter().for_each(|job| queue.adopt_retrying(job, now, &mut decision));
         let batch = decision.take_batch();
         if !self.makes(Mistake::StartForgets) {
             self.store.commit(&batch).expect("it was decided on what is written");

@@ -13,4 +13,4 @@ mod rows;
 pub mod sqlite;
 
 pub use memory::MemoryStore;
-pub use sqlite::{Examination, OpenError, Opened, SetAside, SqliteStore};
+pub use sqlite::{Check, Examination, OpenError, Opened, SetAside, SqliteStore};

@@ -12,8 +12,8 @@ use bits_core::demand::Filled;
 use bits_core::file::{DestinationTag, File, FileIndex, Served, Stage};
 use bits_core::job::{Job, JobId, Owner, Progress, State};
 use bits_core::ports::{
-    Batch, Cursor, FileChange, Filter, ID_START_MIN, JobChange, Page, RekeyError, Rewrap, SealedSecret,
-    SealingKey, SecretChange, StateName, Store, StoreError,
+    Batch, Cursor, FileChange, Filter, ID_START_MIN, JobChange, Page, QueuedJob, QueuedPlace, RekeyError,
+    Rewrap, SealedSecret, SealingKey, SecretChange, StateName, Store, StoreError,
 };
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
@@ -70,7 +70,7 @@ impl MemoryStore {
         self.jobs.keys().chain(other.jobs.keys()).find(|id| !is_same(id)).copied()
     }
 
-    fn live(&self) -> impl Iterator<Item = &Entry> {
+    fn live_jobs(&self) -> impl Iterator<Item = &Entry> {
         self.jobs.values().map(Arc::as_ref).filter(|entry| !entry.job.state.is_final())
     }
 }
@@ -146,14 +146,14 @@ impl Store for MemoryStore {
         Ok(Page { jobs, next })
     }
 
-    fn owners(&mut self) -> Result<Vec<Owner>, StoreError> {
+    fn everybody(&mut self) -> Result<Vec<Owner>, StoreError> {
         let owners: BTreeSet<u32> = self.jobs.values().map(|entry| entry.job.owner.0).collect();
         Ok(owners.into_iter().map(Owner).collect())
     }
 
     fn counts(&mut self, owner: Owner) -> Result<Vec<(StateName, u64)>, StoreError> {
         let mut counts: BTreeMap<StateName, u64> = BTreeMap::new();
-        for entry in self.live().filter(|entry| entry.job.owner == owner) {
+        for entry in self.live_jobs().filter(|entry| entry.job.owner == owner) {
             *counts.entry(entry.job.state.name()).or_default() += 1;
         }
         Ok(counts.into_iter().collect())
@@ -167,6 +167,26 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn queued(&mut self, after: Option<QueuedPlace>, limit: usize) -> Result<Vec<QueuedJob>, StoreError> {
+        let queued = self.jobs.values().filter(|entry| entry.job.state == State::Queued);
+        let mut queued: Vec<_> = queued.map(|entry| QueuedJob::from(&entry.job)).collect();
+        queued.retain(|job| after.is_none_or(|after| job.place() > after));
+        queued.sort_unstable_by_key(QueuedJob::place);
+        queued.truncate(limit);
+        Ok(queued)
+    }
+
+    fn retrying(&mut self, after: Option<Cursor>, limit: usize) -> Result<Vec<Job>, StoreError> {
+        let after = after.map(|cursor| (cursor.created, cursor.id));
+        let jobs = self.jobs.values().map(|entry| &entry.job);
+        let waits = |job: &&Job| matches!(job.state, State::TransientError { .. });
+        let place = |job: &Job| (job.times.created, job.id);
+        let mut retrying: Vec<_> =
+            jobs.filter(waits).filter(|job| after.is_none_or(|after| place(job) > after)).collect();
+        retrying.sort_unstable_by_key(|job| place(job));
+        Ok(retrying.into_iter().take(limit).cloned().collect())
+    }
+
     fn forget_final(&mut self, before: Timestamp) -> Result<u64, StoreError> {
         let had = self.jobs.len();
         self.jobs.retain(|_, entry| {
@@ -177,10 +197,30 @@ impl Store for MemoryStore {
         Ok((had - self.jobs.len()) as u64)
     }
 
-    fn each_live(&mut self, each: &mut dyn FnMut(JobId, Owner, Timestamp)) -> Result<(), StoreError> {
-        let live = self.jobs.values().map(|entry| &entry.job).filter(|job| !job.state.is_final());
-        live.for_each(|job| each(job.id, job.owner, job.active_at));
+    fn owners(&mut self, each: &mut dyn FnMut(Owner, u32)) -> Result<(), StoreError> {
+        let mut owners: BTreeMap<Owner, u32> = BTreeMap::new();
+        self.live_jobs().for_each(|entry| *owners.entry(entry.job.owner).or_default() += 1);
+        owners.into_iter().for_each(|(owner, jobs)| each(owner, jobs));
         Ok(())
+    }
+
+    fn live(&mut self, after: Option<JobId>, limit: usize) -> Result<Vec<JobId>, StoreError> {
+        let ids = self.live_jobs().map(|entry| entry.job.id);
+        Ok(ids.filter(|id| after.is_none_or(|after| *id > after)).take(limit).collect())
+    }
+
+    fn inactive(
+        &mut self,
+        until: Timestamp,
+        after: Option<(Timestamp, JobId)>,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, JobId)>, StoreError> {
+        let places = self.live_jobs().map(|entry| (entry.job.active_at, entry.job.id));
+        let fits = |place: &(Timestamp, JobId)| place.0 <= until && after.is_none_or(|after| *place > after);
+        let mut inactive: Vec<_> = places.filter(fits).collect();
+        inactive.sort_unstable();
+        inactive.truncate(limit);
+        Ok(inactive)
     }
 
     fn sealing_key(&mut self) -> Result<Option<SealingKey>, StoreError> {
@@ -210,9 +250,11 @@ impl Store for MemoryStore {
 }
 
 fn is_unfinished(job: &&Job) -> bool {
-    job.state.is_active()
+    let was_asked = job.error.as_ref().is_some_and(|error| error.challenge.is_some());
+    job.state.is_running()
         || job.discard_pending
         || !job.outbox.pending.is_empty()
+        || (job.state == State::Queued && was_asked)
         || (job.state == State::Transferred && job.properties.complete_when_done)
 }
 

@@ -17,7 +17,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use bits_core::checksum::Checksum;
-use bits_core::conditions::CostFlags;
+use bits_core::conditions::{CostFlags, Way};
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::error::{Challenge, Code, ErrorContext, JobError};
 use bits_core::file::{
@@ -28,7 +28,8 @@ use bits_core::http_options::HeaderName;
 use bits_core::job::{Attempt, Job, JobId, Owner, Priority, Progress, Properties, Revision, State, Times};
 use bits_core::notify::{NotifyOptions, Outbox};
 use bits_core::pacing::rate::Rate;
-use bits_core::ports::{KeySource, SealedSecret, StateName, StoreError};
+use bits_core::ports::{KeySource, QueuedJob, SealedSecret, StateName, StoreError};
+use bits_core::proxy::ProxyRules;
 use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::remote_name::{HostTag, RemoteName};
 use bits_core::sources::SourceIndex;
@@ -58,10 +59,10 @@ pub(crate) const JOB_COLUMNS: &str = "id, revision, owner, state, retry_at, \
      demands_met, maximum_download_time, ran_for, running_since, active_at, \
      file_acl_flags, peer_caching_flags, helper_token_flags, notification_class, cost_flags, rate_limit, \
      notify_flags, notify_program, notify_arguments, notify_webhook, notify_interval, \
-     notices, notices_made, notice_failure";
+     notices, notices_made, notice_failure, way";
 
-/// The columns [`live`] reads.
-pub(crate) const LIVE_COLUMNS: &str = "id, owner, active_at";
+/// The columns [`queued`] reads, in the order of the index that has them.
+pub(crate) const QUEUED_COLUMNS: &str = "priority, created, id, owner, host, cost_flags, way";
 
 /// The columns [`progress`] reads.
 pub(crate) const PROGRESS_COLUMNS: &str = "sum_files, sum_whole, sum_unsized, \
@@ -170,20 +171,51 @@ pub(crate) fn job(columns: &mut Columns<'_>) -> Result<Job, StoreError> {
         helper_token_flags: columns.next()?,
         notification_class: columns.next::<Option<[u8; 16]>>()?.map_or(ClassId::NULL, ClassId),
     };
-    let flags: Option<u32> = columns.next()?;
-    let flags = flags.map(|flags| CostFlags::new(flags).map_err(|_| meaningless("cost_flags", flags)));
-    job.properties.transfer.cost_flags = flags.transpose()?;
+    job.properties.transfer.cost_flags = cost_flags(columns)?;
     job.properties.transfer.rate_limit = columns
         .amount_if_any()?
         .map(|rate| Rate::new(rate).ok_or_else(|| meaningless("rate limit", rate)))
         .transpose()?;
     (job.properties.notify, job.outbox) = notify::read(columns)?;
+    // It follows from the proxies, and is kept for [`queued`].
+    columns.known("way", way)?;
     Ok(job)
 }
 
-/// Whose a job is and when something last happened to it, from [`LIVE_COLUMNS`].
-pub(crate) fn live(columns: &mut Columns<'_>) -> Result<(JobId, Owner, Timestamp), StoreError> {
-    Ok((JobId(columns.next()?), Owner(columns.next()?), Timestamp(columns.amount()?)))
+/// What a job that is queued waits with, from [`QUEUED_COLUMNS`].
+pub(crate) fn queued(row: &Row<'_>) -> Result<QueuedJob, StoreError> {
+    let mut columns = Columns::of(row);
+    Ok(QueuedJob {
+        priority: columns.known("priority", priority)?,
+        created: Timestamp(columns.amount()?),
+        id: JobId(columns.next()?),
+        owner: Owner(columns.next()?),
+        host: HostTag(columns.amount()?),
+        cost: cost_flags(&mut columns)?,
+        way: columns.known("way", way)?,
+    })
+}
+
+/// The id of a job.
+pub(crate) fn id(row: &Row<'_>) -> Result<JobId, StoreError> {
+    Ok(JobId(Columns::of(row).next()?))
+}
+
+/// When something last happened to a job, and its id.
+pub(crate) fn activity(row: &Row<'_>) -> Result<(Timestamp, JobId), StoreError> {
+    let mut columns = Columns::of(row);
+    Ok((Timestamp(columns.amount()?), JobId(columns.next()?)))
+}
+
+/// An owner, and how many jobs.
+pub(crate) fn owner_and_count(row: &Row<'_>) -> Result<(Owner, u32), StoreError> {
+    let mut columns = Columns::of(row);
+    Ok((Owner(columns.next()?), columns.next()?))
+}
+
+fn cost_flags(columns: &mut Columns<'_>) -> Result<Option<CostFlags>, StoreError> {
+    let flags: Option<u32> = columns.next()?;
+    flags.map(|flags| CostFlags::new(flags).map_err(|_| meaningless("cost_flags", flags))).transpose()
 }
 
 /// Values of a job, with what is written beside them.
@@ -296,6 +328,7 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         rate_limit.map(|rate| integer(rate.bytes_per_second())).into(),
     ]);
     values.extend(notify::values(notify, outbox));
+    values.push(way_number(ProxyRules::way(&http.proxy, &environment.proxies)).into());
     values
 }
 
@@ -718,13 +751,26 @@ fn stage(word: &str) -> Option<Stage> {
 }
 
 /// The number BITS gives it (`bits.md` §2.1).
-fn priority_number(priority: Priority) -> u32 {
+/// A priority as it is kept: whose turn is first has the smallest.
+pub(crate) fn priority_number(priority: Priority) -> u32 {
     match priority {
         Priority::Foreground => 0,
         Priority::High => 1,
         Priority::Normal => 2,
         Priority::Low => 3,
     }
+}
+
+fn way_number(way: Way) -> u32 {
+    match way {
+        Way::Network => 0,
+        Way::LocalProxy => 1,
+        Way::OfSettings => 2,
+    }
+}
+
+fn way(number: u32) -> Option<Way> {
+    [Way::Network, Way::LocalProxy, Way::OfSettings].into_iter().find(|way| way_number(*way) == number)
 }
 
 fn priority(number: u32) -> Option<Priority> {

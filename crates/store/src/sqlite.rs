@@ -8,6 +8,7 @@ mod key;
 mod migrate;
 mod open;
 mod reading;
+mod soundness;
 mod sums;
 mod trouble;
 mod writing;
@@ -15,19 +16,26 @@ mod writing;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use bits_core::file::{ClosingFile, DestinationTag, File, FileIndex};
+use bits_core::file::{BootId, ClosingFile, DestinationTag, File, FileIndex};
 use bits_core::job::{Job, JobId, Owner, Progress};
 use bits_core::ports::{
-    Batch, Cursor, Filter, Page, RekeyError, Rewrap, SealedSecret, SealingKey, StateName, Store, StoreError,
+    Batch, Cursor, Filter, Page, QueuedJob, QueuedPlace, RekeyError, Rewrap, SealedSecret, SealingKey,
+    StateName, Store, StoreError,
 };
 use bits_core::time::Timestamp;
 use rusqlite::Connection;
 
 pub use open::{Examination, OpenError, Opened, SetAside};
+pub use soundness::Check;
+
+use open::Look;
+use soundness::Checked;
 
 /// A store in a file.
 #[derive(Debug)]
 pub struct SqliteStore {
+    /// The check that is under way; goes before the connection, which is closed then.
+    checked: Option<Checked>,
     connection: Connection,
     /// Whether the log may still hold secrets that were removed.
     wipe_owed: bool,
@@ -45,7 +53,23 @@ impl SqliteStore {
     /// [`OpenError::Newer`] when a newer version has written it: nothing is touched then. Any
     /// other [`OpenError`] when it must not or could not be opened.
     pub fn open(path: &Path) -> Result<Opened, OpenError> {
-        open::open(path)
+        open::open(path, Look::All)
+    }
+
+    /// The same without a look at all of it first, but where there is reason: it is suspected to be damaged,
+    /// of an earlier version, or was not closed and this is another `boot` of the machine than the one it was
+    /// used in. Else [`Opened::check`] is to be run meanwhile.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn open_quickly(path: &Path, boot: Option<BootId>) -> Result<Opened, OpenError> {
+        open::open(path, Look::WhereNeeded(boot))
+    }
+
+    /// Why the database at `path` is to be gone through before it is used again, if it is. A service may
+    /// have it open.
+    pub fn suspicion(path: &Path) -> Option<String> {
+        soundness::suspicion(path)
     }
 
     /// Looks at the database at `path` and changes nothing of it; `None` when there is none. With
@@ -57,10 +81,10 @@ impl SqliteStore {
         open::examine(path, deep)
     }
 
-    fn new(connection: Connection) -> Self {
+    fn new(connection: Connection, checked: Option<Checked>) -> Self {
         let path = PathBuf::from(connection.path().unwrap_or_default());
         let place = (path.clone(), identity(&path));
-        Self { connection, wipe_owed: false, place }
+        Self { checked, connection, wipe_owed: false, place }
     }
 
     /// That the database is still where it was opened: SQLite writes on into a file that was taken
@@ -78,11 +102,21 @@ impl SqliteStore {
     /// in the database (`secure_delete`), but stays readable in the log until then.
     fn wipe_log(&mut self) {
         // The commit that owes it is done and must not fail any more: the next one tries again.
-        let emptied = self
-            .connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))
-            .is_ok_and(|blocked| blocked == 0);
-        self.wipe_owed = !emptied;
+        let empty = || self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+        let emptied = match &self.checked {
+            Some(checked) => checked.while_written(empty),
+            None => empty(),
+        };
+        self.wipe_owed = !emptied.is_ok_and(|blocked: i64| blocked == 0);
+    }
+
+    /// Takes note of what was read or written: where the database turns out to be damaged, the next start
+    /// goes through it.
+    fn seen<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(StoreError::Corrupt { reason }) = &result {
+            soundness::suspect(&self.place.0, reason);
+        }
+        result
     }
 }
 
@@ -94,24 +128,26 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 impl Store for SqliteStore {
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         self.check_in_place()?;
-        let removed_secrets = writing::commit(&mut self.connection, batch)
-            .map_err(|error| trouble::explained(error, &self.place.0))?;
+        let written = writing::commit(&mut self.connection, batch)
+            .map_err(|error| trouble::explained(error, &self.place.0));
+        let removed_secrets = self.seen(written)?;
         if removed_secrets || self.wipe_owed {
             self.wipe_log();
         }
+        self.checked = self.checked.take().filter(|checked| checked.goes_on(&self.connection));
         Ok(())
     }
 
     fn job(&mut self, id: JobId) -> Result<Option<Job>, StoreError> {
-        Ok(reading::job(&self.connection, id)?.map(|(job, _)| job))
+        Ok(self.seen(reading::job(&self.connection, id))?.map(|(job, _)| job))
     }
 
     fn progress(&mut self, id: JobId) -> Result<Progress, StoreError> {
-        reading::progress(&self.connection, id)
+        self.seen(reading::progress(&self.connection, id))
     }
 
     fn files(&mut self, id: JobId, from: FileIndex, limit: usize) -> Result<Vec<File>, StoreError> {
-        reading::files(&self.connection, id, from, limit)
+        self.seen(reading::files(&self.connection, id, from, limit))
     }
 
     fn closing_files(
@@ -136,11 +172,11 @@ impl Store for SqliteStore {
     }
 
     fn list(&mut self, filter: &Filter, after: Option<Cursor>, limit: usize) -> Result<Page, StoreError> {
-        reading::list(&self.connection, filter, after, limit)
+        self.seen(reading::list(&self.connection, filter, after, limit))
     }
 
-    fn owners(&mut self) -> Result<Vec<Owner>, StoreError> {
-        reading::owners(&self.connection)
+    fn everybody(&mut self) -> Result<Vec<Owner>, StoreError> {
+        reading::everybody(&self.connection)
     }
 
     fn counts(&mut self, owner: Owner) -> Result<Vec<(StateName, u64)>, StoreError> {
@@ -148,15 +184,36 @@ impl Store for SqliteStore {
     }
 
     fn unfinished(&mut self, each: &mut dyn FnMut(Job)) -> Result<(), StoreError> {
-        reading::unfinished(&self.connection, each)
+        self.seen(reading::unfinished(&self.connection, each))
+    }
+
+    fn queued(&mut self, after: Option<QueuedPlace>, limit: usize) -> Result<Vec<QueuedJob>, StoreError> {
+        self.seen(reading::queued(&self.connection, after, limit))
+    }
+
+    fn retrying(&mut self, after: Option<Cursor>, limit: usize) -> Result<Vec<Job>, StoreError> {
+        self.seen(reading::retrying(&self.connection, after, limit))
     }
 
     fn forget_final(&mut self, before: Timestamp) -> Result<u64, StoreError> {
         writing::forget_final(&self.connection, before)
     }
 
-    fn each_live(&mut self, each: &mut dyn FnMut(JobId, Owner, Timestamp)) -> Result<(), StoreError> {
-        reading::each_live(&self.connection, each)
+    fn owners(&mut self, each: &mut dyn FnMut(Owner, u32)) -> Result<(), StoreError> {
+        reading::owners(&self.connection, each)
+    }
+
+    fn live(&mut self, after: Option<JobId>, limit: usize) -> Result<Vec<JobId>, StoreError> {
+        reading::live(&self.connection, after, limit)
+    }
+
+    fn inactive(
+        &mut self,
+        until: Timestamp,
+        after: Option<(Timestamp, JobId)>,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, JobId)>, StoreError> {
+        reading::inactive(&self.connection, until, after, limit)
     }
 
     fn sealing_key(&mut self) -> Result<Option<SealingKey>, StoreError> {

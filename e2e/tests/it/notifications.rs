@@ -10,7 +10,7 @@ use std::time::Duration;
 use bits_e2e::{Service, until};
 use serde_json::{Value, json};
 
-use receiver::{Receiver, Request};
+use receiver::Receiver;
 
 const PATIENCE: Duration = Duration::from_secs(40);
 

@@ -43,6 +43,7 @@ impl Engine<'_> {
             }
             let input = queue::Input::Request { ticket, caller, request };
             if has_new_id {
+                self.is_made_now(input.job());
                 self.take_in_with(input, Ok(None), now, turn);
             } else {
                 self.take_in(input, now, turn);

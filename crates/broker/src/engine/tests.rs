@@ -2,6 +2,7 @@
 
 mod adds;
 mod clock;
+mod loading;
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -12,7 +13,7 @@ use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::error::Code;
 use bits_core::file::{BootId, ClosingFile, DestinationTag, LocalName, PartialId};
 use bits_core::job::{Command, Priority, Progress, Properties, PropertyChange, Revision, State};
-use bits_core::ports::{Batch, Cursor, Filter, Page, Rewrap, SealingKey, StateName};
+use bits_core::ports::{Batch, Cursor, Filter, Page, QueuedJob, QueuedPlace, Rewrap, SealingKey, StateName};
 use bits_core::queue::{NewFile, Request};
 use bits_core::ranges::{ByteRange, Ranges};
 use bits_core::remote_name::RemoteName;
@@ -90,8 +91,8 @@ impl Store for Disk {
     fn list(&mut self, filter: &Filter, after: Option<Cursor>, limit: usize) -> Result<Page, StoreError> {
         self.locked().list(filter, after, limit)
     }
-    fn owners(&mut self) -> Result<Vec<Owner>, StoreError> {
-        self.locked().owners()
+    fn everybody(&mut self) -> Result<Vec<Owner>, StoreError> {
+        self.locked().everybody()
     }
     fn counts(&mut self, owner: Owner) -> Result<Vec<(StateName, u64)>, StoreError> {
         self.locked().counts(owner)
@@ -99,11 +100,28 @@ impl Store for Disk {
     fn unfinished(&mut self, each: &mut dyn FnMut(Job)) -> Result<(), StoreError> {
         self.locked().unfinished(each)
     }
+    fn queued(&mut self, after: Option<QueuedPlace>, limit: usize) -> Result<Vec<QueuedJob>, StoreError> {
+        self.locked().queued(after, limit)
+    }
+    fn retrying(&mut self, after: Option<Cursor>, limit: usize) -> Result<Vec<Job>, StoreError> {
+        self.locked().retrying(after, limit)
+    }
     fn forget_final(&mut self, before: Timestamp) -> Result<u64, StoreError> {
         self.locked().forget_final(before)
     }
-    fn each_live(&mut self, each: &mut dyn FnMut(JobId, Owner, Timestamp)) -> Result<(), StoreError> {
-        self.locked().each_live(each)
+    fn owners(&mut self, each: &mut dyn FnMut(Owner, u32)) -> Result<(), StoreError> {
+        self.locked().owners(each)
+    }
+    fn live(&mut self, after: Option<JobId>, limit: usize) -> Result<Vec<JobId>, StoreError> {
+        self.locked().live(after, limit)
+    }
+    fn inactive(
+        &mut self,
+        until: Timestamp,
+        after: Option<(Timestamp, JobId)>,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, JobId)>, StoreError> {
+        self.locked().inactive(until, after, limit)
     }
     fn sealing_key(&mut self) -> Result<Option<SealingKey>, StoreError> {
         self.locked().sealing_key()

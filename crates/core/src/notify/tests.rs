@@ -177,7 +177,7 @@ fn a_try_that_fails_is_made_again_after_longer_and_longer_until_it_is_too_late()
 fn of_two_that_wait_it_is_said_which_was_not_heard_until_that_one_is() {
     let (mut job, _) = after(&a_job(), enter(State::Error));
     let limits = NotifyLimits::default();
-    let mut fail = |job: &mut Job, number, reason| job.outbox.failed(number, reason, None, &limits, NOW);
+    let fail = |job: &mut Job, number, reason| job.outbox.failed(number, reason, None, &limits, NOW);
     let failure = |job: &Job| job.outbox.failure.clone().unwrap_or_default();
     fail(&mut job, 1, "exit code 1");
     assert_eq!(failure(&job), "the notification command for error: exit code 1");

@@ -37,6 +37,17 @@ pub type Offset<'a> = &'a dyn Fn(Timestamp) -> i32;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Timetable {
     lines: Vec<Line>,
+    /// What the lines come to: parts of the week, in their order, the first from its first minute on.
+    sections: Vec<Section>,
+}
+
+/// A part of the week in which the same lines hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Section {
+    /// Its first minute.
+    from: u32,
+    /// Which lines hold, by priority.
+    lines: [Option<usize>; Priority::ALL.len()],
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,7 +125,20 @@ impl Timetable {
             }
             table.lines.push(line);
         }
+        table.sections = table.divide();
         Ok(table)
+    }
+
+    /// The parts of the week between where lines begin or end.
+    fn divide(&self) -> Vec<Section> {
+        let mut bounds: Vec<u32> = self.lines.iter().flat_map(Line::bounds).chain([0]).collect();
+        bounds.sort_unstable();
+        bounds.dedup();
+        let section =
+            |from| Section { from, lines: Priority::ALL.map(|priority| self.line_at(from, priority)) };
+        let mut sections: Vec<Section> = bounds.into_iter().map(section).collect();
+        sections.dedup_by(|next, section| next.lines == section.lines);
+        sections
     }
 
     pub fn is_empty(&self) -> bool {
@@ -127,14 +151,23 @@ impl Timetable {
             return Moment::default();
         }
         let holding = |time| {
-            let minute = minute_of_week(time, offset);
-            Priority::ALL.map(|priority| self.line_at(minute, priority))
+            let section = self.section_at(minute_of_week(time, offset));
+            section.lines.map(|line| line.map(|line| &self.lines[line]))
         };
         let is = holding(now);
         let numbers = is.map(|line| line.map(|line| line.number));
         let first = |fits: &dyn Fn(Timestamp) -> bool| {
-            let next_minute = now.0 / 60_000 * 60_000;
-            (1..=AHEAD).map(|ahead| Timestamp(next_minute) + MINUTE * ahead).find(|time| fits(*time))
+            let in_minutes = |ahead: u32| Timestamp(now.0 / 60_000 * 60_000) + MINUTE * ahead;
+            let mut ahead = 1;
+            while ahead <= AHEAD {
+                if fits(in_minutes(ahead)) {
+                    return Some(in_minutes(ahead));
+                }
+                // Nothing changes before the next section, but by the local clock.
+                let section = ahead + self.minutes_left(minute_of_week(in_minutes(ahead), offset));
+                ahead = other_offset(ahead, section, &|ahead| offset(in_minutes(ahead))).unwrap_or(section);
+            }
+            None
         };
         let stopped = Priority::ALL.map(|priority| {
             let is_stopped = |line: Option<&Line>| line.is_some_and(|line| line.what == Allowed::Nothing);
@@ -159,12 +192,24 @@ impl Timetable {
     }
 
     /// The line that holds for jobs of `priority` at a minute of the week.
-    fn line_at(&self, minute: u32, priority: Priority) -> Option<&Line> {
+    fn line_at(&self, minute: u32, priority: Priority) -> Option<usize> {
         let of = |rank: u8| {
-            let fits = |line: &&Line| line.who.has(priority) && line.rank() == rank && line.covers(minute);
-            self.lines.iter().find(fits)
+            let fits = |line: &Line| line.who.has(priority) && line.rank() == rank && line.covers(minute);
+            self.lines.iter().position(fits)
         };
         (0..=2).find_map(of)
+    }
+
+    /// The section that has a minute of the week.
+    fn section_at(&self, minute: u32) -> &Section {
+        let next = self.sections.partition_point(|section| section.from <= minute);
+        &self.sections[next - 1]
+    }
+
+    /// How many minutes after one of the week the next section begins.
+    fn minutes_left(&self, minute: u32) -> u32 {
+        let next = self.sections.partition_point(|section| section.from <= minute);
+        self.sections.get(next).map_or(WEEK, |section| section.from) - minute
     }
 }
 
@@ -192,10 +237,46 @@ impl Line {
 
     /// Whether both would hold for the same jobs at the same time, and neither goes before the other.
     fn overlaps(&self, other: &Self) -> bool {
-        self.rank() == other.rank()
-            && self.who.meets(other.who)
-            && (0..WEEK).any(|minute| self.covers(minute) && other.covers(minute))
+        // Where two meet one of them begins.
+        let meets = |one: &Self, other: &Self| one.starts().any(|minute| other.covers(minute));
+        self.rank() == other.rank() && self.who.meets(other.who) && (meets(self, other) || meets(other, self))
     }
+
+    /// The minutes of the week at which it begins.
+    fn starts(&self) -> impl Iterator<Item = u32> {
+        let (days, from) = match self.when {
+            When::At { days, from, .. } => (days, from),
+            When::Otherwise => ([true, false, false, false, false, false, false], 0),
+        };
+        (0..7).zip(days).filter(|(_, is_day)| *is_day).map(move |(day, _)| day * DAY + from)
+    }
+
+    /// The minutes of the week at which it begins or ends.
+    fn bounds(&self) -> impl Iterator<Item = u32> {
+        let lasts = match self.when {
+            When::At { minutes, .. } => minutes,
+            When::Otherwise => 0,
+        };
+        self.starts().flat_map(move |start| [start % WEEK, (start + lasts) % WEEK])
+    }
+}
+
+/// The first minute after `from`, and before `to`, at which the local clock is not as far from UTC as at
+/// `from`. It is asked once an hour: no clock is set forward and back within one.
+fn other_offset(from: u32, to: u32, offset: &dyn Fn(u32) -> i32) -> Option<u32> {
+    const HOUR: usize = 60;
+    let is_other = |at: u32| offset(at) != offset(from);
+    let mut late = (from..to).step_by(HOUR).chain([to]).skip(1).find(|at| is_other(*at))?;
+    let mut early = late.saturating_sub(HOUR as u32).max(from);
+    while late - early > 1 {
+        let between = early + (late - early) / 2;
+        if is_other(between) {
+            late = between;
+        } else {
+            early = between;
+        }
+    }
+    (late < to).then_some(late)
 }
 
 fn minute_of_week(time: Timestamp, offset: Offset<'_>) -> u32 {
@@ -385,6 +466,51 @@ mod tests {
             said(&Timetable::parse("daily 00:00-24:00 2M").unwrap(), time(0, 0, 0), UTC),
             "hnl:2M, for ever"
         );
+    }
+
+    #[test]
+    fn the_next_change_is_looked_for_where_lines_begin_and_end() {
+        // One that never changes is the longest to be looked for.
+        for text in ["daily 00:00-24:00 2M", "mon 08:00-09:00 stop", "daily 08:00-08:30 1M; otherwise 2M"] {
+            let table = Timetable::parse(text).expect("a timetable");
+            let asked = core::cell::Cell::new(0);
+            let offset = |_: Timestamp| {
+                asked.set(asked.get() + 1);
+                0
+            };
+            table.at(time(0, 8, 0), &offset);
+            assert!(asked.get() < 2000, "{text}: the local clock was asked {} times", asked.get());
+        }
+        let lines: Vec<String> = (0..LINES_MAX)
+            .map(|line| {
+                format!(
+                    "daily {:02}:{:02}-{:02}:{:02} 1M",
+                    line / 10,
+                    line % 10 * 6,
+                    line / 10,
+                    line % 10 * 6 + 3
+                )
+            })
+            .collect();
+        let table = Timetable::parse(&lines.join("\n")).expect("a timetable");
+        assert_eq!(said(&table, time(3, 5, 4), UTC), "for 2");
+        assert_eq!(said(&table, time(3, 5, 6), UTC), "hnl:1M, for 3");
+        assert_eq!(said(&table, time(3, 19, 57), UTC), "for 243");
+    }
+
+    #[test]
+    fn sections_say_what_the_lines_say_at_each_minute() {
+        for text in [
+            "mon-fri 08:00-18:00 1M; sat,sun 22:00-06:00 low stop; otherwise high 8mbit; maintenance wed 12:00-13:00 normal,low none",
+            "daily 22:00-06:00 stop; fri-mon 06:00-07:00 foreground 1M",
+            "sun 23:59-00:01 stop",
+        ] {
+            let table = Timetable::parse(text).expect("a timetable");
+            for minute in 0..WEEK {
+                let by_lines = Priority::ALL.map(|priority| table.line_at(minute, priority));
+                assert_eq!(table.section_at(minute).lines, by_lines, "{text}: {minute}");
+            }
+        }
     }
 
     #[test]

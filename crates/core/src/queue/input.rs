@@ -49,7 +49,7 @@ pub enum Input {
     /// ([`super::Queue::clock_was_set`]).
     ClockSet { job: JobId, change: ClockChange },
     /// Nothing has happened to this job for so long that it is to be cancelled
-    /// ([`super::Queue::is_abandoned`]).
+    /// ([`super::Queue::abandoned_until`]).
     Abandoned { job: JobId },
     /// This notice of the job is to be told ([`super::Queue::next_notice`]).
     Tell { job: JobId, number: u32 },

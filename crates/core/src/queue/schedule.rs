@@ -7,13 +7,15 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 use core::time::Duration;
 
-use super::turns::{Class, Line, Place, Rotation, Standing};
+use super::rows::Joins;
+use super::turns::{Class, Line, Order, Place, Rotation, Standing, Terms};
 use crate::conditions::{Conditions, CostFlags, Hold, Network, Rules};
 use crate::error::ErrorContext;
 use crate::job::{Attempt, ClockChange, Job, JobId, Priority, State};
 use crate::notify::NotifyLimits;
 use crate::pacing::timetable::Stop;
 use crate::policy::Policy;
+use crate::ports::QueuedJob;
 use crate::proxy::ProxyRules;
 use crate::remote_name::HostTag;
 use crate::time::Timestamp;
@@ -114,8 +116,8 @@ impl Slot {
     pub(super) fn of(job: &Job, now: Timestamp) -> Option<Self> {
         let cost = job.properties.transfer.cost_flags.map(CostFlags::states);
         let way = ProxyRules::way(&job.properties.http.proxy, &job.properties.environment.proxies);
-        let place =
-            Place { line: Line::of(job), has_begun: false, since: now, cost, way, lacks_volume: false };
+        let terms = Terms { cost, way, lacks_volume: false };
+        let place = Place { line: Line::of(job), has_begun: false, order: Order::at(now), terms };
         match job.state {
             State::Queued => Some(Self::Runnable(place)),
             State::Connecting | State::Transferring => {
@@ -136,8 +138,9 @@ impl Slot {
     fn after(self, was: Option<Self>) -> Self {
         match (was, self) {
             (Some(Self::Runnable(was) | Self::Blocked(was)), Self::Runnable(place)) => {
-                let lacks_volume = was.lacks_volume || place.lacks_volume;
-                Self::Runnable(Place { lacks_volume, ..place.kept_from(was, was.has_begun) })
+                let lacks_volume = was.terms.lacks_volume || place.terms.lacks_volume;
+                let terms = Terms { lacks_volume, ..place.terms };
+                Self::Runnable(Place { terms, ..place.kept_from(was, was.has_begun) })
             }
             (Some(Self::Running { place: was, .. }), Self::Runnable(place)) => {
                 Self::Runnable(place.kept_from(was, true))
@@ -157,20 +160,25 @@ impl Slot {
         }
     }
 
-    /// The line that the job is in.
-    fn line(self) -> Option<Line> {
+    /// Where the job waits, or waited before it ran.
+    fn place(self) -> Option<Place> {
         match self {
-            Self::Runnable(place) | Self::Blocked(place) | Self::Running { place, .. } => Some(place.line),
+            Self::Runnable(place) | Self::Blocked(place) | Self::Running { place, .. } => Some(place),
             Self::Waiting { .. } | Self::Held => None,
         }
+    }
+
+    /// The line that the job is in.
+    fn line(self) -> Option<Line> {
+        self.place().map(|place| place.line)
     }
 }
 
 impl Place {
-    /// This place, for a job that was in `was`: it keeps its time there, at the same priority.
+    /// This place, for a job that was in `was`: it keeps its order there, at the same priority.
     fn kept_from(self, was: Self, has_begun: bool) -> Self {
         if self.line.priority == was.line.priority {
-            Self { since: was.since, has_begun, ..self }
+            Self { order: was.order, has_begun, ..self }
         } else {
             self
         }
@@ -181,6 +189,8 @@ impl Place {
 #[derive(Debug)]
 pub(super) struct Before {
     slot: Option<Slot>,
+    /// Behind whom it waited, if it did.
+    behind: Option<JobId>,
     /// Of the lines that the change is about.
     lines: [Option<Standing>; 2],
 }
@@ -188,9 +198,13 @@ pub(super) struct Before {
 #[derive(Debug)]
 pub(super) struct Schedule {
     limits: Limits,
+    /// Of jobs that run, wait for a time, or are held.
     slots: BTreeMap<JobId, Slot>,
+    /// All others: there can be a million of them.
     rotation: Rotation,
     waiting: BTreeSet<(Timestamp, JobId)>,
+    /// Those of them that another network may help.
+    with_network: BTreeSet<JobId>,
     /// The jobs that run; there are never many.
     running: BTreeSet<(Class, JobId)>,
     conditions: Conditions,
@@ -198,8 +212,6 @@ pub(super) struct Schedule {
     stopped: [Option<Stop>; Priority::ALL.len()],
     /// When volumes last came or went.
     volumes_at: Timestamp,
-    /// The jobs that wait for their volume.
-    lacking: BTreeSet<JobId>,
 }
 
 /// Which limit of connections is reached.
@@ -218,12 +230,12 @@ impl Schedule {
             slots: BTreeMap::new(),
             rotation: Rotation::default(),
             waiting: BTreeSet::new(),
+            with_network: BTreeSet::new(),
             running: BTreeSet::new(),
             conditions: Conditions::default(),
             running_at: BTreeMap::new(),
             stopped: [None; Priority::ALL.len()],
             volumes_at: Timestamp(0),
-            lacking: BTreeSet::new(),
         }
     }
 
@@ -234,10 +246,7 @@ impl Schedule {
 
     /// What holds back `job`, which is queued.
     pub(super) fn hold_of(&self, job: JobId) -> Option<Hold> {
-        match self.get(job) {
-            Some(Slot::Blocked(place)) => self.hold_at(place),
-            _ => None,
-        }
+        self.rotation.place(job).and_then(|(_, hold)| hold)
     }
 
     /// What the conditions are now.
@@ -245,49 +254,52 @@ impl Schedule {
         &self.conditions
     }
 
-    /// Takes note that the conditions are others, at `now`; the jobs that wait for something else now.
-    /// Looks at every active job, but for volumes alone at those that wait for one.
-    pub(super) fn change_conditions(&mut self, conditions: Conditions, now: Timestamp) -> Vec<JobId> {
+    /// Takes note that the conditions are others, at `now`; up to `most` of the jobs that wait for
+    /// something else now. Jobs that are queued are held back or let go by the row; of them only those that
+    /// wait for their volume are looked at, when there are other volumes.
+    pub(super) fn change_conditions(
+        &mut self,
+        conditions: Conditions,
+        now: Timestamp,
+        most: usize,
+    ) -> Vec<JobId> {
         let before = core::mem::replace(&mut self.conditions, conditions);
         let are_other_volumes = before.volumes != self.conditions.volumes;
         if are_other_volumes {
             self.volumes_at = now;
         }
-        let only_volumes = before == Conditions { volumes: before.volumes, ..self.conditions.clone() };
         let is_another_network = before.network != self.conditions.network
             && matches!(self.conditions.network, Network::Up { .. });
-        let rules = self.limits.rules;
-        let changed = |job: &JobId, slot: &Slot| match *slot {
-            Slot::Runnable(was) | Slot::Blocked(was) => {
-                // It may be there now, and is looked for once more.
-                let place = Place { lacks_volume: was.lacks_volume && !are_other_volumes, ..was };
-                let held = rules.hold(was.needs(), &before);
-                let is_other = place != was || held != rules.hold(place.needs(), &self.conditions);
-                is_other.then_some((*job, Slot::Runnable(place)))
+        let mut changed = self.change_holds(most);
+        if are_other_volumes {
+            // It may be there now, and is looked for once more.
+            for job in self.rotation.lacking() {
+                let Some((place, _)) = self.rotation.place(job) else { continue };
+                let terms = Terms { lacks_volume: false, ..place.terms };
+                self.set(job, None);
+                self.set_where(job, Some(Slot::Runnable(Place { terms, ..place })), Joins::ByOrder);
+                if changed.len() < most && !changed.contains(&job) {
+                    changed.push(job);
+                }
             }
-            Slot::Waiting { until, retries: Retries::WithTheNetwork } if is_another_network => {
-                let until = until.min(now + settling(*job));
-                Some((*job, Slot::Waiting { until, retries: Retries::Early }))
+        }
+        if is_another_network {
+            for job in core::mem::take(&mut self.with_network) {
+                let Some(Slot::Waiting { until, .. }) = self.get(job) else { continue };
+                let until = until.min(now + settling(job));
+                self.set(job, Some(Slot::Waiting { until, retries: Retries::Early }));
+                if changed.len() < most {
+                    changed.push(job);
+                }
             }
-            Slot::Running { .. } | Slot::Waiting { .. } | Slot::Held => None,
-        };
-        let changed: Vec<_> = if only_volumes {
-            let lacking = self.lacking.iter().filter_map(|job| self.slots.get_key_value(job));
-            lacking.filter_map(|(job, slot)| changed(job, slot)).collect()
-        } else {
-            self.slots.iter().filter_map(|(job, slot)| changed(job, slot)).collect()
-        };
-        self.place_anew(changed)
+        }
+        changed.sort_unstable();
+        changed
     }
 
-    /// Puts jobs that wait to where they wait now; nothing stays of what they have waited for. Says which
-    /// they are.
-    fn place_anew(&mut self, changed: Vec<(JobId, Slot)>) -> Vec<JobId> {
-        for (job, slot) in &changed {
-            self.set(*job, None);
-            self.set(*job, Some(*slot));
-        }
-        changed.into_iter().map(|(job, _)| job).collect()
+    fn change_holds(&mut self, most: usize) -> Vec<JobId> {
+        let (rules, conditions) = (self.limits.rules, &self.conditions);
+        self.rotation.change_holds(|needs| rules.hold(needs, conditions), most)
     }
 
     /// Whether somebody tells when volumes come, so that one can wait for that.
@@ -308,7 +320,8 @@ impl Schedule {
     pub(super) fn without_volume(&self, job: JobId, since: Timestamp) -> Option<Slot> {
         match self.get(job) {
             Some(Slot::Runnable(place) | Slot::Blocked(place)) if self.volumes_at < since => {
-                Some(Slot::Runnable(Place { lacks_volume: true, ..place }))
+                let terms = Terms { lacks_volume: true, ..place.terms };
+                Some(Slot::Runnable(Place { terms, ..place }))
             }
             _ => None,
         }
@@ -316,7 +329,7 @@ impl Schedule {
 
     /// Whether `job` waits for its volume.
     pub(super) fn lacks_volume(&self, job: JobId) -> bool {
-        self.lacking.contains(&job)
+        self.rotation.place(job).is_some_and(|(place, _)| place.terms.lacks_volume)
     }
 
     /// Whether the retry of `job` is due before its time, as the network is another one.
@@ -338,7 +351,10 @@ impl Schedule {
     }
 
     pub(super) fn get(&self, job: JobId) -> Option<Slot> {
-        self.slots.get(&job).copied()
+        self.slots.get(&job).copied().or_else(|| {
+            let (place, hold) = self.rotation.place(job)?;
+            Some(if hold.is_some() { Slot::Blocked(place) } else { Slot::Runnable(place) })
+        })
     }
 
     /// How `job` stands, before it is moved to `slot`.
@@ -346,21 +362,15 @@ impl Schedule {
         let was = self.get(job);
         let standing =
             |slot: Option<Slot>| slot.and_then(Slot::line).map(|line| self.rotation.standing(line));
-        Before { slot: was, lines: [standing(was), standing(slot)] }
+        let behind = self.rotation.before(job);
+        Before { slot: was, behind, lines: [standing(was), standing(slot)] }
     }
 
     /// Puts `job` back to where it stood.
     pub(super) fn put_back(&mut self, job: JobId, before: Before) {
         // Taken out first, or it would keep what a slot keeps of the one before.
         self.set(job, None);
-        // Whether the conditions still hold it back is seen anew.
-        self.set(
-            job,
-            before.slot.map(|slot| match slot {
-                Slot::Blocked(place) => Slot::Runnable(place),
-                slot => slot,
-            }),
-        );
+        self.set_where(job, before.slot, Joins::Behind(before.behind));
         for standing in before.lines.into_iter().flatten() {
             self.rotation.put_back(standing);
         }
@@ -369,18 +379,38 @@ impl Schedule {
     /// Moves `job` to `slot`. A job that stays runnable at the same priority keeps its place, one
     /// that goes on running the time it has run, and one that is held stays so until it is taken out.
     pub(super) fn set(&mut self, job: JobId, slot: Option<Slot>) {
+        self.set_where(job, slot, Joins::AtTheEnd);
+    }
+
+    /// Takes over a job that waits since the time that its slot says.
+    pub(super) fn adopt(&mut self, job: &QueuedJob, has_begun: bool) {
+        let line = Line { priority: job.priority, owner: job.owner, host: job.host };
+        let cost = job.cost.map(CostFlags::states);
+        let terms = Terms { cost, way: job.way, lacks_volume: false };
+        let place = Place { line, has_begun, order: Order::at(job.created), terms };
+        self.set_where(job.id, Some(Slot::Runnable(place)), Joins::ByOrder);
+    }
+
+    /// The same; a job that was in no line joins where `joins` says.
+    fn set_where(&mut self, job: JobId, slot: Option<Slot>, joins: Joins) {
         let was = self.get(job);
-        let slot = slot.map(|slot| match slot.after(was) {
-            Slot::Runnable(place) if self.hold_at(place).is_some() => Slot::Blocked(place),
-            slot => slot,
-        });
-        if slot == was {
+        let slot = slot.map(|slot| slot.after(was));
+        let (was_at, is_at) = (was.and_then(Slot::place), slot.and_then(Slot::place));
+        let keeps_place = was_at.zip(is_at).is_some_and(|(was, is)| was.order == is.order);
+        let joins = if keeps_place { Joins::ByOrder } else { joins };
+        // Whether the conditions hold it back is the affair of its row.
+        let waits = |slot: Option<Slot>| match slot {
+            Some(Slot::Runnable(place) | Slot::Blocked(place)) => Some(place),
+            _ => None,
+        };
+        if slot == was || (waits(slot).is_some() && waits(slot) == waits(was)) {
             return;
         }
+        self.rotation.wait_no_more(job);
         match self.slots.remove(&job) {
-            Some(Slot::Runnable(place)) => self.rotation.wait_no_more(place, job),
             Some(Slot::Waiting { until, .. }) => {
                 self.waiting.remove(&(until, job));
+                self.with_network.remove(&job);
             }
             Some(Slot::Running { place: Place { line, .. }, .. }) => {
                 self.running.remove(&(Class::of(line.priority), job));
@@ -392,28 +422,28 @@ impl Schedule {
                     self.running_at.remove(&line.host);
                 }
             }
-            Some(Slot::Blocked(place)) if place.lacks_volume => {
-                self.lacking.remove(&job);
-            }
-            Some(Slot::Held | Slot::Blocked(_)) | None => {}
+            Some(Slot::Held | Slot::Runnable(_) | Slot::Blocked(_)) | None => {}
         }
         let Some(slot) = slot else { return };
-        self.slots.insert(job, slot);
         match slot {
-            Slot::Runnable(place) => self.rotation.wait(place, job),
-            Slot::Waiting { until, .. } => {
+            Slot::Runnable(place) | Slot::Blocked(place) => {
+                let (rules, conditions) = (self.limits.rules, &self.conditions);
+                return self.rotation.wait(place, job, joins, |needs| rules.hold(needs, conditions));
+            }
+            Slot::Waiting { until, retries } => {
                 self.waiting.insert((until, job));
+                if retries == Retries::WithTheNetwork {
+                    self.with_network.insert(job);
+                }
             }
             Slot::Running { place, .. } => {
                 self.running.insert((Class::of(place.line.priority), job));
                 self.rotation.run(place);
                 *self.running_at.entry(place.line.host).or_default() += 1;
             }
-            Slot::Blocked(place) if place.lacks_volume => {
-                self.lacking.insert(job);
-            }
-            Slot::Held | Slot::Blocked(_) => {}
+            Slot::Held => {}
         }
+        self.slots.insert(job, slot);
     }
 
     /// Notes whether a running job could be stopped now without losing what has come.
@@ -428,23 +458,10 @@ impl Schedule {
         matches!(self.get(job), Some(Slot::Running { keeps: true, .. }))
     }
 
-    /// From now on other limits; the jobs that wait for something else now. Looks at every active job
-    /// where the rules are others.
-    pub(super) fn set_limits(&mut self, limits: Limits) -> Vec<JobId> {
-        let before = core::mem::replace(&mut self.limits, limits);
-        let (was, is) = (before.rules, limits.rules);
-        if was == is {
-            return Vec::new();
-        }
-        let changed = self.slots.iter().filter_map(|(job, slot)| match *slot {
-            Slot::Runnable(place) | Slot::Blocked(place) => {
-                let held = |rules: Rules| rules.hold(place.needs(), &self.conditions);
-                (held(was) != held(is)).then_some((*job, Slot::Runnable(place)))
-            }
-            Slot::Running { .. } | Slot::Waiting { .. } | Slot::Held => None,
-        });
-        let changed: Vec<_> = changed.collect();
-        self.place_anew(changed)
+    /// From now on other limits; up to `most` of the jobs that wait for something else now.
+    pub(super) fn set_limits(&mut self, limits: Limits, most: usize) -> Vec<JobId> {
+        self.limits = limits;
+        self.change_holds(most)
     }
 
     /// From now on jobs of these priorities may not run.
@@ -494,7 +511,7 @@ impl Schedule {
     /// Whether another job would have the turn that `job` gives up.
     fn would_have_another(&mut self, job: JobId, now: Timestamp) -> bool {
         let Some(Slot::Running { place, .. }) = self.get(job) else { return false };
-        let given_up = Some(Slot::Runnable(Place { since: now, ..place }));
+        let given_up = Some(Slot::Runnable(Place { order: Order::at(now), ..place }));
         let before = self.before(job, given_up);
         self.set(job, given_up);
         let next = self.next_of(Class::of(place.line.priority));
@@ -637,15 +654,14 @@ impl Schedule {
         self.rotation.ahead_of(place, job, most)
     }
 
-    /// Looks at every active job.
     pub(super) fn turns(&self) -> [Turns; 4] {
-        let mut turns = Priority::ALL.map(|priority| Turns { priority, running: 0, runnable: 0 });
-        for slot in self.slots.values() {
-            match slot {
-                Slot::Runnable(place) => turns[place.line.priority as usize].runnable += 1,
-                Slot::Running { place, .. } => turns[place.line.priority as usize].running += 1,
-                Slot::Waiting { .. } | Slot::Held | Slot::Blocked(_) => {}
-            }
+        let mut turns = Priority::ALL.map(|priority| Turns {
+            priority,
+            running: 0,
+            runnable: self.rotation.count_on(priority),
+        });
+        for line in self.running.iter().filter_map(|(_, job)| self.get(*job).and_then(Slot::line)) {
+            turns[line.priority as usize].running += 1;
         }
         turns
     }

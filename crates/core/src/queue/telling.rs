@@ -42,7 +42,8 @@ pub(super) struct OfJob {
 pub(super) struct Telling {
     limits: NotifyLimits,
     jobs: BTreeMap<JobId, OfJob>,
-    by_time: BTreeSet<(Timestamp, JobId, u32)>,
+    /// Those that wait, by whom they are for and when.
+    by_time: BTreeMap<Owner, BTreeSet<(Timestamp, JobId, u32)>>,
     under_way: BTreeMap<Owner, usize>,
 }
 
@@ -53,7 +54,7 @@ impl Telling {
     }
 
     pub(super) fn new(limits: NotifyLimits) -> Self {
-        Self { limits, jobs: BTreeMap::new(), by_time: BTreeSet::new(), under_way: BTreeMap::new() }
+        Self { limits, jobs: BTreeMap::new(), by_time: BTreeMap::new(), under_way: BTreeMap::new() }
     }
 
     fn get(&self, job: JobId) -> OfJob {
@@ -62,7 +63,12 @@ impl Telling {
 
     pub(super) fn put_back(&mut self, job: JobId, notices: OfJob) {
         for (number, waiting) in self.get(job).waiting {
-            self.by_time.remove(&(waiting.due, job, number));
+            if let Some(of_owner) = self.by_time.get_mut(&waiting.owner) {
+                of_owner.remove(&(waiting.due, job, number));
+                if of_owner.is_empty() {
+                    self.by_time.remove(&waiting.owner);
+                }
+            }
         }
         for owner in self.get(job).under_way.into_values() {
             if let Some(count) = self.under_way.get_mut(&owner) {
@@ -70,7 +76,7 @@ impl Telling {
             }
         }
         for (number, waiting) in &notices.waiting {
-            self.by_time.insert((waiting.due, job, *number));
+            self.by_time.entry(waiting.owner).or_default().insert((waiting.due, job, *number));
         }
         for owner in notices.under_way.values() {
             *self.under_way.entry(*owner).or_default() += 1;
@@ -93,15 +99,19 @@ impl Telling {
         }
     }
 
+    /// The next one of an owner who has not too many under way. No others of those are looked at, and
+    /// of the rest only what waits for a callback that is there.
     fn next(&self, has_callback: impl Fn(JobId) -> bool) -> Option<(Timestamp, JobId, u32)> {
+        let has_room =
+            |owner: &Owner| self.under_way.get(owner).copied().unwrap_or(0) < self.limits.at_once_max;
         let may = |(_, job, number): &&(Timestamp, JobId, u32)| {
+            #[cfg(test)]
+            LOOKED_AT.set(LOOKED_AT.get() + 1);
             let waiting = self.jobs.get(job).and_then(|of_job| of_job.waiting.get(number));
-            waiting.is_some_and(|waiting| {
-                let under_way = self.under_way.get(&waiting.owner).copied().unwrap_or(0);
-                under_way < self.limits.at_once_max && !(waiting.is_for_callback && has_callback(*job))
-            })
+            waiting.is_some_and(|waiting| !(waiting.is_for_callback && has_callback(*job)))
         };
-        self.by_time.iter().find(may).copied()
+        let of_each = self.by_time.iter().filter(|(owner, _)| has_room(owner));
+        of_each.filter_map(|(_, notices)| notices.iter().find(may)).min().copied()
     }
 }
 
@@ -324,5 +334,46 @@ impl super::asking::Present {
     /// Whether a program has registered a callback for `job`.
     pub(super) fn has_callback(&self, job: JobId) -> bool {
         self.has(Presence::Callback(job))
+    }
+}
+
+#[cfg(test)]
+std::thread_local! {
+    /// Notices that were looked at.
+    static LOOKED_AT: core::cell::Cell<usize> = const { core::cell::Cell::new(0) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_owner_who_has_enough_under_way_no_notice_is_looked_at() {
+        let id = |number: u32| {
+            let mut id = [0; 16];
+            id[..4].copy_from_slice(&number.to_be_bytes());
+            JobId(id)
+        };
+        let (busy, other) = (Owner(1000), Owner(1001));
+        let mut telling = Telling::new(NotifyLimits { at_once_max: 4, ..NotifyLimits::default() });
+        let mut put = |number: u32, owner: Owner, due: u64, is_under_way: bool| {
+            let waiting = Waiting { due: Timestamp(due), owner, is_for_callback: false };
+            let mut notices = OfJob::default();
+            if is_under_way {
+                notices.under_way.insert(1, owner);
+            } else {
+                notices.waiting.insert(1, waiting);
+            }
+            telling.put_back(id(number), notices);
+        };
+        (0..4).for_each(|number| put(number, busy, 0, true));
+        (4..10_000).for_each(|number| put(number, busy, 1, false));
+        put(10_000, other, 2, false);
+        LOOKED_AT.set(0);
+        assert_eq!(telling.next(|_| false), Some((Timestamp(2), id(10_000), 1)));
+        assert_eq!(LOOKED_AT.get(), 1);
+        telling.put_back(id(0), OfJob::default());
+        assert_eq!(telling.next(|_| false), Some((Timestamp(1), id(4), 1)), "there is room again");
+        assert_eq!(LOOKED_AT.get(), 3, "one of each owner");
     }
 }

@@ -5,6 +5,7 @@ mod conditions;
 mod destinations;
 mod limits;
 mod ownership;
+mod rows;
 mod states;
 mod telling;
 mod turns;

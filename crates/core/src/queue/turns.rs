@@ -10,11 +10,14 @@
 //! What is here knows nothing of limits and of time: [`super::schedule`] says when there is a turn.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 
-use crate::conditions::{Needs, States, Way};
+use crate::conditions::{Hold, Needs, States, Way};
 use crate::job::{Job, JobId, Owner, Priority};
 use crate::remote_name::HostTag;
 use crate::time::Timestamp;
+
+use super::rows::{Joins, Rows};
 
 /// Where a job stands in line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +28,11 @@ pub(super) struct Line {
 }
 
 impl Line {
+    /// Before all others of `level`.
+    pub(super) fn first_of(level: Priority) -> Self {
+        Self { priority: level, owner: Owner(0), host: HostTag::NONE }
+    }
+
     pub(super) fn of(job: &Job) -> Self {
         Self { priority: job.properties.priority, owner: job.owner, host: job.host }
     }
@@ -54,14 +62,39 @@ impl Class {
     }
 }
 
+/// Who comes before whom among those that wait alike: whoever was queued first, of those that were queued
+/// at the same time whoever came first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) struct Order(u64);
+
+impl Order {
+    /// So many can come in a millisecond before the next one begins.
+    const IN_A_MILLISECOND: u64 = 1 << 20;
+
+    /// The first of those that are queued at a time.
+    pub(super) fn at(time: Timestamp) -> Self {
+        Self(time.0.saturating_mul(Self::IN_A_MILLISECOND))
+    }
+
+    pub(super) fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
 /// A job in its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     pub(super) line: Line,
     /// Whether it has had a turn since it was queued.
     pub(super) has_begun: bool,
-    /// When it was queued.
-    pub(super) since: Timestamp,
+    /// Who was queued before whom.
+    pub(super) order: Order,
+    pub(super) terms: Terms,
+}
+
+/// What a job needs of the conditions, beside what its line says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) struct Terms {
     /// What it says itself of the network's cost.
     pub(super) cost: Option<States>,
     pub(super) way: Way,
@@ -69,16 +102,26 @@ pub(super) struct Place {
     pub(super) lacks_volume: bool,
 }
 
+impl Terms {
+    /// The terms that come before all others.
+    pub(super) const FIRST: Self = Self { cost: None, way: Way::Network, lacks_volume: false };
+
+    /// What a job with these needs that waits in `line`.
+    pub(super) fn needs(self, line: Line) -> Needs {
+        Needs {
+            priority: line.priority,
+            is_local: line.host.is_local(),
+            way: self.way,
+            cost: self.cost,
+            lacks_volume: self.lacks_volume,
+        }
+    }
+}
+
 impl Place {
     /// What the job that waits here needs.
     pub(super) fn needs(self) -> Needs {
-        Needs {
-            priority: self.line.priority,
-            is_local: self.line.host.is_local(),
-            cost: self.cost,
-            way: self.way,
-            lacks_volume: self.lacks_volume,
-        }
+        self.terms.needs(self.line)
     }
 }
 
@@ -103,11 +146,10 @@ impl Tally {
     }
 }
 
-/// All that wait, and how many of whom run.
+/// All that wait, and how many of whom run. Who is held back is counted nowhere but in its row.
 #[derive(Debug, Default)]
 pub(super) struct Rotation {
-    /// Jobs that wait: each line in the order in which they came.
-    jobs: BTreeSet<(Place, JobId)>,
+    rows: Rows,
     owners: BTreeMap<(Class, Owner), Tally>,
     hosts: BTreeMap<(Class, Owner, HostTag), Tally>,
     /// Owners of whom jobs wait, whose turn is first first.
@@ -132,41 +174,90 @@ pub(super) struct Standing {
 /// What becomes of a tally.
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    Waits(Priority),
-    WaitsNoMore(Priority),
-    Runs { begun_next: bool },
+    /// So many jobs.
+    Wait(Priority, u32),
+    WaitNoMore(Priority, u32),
+    Runs {
+        begun_next: bool,
+    },
     RunsNoMore,
 }
 
 impl Rotation {
-    pub(super) fn wait(&mut self, place: Place, job: JobId) {
-        if self.jobs.insert((place, job)) {
-            let level = place.line.priority;
-            self.waiting[level as usize] += 1;
-            *self.waiting_at.entry((place.line.host, level)).or_default() += 1;
-            self.step(place.line, Step::Waits(level));
+    /// Lets `job` wait at `place`; `hold` says what holds back whoever waits there.
+    pub(super) fn wait(
+        &mut self,
+        place: Place,
+        job: JobId,
+        joins: Joins,
+        hold: impl FnOnce(Needs) -> Option<Hold>,
+    ) {
+        let is_held = self.rows.insert(job, place, joins, hold);
+        if !is_held {
+            self.count_in(place.line, 1);
         }
     }
 
-    /// Takes a job out that waited there.
-    pub(super) fn wait_no_more(&mut self, place: Place, job: JobId) {
-        if self.jobs.remove(&(place, job)) {
-            let level = place.line.priority;
-            self.waiting[level as usize] -= 1;
-            let at = (place.line.host, level);
-            let left = self.waiting_at.get(&at).map_or(0, |count| count - 1);
-            if left > 0 {
-                self.waiting_at.insert(at, left);
-            } else {
-                self.waiting_at.remove(&at);
-            }
-            self.step(place.line, Step::WaitsNoMore(level));
+    /// Takes a job out, if it waits.
+    pub(super) fn wait_no_more(&mut self, job: JobId) {
+        if let Some((place, is_held)) = self.rows.remove(job)
+            && !is_held
+        {
+            self.count_out(place.line, 1);
         }
+    }
+
+    /// Where `job` waits, if it does, and what holds it back.
+    pub(super) fn place(&self, job: JobId) -> Option<(Place, Option<Hold>)> {
+        self.rows.get(job)
+    }
+
+    /// The jobs that have found their volume not to be there.
+    pub(super) fn lacking(&self) -> Vec<JobId> {
+        self.rows.lacking()
+    }
+
+    /// The job right before this one, to be told when it is put back.
+    pub(super) fn before(&self, job: JobId) -> Option<JobId> {
+        self.rows.before(job)
+    }
+
+    /// Takes note that the conditions are others; up to `most` of the jobs that wait for something else now.
+    pub(super) fn change_holds(&mut self, hold: impl Fn(Needs) -> Option<Hold>, most: usize) -> Vec<JobId> {
+        let changed = self.rows.change_holds(hold);
+        for row in &changed {
+            match (row.was_held, row.is_held) {
+                (true, false) => self.count_in(row.line, row.count),
+                (false, true) => self.count_out(row.line, row.count),
+                (true, true) | (false, false) => {}
+            }
+        }
+        changed.iter().flat_map(|row| self.rows.jobs_of_changed(row)).take(most).collect()
+    }
+
+    fn count_in(&mut self, line: Line, jobs: u32) {
+        let level = line.priority;
+        self.waiting[level as usize] += jobs as usize;
+        *self.waiting_at.entry((line.host, level)).or_default() += jobs as usize;
+        self.step(line, Step::Wait(level, jobs));
+    }
+
+    fn count_out(&mut self, line: Line, jobs: u32) {
+        let level = line.priority;
+        self.waiting[level as usize] -= jobs as usize;
+        let at = (line.host, level);
+        let left = self.waiting_at.get(&at).map_or(0, |count| count - jobs as usize);
+        if left > 0 {
+            self.waiting_at.insert(at, left);
+        } else {
+            self.waiting_at.remove(&at);
+        }
+        self.step(line, Step::WaitNoMore(level, jobs));
     }
 
     /// Lets a job run that waited at `place`.
     pub(super) fn run(&mut self, place: Place) {
-        let begun_next = !place.has_begun && self.first(place.line, true).is_some();
+        let begun_next = !place.has_begun && self.rows.first(place.line, true).is_some();
         self.step(place.line, Step::Runs { begun_next });
     }
 
@@ -196,7 +287,7 @@ impl Rotation {
             })?;
             let tally = self.hosts.get(&(class, line.owner, line.host));
             let begun = tally.is_some_and(|tally| tally.begun_next);
-            let job = [begun, !begun].into_iter().find_map(|has_begun| self.first(line, has_begun))?;
+            let job = [begun, !begun].into_iter().find_map(|has_begun| self.rows.first(line, has_begun))?;
             Some((level, job))
         })
     }
@@ -214,29 +305,19 @@ impl Rotation {
 
     /// All jobs that wait at `level`.
     pub(super) fn waiting_on(&self, level: Priority) -> impl Iterator<Item = JobId> {
-        self.jobs.iter().filter(move |(place, _)| place.line.priority == level).map(|(_, job)| *job)
+        self.rows.waiting_on(level)
     }
 
-    fn first(&self, line: Line, has_begun: bool) -> Option<JobId> {
-        let start = Place {
-            line,
-            has_begun,
-            since: Timestamp(0),
-            cost: None,
-            way: Way::Network,
-            lacks_volume: false,
-        };
-        let first = self.jobs.range((start, JobId::FIRST)..).next();
-        first.filter(|(place, _)| (place.line, place.has_begun) == (line, has_begun)).map(|(_, job)| *job)
+    /// How many jobs wait at `level`.
+    pub(super) fn count_on(&self, level: Priority) -> usize {
+        self.waiting[level as usize]
     }
 
     /// How many jobs come before this one for sure, counted no further than `most`: those of higher
     /// levels, and those before it in its own line.
     pub(super) fn ahead_of(&self, place: Place, job: JobId, most: usize) -> usize {
         let higher: usize = self.waiting[..place.line.priority as usize].iter().sum();
-        let start = (Place { since: Timestamp(0), ..place }, JobId::FIRST);
-        let before = self.jobs.range(start..(place, job)).take(most.saturating_sub(higher)).count();
-        most.min(higher + before)
+        most.min(higher + self.rows.ahead_of(job, most.saturating_sub(higher)))
     }
 
     /// What a change of `line` may change here, to be put back by [`Rotation::put_back`].
@@ -300,8 +381,8 @@ fn stepped(tally: Option<Tally>, step: Step, count: Count) -> Option<Tally> {
     let fresh = Tally { waiting: [0; Priority::ALL.len()], running: 0, last_turn: count, begun_next: false };
     let mut tally = tally.unwrap_or(fresh);
     match step {
-        Step::Waits(level) => tally.waiting[level as usize] += 1,
-        Step::WaitsNoMore(level) => tally.waiting[level as usize] -= 1,
+        Step::Wait(level, jobs) => tally.waiting[level as usize] += jobs,
+        Step::WaitNoMore(level, jobs) => tally.waiting[level as usize] -= jobs,
         Step::Runs { begun_next } => {
             tally.running += 1;
             tally.begun_next = begun_next;

@@ -18,8 +18,14 @@ pub(super) fn check(
     let path = paths.database();
     let shown = path.display();
     if is_held {
+        if let Some(reason) = SqliteStore::suspicion(&path) {
+            let finding = format!("{shown} is damaged, as the service that has it open found: {reason}");
+            let what =
+                "restart the service; it goes through the queue, and keeps a damaged one beside a new one";
+            return vec![Finding::bad("queue", finding, what)];
+        }
         let rest = if deep { "; to go through it now, stop the service first" } else { "" };
-        let finding = format!("{shown} is open in a service, which went through it when it started{rest}");
+        let finding = format!("{shown} is open in a service, which goes through it after its start{rest}");
         return vec![Finding::ok("queue", finding)];
     }
     if !paths.state_folder.is_dir() {

@@ -1,9 +1,12 @@
 //! The clauses about many jobs: lists, counts, and what is unfinished.
 
 use bits_core::access::{Audience, Caller};
-use bits_core::job::{Job, Owner, Revision, State};
+use bits_core::conditions::{CostFlags, Way};
+use bits_core::http_options::ProxyUse;
+use bits_core::job::{Job, Owner, Priority, Revision, State};
 use bits_core::notify::Outbox;
-use bits_core::ports::{Batch, Filter, JobChange, Page, Store, list_of_everybody};
+use bits_core::ports::{Batch, Cursor, Filter, JobChange, Page, QueuedJob, Store, list_of_everybody};
+use bits_core::remote_name::HostTag;
 use bits_core::time::Timestamp;
 
 use super::samples::{self, ALICE, ALL_STATES, BOB, full_error, id, job};
@@ -82,7 +85,7 @@ pub(super) fn an_administrators_list_has_everybodys_jobs_by_their_time(store: &m
         add(store, &Job { owner, ..job(number) });
     }
     add(store, &Job { owner: Owner(7), state: State::Cancelled, ..job(7) });
-    assert_eq!(store.owners(), Ok(vec![Owner(7), ALICE, BOB]));
+    assert_eq!(store.everybody(), Ok(vec![Owner(7), ALICE, BOB]));
     let everybodys = |store: &mut dyn Store, filter: &Filter, after, limit| {
         let root = Caller { uid: 0 };
         let allowed = Audience::Machine.may_list_everybodys(root).expect("an administrator");
@@ -207,20 +210,93 @@ pub(super) fn unfinished_jobs_are_those_that_something_is_to_be_done_for(store: 
             [(false, false), (true, false), (false, true), (true, true)]
         {
             for outbox in [Outbox::default(), samples::full_outbox()] {
-                number += 1;
-                let has_notices = !outbox.pending.is_empty();
-                let mut job = Job { state, discard_pending, outbox, ..job(number) };
-                job.properties.complete_when_done = complete_when_done;
-                add(store, &job);
-                let to_be_completed = state == State::Transferred && complete_when_done;
-                if state.is_active() || discard_pending || to_be_completed || has_notices {
-                    expected.push(job);
+                for error in [None, Some(full_error())] {
+                    number += 1;
+                    let has_notices = !outbox.pending.is_empty();
+                    let was_asked = state == State::Queued && error.is_some();
+                    let mut job =
+                        Job { state, discard_pending, outbox: outbox.clone(), error, ..job(number) };
+                    job.properties.complete_when_done = complete_when_done;
+                    add(store, &job);
+                    let to_be_completed = state == State::Transferred && complete_when_done;
+                    if state.is_running() || discard_pending || to_be_completed || has_notices || was_asked {
+                        expected.push(job);
+                    }
                 }
             }
         }
     }
     assert_eq!(unfinished(store), expected);
-    let gone = Job { revision: Revision(2), state: State::Suspended, discard_pending: false, ..job(1) };
+    let gone = Job { revision: Revision(2), state: State::Suspended, ..expected[0].clone() };
     change(store, Revision(1), &gone);
     assert_eq!(unfinished(store), expected[1..]);
+}
+
+pub(super) fn queued_jobs_come_in_parts_in_the_order_of_their_priorities(store: &mut dyn Store) {
+    let mut expected = Vec::new();
+    let mut number = 0;
+    for state in ALL_STATES {
+        for priority in Priority::ALL {
+            for created in [7, 3, 3] {
+                number += 1;
+                let owner = if number % 2 == 0 { BOB } else { ALICE };
+                let mut job = Job { state, owner, host: HostTag(u64::from(number) << 48), ..job(number) };
+                job.times.created = Timestamp(created);
+                job.properties.priority = priority;
+                let flags = CostFlags::new(u32::from(number) + 1).expect("flags");
+                job.properties.transfer.cost_flags = (created == 3).then_some(flags);
+                job.properties.http.proxy = match number % 3 {
+                    0 => ProxyUse::Preconfigured,
+                    1 => ProxyUse::Direct,
+                    _ => ProxyUse::Override { list: "http://127.0.0.1:3128".to_owned(), bypass: String::new() },
+                };
+                // That it was asked for credentials before does not keep a job from its place.
+                job.error = (created == 7).then(full_error);
+                add(store, &job);
+                if state == State::Queued {
+                    expected.push(QueuedJob::from(&job));
+                }
+            }
+        }
+    }
+    expected.sort_unstable_by_key(|job| (job.priority as u8, job.created, job.id));
+    for limit in [1, 2, 5, 12, 13, 100] {
+        let mut queued: Vec<QueuedJob> = Vec::new();
+        while let page = store.queued(queued.last().map(QueuedJob::place), limit).expect("read")
+            && !page.is_empty()
+        {
+            assert!(page.len() <= limit);
+            queued.extend(page);
+        }
+        assert_eq!(queued, expected, "{limit} at a time");
+    }
+    assert_eq!(expected.len(), 12);
+    for way in [Way::Network, Way::LocalProxy, Way::OfSettings] {
+        assert!(expected.iter().any(|job| job.way == way), "{way:?}");
+    }
+}
+
+pub(super) fn jobs_that_wait_for_their_retry_come_in_parts_oldest_first(store: &mut dyn Store) {
+    let mut expected = Vec::new();
+    for (number, state) in (1..).zip(ALL_STATES.iter().cycle().take(40)) {
+        let mut job = Job { state: *state, ..job(number) };
+        job.times.created = Timestamp(50 - u64::from(number) / 20);
+        add(store, &job);
+        if matches!(state, State::TransientError { .. }) {
+            expected.push(job);
+        }
+    }
+    expected.sort_by_key(|job| (job.times.created, job.id));
+    for limit in [1, 2, 4, 5, 100] {
+        let mut retrying: Vec<Job> = Vec::new();
+        let place = |job: &Job| Cursor { created: job.times.created, id: job.id };
+        while let page = store.retrying(retrying.last().map(place), limit).expect("read")
+            && !page.is_empty()
+        {
+            assert!(page.len() <= limit);
+            retrying.extend(page);
+        }
+        assert_eq!(retrying, expected, "{limit} at a time");
+    }
+    assert_eq!(expected.len(), 4);
 }

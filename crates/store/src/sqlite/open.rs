@@ -10,12 +10,14 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bits_core::file::BootId;
 use bits_core::ports::SealingKey;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
 
 use super::SqliteStore;
 use super::migrate::{self, APPLICATION_ID, VERSION};
+use super::soundness::{self, Check, Checked, SUSPECT};
 
 /// A store, and what was in its way.
 #[derive(Debug)]
@@ -23,6 +25,17 @@ pub struct Opened {
     pub store: SqliteStore,
     /// The damaged database that was found, if one was.
     pub set_aside: Option<SetAside>,
+    /// To be run when there is time for it, where the database was not gone through.
+    pub check: Option<Check>,
+}
+
+/// Whether all of a database is gone through before it is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    All,
+    /// Only where there is reason: it is suspected, its service ended without closing it and not in this
+    /// boot of the machine, or its schema is brought to a new version. Else it is checked while it is used.
+    WhereNeeded(Option<BootId>),
 }
 
 /// A database that could not be used, and is kept under another name.
@@ -83,21 +96,18 @@ const LOG_BYTES_MAX: u32 = (LOG_PAGES + LOG_PAGES / 8) * 4096;
 const OWNER_ONLY: u32 = 0o600;
 
 /// What SQLite may keep beside a database. The database itself is the empty ending.
-const ENDINGS: [&str; 4] = ["", "-journal", "-wal", "-shm"];
+const ENDINGS: [&str; 5] = ["", "-journal", "-wal", "-shm", SUSPECT];
 
-pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
+pub(super) fn open(path: &Path, look: Look) -> Result<Opened, OpenError> {
     let place = Place::find(path)?;
     place.check_files()?;
     place.check_version()?;
-    match connect(&place) {
-        Ok(connection) => Ok(Opened { store: SqliteStore::new(connection), set_aside: None }),
+    match connect(&place, look) {
+        Ok((connection, checked)) => Ok(opened(connection, checked, None)),
         Err(Trouble::Damaged(reason)) => {
             let path = place.set_aside()?;
-            match connect(&place) {
-                Ok(connection) => {
-                    let set_aside = Some(SetAside { path, reason });
-                    Ok(Opened { store: SqliteStore::new(connection), set_aside })
-                }
+            match connect(&place, look) {
+                Ok((connection, checked)) => Ok(opened(connection, checked, Some(SetAside { path, reason }))),
                 Err(Trouble::Damaged(reason)) => {
                     Err(OpenError::DamagedAgain { path: place.file(""), reason })
                 }
@@ -106,6 +116,11 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
         }
         Err(Trouble::Other(error)) => Err(error),
     }
+}
+
+fn opened(connection: Connection, checked: Option<(Checked, Check)>, set_aside: Option<SetAside>) -> Opened {
+    let (checked, check) = checked.unzip();
+    Opened { store: SqliteStore::new(connection, checked), set_aside, check }
 }
 
 /// What a database says of itself to somebody who looks for what is wrong.
@@ -148,6 +163,9 @@ pub(super) fn examine(path: &Path, deep: bool) -> Result<Option<Examination>, Op
         }
         Err(error) => examination.damage = Some(error.to_string()),
     }
+    if !deep && examination.damage.is_none() {
+        examination.damage = soundness::suspicion(&place.file(""));
+    }
     if deep && examination.damage.is_none() {
         examination.damage = match go_through(&place) {
             Ok(verdict) => verdict.err(),
@@ -189,13 +207,14 @@ impl From<OpenError> for Trouble {
     }
 }
 
-fn connect(place: &Place) -> Result<Connection, Trouble> {
+fn connect(place: &Place, look: Look) -> Result<(Connection, Option<(Checked, Check)>), Trouble> {
     let path = place.file("");
     let trouble = |doing| {
         let path = path.clone();
         move |source| trouble_of(source, doing, path.clone())
     };
     place.check_whole()?;
+    let was_left_open = place.has_log()?;
     place.create()?;
     // The name is absolute and its folder free of links, so nothing but the file itself can be one.
     let flags =
@@ -229,17 +248,52 @@ fn connect(place: &Place) -> Result<Connection, Trouble> {
     pragma(&connection, "wal_autocheckpoint", LOG_PAGES).map_err(trouble("opened"))?;
     pragma(&connection, "secure_delete", "ON").map_err(trouble("opened"))?;
     pragma(&connection, "journal_size_limit", LOG_BYTES_MAX).map_err(trouble("opened"))?;
-    check_sound(&connection).map_err(trouble("read"))?.map_err(Trouble::Damaged)?;
+    let goes_through = match look {
+        Look::All => true,
+        Look::WhereNeeded(boot) => {
+            let is_suspect = soundness::suspicion(&place.file("")).is_some();
+            is_suspect
+                || !is_as_it_was(&connection, was_left_open.then_some(boot)).map_err(trouble("read"))?
+        }
+    };
+    if goes_through {
+        check_sound(&connection).map_err(trouble("read"))?.map_err(Trouble::Damaged)?;
+        soundness::clear(&path).map_err(|error| io_error("found sound", &path)(error))?;
+    }
     migrate::migrate(&mut connection).map_err(trouble("brought to the new schema"))?;
+    if let Look::WhereNeeded(Some(boot)) = look {
+        let sql = "INSERT INTO meta (name, value) VALUES ('boot', ?1) \
+             ON CONFLICT (name) DO UPDATE SET value = ?1 WHERE value <> ?1";
+        connection.execute(sql, [boot.0]).map_err(trouble("written"))?;
+    }
     // From here on the version can be read in the file itself, and a log that an earlier service
     // left, with credentials that it had removed, is gone.
     pragma(&connection, "wal_checkpoint", "TRUNCATE").map_err(trouble("written"))?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(trouble("opened"))?;
-    Ok(connection)
+    let checked = (!goes_through).then(|| Checked::begin(&connection)).transpose();
+    let checked = checked.map_err(trouble("opened"))?;
+    Ok((connection, checked))
+}
+
+/// Whether nothing speaks for it that the database is another than its last service left it. `ended` is
+/// the boot that is now, of a database that was not closed.
+fn is_as_it_was(connection: &Connection, ended: Option<Option<BootId>>) -> Result<bool, rusqlite::Error> {
+    let (_, version) = version_of(connection)?;
+    if u32::try_from(version) != Ok(VERSION) {
+        return Ok(false);
+    }
+    let Some(boot) = ended else { return Ok(true) };
+    let sql = "SELECT value FROM meta WHERE name = 'boot'";
+    let then: Option<Vec<u8>> = connection.query_row(sql, [], |row| row.get(0)).optional()?;
+    Ok(boot.is_some_and(|boot| then.is_some_and(|then| then == boot.0)))
 }
 
 /// Sets a pragma, whether or not it answers.
-fn pragma(connection: &Connection, name: &str, value: impl rusqlite::ToSql) -> Result<(), rusqlite::Error> {
+pub(super) fn pragma(
+    connection: &Connection,
+    name: &str,
+    value: impl rusqlite::ToSql,
+) -> Result<(), rusqlite::Error> {
     connection.pragma(None, name, value, |_| Ok(()))
 }
 
@@ -264,7 +318,7 @@ fn check_whose(connection: &Connection) -> Result<Result<(), String>, rusqlite::
 }
 
 /// Says what is wrong when the pages of the database do not fit together.
-fn check_sound(connection: &Connection) -> Result<Result<(), String>, rusqlite::Error> {
+pub(super) fn check_sound(connection: &Connection) -> Result<Result<(), String>, rusqlite::Error> {
     // One fault is enough to know.
     let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     Ok(if verdict == "ok" { Ok(()) } else { Err(verdict) })
@@ -359,9 +413,12 @@ impl Place {
 
     /// The file alone, to be read.
     fn look(&self) -> Result<Connection, rusqlite::Error> {
-        let flags =
-            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-        Connection::open_with_flags(immutable_uri(&self.file("")), flags)
+        read_alone(&self.file(""))
+    }
+
+    /// Whether there is something in the log: no service has closed the database since.
+    fn has_log(&self) -> Result<bool, OpenError> {
+        Ok(self.files()?.iter().any(|(ending, file)| *ending == "-wal" && file.len() > 0))
     }
 
     /// A log without a database is what is left of one; SQLite would delete it.
@@ -427,6 +484,13 @@ impl Place {
             .and_then(|folder| folder.sync_all())
             .map_err(io_error("made to last", &self.folder))
     }
+}
+
+/// The file at `path` without its log, to be read; no lock is taken.
+pub(super) fn read_alone(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(immutable_uri(path), flags)
 }
 
 /// `path` as SQLite takes it for a file that nobody changes.

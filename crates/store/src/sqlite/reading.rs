@@ -7,15 +7,17 @@ use std::collections::BTreeSet;
 
 use bits_core::file::{ClosingFile, DestinationTag, File, FileIndex};
 use bits_core::job::{Job, JobId, Owner, Progress};
-use bits_core::ports::{Cursor, Filter, ID_START_MIN, Page, SealedSecret, StateName, StoreError};
+use bits_core::ports::{
+    Cursor, Filter, ID_START_MIN, Page, QueuedJob, QueuedPlace, SealedSecret, StateName, StoreError,
+};
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Params, Row, params, params_from_iter};
 
 use crate::rows::{
-    self, CLOSING_COLUMNS, Columns, FILE_COLUMNS, JOB_COLUMNS, PROGRESS_COLUMNS, SECRET_COLUMNS, failed,
-    word_of_state,
+    self, CLOSING_COLUMNS, Columns, FILE_COLUMNS, JOB_COLUMNS, PROGRESS_COLUMNS, QUEUED_COLUMNS,
+    SECRET_COLUMNS, failed, word_of_state,
 };
 
 /// The index that keeps ids apart, as SQLite calls it.
@@ -94,7 +96,7 @@ pub(super) fn secrets(connection: &Connection, id: JobId) -> Result<Vec<SealedSe
     query(connection, &sql, params![id.0], rows::secret)
 }
 
-pub(super) fn owners(connection: &Connection) -> Result<Vec<Owner>, StoreError> {
+pub(super) fn everybody(connection: &Connection) -> Result<Vec<Owner>, StoreError> {
     let sql = "SELECT DISTINCT owner FROM job_counts WHERE jobs > 0 ORDER BY owner";
     query(connection, sql, [], rows::owner)
 }
@@ -112,17 +114,57 @@ pub(super) fn unfinished(connection: &Connection, each: &mut dyn FnMut(Job)) -> 
     })
 }
 
-pub(super) fn each_live(
+pub(super) fn queued(
     connection: &Connection,
-    each: &mut dyn FnMut(JobId, Owner, Timestamp),
-) -> Result<(), StoreError> {
-    let columns = rows::LIVE_COLUMNS;
-    let sql = format!("SELECT {columns} FROM jobs WHERE state NOT IN ('acknowledged', 'cancelled')");
-    query_each(connection, &sql, [], |row| {
-        let (job, owner, active_at) = rows::live(&mut Columns::of(row))?;
-        each(job, owner, active_at);
+    after: Option<QueuedPlace>,
+    limit: usize,
+) -> Result<Vec<QueuedJob>, StoreError> {
+    // Before the first place: priorities are not negative.
+    let (priority, created, id) = after.map_or((-1_i64, 0, JobId([0; 16])), |(priority, created, id)| {
+        (rows::priority_number(priority).into(), rows::time(created), id)
+    });
+    query(connection, &queued_sql(), params![priority, created, id.0, as_limit(limit)], rows::queued)
+}
+
+pub(super) fn retrying(
+    connection: &Connection,
+    after: Option<Cursor>,
+    limit: usize,
+) -> Result<Vec<Job>, StoreError> {
+    let (created, id) = after.map_or((-1, JobId([0; 16])), |after| (rows::time(after.created), after.id));
+    let read = |row: &Row<'_>| rows::job(&mut Columns::of(row));
+    query(connection, &retrying_sql(), params![created, id.0, as_limit(limit)], read)
+}
+
+pub(super) fn owners(connection: &Connection, each: &mut dyn FnMut(Owner, u32)) -> Result<(), StoreError> {
+    let sql = "SELECT owner, sum(jobs) FROM job_counts WHERE jobs > 0 \
+         AND state NOT IN ('acknowledged', 'cancelled') GROUP BY owner";
+    query_each(connection, sql, [], |row| {
+        let (owner, jobs) = rows::owner_and_count(row)?;
+        each(owner, jobs);
         Ok(())
     })
+}
+
+pub(super) fn live(
+    connection: &Connection,
+    after: Option<JobId>,
+    limit: usize,
+) -> Result<Vec<JobId>, StoreError> {
+    // No id is before that of no bytes.
+    let after: &[u8] = after.as_ref().map_or(&[], |after| &after.0);
+    query(connection, LIVE, params![after, as_limit(limit)], rows::id)
+}
+
+pub(super) fn inactive(
+    connection: &Connection,
+    until: Timestamp,
+    after: Option<(Timestamp, JobId)>,
+    limit: usize,
+) -> Result<Vec<(Timestamp, JobId)>, StoreError> {
+    let (active_at, id) = after.map_or((-1, JobId([0; 16])), |(at, id)| (rows::time(at), id));
+    let params = params![rows::time(until), active_at, id.0, as_limit(limit)];
+    query(connection, INACTIVE, params, rows::activity)
 }
 
 pub(super) fn list(
@@ -244,11 +286,35 @@ fn list_sql(which: Selection<'_>, one_state: bool, challenged: bool) -> String {
 fn unfinished_sql() -> String {
     format!(
         "SELECT {JOB_COLUMNS} FROM jobs INDEXED BY jobs_unfinished \
-         WHERE state IN ('queued', 'connecting', 'transferring', 'transient_error') \
-         OR discard_pending = 1 OR notices IS NOT NULL OR (state = 'transferred' AND complete_when_done = 1) \
+         WHERE state IN ('connecting', 'transferring') \
+         OR discard_pending = 1 OR notices IS NOT NULL \
+         OR (state = 'queued' AND challenge_target IS NOT NULL) \
+         OR (state = 'transferred' AND complete_when_done = 1) \
          ORDER BY created, id"
     )
 }
+
+fn queued_sql() -> String {
+    format!(
+        "SELECT {QUEUED_COLUMNS} FROM jobs INDEXED BY jobs_queued \
+         WHERE state = 'queued' AND (priority, created, id) > (?1, ?2, ?3) \
+         ORDER BY priority, created, id LIMIT ?4"
+    )
+}
+
+fn retrying_sql() -> String {
+    format!(
+        "SELECT {JOB_COLUMNS} FROM jobs INDEXED BY jobs_retrying \
+         WHERE state = 'transient_error' AND (created, id) > (?1, ?2) ORDER BY created, id LIMIT ?3"
+    )
+}
+
+const LIVE: &str = "SELECT id FROM jobs \
+     WHERE id > ?1 AND state NOT IN ('acknowledged', 'cancelled') ORDER BY id LIMIT ?2";
+
+const INACTIVE: &str = "SELECT active_at, id FROM jobs INDEXED BY jobs_by_activity \
+     WHERE state NOT IN ('acknowledged', 'cancelled') AND active_at <= ?1 AND (active_at, id) > (?2, ?3) \
+     ORDER BY active_at, id LIMIT ?4";
 
 /// Whether too many jobs, whosever they are, have an id between these to sort them by time.
 fn is_dense(connection: &Connection, first: JobId, last: JobId) -> Result<bool, StoreError> {
@@ -337,8 +403,17 @@ mod tests {
             assert!(!plan.contains("SCAN"), "{sql}\n{plan}");
             assert_eq!(plan.contains("TEMP B-TREE"), sql.contains(BY_ID), "{sql}\n{plan}");
         }
-        let plan = plan(&connection, &unfinished_sql());
-        assert!(plan.contains("USING INDEX jobs_unfinished") && !plan.contains("TEMP B-TREE"), "{plan}");
+        for (sql, index) in [
+            (unfinished_sql(), "USING INDEX jobs_unfinished"),
+            (retrying_sql(), "USING INDEX jobs_retrying"),
+            (String::from(LIVE), "USING INDEX sqlite_autoindex_jobs"),
+            (String::from(INACTIVE), "USING INDEX jobs_by_activity"),
+            // Of these no row is read.
+            (queued_sql(), "USING COVERING INDEX jobs_queued"),
+        ] {
+            let plan = plan(&connection, &sql);
+            assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
+        }
     }
 
     fn plan(connection: &Connection, sql: &str) -> String {

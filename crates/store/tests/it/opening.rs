@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use bits_core::file::{BootId, FileIndex};
 use bits_core::ports::Store;
 use bits_store::{OpenError, SqliteStore};
 use rusqlite::Connection;
@@ -296,3 +297,127 @@ fn each_file<T>(path: &Path, what: impl Fn(&Path) -> T) -> BTreeMap<String, T> {
         .map(|entry| (entry.file_name().into_string().expect("a name"), what(&entry.path())))
         .collect()
 }
+
+#[test]
+fn what_a_start_does_not_look_at_is_found_beside_it_and_set_aside_by_the_next() {
+    let (_folder, path) = a_place();
+    let mut store = open_whole(&path);
+    (0..50).for_each(|number| commit_new(&mut store, &a_job(number)));
+    drop(store);
+    overwrite_rows(&path);
+    let opened = SqliteStore::open_quickly(&path, Some(BOOT)).expect("it is not looked at");
+    assert_eq!((&opened.set_aside, SqliteStore::suspicion(&path)), (&None, None));
+    let found = opened.check.expect("it is to be run").run().expect_err("a page is no page");
+    assert!(found.contains("page"), "{found}");
+    drop(opened.store);
+    assert_eq!(SqliteStore::suspicion(&path), Some(found.clone()));
+    let damage = SqliteStore::examine(&path, false).expect("examined").expect("there").damage;
+    assert_eq!(damage, Some(found.clone()), "without a look at all of it");
+
+    let opened = SqliteStore::open_quickly(&path, Some(BOOT)).expect("a fresh store");
+    let aside = opened.set_aside.expect("it was looked at now");
+    assert_eq!((aside.reason, SqliteStore::suspicion(&path)), (found, None));
+    let mut store = opened.store;
+    assert_eq!(store.job(a_job(1).id), Ok(None));
+    commit_new(&mut store, &a_job(1));
+}
+
+#[test]
+fn damage_that_is_met_makes_the_next_start_look_at_all_of_it() {
+    let (_folder, path) = a_place();
+    let mut store = open_whole(&path);
+    (0..50).for_each(|number| commit_new(&mut store, &a_job(number)));
+    drop(store);
+    overwrite_rows(&path);
+    let mut opened = SqliteStore::open_quickly(&path, Some(BOOT)).expect("it is not looked at");
+    let met = (0..50)
+        .map(|number| a_job(number).id)
+        .any(|id| opened.store.job(id).is_err() || opened.store.files(id, FileIndex(0), 9).is_err());
+    assert!(met, "nobody met it");
+    drop(opened);
+    let opened = SqliteStore::open_quickly(&path, Some(BOOT)).expect("a fresh store");
+    assert!(opened.set_aside.is_some());
+}
+
+#[test]
+fn a_suspicion_that_was_wrong_is_taken_back_and_nothing_is_lost() {
+    let (_folder, path) = a_place();
+    commit_new(&mut open_whole(&path), &a_job(1));
+    fs::write(path.with_file_name("jobs.db-suspect"), "somebody thought so").expect("a file");
+    let mut opened = SqliteStore::open_quickly(&path, Some(BOOT)).expect("a store");
+    assert_eq!((opened.set_aside, SqliteStore::suspicion(&path)), (None, None));
+    assert!(opened.check.is_none(), "it was gone through");
+    assert_eq!(opened.store.job(a_job(1).id), Ok(Some(a_job(1))));
+}
+
+#[test]
+fn a_database_that_was_not_closed_is_gone_through_after_another_boot_and_only_then() {
+    for (closed, boot, is_gone_through) in [
+        (true, Some(BOOT), false),
+        (true, Some(OTHER_BOOT), false),
+        (true, None, false),
+        (false, Some(BOOT), false),
+        (false, Some(OTHER_BOOT), true),
+        (false, None, true),
+    ] {
+        let (folder, path) = a_place();
+        let mut opened = SqliteStore::open_quickly(&path, Some(BOOT)).expect("a store");
+        drop(opened.check.take());
+        commit_new(&mut opened.store, &a_job(1));
+        let path = if closed {
+            drop(opened.store);
+            path
+        } else {
+            // As a kill leaves it.
+            let left = folder.path().join("left");
+            fs::create_dir(&left).expect("a folder");
+            for name in ["jobs.db", "jobs.db-wal"] {
+                fs::copy(folder.path().join(name), left.join(name)).expect("a copy");
+            }
+            left.join("jobs.db")
+        };
+        let mut again = SqliteStore::open_quickly(&path, boot).expect("a store");
+        assert_eq!(again.check.is_none(), is_gone_through, "closed: {closed}, {boot:?}");
+        assert_eq!(again.store.job(a_job(1).id), Ok(Some(a_job(1))));
+    }
+}
+
+#[test]
+fn a_check_does_not_take_for_damage_what_is_written_meanwhile() {
+    let (_folder, path) = a_place();
+    let mut store = open_whole(&path);
+    (0..100).for_each(|number| commit_new(&mut store, &a_job(number)));
+    drop(store);
+    let opened = SqliteStore::open_quickly(&path, Some(BOOT)).expect("a store");
+    let (check, mut store) = (opened.check.expect("it is to be run"), opened.store);
+    let before = fs::read(&path).expect("a file");
+    for number in 100..150 {
+        commit_new(&mut store, &a_job(number));
+    }
+    assert!(fs::read(&path).expect("a file") == before, "it stays as it is while it is checked");
+    let checking = std::thread::spawn(|| check.run());
+    for number in 150..250 {
+        commit_new(&mut store, &a_job(number));
+    }
+    // The file is written at the end of the service at the latest.
+    drop(store);
+    assert_eq!(checking.join().expect("no panic"), Ok(()));
+    assert_eq!(SqliteStore::suspicion(&path), None);
+    open_whole(&path);
+}
+
+#[test]
+fn the_log_is_emptied_again_once_the_check_is_over() {
+    let (_folder, path) = a_place();
+    drop(open_whole(&path));
+    let opened = SqliteStore::open_quickly(&path, Some(BOOT)).expect("a store");
+    let mut store = opened.store;
+    assert_eq!(opened.check.expect("it is to be run").run(), Ok(()));
+    let before = fs::metadata(&path).expect("a file").len();
+    // More than the thousand pages at which SQLite empties it.
+    (0..250).for_each(|number| commit_new(&mut store, &a_job(number)));
+    assert!(fs::metadata(&path).expect("a file").len() > before, "nothing of the log has reached the file");
+}
+
+const BOOT: BootId = BootId([1; 16]);
+const OTHER_BOOT: BootId = BootId([2; 16]);

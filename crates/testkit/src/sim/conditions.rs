@@ -83,7 +83,7 @@ impl Outside {
 
     /// What holds back `job`, if anything: the first thing that would have to change.
     fn held(&self, job: &Job) -> Option<Held> {
-        let Conditions { network, cost, power, owner } = &self.told;
+        let Conditions { network, cost, power, owner, volumes: _ } = &self.told;
         let priority = job.properties.priority;
         let may_spend = match job.properties.transfer.cost_flags {
             Some(own) => own.bits() & (1 << *cost as u32) != 0,
@@ -120,6 +120,7 @@ impl Held {
             Hold::Cost { .. } => Self::Cost,
             Hold::Power => Self::Power,
             Hold::OwnerAway => Self::OwnerAway,
+            Hold::Volume => unreachable!("nobody tells of volumes here"),
         }
     }
 }

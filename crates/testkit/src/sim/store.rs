@@ -7,8 +7,8 @@ use bits_core::file::{DestinationTag, File, FileIndex, ResumeBy};
 use bits_core::job::{Job, JobId, Owner, Progress, State};
 use bits_core::notify::Outbox;
 use bits_core::ports::{
-    Batch, Cursor, FileChange, Filter, Page, RekeyError, Rewrap, SealedSecret, SealingKey, StateName, Store,
-    StoreError,
+    Batch, Cursor, FileChange, Filter, Page, QueuedJob, QueuedPlace, RekeyError, Rewrap, SealedSecret,
+    SealingKey, StateName, Store, StoreError,
 };
 use bits_core::remote_name::RemoteName;
 use bits_core::sources::{DropReason, Mirror};
@@ -398,8 +398,8 @@ impl Store for SimStore {
         }
         shared.rows.live.list(filter, after, limit)
     }
-    fn owners(&mut self) -> Result<Vec<Owner>, StoreError> {
-        self.0.lock().rows.live.owners()
+    fn everybody(&mut self) -> Result<Vec<Owner>, StoreError> {
+        self.0.lock().rows.live.everybody()
     }
     fn counts(&mut self, owner: Owner) -> Result<Vec<(StateName, u64)>, StoreError> {
         self.0.lock().rows.live.counts(owner)
@@ -416,6 +416,12 @@ impl Store for SimStore {
         }
         shared.rows.live.unfinished(each)
     }
+    fn queued(&mut self, after: Option<QueuedPlace>, limit: usize) -> Result<Vec<QueuedJob>, StoreError> {
+        self.0.lock().rows.live.queued(after, limit)
+    }
+    fn retrying(&mut self, after: Option<Cursor>, limit: usize) -> Result<Vec<Job>, StoreError> {
+        self.0.lock().rows.live.retrying(after, limit)
+    }
     fn forget_final(&mut self, before: Timestamp) -> Result<u64, StoreError> {
         let mut shared = self.0.lock();
         if shared.step() {
@@ -425,8 +431,19 @@ impl Store for SimStore {
         shared.rows.lasting.forget_final(before)?;
         Ok(forgotten)
     }
-    fn each_live(&mut self, each: &mut dyn FnMut(JobId, Owner, Timestamp)) -> Result<(), StoreError> {
-        self.0.lock().rows.live.each_live(each)
+    fn owners(&mut self, each: &mut dyn FnMut(Owner, u32)) -> Result<(), StoreError> {
+        self.0.lock().rows.live.owners(each)
+    }
+    fn live(&mut self, after: Option<JobId>, limit: usize) -> Result<Vec<JobId>, StoreError> {
+        self.0.lock().rows.live.live(after, limit)
+    }
+    fn inactive(
+        &mut self,
+        until: Timestamp,
+        after: Option<(Timestamp, JobId)>,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, JobId)>, StoreError> {
+        self.0.lock().rows.live.inactive(until, after, limit)
     }
     fn sealing_key(&mut self) -> Result<Option<SealingKey>, StoreError> {
         self.0.lock().rows.live.sealing_key()

@@ -689,7 +689,7 @@ fn checksum(version: &Version, is_right: bool) -> Checksum {
 
 /// Whether nothing can hold anybody back.
 fn is_free(conditions: &Conditions) -> bool {
-    let Conditions { network, cost, power, owner } = conditions;
+    let Conditions { network, cost, power, owner, volumes: _ } = conditions;
     let has_network = matches!(network, Network::Up { .. });
     has_network
         && *cost == NetworkCost::Unrestricted

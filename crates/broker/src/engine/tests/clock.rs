@@ -7,25 +7,25 @@ use super::*;
 
 const DAY: u64 = 86_400_000;
 /// A time in the life of the machine, in milliseconds.
-const NOW: u64 = 1_760_000_000_000;
+pub(super) const NOW: u64 = 1_760_000_000_000;
 
 /// A clock that can be set, and a machine that runs all the same.
-struct Wall {
+pub(super) struct Wall {
     now: Cell<u64>,
     running: Cell<u64>,
 }
 
 impl Wall {
-    fn at(now: u64) -> Self {
+    pub(super) fn at(now: u64) -> Self {
         Self { now: Cell::new(now), running: Cell::new(0) }
     }
 
-    fn passes(&self, time: u64) {
+    pub(super) fn passes(&self, time: u64) {
         self.now.set(self.now.get() + time);
         self.running.set(self.running.get() + time);
     }
 
-    fn is_set_to(&self, now: u64) {
+    pub(super) fn is_set_to(&self, now: u64) {
         self.now.set(now);
     }
 }
@@ -51,7 +51,7 @@ fn live(store: &Arc<Mutex<MemoryStore>>, clock: &Wall, life: impl FnOnce(&mut En
     drop(done);
 }
 
-fn request(request: Request) -> Input {
+pub(super) fn request(request: Request) -> Input {
     Input::Queue(queue::Input::Request { ticket: Ticket(1), caller: ANNA, request })
 }
 

@@ -19,7 +19,7 @@ fn down() -> Conditions {
 impl World {
     /// Tells the queue of new conditions, and has it do what follows; which jobs wait for something else.
     fn become_so(&mut self, conditions: Conditions) -> Vec<JobId> {
-        let changed = self.queue.change_conditions(conditions, self.now);
+        let changed = self.queue.change_conditions(conditions, self.now, usize::MAX);
         while let Some(job) = self.queue.next_halt() {
             let attempt = self.written[&job].attempt;
             let effects = self.turn(Input::Halt { job });
@@ -225,7 +225,7 @@ fn what_cannot_be_written_leaves_nobody_waiting_for_what_is_there_already() {
     world.command(job, Command::Resume).expect("resumed");
     let mut decision = Decision::default();
     world.take_in(Input::Grant { job }, &mut decision);
-    world.queue.change_conditions(down(), world.now);
+    world.queue.change_conditions(down(), world.now, usize::MAX);
     world.queue.revert(decision);
     assert_eq!((world.queue.next_runnable(), world.queue.next_halt()), (None, None));
     world.become_so(up(1));
@@ -262,9 +262,9 @@ fn a_network_that_comes_and_goes_costs_little_with_a_hundred_thousand_jobs() {
     }
     let first = schedule.next_runnable();
     for _ in 0..3 {
-        assert_eq!(schedule.change_conditions(down(), Timestamp(1)).len(), 100_000);
+        assert_eq!(schedule.change_conditions(down(), Timestamp(1), 1000).len(), 1000);
         assert_eq!((schedule.next_runnable(), schedule.next_wake()), (None, None));
-        assert_eq!(schedule.change_conditions(up(1), Timestamp(1)).len(), 100_000);
+        assert_eq!(schedule.change_conditions(up(1), Timestamp(1), 200_000).len(), 100_000);
         assert_eq!(schedule.next_runnable(), first, "in the order in which they came");
     }
 }

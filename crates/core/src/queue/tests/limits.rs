@@ -53,7 +53,7 @@ fn one_job_more_than_a_user_or_the_machine_may_have_is_refused_and_nothing_is_ma
 fn jobs_that_are_there_when_a_service_starts_count() {
     let mut world = world(Policy { jobs_per_user_max: 2, ..Policy::BUILT_IN });
     for owner in [ANNA, ANNA, BEN] {
-        world.queue.counts(Owner(owner.uid));
+        world.queue.counts(Owner(owner.uid), 1);
     }
     assert_eq!(code(world.ask(ANNA, create(1))), Some(Code::TOO_MANY_JOBS_PER_USER));
     assert_eq!(code(world.ask(BEN, create(1))), None);
@@ -223,20 +223,21 @@ fn other_limits_hold_at_once_for_who_waits_and_for_what_comes() {
     use crate::conditions::{Conditions, Hold, OnBattery, Power, Rules};
 
     let mut world = World::new(Limits::default());
-    world.queue.change_conditions(Conditions { power: Power::Battery, ..Conditions::default() }, world.now);
+    let on_battery = Conditions { power: Power::Battery, ..Conditions::default() };
+    world.queue.change_conditions(on_battery, world.now, usize::MAX);
     let [runs, waits] = [1, 2].map(|number| {
         let job = world.add_job(number, Priority::Normal);
         world.command(job, Command::Resume).expect("resumed");
         job
     });
     let one = Limits { background_jobs_max: 1, ..Limits::default() };
-    assert_eq!(world.queue.set_limits(one), []);
+    assert_eq!(world.queue.set_limits(one, usize::MAX), []);
     assert_eq!(world.grant(), [runs]);
 
     let policy = Policy { jobs_per_user_max: 2, ..Policy::BUILT_IN };
     let notify = crate::notify::NotifyLimits { commands: false, ..Default::default() };
     let rules = Rules { on_battery: OnBattery::Wait, ..Rules::default() };
-    let changed = world.queue.set_limits(Limits { policy, notify, rules, ..one });
+    let changed = world.queue.set_limits(Limits { policy, notify, rules, ..one }, usize::MAX);
     assert_eq!(changed, [waits]);
     let view = world.queue.view(world.written[&waits].clone(), job::Progress::default());
     assert_eq!(view.wait, Some(WaitReason::Conditions(Hold::Power)));
@@ -244,7 +245,7 @@ fn other_limits_hold_at_once_for_who_waits_and_for_what_comes() {
 
     let refused = world.ask(ANNA, create(3)).expect_err("there may be two");
     assert_eq!(refused.code(), Code::TOO_MANY_JOBS_PER_USER);
-    assert_eq!(world.queue.set_limits(one), [waits], "and back");
+    assert_eq!(world.queue.set_limits(one, usize::MAX), [waits], "and back");
 }
 
 #[test]

@@ -256,8 +256,7 @@ struct Share {
 #[test]
 fn a_day_of_thousands_of_jobs_starves_nobody() {
     use super::super::schedule::{Schedule, Slot};
-    use super::super::turns::{Line, Place};
-    use crate::conditions::Way;
+    use super::super::turns::{Line, Order, Place, Terms};
     use crate::job::Attempt;
     use crate::remote_name::HostTag;
 
@@ -290,10 +289,8 @@ fn a_day_of_thousands_of_jobs_starves_nobody() {
                 Some(Slot::Runnable(Place {
                     line,
                     has_begun: false,
-                    since: now,
-                    cost: None,
-                    way: Way::Network,
-                    lacks_volume: false,
+                    order: Order::at(now),
+                    terms: Terms::default(),
                 })),
             );
             jobs.insert(JobId(id), (place, share.needs, now));
@@ -315,7 +312,7 @@ fn a_day_of_thousands_of_jobs_starves_nobody() {
             } else if let Some(job) = schedule.next_yield(now) {
                 let place = running.iter().position(|(is, _)| *is == job).expect("it runs");
                 let (_, place) = running.remove(place);
-                schedule.set(job, Some(Slot::Runnable(Place { since: now, ..place })));
+                schedule.set(job, Some(Slot::Runnable(Place { order: Order::at(now), ..place })));
                 jobs.get_mut(&job).expect("known").2 = now;
             } else {
                 break;
@@ -430,7 +427,7 @@ fn no_more_jobs_run_than_there_may_be_connections_in_all() {
     assert_eq!(view.wait, Some(WaitReason::Connections(ConnectionLimit::Total)));
     let urgent = world.queued(ANNA, 4, Priority::Foreground, "b.test");
     assert_eq!(world.rotate(), [urgent]);
-    world.queue.set_limits(Limits { connections_max: 9, ..Limits::default() });
+    world.queue.set_limits(Limits { connections_max: 9, ..Limits::default() }, usize::MAX);
     assert_eq!(world.rotate().len(), 2);
 }
 
