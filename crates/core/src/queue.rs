@@ -307,6 +307,8 @@ impl Queue {
     /// the store counts.
     pub fn goes_on_with(&mut self, job: JobId, files: impl Iterator<Item = (FileIndex, Bytes)>) {
         self.begun.insert(job, files.collect());
+        // What the attempt before has not made sure of is not there for this one.
+        self.live.remove(&job);
     }
 
     /// Forgets what was decided since `decision` began: it could not be committed.
@@ -832,7 +834,11 @@ impl Queue {
     fn place(&mut self, job: &Job, now: Timestamp, decision: &mut Decision) {
         let slot = Slot::of(job, now);
         if !job.state.is_running() {
-            self.live.remove(&job.id);
+            // An attempt that was stopped still makes sure of what has come; less is not shown meanwhile.
+            let is_stopped = matches!(job.state, State::Suspended | State::Queued);
+            if !is_stopped || self.live.get(&job.id).is_some_and(|live| live.transferred <= live.written) {
+                self.live.remove(&job.id);
+            }
             self.begun.remove(&job.id);
             self.awaiting.remove(&job.id);
         }

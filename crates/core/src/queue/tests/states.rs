@@ -189,3 +189,35 @@ fn cancel_says_what_could_not_be_deleted_and_cancels_all_the_same() {
         }
     }
 }
+
+#[test]
+fn what_has_come_is_not_shown_to_be_less_while_a_stopped_attempt_makes_sure_of_it() {
+    let mut world = World::new(Limits::default());
+    let job = world.add_job(1, Priority::Normal);
+    world.command(job, Command::Resume).expect("resumed");
+    world.grant();
+    let attempt = world.written[&job].attempt;
+    let file = FileIndex(0);
+    // The store counts what is durable.
+    let shown = |world: &World, durable: u64| {
+        let written = job::Progress { bytes_transferred: Bytes(durable), ..job::Progress::default() };
+        world.queue.view(world.written[&job].clone(), written).progress.bytes_transferred
+    };
+    world.report(job, Report::Connected { attempt });
+    world.report(job, Report::Durable { attempt, file, upto: Bytes(100) });
+    assert!(world.queue.progressed(job, attempt, file, Bytes(150)));
+    assert_eq!(shown(&world, 100), Bytes(150));
+    world.command(job, Command::Suspend).expect("suspended");
+    assert_eq!(shown(&world, 100), Bytes(150), "the stop is on its way");
+    world.report(job, Report::Durable { attempt, file, upto: Bytes(150) });
+    assert_eq!(shown(&world, 150), Bytes(150));
+    assert!(world.queue.live.is_empty(), "nothing is kept of a job at rest");
+
+    world.command(job, Command::Resume).expect("resumed");
+    world.grant();
+    let attempt = world.written[&job].attempt;
+    assert!(world.queue.progressed(job, attempt, file, Bytes(170)));
+    let cancel = world.request(ANNA, Request::Command { job, command: Command::Cancel });
+    world.turn(cancel);
+    assert!(world.queue.live.is_empty());
+}
