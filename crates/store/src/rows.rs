@@ -522,7 +522,7 @@ pub(crate) fn version_values<'a>(
 }
 
 /// How many values a row of a file has, with its job.
-const FILE_VALUES: usize = 31;
+const FILE_VALUES: usize = 32;
 
 /// A text as it lies there: of many files, no copies.
 pub(crate) fn text(text: &str) -> ToSqlOutput<'_> {

@@ -248,7 +248,9 @@ pub(super) fn queued_jobs_come_in_parts_in_the_order_of_their_priorities(store: 
                 job.properties.http.proxy = match number % 3 {
                     0 => ProxyUse::Preconfigured,
                     1 => ProxyUse::Direct,
-                    _ => ProxyUse::Override { list: "http://127.0.0.1:3128".to_owned(), bypass: String::new() },
+                    _ => {
+                        ProxyUse::Override { list: "http://127.0.0.1:3128".to_owned(), bypass: String::new() }
+                    }
                 };
                 // That it was asked for credentials before does not keep a job from its place.
                 job.error = (created == 7).then(full_error);

@@ -34,7 +34,7 @@ use bits_store::SqliteStore;
 use rusqlite::Connection;
 
 /// A database of each version, from the first on.
-const FIXTURES: [&str; 7] = [
+const FIXTURES: [&str; 8] = [
     include_str!("../fixtures/schema-1.sql"),
     include_str!("../fixtures/schema-2.sql"),
     include_str!("../fixtures/schema-3.sql"),
@@ -42,6 +42,7 @@ const FIXTURES: [&str; 7] = [
     include_str!("../fixtures/schema-5.sql"),
     include_str!("../fixtures/schema-6.sql"),
     include_str!("../fixtures/schema-7.sql"),
+    include_str!("../fixtures/schema-8.sql"),
 ];
 
 #[test]
@@ -63,9 +64,9 @@ fn a_database_of_any_version_opens_with_all_that_is_in_it() {
             assert_eq!(found, job, "version {version}");
         }
         let id = waiting_to_be_tried_again(version).id;
-        assert_eq!(store.files(id, FileIndex(0), 9), Ok(vec![half_of_a_file(version), whole_file()]));
+        assert_eq!(store.files(id, FileIndex(0), 9), Ok(vec![half_of_a_file(version), whole_file(version)]));
         // Where they go was not on record before version 8: it is told by their names.
-        let known = [half_of_a_file(version), whole_file()].map(|file| file.destination);
+        let known = [half_of_a_file(version), whole_file(version)].map(|file| file.destination);
         let wanted = [known[0], DestinationTag(7), known[1]];
         assert_eq!(store.destinations_taken(id, &wanted).map(sorted), Ok(sorted(known.to_vec())));
         assert_eq!(store.secrets(id), Ok(secrets(version)), "version {version}");
@@ -96,13 +97,13 @@ fn files_added_to_a_job_of_before_go_to_places_of_their_own_too() {
     let mut store = SqliteStore::open(&path).expect("a store").store;
     let job = waiting_to_be_tried_again(7);
     for (place, tag) in [(2, 1 << 63), (3, 5)] {
-        let added = File { destination: DestinationTag(tag), index: FileIndex(place), ..whole_file() };
+        let added = File { destination: DestinationTag(tag), index: FileIndex(place), ..whole_file(7) };
         let files = vec![(job.id, FileChange::Add(added))];
         assert_eq!(store.commit(&Batch { files, ..Batch::default() }), Ok(()));
     }
     let taken = vec![
         half_of_a_file(7).destination,
-        whole_file().destination,
+        whole_file(7).destination,
         DestinationTag(1 << 63),
         DestinationTag(5),
     ];
@@ -356,6 +357,8 @@ fn half_of_a_file(version: u32) -> File {
         demand: if version < 6 { Demand::default() } else { demand() },
         partial: Some(PartialId { device: u64::MAX, inode: 7 }),
         error: Some(FileError { code: Code::http(404), message: "it is not there".into() }),
+        // A number of which all bits are used.
+        destination: if version < 8 { file.destination } else { DestinationTag(9_u64.wrapping_neg()) },
         ..file
     }
 }
@@ -395,7 +398,8 @@ fn half_of_an_old_file() -> File {
     }
 }
 
-fn whole_file() -> File {
+fn whole_file(version: u32) -> File {
+    let file = a_file(1, "whole");
     File {
         no_clobber: true,
         size: Some(Bytes(7)),
@@ -405,7 +409,9 @@ fn whole_file() -> File {
         }),
         durable: Bytes(7),
         stage: Stage::Transferred,
-        ..a_file(1, "whole")
+        valid: version >= 8,
+        destination: if version < 8 { file.destination } else { DestinationTag(11) },
+        ..file
     }
 }
 
