@@ -21,7 +21,7 @@ use crate::demand::{Filled, Span};
 use crate::error::{Challenge, Code, ErrorContext};
 use crate::file::{BootId, File, LocalName, PartialId, Served, Stage, Validator};
 use crate::job::{Priority, Properties, PropertyChange, Revision};
-use crate::ports::{JobChange, SealedSecret};
+use crate::ports::{Batch, JobChange, SealedSecret};
 use crate::ranges::{ByteRange, Ranges};
 use crate::remote_name::RemoteName;
 use crate::sources::Sources;
@@ -56,7 +56,13 @@ impl World {
     }
 
     fn write(&mut self, mut decision: Decision) -> Vec<Effect> {
-        for JobChange { job, was } in decision.take_batch().jobs {
+        let batch = decision.take_batch();
+        self.write_batch(batch, decision)
+    }
+
+    /// Writes what was taken out of `decision`.
+    fn write_batch(&mut self, batch: Batch, decision: Decision) -> Vec<Effect> {
+        for JobChange { job, was } in batch.jobs {
             assert_eq!(self.written.get(&job.id).map(|job| job.revision), was, "decided on what is written");
             self.written.insert(job.id, job);
         }
@@ -671,9 +677,10 @@ fn secrets_come_with_a_new_job_or_a_change_and_go_with_the_job() {
         let input = world.request(ANNA, request);
         let mut decision = Decision::default();
         world.take_in(input, &mut decision);
-        let secrets: Vec<_> = decision.take_batch().secrets.into_iter().map(|(_, change)| change).collect();
+        let batch = decision.take_batch();
+        let secrets: Vec<_> = batch.secrets.iter().map(|(_, change)| change.clone()).collect();
         assert_eq!(secrets, expected);
-        world.write(decision);
+        world.write_batch(batch, decision);
     }
 }
 
@@ -763,8 +770,9 @@ fn files_that_were_passed_over_are_tried_again_when_the_owner_resumes() {
     let mut decision = Decision::default();
     let input = world.request(ANNA, Request::Command { job, command: Command::Resume });
     world.take_in(input, &mut decision);
-    assert_eq!(decision.take_batch().files, [(job, FileChange::TryAgain)]);
-    world.write(decision);
+    let batch = decision.take_batch();
+    assert_eq!(batch.files, [(job, FileChange::TryAgain)]);
+    world.write_batch(batch, decision);
     assert_eq!((world.state(job), world.written[&job].files_passed_over), ("queued", 0));
 }
 
@@ -797,8 +805,9 @@ fn another_remote_name_stops_what_goes_on_and_begins_it_again() {
     let input = world.request(ANNA, Request::SetRemoteNames { job, names });
     world.take_in(input, &mut decision);
     let change = FileChange::RemoteName { index: FileIndex(0), remote_name, moved: true };
-    assert_eq!(decision.take_batch().files, [(job, change)]);
-    let effects = world.write(decision);
+    let batch = decision.take_batch();
+    assert_eq!(batch.files, [(job, change)]);
+    let effects = world.write_batch(batch, decision);
     assert!(effects.contains(&Effect::Job { job, effect: job::Effect::Stop(Attempt(1)) }), "{effects:?}");
     assert_eq!(world.state(job), "queued");
     assert_eq!(world.grant(), [job]);

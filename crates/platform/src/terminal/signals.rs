@@ -133,20 +133,23 @@ impl WakePipe {
 }
 
 /// Notes what was sent to the process and is for another thread to take that has not come to it: it
-/// would act otherwise, once it may again, with nobody told that it came.
+/// would act otherwise, once it may again, with nobody told that it came. A thread that lets signals
+/// through again takes those that wait for any.
 fn take_what_is_on_its_way() {
-    // SAFETY: all-zero bytes are a valid set; the calls fill sets of ours and change this thread's
-    // mask for a moment. A thread that lets signals through again takes those that wait for any.
-    unsafe {
-        let mut held: libc::sigset_t = std::mem::zeroed();
-        let mut former = held;
-        libc::sigemptyset(&raw mut held);
-        for signal in SIGNALS {
-            libc::sigaddset(&raw mut held, signal);
-        }
-        if libc::pthread_sigmask(libc::SIG_BLOCK, &raw const held, &raw mut former) == 0 {
-            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const former, std::ptr::null_mut());
-        }
+    // SAFETY: all-zero bytes are a valid set.
+    let mut held: libc::sigset_t = unsafe { std::mem::zeroed() };
+    let mut former = held;
+    // SAFETY: the set is ours.
+    unsafe { libc::sigemptyset(&raw mut held) };
+    for signal in SIGNALS {
+        // SAFETY: the set is ours, and has been made empty.
+        unsafe { libc::sigaddset(&raw mut held, signal) };
+    }
+    // SAFETY: both sets are ours; only this thread's mask is changed.
+    let status = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const held, &raw mut former) };
+    if status == 0 {
+        // SAFETY: the mask is the one that this thread had.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const former, std::ptr::null_mut()) };
     }
 }
 

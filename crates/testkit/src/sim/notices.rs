@@ -227,8 +227,9 @@ impl Floor<'_> {
     /// Begins to tell.
     pub(super) fn tell(&mut self, mut telling: Box<Telling>) {
         if self.shared.mutation == Some(Mutation::NoticeAstray) {
-            let others = self.shared.notices.sinks.values().filter_map(|sink| sink.program.clone());
-            if let (Errand::Command { command, .. }, Some(other)) = (&mut telling.errand, others.last()) {
+            let mut others = self.shared.notices.sinks.values().filter_map(|sink| sink.program.clone());
+            if let (Errand::Command { command, .. }, Some(other)) = (&mut telling.errand, others.next_back())
+            {
                 command.program = other;
             }
         }
