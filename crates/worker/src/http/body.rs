@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::chunked::{Ahead, Chunks};
-use super::connection::{Connection, Stream};
+use super::connection::{Connection, Stream, lack};
 use super::direct::{Direct, Source};
 use super::head::ParsedHead;
 use super::http2::{Content, Shared};
@@ -172,9 +172,11 @@ impl Body {
         let (connection, stream) = self.connection.without_stream();
         let direct = Source::of(stream)
             .and_then(|source| Direct::new(connection, source, left, keeps_connection, read_idle, allowed));
-        direct.map_err(|error| TransportError {
-            fault: TransportFault::Aborted,
-            message: format!("the connection to {authority} cannot be used: {error}"),
+        direct.map_err(|error| {
+            lack(&authority, &error).unwrap_or_else(|| TransportError {
+                fault: TransportFault::Aborted,
+                message: format!("the connection to {authority} cannot be used: {error}"),
+            })
         })
     }
 

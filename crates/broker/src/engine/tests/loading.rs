@@ -1,6 +1,7 @@
 //! Long queues: what a start takes over at once, what it takes over while others have their turn already,
 //! and a clock that is set meanwhile.
 
+use bits_core::error::{ErrorContext, JobError};
 use bits_core::ports::JobChange;
 
 use super::clock::{NOW, Wall, request};
@@ -100,7 +101,18 @@ fn jobs_that_wait_for_their_retry_are_taken_over_in_parts_too() {
     let late = State::TransientError { retry_at: Timestamp(NOW + YEAR + 1) };
     let over = State::TransientError { retry_at: Timestamp(NOW) };
     let count = 3 * RETRYING_AT_ONCE_MAX as u32;
-    let mut jobs: Vec<Job> = (0..count).map(|number| job(number, late)).collect();
+    // One that has not failed waits for nothing.
+    let busy = JobError {
+        code: Code::http(503),
+        context: ErrorContext::RemoteFile,
+        transient: true,
+        message: "the server is busy".to_owned(),
+        file: None,
+        challenge: None,
+        retry_after_seconds: None,
+    };
+    let mut jobs: Vec<Job> =
+        (0..count).map(|number| Job { error: Some(busy.clone()), ..job(number, late) }).collect();
     jobs.push(job(count, over));
     let store = store_of(&jobs);
     let clock = Wall::at(NOW + YEAR);

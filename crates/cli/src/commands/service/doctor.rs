@@ -275,8 +275,11 @@ mod tests {
     #[test]
     fn a_finding_is_a_line_and_what_to_do_another() {
         let bad = Finding::bad("folder", "it is open", "close it");
-        assert_eq!(in_words(&bad), ["BAD     folder    it is open", "                  to do: close it"]);
-        assert_eq!(in_words(&Finding::ok("key", "it is there")), ["ok      key       it is there"]);
+        assert_eq!(
+            in_words(&bad),
+            ["BAD     folder        it is open", "                      to do: close it"]
+        );
+        assert_eq!(in_words(&Finding::ok("key", "it is there")), ["ok      key           it is there"]);
     }
 
     #[test]
