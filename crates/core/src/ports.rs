@@ -70,7 +70,8 @@ pub trait Store: Send {
     }
 
     /// Those of `wanted` that a file of `id` goes to. Asked for whenever files are added, so it looks
-    /// for each by itself, and not at all files of the job.
+    /// for each by itself, and goes only through those files of the job that were added before version 8
+    /// of the schema: of them no tag is on record.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -137,7 +138,8 @@ pub trait Store: Send {
     /// When the store cannot be read.
     fn owners(&mut self, each: &mut dyn FnMut(Owner, u32)) -> Result<(), StoreError>;
 
-    /// Up to `limit` jobs that are not over, in the order of their ids, after the id `after`.
+    /// Up to `limit` jobs that are not over, or of which something is still to be told, in the order of
+    /// their ids, after the id `after`.
     ///
     /// # Errors
     /// When the store cannot be read.

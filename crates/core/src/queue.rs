@@ -160,8 +160,13 @@ impl Queue {
         if completes_by_itself(&job) {
             self.start_finalizing(job.id, None, decision);
         }
-        if !self.adopt_waiting(&job, now, decision) {
-            self.schedule.set(job.id, Slot::of(&job, now));
+        if self.adopt_waiting(&job, now, decision) {
+            return;
+        }
+        match job.state {
+            // It does not come after the others for having something to tell.
+            State::Queued => self.schedule.adopt(&QueuedJob::from(&job), false),
+            _ => self.schedule.set(job.id, Slot::of(&job, now)),
         }
     }
 
@@ -184,7 +189,8 @@ impl Queue {
             Input::Yield { .. } | Input::Halt { .. } => self.observe(job, Event::Yielded, now, decision),
             Input::Due { job: id } if self.ends.contains_key(&id) => self.out_of_time(id, job, now, decision),
             Input::ClockSet { change, .. } => {
-                if let Some(mut job) = job.filter(|job| !job.state.is_final()) {
+                let has_stamps = |job: &Job| !job.state.is_final() || !job.outbox.pending.is_empty();
+                if let Some(mut job) = job.filter(has_stamps) {
                     job.clock_was_set(change, now);
                     self.put(job, now, decision);
                 }
@@ -314,7 +320,14 @@ impl Queue {
 
     /// Forgets what was decided since `decision` began: it could not be committed.
     pub fn revert(&mut self, decision: Decision) {
-        for undo in decision.into_undo().into_iter().rev() {
+        self.take_back(decision.into_undo());
+        // Who has left meanwhile has left.
+        self.look_around();
+    }
+
+    /// Undoes what was changed here, the last step first.
+    fn take_back(&mut self, steps: Vec<Undo>) {
+        for undo in steps.into_iter().rev() {
             match undo {
                 Undo::Slot(job, before) => self.schedule.put_back(job, before),
                 Undo::Keeps(job, before) => self.schedule.set_keeps(job, before),
@@ -326,8 +339,6 @@ impl Queue {
                 Undo::Telling(job, notices) => self.telling.put_back(job, notices),
             }
         }
-        // Who has left meanwhile has left.
-        self.look_around();
     }
 
     fn request(
@@ -360,11 +371,18 @@ impl Queue {
                 Ok(_) if self.finalizing.contains_key(&id) => {
                     return self.wait_for_finalizing(ticket, caller, request, id, decision);
                 }
-                Ok(_) => match self.change(ticket, caller, request, job, now, decision) {
-                    Ok(Some(answer)) => Ok(answer),
-                    Ok(None) => return,
-                    Err(refusal) => Err(refusal),
-                },
+                Ok(_) => {
+                    let before = decision.steps();
+                    match self.change(ticket, caller, request, job, now, decision) {
+                        Ok(Some(answer)) => Ok(answer),
+                        Ok(None) => return,
+                        Err(refusal) => {
+                            // It may have been let go already: it waits on as it did.
+                            self.take_back(decision.steps_since(before));
+                            Err(refusal)
+                        }
+                    }
+                }
             },
         };
         decision.effect(Effect::Answer { ticket, answer });

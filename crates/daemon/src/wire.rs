@@ -30,7 +30,7 @@ use bits_platform::clock::ClockWatch;
 use bits_platform::endpoint::{self, BindError, LockError, ServiceLock, SocketFile};
 use bits_platform::paths::{Paths, PathsError, PrivateFolderError, ensure_private_folder};
 use bits_platform::seal::{KeyError, KeyPlaces};
-use bits_store::sqlite::{Check, OpenError, SqliteStore};
+use bits_store::sqlite::{Check, Looked, OpenError, SqliteStore};
 use bits_worker::{CommandSettings, link};
 use tokio::net::UnixListener;
 use tokio::runtime::Runtime;
@@ -464,7 +464,12 @@ fn check_queue(check: Check, damaged: Arc<AtomicBool>, stop: Arc<Notify>) {
             tracing::debug!(%error, "the check of the queue is as important as all else");
         }
         match check.run() {
-            Ok(()) => tracing::debug!("the queue was gone through"),
+            Ok(Looked::Through) => tracing::debug!("the queue was gone through"),
+            Ok(Looked::InVain) => {
+                tracing::info!(
+                    "the queue was not gone through: it could not be read without a change meanwhile"
+                );
+            }
             Err(reason) => {
                 tracing::error!(
                     %reason,

@@ -205,7 +205,9 @@ impl Store for MemoryStore {
     }
 
     fn live(&mut self, after: Option<JobId>, limit: usize) -> Result<Vec<JobId>, StoreError> {
-        let ids = self.live_jobs().map(|entry| entry.job.id);
+        let has_stamps =
+            |entry: &&Arc<Entry>| !entry.job.state.is_final() || !entry.job.outbox.pending.is_empty();
+        let ids = self.jobs.values().filter(has_stamps).map(|entry| entry.job.id);
         Ok(ids.filter(|id| after.is_none_or(|after| *id > after)).take(limit).collect())
     }
 

@@ -750,7 +750,6 @@ fn stage(word: &str) -> Option<Stage> {
         .find(|stage| stage_word(*stage) == word)
 }
 
-/// The number BITS gives it (`bits.md` §2.1).
 /// A priority as it is kept: whose turn is first has the smallest.
 pub(crate) fn priority_number(priority: Priority) -> u32 {
     match priority {

@@ -26,10 +26,11 @@ use bits_core::time::Timestamp;
 use rusqlite::Connection;
 
 pub use open::{Examination, OpenError, Opened, SetAside};
-pub use soundness::Check;
+pub use soundness::{Check, Looked};
 
 use open::Look;
 use soundness::Checked;
+use writing::FORGOTTEN_AT_ONCE_MAX;
 
 /// A store in a file.
 #[derive(Debug)]
@@ -110,6 +111,11 @@ impl SqliteStore {
         self.wipe_owed = !emptied.is_ok_and(|blocked: i64| blocked == 0);
     }
 
+    /// After each commit: while a check is under way nothing else keeps the log from growing.
+    fn look_after_log(&mut self) {
+        self.checked = self.checked.take().filter(|checked| checked.goes_on(&self.connection));
+    }
+
     /// Takes note of what was read or written: where the database turns out to be damaged, the next start
     /// goes through it.
     fn seen<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
@@ -134,7 +140,7 @@ impl Store for SqliteStore {
         if removed_secrets || self.wipe_owed {
             self.wipe_log();
         }
-        self.checked = self.checked.take().filter(|checked| checked.goes_on(&self.connection));
+        self.look_after_log();
         Ok(())
     }
 
@@ -196,7 +202,16 @@ impl Store for SqliteStore {
     }
 
     fn forget_final(&mut self, before: Timestamp) -> Result<u64, StoreError> {
-        writing::forget_final(&self.connection, before)
+        let mut forgotten = 0;
+        loop {
+            let some = writing::forget_some_final(&self.connection, before)?;
+            // Each is a commit of its own, and a long list of them fills the log as any others do.
+            self.look_after_log();
+            forgotten += some as u64;
+            if some < FORGOTTEN_AT_ONCE_MAX {
+                return Ok(forgotten);
+            }
+        }
     }
 
     fn owners(&mut self, each: &mut dyn FnMut(Owner, u32)) -> Result<(), StoreError> {
@@ -294,6 +309,52 @@ mod tests {
         assert_eq!(job.stalled_since, Some(Timestamp(greatest)));
         let files = store.files(job.id, FileIndex(0), 1).expect("files");
         assert_eq!(files[0].size, Some(bits_core::units::Bytes(greatest)));
+    }
+
+    #[test]
+    fn what_is_forgotten_in_pieces_empties_the_log_once_the_check_is_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("jobs.db");
+        let boot = BootId([1; 16]);
+        drop(SqliteStore::open(&path).expect("a store"));
+        let mut opened = SqliteStore::open_quickly(&path, Some(boot)).expect("a store");
+        let pages_of = |store: &SqliteStore| -> u32 {
+            let pages = store.connection.pragma_query_value(None, "wal_autocheckpoint", |row| row.get(0));
+            pages.expect("a setting")
+        };
+        assert_eq!(opened.store.forget_final(Timestamp(1)), Ok(0));
+        assert_eq!(pages_of(&opened.store), 0, "the file is to stay as it is");
+        drop(opened.check.take().expect("it is to be run"));
+        assert_eq!(opened.store.forget_final(Timestamp(1)), Ok(0));
+        assert_eq!(pages_of(&opened.store), open::LOG_PAGES, "as without a check");
+    }
+
+    #[test]
+    fn the_database_stays_locked_while_it_is_asked_why_it_could_not_be_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("jobs.db");
+        let mut store = SqliteStore::open(&path).expect("a store").store;
+        assert_eq!(store.commit(&a_job_with_files(1, 1)), Ok(()));
+        let locks = || locks_on(&path);
+        let before = locks();
+        assert!(before > 0, "it is held");
+        let device = StoreError::Device { doing: "written", reason: "disk I/O error".into() };
+        assert_eq!(trouble::explained(device.clone(), &path), device);
+        assert_eq!(locks(), before, "closing a descriptor of it would have let all of them go");
+    }
+
+    /// The locks that the kernel has on the file `path`.
+    fn locks_on(path: &Path) -> usize {
+        let inode = std::fs::symlink_metadata(path).expect("a file").ino();
+        let all = std::fs::read_to_string("/proc/locks").expect("the kernel tells");
+        let process = std::process::id().to_string();
+        let is_one = |line: &&str| {
+            let words: Vec<_> = line.split_whitespace().collect();
+            words.contains(&"POSIX")
+                && words.contains(&process.as_str())
+                && line.contains(&format!(":{inode} "))
+        };
+        all.lines().filter(is_one).count()
     }
 
     fn a_job_with_files(number: u8, files: u32) -> Batch {

@@ -43,6 +43,10 @@ impl Folders {
                     }
                     Err(error) => return Err(error.into()),
                 };
+                // Nothing of these files is here by which the volume could be known.
+                if self.volumes.has_another(&folder) {
+                    return Err(LocalFault::volume_changed(path));
+                }
                 self.volumes.saw(&folder);
                 if self.open.len() >= OPEN_MAX {
                     self.open.clear();
@@ -72,4 +76,27 @@ pub(crate) fn parts(name: &LocalName) -> (&Path, &OsStr) {
     let path = Path::new(name.as_str());
     let parent = path.parent().expect("an absolute path that names a file has a folder");
     (parent, path.file_name().expect("a local name names a file"))
+}
+
+#[cfg(test)]
+mod tests {
+    use bits_core::error::Code;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_is_not_opened_on_another_volume_than_it_was_seen_on() {
+        let root = tempfile::tempdir().expect("a folder");
+        let volumes = Volumes::default();
+        let folder = Folders::remembering(volumes.clone()).open(root.path()).expect("nobody has seen it");
+        let device = folder.disk().expect("it is on one");
+        volumes.saw_on(root.path(), device + 1);
+        let mut folders = Folders::remembering(volumes.clone());
+        for time in ["first", "second"] {
+            let fault = folders.open(root.path()).expect_err("it is another volume");
+            assert_eq!((fault.code, fault.transient), (Code::VOLUME_CHANGED, true), "{time}");
+        }
+        volumes.saw_on(root.path(), device);
+        folders.open(root.path()).expect("the first one is back");
+    }
 }

@@ -48,7 +48,7 @@ impl LocalFault {
 
     /// Another volume is where the folder `path` was.
     pub(crate) fn volume_changed(path: &Path) -> Self {
-        let message = format!("{} is on another volume than when the transfer began", path.display());
+        let message = format!("{} is on another volume than it was", path.display());
         Self { code: Code::VOLUME_CHANGED, transient: true, message }
     }
 

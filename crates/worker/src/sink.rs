@@ -314,9 +314,16 @@ fn open(
         Some(partial) => Some(Found { length: partial.len()?, partial: partial_id(partial)? }),
         None => None,
     };
-    // A volume that was away may come back under another number; what we left on it is what it was.
-    let is_known = made.map(|made| made.inode) == found.map(|found| found.partial.inode);
-    if made.is_some_and(|made| made.device != is) && !is_known {
+    let is_another = match (made, found) {
+        // A volume that was away may come back under another number; what we left on it is what it was.
+        (Some(made), Some(found)) => made.device != is && made.inode != found.partial.inode,
+        (Some(made), None) => made.device != is,
+        // Begun in another run of the machine, or by a worker that was killed before it could tell of it.
+        (None, Some(_)) => false,
+        // Where nothing has come there is nothing but the memory of the folder.
+        (None, None) => volumes.has_another(&destination.folder),
+    };
+    if is_another {
         return Err(LocalFault::volume_changed(destination.folder.path()));
     }
     volumes.saw(&destination.folder);
@@ -371,5 +378,37 @@ pub(crate) fn returned<T>(outcome: Result<T, JoinError>) -> T {
     match outcome {
         Ok(outcome) => outcome,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+
+    #[test]
+    fn a_file_not_begun_goes_to_no_other_volume_than_its_folder_was_seen_on() {
+        let root = tempfile::tempdir().expect("a folder");
+        let path = root.path().join("f");
+        let (job, index) = (JobId([1; 16]), FileIndex(0));
+        let volumes = Volumes::default();
+        let begun = |made, volumes: &Volumes| open(job, index, &path, false, made, volumes);
+        let (destination, ..) = begun(None, &volumes).expect("nobody has seen the folder");
+        let device = destination.folder.disk().expect("it is on one");
+
+        volumes.saw_on(root.path(), device + 1);
+        for time in ["first", "second"] {
+            let fault = begun(None, &volumes).expect_err("it is another volume");
+            assert_eq!((fault.code, fault.transient), (Code::VOLUME_CHANGED, true), "{time}");
+        }
+        assert_eq!(std::fs::read_dir(root.path()).expect("readable").count(), 0, "nothing is written to it");
+
+        // One that was begun is known by what is left of it, and shows that the volume is the same.
+        let name: OsString = partial_name(&destination.name, &job.to_string(), index.0);
+        let partial = Partial::create(destination.folder.clone(), name).expect("made");
+        let made = PartialId { device: device + 1, ..partial_id(&partial).expect("known") };
+        begun(Some(made), &volumes).expect("it came back under another number");
+        assert!(!volumes.has_another(&destination.folder));
     }
 }

@@ -32,12 +32,25 @@ impl Volumes {
         seen.insert(folder.path().to_owned(), device);
     }
 
+    /// Whether `folder` is on another volume than it was seen on last: what is there once a volume was
+    /// taken away is the empty folder that it was mounted on.
+    pub(crate) fn has_another(&self, folder: &Folder) -> bool {
+        let was = self.seen().get(folder.path()).copied();
+        was.zip(folder.disk()).is_some_and(|(was, is)| was != is)
+    }
+
     /// Whether the folder `path`, which is not there, was on a volume that is not there either: the one
     /// that is on `record`, or that it was seen on.
     pub(crate) fn is_missing(&self, path: &Path, record: Option<u64>) -> bool {
         let was = record.or_else(|| self.seen().get(path).copied());
         // What is left of the way there is on the volume that it was deleted from.
         was.is_some_and(|was| device_towards(path).is_some_and(|is| is != was))
+    }
+
+    /// As if `path` had been seen on `device`.
+    #[cfg(test)]
+    pub(crate) fn saw_on(&self, path: &Path, device: u64) {
+        self.seen().insert(path.to_owned(), device);
     }
 
     fn seen(&self) -> MutexGuard<'_, BTreeMap<PathBuf, u64>> {
@@ -64,5 +77,18 @@ mod tests {
         assert!(!volumes.is_missing(&path, None), "what is left is on the same volume");
         assert!(!volumes.is_missing(&path, Some(device)));
         assert!(volumes.is_missing(&path, Some(device + 1)));
+    }
+
+    #[test]
+    fn a_folder_on_another_volume_than_before_is_told_from_one_that_nobody_has_seen() {
+        let root = tempfile::tempdir().expect("a folder");
+        let folder = Folder::open(root.path()).expect("a folder");
+        let device = folder.disk().expect("it is on one");
+        let volumes = Volumes::default();
+        assert!(!volumes.has_another(&folder), "nobody knows what it was on");
+        volumes.saw(&folder);
+        assert!(!volumes.has_another(&folder));
+        volumes.saw_on(root.path(), device + 1);
+        assert!(volumes.has_another(&folder));
     }
 }

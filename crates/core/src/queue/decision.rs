@@ -164,6 +164,16 @@ impl Decision {
         self.undo.push(undo);
     }
 
+    /// How many steps there are to be undone.
+    pub(super) fn steps(&self) -> usize {
+        self.undo.len()
+    }
+
+    /// Takes out the steps after the first `count`, to be undone now.
+    pub(super) fn steps_since(&mut self, count: usize) -> Vec<Undo> {
+        self.undo.split_off(count)
+    }
+
     pub(super) fn into_undo(self) -> Vec<Undo> {
         self.undo
     }

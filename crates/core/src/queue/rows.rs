@@ -43,9 +43,12 @@ struct List {
     first: Number,
     last: Number,
     count: u32,
+    /// Whoever was adopted last, or when that one has left, the one that was before it: the next one that is
+    /// adopted is likely to belong right behind it, while others join at the end.
+    adopted: Number,
 }
 
-const EMPTY: List = List { first: NONE, last: NONE, count: 0 };
+const EMPTY: List = List { first: NONE, last: NONE, count: 0, adopted: NONE };
 
 #[derive(Debug)]
 struct Row {
@@ -74,6 +77,8 @@ pub(super) enum Joins {
     AtTheEnd,
     /// Where it belongs by its order.
     ByOrder,
+    /// The same, and behind those of the same millisecond that were adopted before.
+    Adopted,
     /// Behind this job if that is still right by its order, at the front where it is none.
     Behind(Option<JobId>),
 }
@@ -160,7 +165,14 @@ impl Rows {
         }
         let behind = match joins {
             Joins::Behind(before) => self.behind(before, list, number, place),
-            Joins::AtTheEnd | Joins::ByOrder => None,
+            Joins::Adopted if list.adopted != NONE => {
+                let adopted = self.entry(list.adopted).order;
+                if order.is_as_old_as(adopted) {
+                    order = order.max(adopted.next());
+                }
+                (adopted <= order).then(|| self.behind_adopted(list, order))
+            }
+            Joins::AtTheEnd | Joins::ByOrder | Joins::Adopted => None,
         };
         let previous = behind.unwrap_or_else(|| self.by_order(list, order));
         if previous != NONE && self.entry(previous).order == order {
@@ -171,6 +183,9 @@ impl Rows {
         let entry = Entry { job, order, row: number, previous, next, has_begun: place.has_begun };
         let at = self.take_entry(entry);
         self.link(at, entry);
+        if let Joins::Adopted = joins {
+            self.rows[number as usize].lists[usize::from(place.has_begun)].adopted = at;
+        }
         let hasher = &self.hasher;
         let entries = &self.entries;
         self.by_id
@@ -186,7 +201,7 @@ impl Rows {
         let found = self.by_id.find_entry(hash, |at| entries[*at as usize].job == job).ok()?;
         let (at, _) = found.remove();
         let entry = *self.entry(at);
-        self.unlink(entry);
+        self.unlink(at, entry);
         self.entries[at as usize].next = self.free.unwrap_or(NONE);
         self.free = Some(at);
         if self.row(entry.row).count() == 0 {
@@ -344,6 +359,15 @@ impl Rows {
         NONE
     }
 
+    /// The last of `list` that comes no later than `order`, which is no earlier than that of whoever was
+    /// adopted last: of those before that one nobody is looked at.
+    fn behind_adopted(&mut self, list: List, order: Order) -> Number {
+        match self.entry(list.adopted).next {
+            NONE => list.adopted,
+            first => self.by_order(List { first, ..list }, order),
+        }
+    }
+
     /// The entry of `before`, or none where that is none, if by its order a job is right behind it.
     fn behind(&self, before: Option<JobId>, list: List, row: Number, place: Place) -> Option<Number> {
         let (previous, next) = match before {
@@ -371,9 +395,13 @@ impl Rows {
         }
     }
 
-    fn unlink(&mut self, entry: Entry) {
+    fn unlink(&mut self, at: Number, entry: Entry) {
         let list = &mut self.rows[entry.row as usize].lists[usize::from(entry.has_begun)];
         list.count -= 1;
+        if list.adopted == at {
+            // Its entry may soon be that of another job.
+            list.adopted = entry.previous;
+        }
         match entry.previous {
             NONE => list.first = entry.next,
             previous => self.entries[previous as usize].next = entry.next,

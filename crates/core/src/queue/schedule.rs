@@ -388,7 +388,7 @@ impl Schedule {
         let cost = job.cost.map(CostFlags::states);
         let terms = Terms { cost, way: job.way, lacks_volume: false };
         let place = Place { line, has_begun, order: Order::at(job.created), terms };
-        self.set_where(job.id, Some(Slot::Runnable(place)), Joins::ByOrder);
+        self.set_where(job.id, Some(Slot::Runnable(place)), Joins::Adopted);
     }
 
     /// The same; a job that was in no line joins where `joins` says.
@@ -635,6 +635,8 @@ impl Schedule {
                 *since = change.moved(*since);
             }
         }
+        // Who looks for a volume compares this with when its turn began.
+        self.volumes_at = change.moved(self.volumes_at);
     }
 
     pub(super) fn running_attempt(&self, job: JobId) -> Option<Attempt> {

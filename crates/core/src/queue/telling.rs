@@ -134,10 +134,11 @@ impl Queue {
         for notice in &job.outbox.pending {
             if !after.under_way.contains_key(&notice.number) {
                 let is_for_callback = notice.channel == Channel::Command && !notice.past_callback;
-                let due = before.waiting.get(&notice.number).map_or(notice.due, |was| {
-                    // The patience with a callback that has gone is known here alone.
-                    if was.is_for_callback && is_for_callback { was.due.max(notice.due) } else { notice.due }
-                });
+                // The patience with a callback that has gone is known here alone, and that what is on record
+                // is by a clock that was set back.
+                let was = before.waiting.get(&notice.number);
+                let was = was.filter(|was| was.is_for_callback == is_for_callback);
+                let due = was.map_or(notice.due, |was| was.due);
                 after.waiting.insert(notice.number, Waiting { due, owner: job.owner, is_for_callback });
             }
         }

@@ -630,6 +630,27 @@ fn a_queue_that_is_taken_over_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_queued_job_that_has_something_to_tell_keeps_its_place_when_the_service_starts_again() {
+    let mut world = World::new(Limits { background_jobs_max: 1, ..Limits::default() });
+    let jobs = [1, 2, 3].map(|number| {
+        world.now.0 += 1;
+        let job = world.add_job(number, Priority::Normal);
+        world.command(job, Command::Resume).expect("resumed");
+        job
+    });
+    world.now.0 += 1000;
+    world.queue = Queue::new(Limits::default());
+    // As an engine does: first the one that is more than queued, then the others.
+    let mut decision = Decision::default();
+    world.queue.adopt(world.written[&jobs[1]].clone(), world.now, &mut decision);
+    world.write(decision);
+    for job in jobs {
+        world.queue.adopt_queued(&QueuedJob::from(&world.written[&job]));
+    }
+    assert_eq!(world.grant(), jobs);
+}
+
+#[test]
 fn a_secret_that_was_refused_stays_refused_until_a_new_one_is_set() {
     let mut world = World::new(Limits::default());
     let job = world.add_job(1, Priority::Normal);

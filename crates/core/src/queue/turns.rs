@@ -79,6 +79,11 @@ impl Order {
     pub(super) fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
+
+    /// Whether both were queued in the same millisecond.
+    pub(super) fn is_as_old_as(self, other: Self) -> bool {
+        self.0 / Self::IN_A_MILLISECOND == other.0 / Self::IN_A_MILLISECOND
+    }
 }
 
 /// A job in its line.

@@ -86,7 +86,7 @@ const STATEMENTS_MAX: usize = 64;
 
 /// Pages in the log (of 4 KiB) after which it is written back. What many commits have changed is written
 /// back once, so that fewer times are better; each takes longer, and a commit waits for it.
-const LOG_PAGES: u32 = 4096;
+pub(super) const LOG_PAGES: u32 = 4096;
 
 /// What the log is cut to when it has been written back, so that one big batch does not fill the
 /// disk for ever: what it comes to by itself.

@@ -310,7 +310,8 @@ fn retrying_sql() -> String {
 }
 
 const LIVE: &str = "SELECT id FROM jobs \
-     WHERE id > ?1 AND state NOT IN ('acknowledged', 'cancelled') ORDER BY id LIMIT ?2";
+     WHERE id > ?1 AND (state NOT IN ('acknowledged', 'cancelled') OR notices IS NOT NULL) \
+     ORDER BY id LIMIT ?2";
 
 const INACTIVE: &str = "SELECT active_at, id FROM jobs INDEXED BY jobs_by_activity \
      WHERE state NOT IN ('acknowledged', 'cancelled') AND active_at <= ?1 AND (active_at, id) > (?2, ?3) \

@@ -17,15 +17,13 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::open::{check_sound, pragma, read_alone};
+use super::open::{LOG_PAGES, check_sound, pragma, read_alone};
 
 /// Beside the database, when there is reason to look at all of it.
 pub(super) const SUSPECT: &str = "-suspect";
 
 /// What the log may grow to while the file is to stay as it is.
 const LOG_BYTES_MAX: u64 = 64 << 20;
-/// Pages of the log at which it is emptied when no check is under way: what SQLite does by itself.
-const AUTOCHECKPOINT_PAGES: u32 = 1000;
 /// How often the file is read again because it was written meanwhile, and the pause before.
 const TRIES: usize = 10;
 const PAUSE: Duration = Duration::from_secs(1);
@@ -38,6 +36,15 @@ struct Shared {
     /// How often the file was begun to be written and was done: odd while it is.
     writes: AtomicU64,
     is_over: AtomicBool,
+}
+
+/// What came of a check that has found nothing wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looked {
+    /// All of it was gone through.
+    Through,
+    /// It was written meanwhile each time, or could not be read: nothing is known.
+    InVain,
 }
 
 /// A check that is to be run, on any thread. One that is dropped is over.
@@ -53,7 +60,11 @@ impl Check {
     ///
     /// # Errors
     /// What is wrong with it. The next start goes through it before it is used, and sets it aside.
-    pub fn run(self) -> Result<(), String> {
+    pub fn run(self) -> Result<Looked, String> {
+        self.run_pausing(PAUSE)
+    }
+
+    fn run_pausing(self, pause: Duration) -> Result<Looked, String> {
         for _ in 0..TRIES {
             let before = self.shared.writes.load(Ordering::SeqCst);
             let verdict = look(&self.path);
@@ -64,9 +75,9 @@ impl Check {
                 }
                 return verdict;
             }
-            thread::sleep(PAUSE);
+            thread::sleep(pause);
         }
-        Ok(())
+        Ok(Looked::InVain)
     }
 }
 
@@ -77,12 +88,14 @@ impl Drop for Check {
 }
 
 /// Reads every page of the file. One that cannot be read for another reason than damage tells nothing.
-fn look(path: &Path) -> Result<(), String> {
-    let checked = read_alone(path).and_then(|connection| check_sound(&connection));
-    checked.unwrap_or_else(|error| match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Err(error.to_string()),
-        _ => Ok(()),
-    })
+fn look(path: &Path) -> Result<Looked, String> {
+    match read_alone(path).and_then(|connection| check_sound(&connection)) {
+        Ok(verdict) => verdict.map(|()| Looked::Through),
+        Err(error) => match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Err(error.to_string()),
+            _ => Ok(Looked::InVain),
+        },
+    }
 }
 
 /// What a store owes to a check that is under way.
@@ -102,7 +115,7 @@ impl Checked {
     pub(super) fn goes_on(&self, connection: &Connection) -> bool {
         if self.0.is_over.load(Ordering::SeqCst) {
             // Whether that worked shows with the next commit: the log is emptied then, or grows on.
-            return pragma(connection, "wal_autocheckpoint", AUTOCHECKPOINT_PAGES).is_err();
+            return pragma(connection, "wal_autocheckpoint", LOG_PAGES).is_err();
         }
         let mut log = PathBuf::from(connection.path().unwrap_or_default()).into_os_string();
         log.push("-wal");
@@ -163,4 +176,30 @@ fn beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(SUSPECT);
     PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_that_is_disturbed_each_time_does_not_say_that_it_went_through() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("jobs.db");
+        Connection::open(&path)
+            .and_then(|made| made.execute_batch("CREATE TABLE t (a)"))
+            .expect("a database");
+        for (writes, looked) in [(0, Looked::Through), (1, Looked::InVain)] {
+            let shared = Arc::new(Shared { writes: AtomicU64::new(writes), is_over: AtomicBool::new(false) });
+            let check = Check { path: path.clone(), shared };
+            assert_eq!(check.run_pausing(Duration::ZERO), Ok(looked));
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_was_not_gone_through() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let check = Check { path: folder.path().join("jobs.db"), shared: Arc::default() };
+        assert_eq!(check.run_pausing(Duration::ZERO), Ok(Looked::InVain));
+    }
 }

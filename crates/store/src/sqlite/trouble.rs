@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use bits_core::ports::StoreError;
-use rustix::fs::{CWD, Mode, OFlags, Timespec, Timestamps, UTIME_NOW};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, UTIME_NOW};
 use rustix::io::Errno;
 
 /// More than what a file system keeps with the name of a file, so that it has to find room for it.
@@ -46,11 +46,13 @@ fn unnamed_file(path: &Path) -> Result<(), Errno> {
     rustix::fs::fsync(&file)
 }
 
-/// Sets the time of the database, as writing it would have.
+/// Sets the time of the database, as writing it would have. By its name: where a process closes any
+/// descriptor of a file, all its locks on that file are gone, and with them SQLite's own, by which no other
+/// process has the database.
 fn touch(path: &Path) -> Result<(), Errno> {
-    let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())?;
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
-    rustix::fs::futimens(&file, &Timestamps { last_access: now, last_modification: now })
+    let times = Timestamps { last_access: now, last_modification: now };
+    rustix::fs::utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use crate::rows::{
 };
 
 /// Final jobs that are dropped in one transaction, so that none grows without bound.
-const FORGOTTEN_AT_ONCE_MAX: usize = 500;
+pub(super) const FORGOTTEN_AT_ONCE_MAX: usize = 500;
 
 /// Writes `batch`, or nothing of it. Says whether secrets were removed or replaced.
 pub(super) fn commit(connection: &mut Connection, batch: &Batch) -> Result<bool, StoreError> {
@@ -52,16 +52,10 @@ pub(super) fn commit(connection: &mut Connection, batch: &Batch) -> Result<bool,
     Ok(removed > 0)
 }
 
-/// Drops final jobs last changed before `before` that have nothing left to discard.
-pub(super) fn forget_final(connection: &Connection, before: Timestamp) -> Result<u64, StoreError> {
-    let mut forgotten = 0;
-    loop {
-        let now = execute(connection, FORGET, params![rows::time(before), FORGOTTEN_AT_ONCE_MAX as i64])?;
-        forgotten += now as u64;
-        if now < FORGOTTEN_AT_ONCE_MAX {
-            return Ok(forgotten);
-        }
-    }
+/// Drops up to [`FORGOTTEN_AT_ONCE_MAX`] final jobs last changed before `before` that have nothing left to
+/// discard; says how many.
+pub(super) fn forget_some_final(connection: &Connection, before: Timestamp) -> Result<usize, StoreError> {
+    execute(connection, FORGET, params![rows::time(before), FORGOTTEN_AT_ONCE_MAX as i64])
 }
 
 const FORGET: &str = "DELETE FROM jobs WHERE rowid IN (SELECT rowid FROM jobs \

@@ -188,7 +188,9 @@ impl Shared {
     /// that nothing is stopped while nothing can be written.
     pub(super) fn look_at_who_runs(&mut self) {
         let since = self.outside.told_at.max(self.rows.failed_at);
-        if self.outside.told == Conditions::default() || self.now < since + HALT_WITHIN {
+        let can_be_written = !self.rows.is_full && !self.rows.is_slow;
+        let is_told = self.outside.told != Conditions::default();
+        if !is_told || !can_be_written || self.now < since + HALT_WITHIN {
             return;
         }
         let runs = |job: &&Job| job.state.is_running();

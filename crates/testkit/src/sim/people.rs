@@ -273,7 +273,8 @@ impl World {
                         return;
                     }
                 }
-                if is_calm {
+                // Where nobody waits for a network, everything fails as long as there is none.
+                if is_calm && self.network_gone == 0 {
                     let person = &mut self.people[at];
                     // What was asked for and is not there is forgotten with each of these.
                     let is_forgotten =

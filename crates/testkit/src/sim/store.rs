@@ -36,6 +36,8 @@ pub(super) struct Rows {
     /// Acted on, and not written yet; a mistake that can be switched on.
     late: Option<MemoryStore>,
     pub(super) is_full: bool,
+    /// Whether a commit takes seconds.
+    pub(super) is_slow: bool,
     pub(super) commits_to_fail: u32,
     /// When a commit failed last.
     pub(super) failed_at: Millis,

@@ -85,7 +85,7 @@ pub(super) struct World {
     /// When the engine has written what it decides on now.
     turn_at: Option<Millis>,
     commit_takes: Option<Millis>,
-    network_gone: u32,
+    pub(super) network_gone: u32,
     key_away: bool,
     next_version: u32,
     /// How the kill that is under way ends, and for how long.
@@ -398,8 +398,18 @@ impl World {
             Event::Told { .. } => {}
             Event::NetworkBack => self.network_gone = self.network_gone.saturating_sub(1),
             Event::DiskFree => self.around.lock().disk.is_full = false,
-            Event::StoreFree => self.around.lock().rows.is_full = false,
-            Event::StoreQuick => self.commit_takes = None,
+            Event::StoreFree => {
+                let mut shared = self.around.lock();
+                shared.rows.is_full = false;
+                shared.rows.failed_at = shared.now;
+            }
+            Event::StoreQuick => {
+                // One commit may be under way that takes as long as it did.
+                let last = self.commit_takes.take().unwrap_or_default();
+                let mut shared = self.around.lock();
+                shared.rows.is_slow = false;
+                shared.rows.failed_at = shared.now + last;
+            }
             Event::Dead { epoch } => {
                 if epoch == self.epoch && self.is_up {
                     self.around.lock().is_dead = true;
@@ -503,6 +513,7 @@ impl World {
             }
             WorldFault::StoreSlow { each, lasts } => {
                 self.commit_takes = Some(each);
+                self.around.lock().rows.is_slow = true;
                 self.events.put(now + lasts, Event::StoreQuick);
             }
             WorldFault::CommitsFail(count) => self.around.lock().rows.commits_to_fail = count,
@@ -579,6 +590,7 @@ impl World {
             let mut shared = self.around.lock();
             shared.disk.is_full = false;
             shared.rows.is_full = false;
+            shared.rows.is_slow = false;
             shared.rows.commits_to_fail = 0;
             shared.syncs_to_fail = 0;
             shared.outside.are = Conditions::default();
@@ -607,8 +619,11 @@ impl World {
                 })
                 .collect();
             let promise = if are_done { Promise::Notices } else { Promise::Rest };
+            let untold: Vec<_> =
+                shared.rows.lasting.each().filter(|job| !job.outbox.pending.is_empty()).collect();
             shared.judge.broken(promise, now, || {
-                format!("after {} h and {events} events these are not at rest: {states:?}", now / HOUR)
+                let hours = now / HOUR;
+                format!("after {hours} h and {events} events not at rest: {states:?}, not told: {untold:?}")
             });
         }
         is_done || self.around.lock().judge.violation.is_some()

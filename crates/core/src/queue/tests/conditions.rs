@@ -372,6 +372,67 @@ fn a_volume_that_comes_while_a_job_looks_for_it_is_not_missed() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_makes_no_job_look_for_its_volume_again_and_again() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let mut world = World::new(Limits::default());
+    world.now = Timestamp(10 * 86_400_000);
+    world.become_so(mounted(1));
+    world.passes();
+    let job = world.add_job(1, Priority::Normal);
+    world.command(job, Command::Resume).expect("resumed");
+    world.now = Timestamp(world.now.0 - 3_600_000);
+    world.queue.clock_was_set(ClockChange::Back(HOUR));
+    world.passes();
+    assert_eq!(world.grant(), [job]);
+    world.misses_its_volume(job);
+    assert_eq!(world.wait_of(job), Some(WaitReason::Conditions(Hold::Volume)));
+    assert_eq!(world.grant(), []);
+    world.passes();
+    world.become_so(mounted(2));
+    assert_eq!(world.grant(), [job]);
+}
+
+#[test]
+fn a_job_that_waits_goes_on_waiting_and_is_not_forgotten_when_a_request_of_its_owner_is_refused() {
+    let mut world = World::new(Limits::default());
+    world.become_so(mounted(1));
+    world.passes();
+    let [held, lacking] = [1, 2].map(|number| {
+        let job = world.add_job(number, Priority::Normal);
+        world.command(job, Command::Resume).expect("resumed");
+        job
+    });
+    world.turn(Input::Hold { job: held });
+    assert_eq!(world.grant(), [lacking]);
+    world.misses_its_volume(lacking);
+    let waits = [held, lacking].map(|job| world.wait_of(job));
+    let secret = |slot: SecretSlot| SecretChange::Set(SealedSecret { slot, record: vec![1] });
+    for job in [held, lacking] {
+        let set = |expected: Option<Revision>, changes: Vec<PropertyChange>, slot: SecretSlot| {
+            Request::SetProperties { job, expected, changes, secrets: vec![secret(slot)] }
+        };
+        let too_long = vec![PropertyChange::DisplayName("x".repeat(257))];
+        for request in [
+            // There is no webhook.
+            set(None, Vec::new(), SecretSlot::Webhook),
+            set(Some(Revision(0)), Vec::new(), SecretSlot::CertificatePassphrase),
+            set(None, too_long, SecretSlot::CertificatePassphrase),
+            Request::SetRemoteNames { job, names: vec![(FileIndex(7), a_file().remote_name)] },
+        ] {
+            let text = format!("{request:?}");
+            assert!(world.ask(ANNA, request).is_err(), "{text}");
+            assert_eq!([held, lacking].map(|job| world.wait_of(job)), waits, "{text}");
+            assert_eq!(world.grant(), [], "{text}");
+        }
+    }
+    world.passes();
+    assert_eq!(world.become_so(mounted(2)), [lacking]);
+    assert_eq!(world.grant(), [lacking], "its volume may be there");
+    world.command(held, Command::Resume).expect("resumed");
+    assert_eq!(world.grant(), [held]);
+}
+
+#[test]
 fn where_nobody_tells_of_volumes_a_job_is_tried_again_after_a_while() {
     let mut world = World::new(Limits::default());
     let job = world.add_job(1, Priority::Normal);

@@ -86,6 +86,47 @@ fn who_is_queued_at_the_same_time_or_while_the_clock_goes_back_comes_after_who_w
 }
 
 #[test]
+fn jobs_of_one_millisecond_are_taken_over_in_their_order_without_a_look_at_those_that_came_before_or_after() {
+    const TAKEN_OVER: u32 = 1000;
+    let mut rows = Rows::default();
+    let adopt = |rows: &mut Rows, number: u32, at: u64| {
+        rows.insert(id(number), place(1, false, at), Joins::Adopted, open);
+    };
+    let new = |number: u32| id(2 * TAKEN_OVER + number);
+    for number in 0..TAKEN_OVER {
+        // One joins for each that is taken over, as the service works already.
+        rows.insert(new(number), place(1, false, 9000), Joins::AtTheEnd, open);
+        adopt(&mut rows, number, 50);
+    }
+    let looked_at = rows.looked_at;
+    assert!(looked_at <= 2 * TAKEN_OVER as usize, "one look for each: {looked_at}");
+    let mut expected: Vec<JobId> = (0..TAKEN_OVER).chain(2 * TAKEN_OVER..3 * TAKEN_OVER).map(id).collect();
+    assert_eq!(waiting(&rows), expected);
+
+    // Whoever was taken over last may have its turn meanwhile, and its entry be used again.
+    rows.remove(id(TAKEN_OVER - 1));
+    rows.insert(new(TAKEN_OVER), place(1, false, 9000), Joins::AtTheEnd, open);
+    adopt(&mut rows, TAKEN_OVER, 50);
+    adopt(&mut rows, TAKEN_OVER + 1, 51);
+    expected.splice(TAKEN_OVER as usize - 1..TAKEN_OVER as usize, [TAKEN_OVER, TAKEN_OVER + 1].map(id));
+    expected.push(new(TAKEN_OVER));
+    assert_eq!(waiting(&rows), expected);
+    assert!(rows.looked_at <= looked_at + 3, "one look for each: {}", rows.looked_at - looked_at);
+    // One that is older than those comes before them all the same.
+    adopt(&mut rows, TAKEN_OVER + 2, 40);
+    adopt(&mut rows, TAKEN_OVER + 3, 40);
+    adopt(&mut rows, TAKEN_OVER + 4, 52);
+    expected.splice(..0, [TAKEN_OVER + 2, TAKEN_OVER + 3].map(id));
+    expected.insert(TAKEN_OVER as usize + 3, id(TAKEN_OVER + 4));
+    assert_eq!(waiting(&rows), expected);
+    for job in &expected {
+        rows.remove(*job);
+    }
+    adopt(&mut rows, 1, 50);
+    assert_eq!(waiting(&rows), [id(1)], "of those that have left nothing is left");
+}
+
+#[test]
 fn conditions_hold_back_rows_and_not_jobs() {
     let mut rows = many();
     rows.insert(id(MANY), place(2, true, 0), Joins::AtTheEnd, open);

@@ -186,6 +186,42 @@ fn a_webhook_asks_no_callback_and_outlives_the_job_with_its_secret() {
 }
 
 #[test]
+fn what_is_still_to_be_told_of_a_job_that_is_over_moves_along_with_the_clock() {
+    let mut world = World::new(Limits::default());
+    let job = world.add_job(1, Priority::Normal);
+    world.set(job, PropertyChange::Webhook(Some(RemoteName::parse("https://h.test/").expect("a URL").0)));
+    world.finish(job);
+    let complete = world.request(ANNA, Request::Command { job, command: Command::Complete });
+    world.turn(complete);
+    world.report(job, Report::Finalized { files: vec![FileIndex(0)], lost: Vec::new(), error: None });
+    assert!(world.written[&job].state.is_final());
+    let due = world.written[&job].outbox.pending[0].due;
+    let hour = Duration::from_secs(3600);
+    world.turn(Input::ClockSet { job, change: ClockChange::Forward(hour) });
+    assert_eq!(world.written[&job].outbox.pending[0].due, due + hour);
+}
+
+#[test]
+fn a_change_of_the_job_makes_nobody_wait_for_a_clock_that_was_set_back_while_no_service_ran() {
+    let mut world = World::new(Limits::default());
+    let job = world.add_job(1, Priority::Normal);
+    world.set(job, PropertyChange::Webhook(Some(RemoteName::parse("https://h.test/").expect("a URL").0)));
+    world.finish(job);
+    // Another service finds it, by a clock that is a year behind.
+    let (written, year) = (world.written[&job].clone(), Duration::from_secs(365 * 86_400));
+    let now = Timestamp(world.now.0.saturating_add(1));
+    let mut later = World::new(Limits::default());
+    let mut ahead = written;
+    ahead.outbox.pending[0].due = now + year;
+    later.now = now;
+    let mut decision = Decision::default();
+    later.queue.adopt(ahead.clone(), now, &mut decision);
+    later.written.insert(job, ahead);
+    later.set(job, PropertyChange::Description("another".to_owned()));
+    assert!(later.queue.next_notice_due().is_some_and(|due| due <= now + crate::notify::RETRY_DELAY_MAX));
+}
+
+#[test]
 fn a_service_that_forbids_commands_takes_none_and_runs_none() {
     let mut world = World::new(Limits::default());
     let job = world.add_told_job(1);
