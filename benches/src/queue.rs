@@ -242,6 +242,8 @@ impl<'a> Filled<'a> {
         say(&named("start until a job asks its server, s"), start, Some(most));
         let mut connection = Connection::to_socket(&self.queue().socket)?;
         connection.ask("GET", "/v1/jobs?limit=1", "")?;
+        let settled = settled(&self.queue().service)?;
+        say(&named("CPU s until all are taken over and gone through"), settled, None);
         let most = if is_full { (150.0, 40.0) } else { (60.0, 20.0) };
         say(&named("RSS of one that found them, MiB"), self.queue().service.resident_mib()?, Some(most));
         Ok(())
@@ -262,6 +264,21 @@ impl<'a> Filled<'a> {
 
     fn cost_of_an_add(&mut self) -> Result<Cost, String> {
         self.queue().lock_step(LOCK_STEP, false)
+    }
+}
+
+/// Waits until a service that has just started has done what it does besides; its CPU seconds until then.
+fn settled(service: &Service) -> Result<f64, String> {
+    // It goes through a queue it has found some seconds after the start.
+    std::thread::sleep(Duration::from_secs(8));
+    let mut before = service.cpu()?;
+    loop {
+        std::thread::sleep(Duration::from_secs(2));
+        let now = service.cpu()?;
+        if now - before < 0.02 {
+            return Ok(now);
+        }
+        before = now;
     }
 }
 
