@@ -16,7 +16,7 @@ mod query;
 mod tests;
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use tokio::sync::mpsc::UnboundedReceiver as Receiver;
 use std::time::{Duration, Instant};
 
 use bits_core::access::{self, Caller};
@@ -265,8 +265,8 @@ pub trait Clock {
 /// # Errors
 /// When the store cannot be read or written at the start, or what an earlier service has left turns out
 /// to be damaged; other errors of it are answers.
-pub fn run(
-    inputs: &Receiver<Input>,
+pub async fn run(
+    inputs: &mut Receiver<Input>,
     store: &mut dyn Store,
     clock: &dyn Clock,
     effects: &mut dyn EffectRunner,
@@ -274,7 +274,8 @@ pub fn run(
 ) -> Result<(), StoreError> {
     let mut engine = Engine::start(store, clock, effects, limits)?;
     loop {
-        match receive(inputs, engine.until_next_wake()) {
+        tokio::task::yield_now().await;
+        match receive(inputs, engine.until_next_wake()).await {
             Received::Batch(batch) => engine.turn(batch),
             Received::Shutdown => return Ok(()),
         }
@@ -285,12 +286,12 @@ pub fn run(
 }
 
 /// Waits for inputs, no longer than `patience`, and takes as many as share a commit.
-fn receive(inputs: &Receiver<Input>, patience: Duration) -> Received {
+async fn receive(inputs: &mut Receiver<Input>, patience: Duration) -> Received {
     let mut batch: Vec<Input> = Vec::new();
-    match inputs.recv_timeout(patience) {
-        Ok(first) => batch.push(first),
-        Err(RecvTimeoutError::Timeout) => {}
-        Err(RecvTimeoutError::Disconnected) => return Received::Shutdown,
+    match tokio::time::timeout(patience, inputs.recv()).await {
+        Ok(Some(first)) => batch.push(first),
+        Err(_) => {}
+        Ok(None) => return Received::Shutdown,
     }
     let mut size: usize = batch.iter().map(size_of).sum();
     while size < INPUTS_PER_BATCH

@@ -88,6 +88,8 @@ pub(crate) enum StartError {
 /// A service that is ready to run.
 pub(crate) struct Service {
     runtime: Runtime,
+    all_gone: Arc<Notify>,
+    doors_handle: tokio::runtime::Handle,
     api: Arc<Api>,
     doors: Vec<Door>,
     engine: thread::JoinHandle<Result<(), StoreError>>,
@@ -166,7 +168,7 @@ impl Service {
             .map_err(system("starting the runtime"))?;
         let entered = runtime.enter();
         let owner = Owner(own_uid());
-        let (inputs, received) = mpsc::channel();
+        let (inputs, mut received) = tokio::sync::mpsc::unbounded_channel();
         let (broker_end, worker_end) = link::local();
         let worker =
             bits_worker::run::Worker::new(worker_settings(&settings, command_environment(environment)))?;
@@ -196,13 +198,21 @@ impl Service {
         let limits = settings.limits();
         let stop = Arc::new(Notify::new());
         let bell = Bell(Arc::clone(&stop));
+        let doors_runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(system("starting the runtime"))?;
+        let doors_handle = doors_runtime.handle().clone();
+        let gone = Arc::new(Notify::new());
+        let all_gone = Arc::clone(&gone);
         let engine = thread::Builder::new()
             .name("engine".to_owned())
             .spawn(move || {
                 let _rings_at_the_end = bell;
-                let ended = engine::run(&received, &mut store, &SystemClock, &mut effects, limits);
+                let ended = doors_runtime.block_on(engine::run(&mut received, &mut store, &SystemClock, &mut effects, limits));
                 // Nobody can ask any more before those who asked are let go.
                 drop(received);
+                doors_runtime.block_on(async { let _ = tokio::time::timeout(PATIENCE_WITH_CONNECTIONS, gone.notified()).await; });
                 ended
             })
             .map_err(system("starting the engine"))?;
@@ -215,7 +225,9 @@ impl Service {
             });
         }
 
+        let inside = doors_handle.enter();
         let doors = paths.sockets().iter().map(|path| Door::open(path, &lock)).collect::<Result<_, _>>()?;
+        drop(inside);
         drop(entered);
         let idle_exit = Some(settings.seconds("idle_exit")).filter(|limit| !limit.is_zero());
         let layers = Layers::of(&paths, environment, command_line);
@@ -243,13 +255,14 @@ impl Service {
             check_queue(check, Arc::clone(&damaged), stop);
         }
         tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "the service is ready");
-        Ok(Self { runtime, api, doors, engine, damaged, idle_exit, owner, lock })
+        Ok(Self { all_gone, doors_handle, runtime, api, doors, engine, damaged, idle_exit, owner, lock })
     }
 
     /// Serves until somebody asks it to stop, or nobody needs it any more.
     pub(crate) fn run(self) -> ExitCode {
-        let Self { runtime, api, doors, engine, damaged, idle_exit, owner, lock } = self;
-        let code = runtime.block_on(serve(Arc::clone(&api), doors, idle_exit, owner, &lock));
+        let Self { all_gone, doors_handle, runtime, api, doors, engine, damaged, idle_exit, owner, lock } = self;
+        let code = runtime.block_on(serve(Arc::clone(&api), doors, idle_exit, owner, &lock, doors_handle));
+        all_gone.notify_one();
         api.engine.shut_down();
         let code = match engine.join() {
             Ok(Ok(())) if damaged.load(Ordering::SeqCst) => ExitCode::FAILURE,
@@ -289,6 +302,7 @@ async fn serve(
     idle_exit: Option<Duration>,
     owner: Owner,
     lock: &ServiceLock,
+    doors_handle: tokio::runtime::Handle,
 ) -> ExitCode {
     let connections = Arc::clone(&api.connections);
     let (stop, stopping) = watch::channel(false);
@@ -296,7 +310,7 @@ async fn serve(
         let socket = Socket(door.file.path().display().to_string());
         let router = http::router(Arc::clone(&api));
         let connections = Arc::clone(&connections);
-        tokio::spawn(http::serve(door.listener, socket, router, connections, identify, stopping.clone()));
+        doors_handle.spawn(http::serve(door.listener, socket, router, connections, identify, stopping.clone()));
         door.file
     };
     let mut files: Vec<SocketFile> = doors.into_iter().map(open).collect();

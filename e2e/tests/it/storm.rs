@@ -125,6 +125,7 @@ fn a_service_under_load_that_is_killed_again_and_again_loses_nothing() {
     search(&crowd, service.folder(), &forms, &mut searched);
     drop(running.kill());
     folder.forget();
+    searched.forget();
     look(&crowd, &mut folder);
     for name in remains::partial_files(&crowd.folder) {
         crowd.blame(format!("{name}: it is left, and no job is"));

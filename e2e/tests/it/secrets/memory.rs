@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use md4::{Digest as _, Md4};
+use memchr::memmem;
 
 /// Read at a time.
 const PIECE_BYTES: usize = 1 << 16;
@@ -40,7 +41,7 @@ impl Forms {
 
     /// The name of a form that is in `bytes`.
     pub(crate) fn in_bytes(&self, bytes: &[u8]) -> Option<&'static str> {
-        self.0.iter().find(|(_, form)| place_of(bytes, form).is_some()).map(|(name, _)| *name)
+        self.0.iter().find(|(_, form)| memmem::find(bytes, form).is_some()).map(|(name, _)| *name)
     }
 }
 
@@ -67,7 +68,7 @@ impl Memory {
             while at < end {
                 let bytes = self.read(at, (end - at).min((PIECE_BYTES + longest) as u64));
                 for (name, form) in &forms.0 {
-                    if let Some(place) = place_of(&bytes, form) {
+                    if let Some(place) = memmem::find(&bytes, form) {
                         let around =
                             &bytes[place.saturating_sub(48)..(place + form.len() + 32).min(bytes.len())];
                         found.push(format!(
@@ -99,24 +100,4 @@ fn readable(line: &str) -> Option<(u64, u64)> {
     let is_readable = words.next()?.starts_with('r') && !line.contains("[v");
     let number = |text| u64::from_str_radix(text, 16).ok();
     is_readable.then_some((number(start)?, number(end)?))
-}
-
-fn place_of(bytes: &[u8], form: &[u8]) -> Option<usize> {
-    const ZEROS: [u8; 4096] = [0; 4096];
-    let mut at = 0;
-    while at + form.len() <= bytes.len() {
-        // Most of the memory of a program is untouched.
-        if bytes[at..].starts_with(&ZEROS) {
-            at += ZEROS.len() - form.len();
-            continue;
-        }
-        let end = (at + ZEROS.len()).min(bytes.len());
-        let window = &bytes[at..(end + form.len() - 1).min(bytes.len())];
-        if let Some(place) = window.windows(form.len()).position(|found| found[0] == form[0] && found == form)
-        {
-            return Some(at + place);
-        }
-        at = end;
-    }
-    None
 }

@@ -1,9 +1,10 @@
 //! What lies on the disk while no service runs: whole files under their names, parts of jobs that
 //! live, and no secret.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, Metadata};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::sources::Sources;
 
@@ -57,6 +58,8 @@ pub(crate) fn partial_files(folder: &Path) -> Vec<String> {
 pub(crate) struct Searched {
     pub(crate) files: u64,
     pub(crate) bytes: u64,
+    /// How long the files were, and from when: of one that is still so nothing else would be found.
+    known: BTreeMap<PathBuf, (u64, Option<SystemTime>)>,
 }
 
 impl Searched {
@@ -71,6 +74,8 @@ impl Searched {
             let path = entry.path();
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 found.extend(self.marked(&path, is_in));
+            } else if self.is_known(&path, entry.metadata().ok()) {
+                continue;
             } else if let Ok(bytes) = fs::read(&path) {
                 self.files += 1;
                 self.bytes += bytes.len() as u64;
@@ -78,6 +83,17 @@ impl Searched {
             }
         }
         found
+    }
+
+    /// Has every file searched again, whatever its time says.
+    pub(crate) fn forget(&mut self) {
+        self.known.clear();
+    }
+
+    /// Takes note of how the file at `path` is now; whether it was so before.
+    fn is_known(&mut self, path: &Path, found: Option<Metadata>) -> bool {
+        let now = found.map(|found| (found.len(), found.modified().ok()));
+        now.is_some_and(|now| self.known.insert(path.to_owned(), now) == Some(now))
     }
 }
 
