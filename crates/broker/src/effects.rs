@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::mpsc::UnboundedSender as Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use tokio::sync::oneshot;
 
 use crate::certificates::Change;
 use crate::engine::{
-    AgentWatcher, Bounds, EffectRunner, Input, NewJob, NewJobs, Notification, Query, Response,
+    AgentWatcher, Bounds, EffectRunner, Input, Inputs, NewJob, NewJobs, Notification, Query, Response,
     SealedAssignment, SealedTelling, Watcher,
 };
 use crate::notify;
@@ -33,7 +32,7 @@ type Answers = Arc<Mutex<HashMap<Ticket, oneshot::Sender<Result<Response, Refusa
 /// The way to the engine: questions in, answers out.
 #[derive(Debug, Clone)]
 pub struct EngineHandle {
-    inputs: Sender<Input>,
+    inputs: Inputs,
     answers: Answers,
     next_ticket: Arc<AtomicU64>,
     /// Names this run of the engine: the questions of another one have other names.
@@ -43,7 +42,7 @@ pub struct EngineHandle {
 /// Somebody who can be asked; dropped when there is nobody any more.
 #[derive(Debug)]
 pub struct Connected {
-    inputs: Sender<Input>,
+    inputs: Inputs,
     who: PresenceId,
 }
 
@@ -56,7 +55,7 @@ impl Drop for Connected {
 
 impl EngineHandle {
     /// The way to the engine that receives from the other end of `inputs`.
-    pub fn new(inputs: Sender<Input>) -> Self {
+    pub fn new(inputs: Inputs) -> Self {
         let run = uuid::Uuid::new_v4().simple().to_string().into();
         Self { inputs, answers: Answers::default(), next_ticket: Arc::default(), run }
     }

@@ -16,7 +16,6 @@ mod query;
 mod tests;
 
 use std::collections::{BTreeSet, VecDeque};
-use tokio::sync::mpsc::UnboundedReceiver as Receiver;
 use std::time::{Duration, Instant};
 
 use bits_core::access::{self, Caller};
@@ -39,6 +38,9 @@ use bits_core::refusal::Refusal;
 use bits_core::time::Timestamp;
 use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::task::yield_now;
+use tokio::time::timeout;
 
 use crate::certificates::Change;
 use crate::vault::Rotation;
@@ -147,6 +149,9 @@ pub struct Bounds {
     /// Besides, by the time of the week.
     pub timetable: Timetable,
 }
+
+/// The way in.
+pub type Inputs = UnboundedSender<Input>;
 
 /// Where a watcher's events go; what it is made of is the effect runner's business.
 pub type Watcher = tokio::sync::mpsc::Sender<Notification>;
@@ -260,13 +265,15 @@ pub trait Clock {
     }
 }
 
-/// Runs until it is told to shut down.
+/// Runs until it is told to shut down. Each turn blocks the thread until it is written: whoever is served
+/// by the same one, which spares those who ask a thread to be woken and another to be woken by, waits for
+/// the engine anyway. Between two turns all of them get on.
 ///
 /// # Errors
 /// When the store cannot be read or written at the start, or what an earlier service has left turns out
 /// to be damaged; other errors of it are answers.
 pub async fn run(
-    inputs: &mut Receiver<Input>,
+    inputs: &mut UnboundedReceiver<Input>,
     store: &mut dyn Store,
     clock: &dyn Clock,
     effects: &mut dyn EffectRunner,
@@ -274,24 +281,29 @@ pub async fn run(
 ) -> Result<(), StoreError> {
     let mut engine = Engine::start(store, clock, effects, limits)?;
     loop {
-        tokio::task::yield_now().await;
+        // Who has been answered says so, and who has something to ask comes into the next turn.
+        yield_now().await;
+        engine.tell_log();
+        if let Some(error) = engine.failure.take() {
+            return Err(error);
+        }
         match receive(inputs, engine.until_next_wake()).await {
             Received::Batch(batch) => engine.turn(batch),
             Received::Shutdown => return Ok(()),
-        }
-        if let Some(error) = engine.failure.take() {
-            return Err(error);
         }
     }
 }
 
 /// Waits for inputs, no longer than `patience`, and takes as many as share a commit.
-async fn receive(inputs: &mut Receiver<Input>, patience: Duration) -> Received {
+async fn receive(inputs: &mut UnboundedReceiver<Input>, patience: Duration) -> Received {
     let mut batch: Vec<Input> = Vec::new();
-    match tokio::time::timeout(patience, inputs.recv()).await {
-        Ok(Some(first)) => batch.push(first),
-        Err(_) => {}
-        Ok(None) => return Received::Shutdown,
+    // A timer is set for the next millisecond at the earliest.
+    if !patience.is_zero() {
+        match timeout(patience, inputs.recv()).await {
+            Ok(Some(first)) => batch.push(first),
+            Ok(None) => return Received::Shutdown,
+            Err(_) => {}
+        }
     }
     let mut size: usize = batch.iter().map(size_of).sum();
     while size < INPUTS_PER_BATCH
@@ -331,6 +343,8 @@ pub struct Engine<'a> {
     moves: VecDeque<Move>,
     /// How far the jobs are taken over that an earlier service has left.
     loading: Loading,
+    /// What the log is still to be told.
+    untold: Vec<changes::Change>,
     /// Why the engine cannot go on.
     failure: Option<StoreError>,
     bounds: Bounds,
@@ -412,6 +426,7 @@ impl<'a> Engine<'a> {
             purge_after: None,
             moves: VecDeque::new(),
             loading,
+            untold: Vec::new(),
             failure: None,
             bounds: Bounds { limits, ..Bounds::default() },
             moment: Moment::default(),
@@ -425,6 +440,7 @@ impl<'a> Engine<'a> {
     /// Takes in `batch` and what time has brought: decides, commits, then acts. Not
     /// [`Input::Shutdown`], which is for whoever receives.
     pub fn turn(&mut self, batch: Vec<Input>) {
+        self.tell_log();
         let mut turn = self.decide(batch);
 
         // Commit, then act. A commit that fails undoes its own changes in memory; whoever waits is
@@ -717,16 +733,12 @@ impl<'a> Engine<'a> {
     fn act(&mut self, turn: Turn, written: &Batch) {
         let (effects, again) = turn.decision.into_effects();
         self.backlog.extend(again);
+        self.untold.extend(turn.changes);
         // Where nothing else is to be done nobody waits for the log.
-        let is_answered_only = effects.iter().all(|effect| matches!(effect, Effect::Answer { .. }));
-        let tell = || turn.changes.iter().for_each(changes::Change::tell);
-        if !is_answered_only {
-            tell();
+        if !effects.iter().all(|effect| matches!(effect, Effect::Answer { .. })) {
+            self.tell_log();
         }
         self.run_effects(effects, &turn.unshown, written);
-        if is_answered_only {
-            tell();
-        }
         let mut shown = turn.shown;
         for JobChange { job, .. } in &written.jobs {
             shown.remove(&job.id);
@@ -746,6 +758,11 @@ impl<'a> Engine<'a> {
             self.answer_query(query);
         }
         self.tell_agents();
+    }
+
+    /// Has the log hear what was written, of which nobody waits to read.
+    fn tell_log(&mut self) {
+        self.untold.drain(..).for_each(|change| change.tell());
     }
 
     /// Undoes a turn that could not be committed.

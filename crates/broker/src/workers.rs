@@ -4,17 +4,17 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::mpsc::UnboundedSender as Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bits_core::error::Code;
 use bits_core::file::{DestinationTag, LocalName};
 use bits_core::queue;
+use bits_worker::Nearby;
 use bits_worker::link::{BrokerEnd, CheckOptions, CheckTicket, DestinationRefusal, FromWorker, ToWorker};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::certificates::Certificates;
-use crate::engine::Input;
+use crate::engine::{Input, Inputs};
 use crate::metrics::Metrics;
 
 type Waiting =
@@ -28,18 +28,33 @@ pub struct Workers {
     next_ticket: Arc<AtomicU64>,
     certificates: Certificates,
     metrics: Metrics,
+    /// Where destinations are looked at here.
+    nearby: Option<Nearby>,
 }
 
 impl Workers {
     /// Takes over the broker's end of a link: what the worker reports goes to the engine. To be
     /// called within a runtime.
-    pub fn new(link: BrokerEnd, engine: Sender<Input>) -> Self {
+    pub fn new(link: BrokerEnd, engine: Inputs) -> Self {
         let waiting = Waiting::default();
         let certificates = Certificates::new(link.to_worker.clone());
         let metrics = Metrics::default();
         let heard = (certificates.clone(), metrics.clone());
         tokio::spawn(listen(link.from_worker, engine, Arc::clone(&waiting), heard));
-        Self { to_worker: link.to_worker, waiting, next_ticket: Arc::default(), certificates, metrics }
+        Self {
+            to_worker: link.to_worker,
+            waiting,
+            next_ticket: Arc::default(),
+            certificates,
+            metrics,
+            nearby: None,
+        }
+    }
+
+    /// The same, with a worker in this process that lets others look at destinations where that is quick.
+    #[must_use]
+    pub fn with_nearby(self, nearby: Nearby) -> Self {
+        Self { nearby: Some(nearby), ..self }
     }
 
     /// What is counted of the service.
@@ -68,6 +83,9 @@ impl Workers {
         names: Vec<LocalName>,
         options: CheckOptions,
     ) -> Result<Vec<DestinationTag>, DestinationRefusal> {
+        if let Some(looked) = self.nearby.as_ref().and_then(|nearby| nearby.check(&names, options)) {
+            return looked;
+        }
         let ticket = CheckTicket(self.next_ticket.fetch_add(1, Ordering::Relaxed));
         let (answer, answered) = oneshot::channel();
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket, answer);
@@ -83,7 +101,7 @@ impl Workers {
 
 async fn listen(
     mut from_worker: mpsc::UnboundedReceiver<FromWorker>,
-    engine: Sender<Input>,
+    engine: Inputs,
     waiting: Waiting,
     (certificates, metrics): (Certificates, Metrics),
 ) {

@@ -7,7 +7,6 @@ use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -33,9 +32,9 @@ use bits_platform::seal::{KeyError, KeyPlaces};
 use bits_store::sqlite::{Check, Looked, OpenError, SqliteStore};
 use bits_worker::{CommandSettings, link};
 use tokio::net::UnixListener;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{interval, timeout};
 
 use crate::conditions::Watching;
@@ -88,16 +87,31 @@ pub(crate) enum StartError {
 /// A service that is ready to run.
 pub(crate) struct Service {
     runtime: Runtime,
-    all_gone: Arc<Notify>,
-    doors_handle: tokio::runtime::Handle,
     api: Arc<Api>,
     doors: Vec<Door>,
-    engine: thread::JoinHandle<Result<(), StoreError>>,
+    engine: EngineThread,
     /// Whether the check of the queue has found it damaged.
     damaged: Arc<AtomicBool>,
     idle_exit: Option<Duration>,
     owner: Owner,
     lock: ServiceLock,
+}
+
+/// The thread that decides, and serves whoever asks: an answer needs no other one to be woken. What
+/// transfers do is on others.
+struct EngineThread {
+    thread: thread::JoinHandle<Result<(), StoreError>>,
+    runtime: Handle,
+    /// Rung when nobody is to be served any more.
+    released: Arc<Notify>,
+}
+
+impl EngineThread {
+    /// Waits until it has ended, which it does when its engine has.
+    fn join(self) -> thread::Result<Result<(), StoreError>> {
+        self.released.notify_one();
+        self.thread.join()
+    }
 }
 
 /// A socket one can come in by.
@@ -168,17 +182,17 @@ impl Service {
             .map_err(system("starting the runtime"))?;
         let entered = runtime.enter();
         let owner = Owner(own_uid());
-        let (inputs, mut received) = tokio::sync::mpsc::unbounded_channel();
+        let (inputs, mut received) = mpsc::unbounded_channel();
         let (broker_end, worker_end) = link::local();
         let worker =
             bits_worker::run::Worker::new(worker_settings(&settings, command_environment(environment)))?;
-        let pacing = worker.pacing();
+        let (pacing, nearby) = (worker.pacing(), worker.nearby());
         runtime.spawn(worker.run(worker_end));
         let handle = EngineHandle::new(inputs.clone());
         // Before the engine's first turn, so that nothing runs that may not.
         handle.set_bounds(bounds(&settings));
         watch_clock(&handle);
-        let workers = Workers::new(broker_end, inputs);
+        let workers = Workers::new(broker_end, inputs).with_nearby(nearby);
         workers.metrics().watch_pacing(pacing);
         workers.metrics().watch_store(paths.database_files());
         let watching = runtime.block_on(Watching::begin(
@@ -198,24 +212,33 @@ impl Service {
         let limits = settings.limits();
         let stop = Arc::new(Notify::new());
         let bell = Bell(Arc::clone(&stop));
-        let doors_runtime = tokio::runtime::Builder::new_current_thread()
+        let serving = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(system("starting the runtime"))?;
-        let doors_handle = doors_runtime.handle().clone();
-        let gone = Arc::new(Notify::new());
-        let all_gone = Arc::clone(&gone);
-        let engine = thread::Builder::new()
+            .map_err(system("starting the runtime of the engine"))?;
+        let serving_handle = serving.handle().clone();
+        let released = Arc::new(Notify::new());
+        let nobody_left = Arc::clone(&released);
+        let thread = thread::Builder::new()
             .name("engine".to_owned())
             .spawn(move || {
                 let _rings_at_the_end = bell;
-                let ended = doors_runtime.block_on(engine::run(&mut received, &mut store, &SystemClock, &mut effects, limits));
+                let ended = serving.block_on(engine::run(
+                    &mut received,
+                    &mut store,
+                    &SystemClock,
+                    &mut effects,
+                    limits,
+                ));
                 // Nobody can ask any more before those who asked are let go.
                 drop(received);
-                doors_runtime.block_on(async { let _ = tokio::time::timeout(PATIENCE_WITH_CONNECTIONS, gone.notified()).await; });
+                drop(effects);
+                // They still hear it.
+                serving.block_on(nobody_left.notified());
                 ended
             })
             .map_err(system("starting the engine"))?;
+        let engine = EngineThread { thread, runtime: serving_handle, released };
         // It has taken over the queue when it answers; one that could not has a reason.
         let answer = runtime.block_on(handle.query(Caller { uid: owner.0 }, Query::Counts));
         if let Err(Refusal::Stopping) = answer {
@@ -225,9 +248,9 @@ impl Service {
             });
         }
 
-        let inside = doors_handle.enter();
-        let doors = paths.sockets().iter().map(|path| Door::open(path, &lock)).collect::<Result<_, _>>()?;
-        drop(inside);
+        let sockets = paths.sockets();
+        let open = |path| Door::open(path, &lock, &engine.runtime);
+        let doors = sockets.iter().map(|path| open(path)).collect::<Result<_, _>>()?;
         drop(entered);
         let idle_exit = Some(settings.seconds("idle_exit")).filter(|limit| !limit.is_zero());
         let layers = Layers::of(&paths, environment, command_line);
@@ -255,14 +278,13 @@ impl Service {
             check_queue(check, Arc::clone(&damaged), stop);
         }
         tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "the service is ready");
-        Ok(Self { all_gone, doors_handle, runtime, api, doors, engine, damaged, idle_exit, owner, lock })
+        Ok(Self { runtime, api, doors, engine, damaged, idle_exit, owner, lock })
     }
 
     /// Serves until somebody asks it to stop, or nobody needs it any more.
     pub(crate) fn run(self) -> ExitCode {
-        let Self { all_gone, doors_handle, runtime, api, doors, engine, damaged, idle_exit, owner, lock } = self;
-        let code = runtime.block_on(serve(Arc::clone(&api), doors, idle_exit, owner, &lock, doors_handle));
-        all_gone.notify_one();
+        let Self { runtime, api, doors, engine, damaged, idle_exit, owner, lock } = self;
+        let code = runtime.block_on(serve(Arc::clone(&api), doors, idle_exit, owner, &lock, &engine.runtime));
         api.engine.shut_down();
         let code = match engine.join() {
             Ok(Ok(())) if damaged.load(Ordering::SeqCst) => ExitCode::FAILURE,
@@ -283,8 +305,10 @@ impl Service {
 }
 
 impl Door {
-    fn open(path: &std::path::Path, lock: &ServiceLock) -> Result<Self, StartError> {
+    /// Opens the one at `path`, to be served in `runtime`.
+    fn open(path: &std::path::Path, lock: &ServiceLock, runtime: &Handle) -> Result<Self, StartError> {
         let (listener, file) = endpoint::bind(path, lock)?;
+        let _inside = runtime.enter();
         let listener = UnixListener::from_std(listener)
             .map_err(|source| StartError::System { doing: "listening", source })?;
         Ok(Self { listener, file })
@@ -302,7 +326,7 @@ async fn serve(
     idle_exit: Option<Duration>,
     owner: Owner,
     lock: &ServiceLock,
-    doors_handle: tokio::runtime::Handle,
+    runtime: &Handle,
 ) -> ExitCode {
     let connections = Arc::clone(&api.connections);
     let (stop, stopping) = watch::channel(false);
@@ -310,7 +334,7 @@ async fn serve(
         let socket = Socket(door.file.path().display().to_string());
         let router = http::router(Arc::clone(&api));
         let connections = Arc::clone(&connections);
-        doors_handle.spawn(http::serve(door.listener, socket, router, connections, identify, stopping.clone()));
+        runtime.spawn(http::serve(door.listener, socket, router, connections, identify, stopping.clone()));
         door.file
     };
     let mut files: Vec<SocketFile> = doors.into_iter().map(open).collect();
@@ -348,7 +372,7 @@ async fn serve(
                 }
                 for file in &mut files {
                     if !file.is_ours() {
-                        match Door::open(file.path(), lock) {
+                        match Door::open(file.path(), lock, runtime) {
                             Ok(door) => *file = open(door),
                             Err(error) => tracing::warn!(%error, "a socket has vanished and cannot be made again"),
                         }

@@ -28,6 +28,7 @@ use crate::demand::OnDemand;
 use crate::gathering::{Begun, Clients, Ended, Gatherer, gather};
 use crate::http::{AttemptIdentity, Client, HttpSettings, OwnersWords, Pool, Slots, TlsOptions, TlsTrust};
 use crate::link::{Assignment, FromWorker};
+use crate::nearby::Nearby;
 use crate::notify::CommandSettings;
 use crate::pacing::{JobRate, Pacing, Rates, Waits};
 use crate::parts::Teller;
@@ -56,6 +57,7 @@ pub(crate) struct Surroundings {
     pub(crate) gathered_bytes_max: Option<Bytes>,
     pub(crate) tallies: Tallies,
     pub(crate) volumes: Volumes,
+    pub(crate) nearby: Nearby,
     pub(crate) commands: Arc<CommandSettings>,
     pub(crate) parts: PartsSettings,
 }

@@ -22,6 +22,7 @@ use crate::batch::{SYNCED_AS_ONE_MIN, sync_disk_once};
 use crate::folders::{Folders, is_same, parts};
 use crate::link::{CheckOptions, DestinationRefusal};
 use crate::local_file::LocalFault;
+use crate::nearby::Nearby;
 use crate::sink::refuse_existing;
 use crate::volumes::Volumes;
 
@@ -159,11 +160,12 @@ fn leftover(left: &[LocalFault], unsynced: &[LocalFault]) -> Option<String> {
     })
 }
 
-/// Looks whether files can be put under `names`, and which places these are.
+/// Looks whether files can be put under `names`, and which places these are; `nearby` takes note of where.
 pub(crate) fn check(
     names: &[LocalName],
     options: CheckOptions,
     volumes: &Volumes,
+    nearby: Option<&Nearby>,
 ) -> Result<Vec<DestinationTag>, DestinationRefusal> {
     let missing = match options.create_folders {
         true => MissingFolders::Make(umask(options.umask)),
@@ -189,6 +191,9 @@ pub(crate) fn check(
         let destination = destination.map_err(LocalFault::from)?;
         if known.is_none() {
             volumes.saw(&destination.folder);
+            if let Some(nearby) = nearby {
+                nearby.saw(&destination.folder);
+            }
             let folder = Arc::clone(&destination.folder);
             let known = Checked { found: folder.names_up_to(names.len()), is_at: folder.real_path(), folder };
             tags.push(known.place_of(name));

@@ -15,6 +15,7 @@ mod http;
 pub mod link;
 mod local_file;
 mod local_source;
+mod nearby;
 mod notify;
 pub mod pacing;
 mod parts;
@@ -26,4 +27,5 @@ mod volumes;
 
 pub use attempt::{Passing, PassingOver};
 pub use http::{Http2, UserAgentError, fuzzing};
+pub use nearby::Nearby;
 pub use notify::{CommandSettings, signing_key};

@@ -31,6 +31,7 @@ use crate::http::{
 use crate::link::{
     Assignment, CheckOptions, CheckTicket, DestinationRefusal, FromWorker, Telling, ToWorker, WorkerEnd,
 };
+use crate::nearby::Nearby;
 use crate::notify::{self, CommandSettings};
 use crate::pacing::{Pacing, Rates};
 use crate::sink::{blocking, briefly_blocking};
@@ -166,6 +167,7 @@ impl Worker {
             host: settings.host_connections_max,
         });
         let (foreground_pool, background_pool) = (slots.pool(), slots.pool());
+        let volumes = Volumes::default();
         let around = Surroundings {
             boot,
             slots,
@@ -178,7 +180,8 @@ impl Worker {
             proxies: settings.proxies,
             gathered_bytes_max: settings.gathered_bytes_max,
             tallies: Tallies::default(),
-            volumes: Volumes::default(),
+            nearby: Nearby::new(volumes.clone()),
+            volumes,
             commands: Arc::new(settings.commands),
             parts: settings.parts,
         };
@@ -188,6 +191,11 @@ impl Worker {
     /// What keeps its transfers polite.
     pub fn pacing(&self) -> Pacing {
         self.around.pacing.clone()
+    }
+
+    /// Where whoever asks may look at destinations itself.
+    pub fn nearby(&self) -> Nearby {
+        self.around.nearby.clone()
     }
 
     /// Works until the broker hangs up; then what is under way is stopped and brought home.
@@ -379,9 +387,11 @@ impl Desk {
     }
 
     fn check(&mut self, ticket: CheckTicket, names: Vec<LocalName>, options: CheckOptions) {
-        let (to_broker, volumes) = (self.to_broker.clone(), self.around.volumes.clone());
+        let to_broker = self.to_broker.clone();
+        let (volumes, nearby) = (self.around.volumes.clone(), self.around.nearby.clone());
         let task = self.tasks.spawn(async move {
-            let outcome = briefly_blocking(move || closing::check(&names, options, &volumes)).await;
+            let look = move || closing::check(&names, options, &volumes, Some(&nearby));
+            let outcome = briefly_blocking(look).await;
             let _ = to_broker.send(FromWorker::Checked { ticket, outcome });
         });
         self.purposes.insert(task.id(), Purpose::Check(ticket));

@@ -199,7 +199,7 @@ impl Clock for Steps {
 struct World {
     store: Arc<Mutex<MemoryStore>>,
     is_full: Arc<Mutex<bool>>,
-    inputs: Sender<Input>,
+    inputs: Inputs,
     done: std::sync::mpsc::Receiver<Done>,
     engine: Option<JoinHandle<()>>,
     tickets: u64,
@@ -215,13 +215,18 @@ impl World {
     }
 
     fn with_or_without_key(store: Arc<Mutex<MemoryStore>>, has_key: bool) -> Self {
-        let (inputs, received) = channel();
+        let (inputs, mut received) = tokio::sync::mpsc::unbounded_channel();
         let (did, done) = channel();
         let is_full = Arc::new(Mutex::new(false));
         let mut disk = Disk { store: Arc::clone(&store), is_full: Arc::clone(&is_full), done: did.clone() };
         let engine = std::thread::spawn(move || {
             let clock = Steps(Mutex::new(0));
-            run(&received, &mut disk, &clock, &mut Hands { done: did, has_key }, Limits::default())
+            let mut hands = Hands { done: did, has_key };
+            tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()
+                .expect("a runtime")
+                .block_on(run(&mut received, &mut disk, &clock, &mut hands, Limits::default()))
                 .expect("the store is there");
         });
         Self { store, is_full, inputs, done, engine: Some(engine), tickets: 0 }

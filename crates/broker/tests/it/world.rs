@@ -1,7 +1,6 @@
 //! A service without a socket: requests go to its router, with the caller the kernel would name.
 
 use std::sync::Arc;
-use std::sync::mpsc;
 
 use axum::Router;
 use axum::body::Body;
@@ -94,7 +93,7 @@ impl World {
 
     /// The same, where so much is allowed.
     pub(crate) fn with_limits(limits: Limits) -> Self {
-        let (inputs, received) = mpsc::channel();
+        let (inputs, mut received) = tokio::sync::mpsc::unbounded_channel();
         let (broker_end, worker_end) = link::local();
         let (begins, begun) = tokio::sync::mpsc::unbounded_channel();
         let (says, verdicts) = tokio::sync::mpsc::unbounded_channel();
@@ -107,7 +106,9 @@ impl World {
         let mut effects = Effects::new(&handle, workers.clone(), vault.clone());
         std::thread::spawn(move || {
             let mut store = MemoryStore::new();
-            engine::run(&received, &mut store, &StandingClock, &mut effects, limits)
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+            let engine = engine::run(&mut received, &mut store, &StandingClock, &mut effects, limits);
+            runtime.expect("a runtime").block_on(engine)
         });
         let api = Api {
             engine: handle,

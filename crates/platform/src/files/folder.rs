@@ -70,9 +70,12 @@ impl Folder {
     /// Whether [`Folder::sync_file_system`] does here what it says: where it is known to. Network file
     /// systems and those of FUSE may return before anything lasts.
     pub fn syncs_as_one(&self) -> bool {
-        *self.syncs_as_one.get_or_init(|| {
-            rustix::fs::fstatfs(&self.fd).is_ok_and(|about| SYNCED_AS_ONE.contains(&(about.f_type as u32)))
-        })
+        *self.syncs_as_one.get_or_init(|| self.is_on_local_disk())
+    }
+
+    /// Whether it is on a file system that is known to ask nobody but this machine. It is asked anew.
+    pub fn is_on_local_disk(&self) -> bool {
+        rustix::fs::fstatfs(&self.fd).is_ok_and(|about| LOCAL.contains(&(about.f_type as u32)))
     }
 
     /// Makes all that was written so far on the file system of this folder last, files and names
@@ -197,7 +200,7 @@ impl AsFd for Folder {
 }
 
 /// ext2 to 4, XFS, Btrfs, F2FS; and tmpfs, on which nothing lasts anyway.
-const SYNCED_AS_ONE: [u32; 5] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x0102_1994];
+const LOCAL: [u32; 5] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x0102_1994];
 
 /// Names to be looked for from which on it pays to list a folder.
 const LISTED_MIN: usize = 32;
