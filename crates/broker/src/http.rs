@@ -36,6 +36,7 @@ use tokio::sync::Notify;
 
 use crate::effects::EngineHandle;
 use crate::engine::{self, Query};
+use crate::names::Names;
 use crate::vault::Vault;
 use crate::workers::Workers;
 
@@ -77,8 +78,7 @@ pub struct Api {
     pub audience: Audience,
     pub identity: Identity,
     pub settings: Box<dyn SettingsDesk>,
-    /// The name of a user, where the system knows one.
-    pub user_name: fn(u32) -> Option<String>,
+    pub names: Names,
     /// Rung when somebody asks the service to stop.
     pub stop: Arc<Notify>,
 }

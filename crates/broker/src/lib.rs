@@ -8,6 +8,7 @@ pub mod effects;
 pub mod engine;
 pub mod http;
 pub mod metrics;
+pub mod names;
 pub mod notify;
 mod subscriptions;
 pub mod vault;

@@ -16,6 +16,7 @@ use bits_api::settings::{Reloaded, SettingList};
 use bits_broker::effects::{Effects, EngineHandle};
 use bits_broker::engine::{self, Bounds, Clock, Query, Response};
 use bits_broker::http::{self, Api, Connections, Identity, Peer, SettingsDesk, Socket};
+use bits_broker::names::Names;
 use bits_broker::vault::Vault;
 use bits_broker::workers::Workers;
 use bits_core::access::{Audience, Caller};
@@ -250,6 +251,8 @@ impl Service {
 
         let sockets = paths.sockets();
         let open = |path| Door::open(path, &lock, &engine.runtime);
+        let names = Names::new(user_name);
+        names.learn(owner.0);
         let doors = sockets.iter().map(|path| open(path)).collect::<Result<_, _>>()?;
         drop(entered);
         let idle_exit = Some(settings.seconds("idle_exit")).filter(|limit| !limit.is_zero());
@@ -270,7 +273,7 @@ impl Service {
                 notices,
             },
             settings,
-            user_name,
+            names,
             stop: Arc::clone(&stop),
         });
         let damaged = Arc::new(AtomicBool::new(false));

@@ -76,7 +76,7 @@ async fn whole(api: &Api, caller: Caller, id: JobId) -> Result<Response, Refused
     let engine::Response::JobWithSecrets { view, secrets } = answer else {
         unreachable!("a job is answered with a job")
     };
-    let body = convert::whole_job(&view, (api.user_name)(view.job.owner.0), &secrets);
+    let body = convert::whole_job(&view, api.names.of(view.job.owner.0), &secrets);
     let mut response = json(StatusCode::OK, &body);
     set_etag(&mut response, &view);
     Ok(response)
@@ -295,7 +295,7 @@ fn set_etag(response: &mut Response, view: &JobView) {
 impl Api {
     /// The job as programs see it.
     pub(super) fn wire(&self, view: &JobView) -> bits_api::job::Job {
-        convert::job(view, (self.user_name)(view.job.owner.0))
+        convert::job(view, self.names.of(view.job.owner.0))
     }
 
     pub(super) fn job(&self, status: StatusCode, view: &JobView) -> Response {

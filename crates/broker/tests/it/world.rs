@@ -8,6 +8,7 @@ use axum::http::{Method, Request, StatusCode, header};
 use bits_broker::effects::{Effects, EngineHandle};
 use bits_broker::engine::{self, Clock};
 use bits_broker::http::{Api, Connections, Identity, Socket, router};
+use bits_broker::names::Names;
 use bits_broker::vault::Vault;
 use bits_broker::workers::Workers;
 use bits_core::access::{Audience, Caller};
@@ -110,6 +111,8 @@ impl World {
             let engine = engine::run(&mut received, &mut store, &StandingClock, &mut effects, limits);
             runtime.expect("a runtime").block_on(engine)
         });
+        let names = Names::new(|uid| (uid == ANNA).then(|| "anna".to_owned()));
+        names.learn(ANNA);
         let api = Api {
             engine: handle,
             connections: Arc::new(Connections::new(1, 1)),
@@ -125,7 +128,7 @@ impl World {
                 notices: Vec::new(),
             },
             settings: Box::new(NoSettings),
-            user_name: |uid| (uid == ANNA).then(|| "anna".to_owned()),
+            names,
             stop: Arc::new(Notify::new()),
         };
         Self {
