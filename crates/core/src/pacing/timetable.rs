@@ -10,7 +10,9 @@
 //! ```
 //!
 //! The time is an argument, and so is how far the local clock is from UTC at any moment: where it is set
-//! forward or back, a minute of the week does not come, or comes twice.
+//! forward or back, a minute of the week does not come, or comes twice. Lines begin and end with minutes of
+//! the local clock, which need not be those of UTC. A leap second has no number of its own, in POSIX as
+//! here, and belongs to the minute that its number is in.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -25,9 +27,9 @@ use crate::time::Timestamp;
 const LINES_MAX: usize = 200;
 const DAY: u32 = 24 * 60;
 const WEEK: u32 = 7 * DAY;
-const MINUTE: Duration = Duration::from_secs(60);
-/// How far ahead a change is looked for: a week, and what a clock that is set back adds.
-const AHEAD: u32 = WEEK + DAY;
+const SECOND: Duration = Duration::from_secs(1);
+/// How many seconds ahead a change is looked for: a week, and what a clock that is set back adds.
+const AHEAD: u32 = (WEEK + DAY) * 60;
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// How far the local clock is ahead of UTC at a moment, in seconds.
@@ -83,6 +85,17 @@ pub struct Moment {
     pub stopped: [Option<Stop>; Priority::ALL.len()],
     /// When it says something else; `None`: never.
     pub until: Option<Timestamp>,
+}
+
+impl Moment {
+    /// The limits that hold. Those who may not run have the lowest that there is: what of them runs still
+    /// hears of it before it hears that it is to stop, and has none of what others may have from now on.
+    pub fn limits(&self) -> impl Iterator<Item = (Priorities, Rate)> {
+        let is_stopped = |priority: &Priority| self.stopped[*priority as usize].is_some();
+        let stopped = Priority::ALL.into_iter().filter(is_stopped).map(Priorities::of);
+        let stopped = stopped.reduce(Priorities::and).map(|who| (who, Rate::lowest()));
+        self.together.iter().copied().chain(stopped)
+    }
 }
 
 /// Jobs of a priority may not run now.
@@ -151,23 +164,25 @@ impl Timetable {
             return Moment::default();
         }
         let holding = |time| {
-            let section = self.section_at(minute_of_week(time, offset));
+            let section = self.section_at(second_of_week(time, offset) / 60);
             section.lines.map(|line| line.map(|line| &self.lines[line]))
         };
         let is = holding(now);
         let numbers = is.map(|line| line.map(|line| line.number));
         let first = |fits: &dyn Fn(Timestamp) -> bool| {
-            let in_minutes = |ahead: u32| Timestamp(now.0 / 60_000 * 60_000) + MINUTE * ahead;
-            let mut ahead = 1;
-            while ahead <= AHEAD {
-                if fits(in_minutes(ahead)) {
-                    return Some(in_minutes(ahead));
-                }
+            let in_seconds = |ahead: u32| Timestamp(now.0 / 1000 * 1000) + SECOND * ahead;
+            let mut ahead = 0;
+            loop {
                 // Nothing changes before the next section, but by the local clock.
-                let section = ahead + self.minutes_left(minute_of_week(in_minutes(ahead), offset));
-                ahead = other_offset(ahead, section, &|ahead| offset(in_minutes(ahead))).unwrap_or(section);
+                let section = ahead + self.seconds_left(second_of_week(in_seconds(ahead), offset));
+                ahead = other_offset(ahead, section, &|ahead| offset(in_seconds(ahead))).unwrap_or(section);
+                if ahead > AHEAD {
+                    return None;
+                }
+                if fits(in_seconds(ahead)) {
+                    return Some(in_seconds(ahead));
+                }
             }
-            None
         };
         let stopped = Priority::ALL.map(|priority| {
             let is_stopped = |line: Option<&Line>| line.is_some_and(|line| line.what == Allowed::Nothing);
@@ -206,10 +221,10 @@ impl Timetable {
         &self.sections[next - 1]
     }
 
-    /// How many minutes after one of the week the next section begins.
-    fn minutes_left(&self, minute: u32) -> u32 {
-        let next = self.sections.partition_point(|section| section.from <= minute);
-        self.sections.get(next).map_or(WEEK, |section| section.from) - minute
+    /// How many seconds after one of the week the next section begins.
+    fn seconds_left(&self, second: u32) -> u32 {
+        let next = self.sections.partition_point(|section| section.from <= second / 60);
+        self.sections.get(next).map_or(WEEK, |section| section.from) * 60 - second
     }
 }
 
@@ -261,11 +276,12 @@ impl Line {
     }
 }
 
-/// The first minute after `from`, and before `to`, at which the local clock is not as far from UTC as at
+/// The first second after `from`, and before `to`, at which the local clock is not as far from UTC as at
 /// `from`. It is asked once an hour: no clock is set forward and back within one.
 fn other_offset(from: u32, to: u32, offset: &dyn Fn(u32) -> i32) -> Option<u32> {
-    const HOUR: usize = 60;
-    let is_other = |at: u32| offset(at) != offset(from);
+    const HOUR: usize = 3600;
+    let was = offset(from);
+    let is_other = |at: u32| offset(at) != was;
     let mut late = (from..to).step_by(HOUR).chain([to]).skip(1).find(|at| is_other(*at))?;
     let mut early = late.saturating_sub(HOUR as u32).max(from);
     while late - early > 1 {
@@ -279,12 +295,12 @@ fn other_offset(from: u32, to: u32, offset: &dyn Fn(u32) -> i32) -> Option<u32> 
     (late < to).then_some(late)
 }
 
-fn minute_of_week(time: Timestamp, offset: Offset<'_>) -> u32 {
+fn second_of_week(time: Timestamp, offset: Offset<'_>) -> u32 {
     // The first of January 1970 was a Thursday.
-    const THURSDAY: i64 = 3 * DAY as i64;
+    const THURSDAY: i64 = 3 * DAY as i64 * 60;
     let seconds = i64::try_from(time.0 / 1000).unwrap_or(i64::MAX / 2) + i64::from(offset(time));
-    let minute = (seconds.div_euclid(60) + THURSDAY).rem_euclid(i64::from(WEEK));
-    u32::try_from(minute).expect("a minute of the week is small")
+    let second = (seconds + THURSDAY).rem_euclid(i64::from(WEEK) * 60);
+    u32::try_from(second).expect("a second of the week is small")
 }
 
 fn parse_line(number: usize, text: &str) -> Result<Line, String> {
@@ -545,6 +561,156 @@ mod tests {
     }
 
     #[test]
+    fn lines_begin_and_end_with_minutes_of_the_local_clock_whatever_those_of_utc_are() {
+        const HOUR: i32 = 3600;
+        const DAY: i32 = 24 * HOUR;
+        /// Moments: seconds after Monday, 00:00 UTC.
+        fn at(days: i64, hour: i64, minute: i64, second: i64) -> i64 {
+            ((days * 24 + hour) * 60 + minute) * 60 + second
+        }
+        // Amsterdam until 1937, Monrovia until 1972, and the last of them as it left its seconds.
+        let (amsterdam, monrovia) = (19 * 60 + 32, -(44 * 60 + 30));
+        let half_past_eleven = at(0, 11, 30, 17);
+        struct Case {
+            clock: &'static str,
+            /// How far the local clock is from UTC, from when on how far.
+            offsets: (i32, i64, i32),
+            table: &'static str,
+            now: i64,
+            /// Whether normal jobs are stopped then, and when that changes.
+            expected: (bool, i64),
+        }
+        let case = |clock, offsets, table, now, expected| Case { clock, offsets, table, now, expected };
+        let noon = "daily 08:00-12:00 stop";
+        for Case { clock, offsets: (before, from, after), table, now, expected } in [
+            case("UTC", (0, 0, 0), noon, at(0, 11, 59, 59), (true, at(0, 12, 0, 0))),
+            case("UTC", (0, 0, 0), noon, at(0, 12, 0, 0), (false, at(1, 8, 0, 0))),
+            case("India", (19_800, 0, 19_800), noon, at(0, 6, 29, 59), (true, at(0, 6, 30, 0))),
+            case("Nepal", (20_700, 0, 20_700), noon, at(0, 6, 15, 0), (false, at(1, 2, 15, 0))),
+            case(
+                "seconds ahead",
+                (amsterdam, 0, amsterdam),
+                noon,
+                at(0, 11, 40, 27),
+                (true, at(0, 11, 40, 28)),
+            ),
+            case(
+                "seconds ahead",
+                (amsterdam, 0, amsterdam),
+                noon,
+                at(0, 11, 40, 28),
+                (false, at(1, 7, 40, 28)),
+            ),
+            case(
+                "seconds behind",
+                (monrovia, 0, monrovia),
+                noon,
+                at(0, 12, 44, 29),
+                (true, at(0, 12, 44, 30)),
+            ),
+            case(
+                "seconds behind",
+                (monrovia, 0, monrovia),
+                noon,
+                at(0, 12, 44, 30),
+                (false, at(1, 8, 44, 30)),
+            ),
+            // In the middle of a line the seconds go: local 10:45:47 becomes 11:30:17.
+            case(
+                "no seconds",
+                (monrovia, half_past_eleven, 0),
+                noon,
+                at(0, 9, 0, 0),
+                (true, at(0, 12, 0, 0)),
+            ),
+            // And where the clock jumps over the end of a line, the line ends there.
+            case(
+                "jumps over",
+                (monrovia, at(0, 12, 10, 5), 0),
+                noon,
+                at(0, 9, 0, 0),
+                (true, at(0, 12, 10, 5)),
+            ),
+            // Lord Howe Island: half an hour, forward and back.
+            case(
+                "half an hour",
+                (37_800, at(0, 0, 0, 0), 39_600),
+                noon,
+                at(0, 0, 0, 0),
+                (true, at(0, 1, 0, 0)),
+            ),
+            case(
+                "half an hour",
+                (37_800, at(0, 1, 0, 0), 39_600),
+                noon,
+                at(0, 0, 0, 0),
+                (true, at(0, 1, 0, 0)),
+            ),
+            case(
+                "and back",
+                (39_600, at(0, 0, 45, 0), 37_800),
+                noon,
+                at(0, 0, 0, 0),
+                (true, at(0, 1, 30, 0)),
+            ),
+            // Samoa left out a Friday: from the end of Thursday on it is Saturday.
+            case(
+                "a day less",
+                (-10 * HOUR, at(4, 10, 0, 0), 14 * HOUR),
+                "fri 00:00-24:00 stop; sat 00:00-01:00 stop",
+                at(4, 9, 0, 0),
+                (false, at(4, 10, 0, 0)),
+            ),
+            case(
+                "a day less",
+                (-10 * HOUR, at(4, 10, 0, 0), 14 * HOUR),
+                "fri 00:00-24:00 stop; sat 00:00-01:00 stop",
+                at(4, 10, 0, 0),
+                (true, at(4, 11, 0, 0)),
+            ),
+            // Alaska had a Friday twice.
+            case(
+                "a day more",
+                (14 * HOUR, at(4, 10, 0, 0), 14 * HOUR - DAY),
+                "fri 00:00-24:00 stop",
+                at(3, 10, 0, 0),
+                (true, at(5, 10, 0, 0)),
+            ),
+        ] {
+            let time = |seconds: i64| Timestamp((MONDAY as i64 + seconds * 1000) as u64);
+            let offset = |at: Timestamp| if at < time(from) { before } else { after };
+            let moment = Timetable::parse(table).expect("a timetable").at(time(now), &offset);
+            let stop = moment.stopped[Priority::Normal as usize];
+            let is = (stop.is_some(), moment.until);
+            assert_eq!(is, (expected.0, Some(time(expected.1))), "{clock}, at {now}");
+            // Nor is it otherwise in the middle of a second.
+            let later = Timestamp(time(now).0 + 999);
+            let in_it = Timetable::parse(table).expect("a timetable").at(later, &offset);
+            assert_eq!(in_it, moment, "{clock}, at {now}");
+        }
+    }
+
+    #[test]
+    fn who_may_not_run_has_the_lowest_limit_until_it_has_stopped() {
+        let least = Rate::LEAST;
+        for (text, expected) in [
+            ("daily 00:00-24:00 stop", alloc::vec![(Priorities::BACKGROUND, least)]),
+            (
+                "daily 00:00-24:00 low,normal stop; daily 00:00-24:00 high 1M",
+                alloc::vec![
+                    (Priorities::of(Priority::High), 1 << 20),
+                    (Priorities::of(Priority::Normal).and(Priorities::of(Priority::Low)), least),
+                ],
+            ),
+            ("daily 00:00-24:00 none", Vec::new()),
+        ] {
+            let moment = Timetable::parse(text).expect("a timetable").at(time(0, 9, 0), UTC);
+            let limits: Vec<_> = moment.limits().map(|(who, rate)| (who, rate.bytes_per_second())).collect();
+            assert_eq!(limits, expected, "{text}");
+        }
+    }
+
+    #[test]
     fn whatever_the_clock_says_there_is_an_answer_and_its_end_is_in_the_future() {
         let table = Timetable::parse("mon-fri 08:00-18:00 1M; sat 00:00-24:00 stop").expect("a timetable");
         for now in [0, 1, MONDAY, u64::MAX / 2, u64::MAX - 1] {
@@ -573,7 +739,10 @@ mod tests {
             ("mon-fry 08:00-18:00 1M", "line 1: `fry` is no day"),
             ("daily 08:00-18:00 fast", "line 1: `fast` is no rate"),
             ("daily 08:00-18:00 1", "line 1: `1` is less than 250"),
+            ("daily 08:00-18:00 0k", "line 1: `0k` is less than 250"),
+            ("daily 08:00-18:00 -1", "line 1: `-1` is no rate"),
             ("daily 08:00-18:00 99999T", "line 1: `99999t` is more than 1T"),
+            ("daily 08:00-18:00 18446744073709551616", "line 1: `18446744073709551616` is more than 1T"),
             ("daily 08:00-18:00 0", "line 1: 0 can be taken for both"),
             ("daily 08:00-18:00 urgent 1M", "line 1: `urgent` is no priority"),
             ("daily 08:00-18:00 low,low 1M", "line 1: it names low twice"),
@@ -592,8 +761,13 @@ mod tests {
                 Err(error) => assert!(error.to_string().starts_with(expected), "{text}: {error}"),
             }
         }
-        let many = "daily 08:00-08:01 1M\n".repeat(2);
-        assert!(Timetable::parse(&many).is_err());
+        let lines = |count: usize| -> String {
+            let clock = |minute: usize| format!("{:02}:{:02}", minute / 60, minute % 60);
+            (0..count).map(|at| format!("daily {}-{} 1M\n", clock(at), clock(at + 1))).collect()
+        };
+        Timetable::parse(&lines(LINES_MAX)).expect("so many there may be");
+        let error = Timetable::parse(&lines(LINES_MAX + 1)).expect_err("and no more");
+        assert_eq!(error.to_string(), "line 201: there are more than 200 lines");
         for text in
             ["", " ; \n # nothing", "fri-mon 08:00-18:00 1M", "mon 08:00-12:00 1M; mon 12:00-18:00 2M"]
         {
