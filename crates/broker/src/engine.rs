@@ -405,6 +405,8 @@ struct Turn {
     changes: Vec<changes::Change>,
     /// What was to be moved along with the clock when the turn began.
     moves: VecDeque<Move>,
+    /// When jobs were to be looked for then that nobody has cared for, and up to where they had been.
+    purge: (Timestamp, Option<(Timestamp, JobId)>),
 }
 
 impl std::fmt::Debug for Engine<'_> {
@@ -508,6 +510,9 @@ impl<'a> Engine<'a> {
 
     fn decide(&mut self, batch: Vec<Input>) -> Turn {
         let now = self.clock.now();
+        if let Some(change) = self.clock_change(now) {
+            self.clock_was_set(change, now);
+        }
         let mut turn = Turn {
             decision: Decision::default(),
             tickets: Vec::new(),
@@ -516,12 +521,9 @@ impl<'a> Engine<'a> {
             queries: Vec::new(),
             shown: BTreeSet::new(),
             changes: Vec::new(),
-            moves: VecDeque::new(),
+            moves: self.moves.clone(),
+            purge: (self.purge_at, self.purge_after),
         };
-        if let Some(change) = self.clock_change(now) {
-            self.clock_was_set(change, now);
-        }
-        turn.moves = self.moves.clone();
         // Before any job is touched: what is undone with this turn is put back to where it stood under them.
         let (ruling, batch): (Vec<_>, Vec<_>) =
             batch.into_iter().partition(|input| matches!(input, Input::Conditions(_) | Input::Bounds(_)));
@@ -590,7 +592,7 @@ impl<'a> Engine<'a> {
         let before = std::mem::replace(&mut self.moment, moment);
         self.looked_at = now;
         let mut limits = self.bounds.rates.clone();
-        limits.together.extend(self.moment.together.iter().copied());
+        limits.together.extend(self.moment.limits());
         self.effects.rate_limits(limits);
         let stopped = self.moment.stopped;
         if stopped != before.stopped {
@@ -803,6 +805,7 @@ impl<'a> Engine<'a> {
         self.queue.revert(turn.decision);
         self.backlog.extend(turn.reports);
         self.moves = turn.moves;
+        (self.purge_at, self.purge_after) = turn.purge;
         self.paused_until = Some(self.clock.now() + PAUSE_AFTER_FAILED_COMMIT);
         for query in turn.queries {
             self.answer_query(query);

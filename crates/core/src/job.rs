@@ -411,10 +411,14 @@ impl Job {
                 self.forget_error();
             }
             // Its time to download is not for waiting until others have done theirs.
-            (Connecting | Transferring, AwaitsConnection(attempt)) if attempt == self.attempt => {
+            (Connecting | Transferring, AwaitsConnection(attempt))
+                if attempt == self.attempt && self.is_counting() =>
+            {
                 self.stop_counting(now);
             }
-            (Connecting | Transferring, HasConnection(attempt)) if attempt == self.attempt => {
+            (Connecting | Transferring, HasConnection(attempt))
+                if attempt == self.attempt && !self.is_counting() =>
+            {
                 self.go_on_counting(now);
             }
             (_, Advanced(attempt)) if attempt == self.attempt && !self.state.is_final() => {

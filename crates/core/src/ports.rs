@@ -184,10 +184,12 @@ pub type Rewrap<'a> = dyn FnMut(JobId, Owner, &SealedSecret) -> Result<Vec<u8>, 
 /// The word for a state, without what belongs to it.
 pub type StateName = &'static str;
 
-/// Changes that are written together or not at all.
+/// Changes that are written together or not at all. What the queue decides has jobs, and files by their
+/// jobs, in the order of their ids.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Batch {
     pub jobs: Vec<JobChange>,
+    /// Those of one job are made one after another.
     pub files: Vec<(JobId, FileChange)>,
     pub secrets: Vec<(JobId, SecretChange)>,
 }
@@ -195,6 +197,18 @@ pub struct Batch {
 impl Batch {
     pub fn is_empty(&self) -> bool {
         self.jobs.is_empty() && self.files.is_empty() && self.secrets.is_empty()
+    }
+
+    /// What becomes of the job `id`, in a batch that is in order.
+    pub fn job(&self, id: JobId) -> Option<&JobChange> {
+        let found = self.jobs.binary_search_by_key(&id, |change| change.job.id);
+        found.ok().map(|at| &self.jobs[at])
+    }
+
+    /// What becomes of the files of the job `id`, in a batch that is in order.
+    pub fn files_of(&self, id: JobId) -> impl Iterator<Item = &FileChange> {
+        let first = self.files.partition_point(|(job, _)| *job < id);
+        self.files[first..].iter().take_while(move |(job, _)| *job == id).map(|(_, change)| change)
     }
 }
 

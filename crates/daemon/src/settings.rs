@@ -469,6 +469,9 @@ impl Key {
             (Kind::Timetable, Written::Text(text)) => {
                 Timetable::parse(text).map(drop).map_err(|error| error.to_string())
             }
+            (Kind::NetworkCosts, Written::Text(text)) => InterfaceCosts::parse(text)
+                .map(drop)
+                .map_err(|error| format!("{error}; it must be {}", self.expected)),
             _ => Ok(()),
         }
     }
@@ -493,9 +496,6 @@ impl Key {
             (Kind::Choice(words), Written::Text(text)) => {
                 words.contains(&text.as_str()).then(|| Value::Text(text.clone()))
             }
-            (Kind::NetworkCosts, Written::Text(text)) => {
-                InterfaceCosts::parse(text).is_ok().then(|| Value::Text(text.clone()))
-            }
             (Kind::Path, Written::Text(text)) => {
                 (text.is_empty() || text.starts_with('/')).then(|| Value::Text(text.clone()))
             }
@@ -508,7 +508,7 @@ impl Key {
             }
             (Kind::Rate, Written::Text(text)) => Some(Value::Text(rate(text.clone()))),
             (Kind::Rate, Written::Number(number)) => Some(Value::Text(rate(number.to_string()))),
-            (Kind::Timetable, Written::Text(text)) => Some(Value::Text(text.clone())),
+            (Kind::Timetable | Kind::NetworkCosts, Written::Text(text)) => Some(Value::Text(text.clone())),
             (Kind::Form, Written::Text(text)) => Form::named(text).map(|_| Value::Text(text.clone())),
             (Kind::Level, Written::Text(text)) => {
                 let known = ["error", "warn", "info", "debug"].contains(&text.as_str());

@@ -35,7 +35,7 @@ impl Engine<'_> {
             Answer::Completed { job, partial } => (job, partial.then_some(Code::PARTIAL_COMPLETE)),
             Answer::Cancelled { job, leftover } => (job, leftover.then_some(Code::UNABLE_TO_DELETE_FILES)),
         };
-        let view = match change_of(id, written) {
+        let view = match written.job(id) {
             Some(JobChange { job, .. }) => {
                 self.progress(job, written).map(|progress| Some(self.queue.view(job.clone(), progress)))
             }
@@ -48,11 +48,10 @@ impl Engine<'_> {
 
     /// How far the files of `job` have come, now that `written` is. Of a new job nothing is read.
     fn progress(&mut self, job: &Job, written: &Batch) -> Result<Progress, StoreError> {
-        if change_of(job.id, written).is_none_or(|change| change.was.is_some()) {
+        if written.job(job.id).is_none_or(|change| change.was.is_some()) {
             return self.store.progress(job.id);
         }
-        let files = written.files.iter().filter(|(id, _)| *id == job.id);
-        Ok(Progress::of(files.filter_map(|(_, change)| match change {
+        Ok(Progress::of(written.files_of(job.id).filter_map(|change| match change {
             FileChange::Add(file) => Some(file),
             _ => None,
         })))
@@ -78,10 +77,4 @@ impl Engine<'_> {
             Err(error) => tracing::warn!(%error, job = %id, "watchers could not be told"),
         }
     }
-}
-
-/// What `written` has of the job `id`.
-fn change_of(id: JobId, written: &Batch) -> Option<&JobChange> {
-    let found = written.jobs.binary_search_by_key(&id, |change| change.job.id);
-    found.ok().map(|at| &written.jobs[at])
 }

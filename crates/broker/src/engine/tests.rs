@@ -3,6 +3,7 @@
 mod adds;
 mod clock;
 mod loading;
+mod timetable;
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -36,6 +37,7 @@ enum Done {
     Finalized,
     Told,
     Discarded,
+    Limited(RateLimits),
     Committed,
 }
 
@@ -175,6 +177,9 @@ impl EffectRunner for Hands {
     }
     fn discard(&mut self, _: JobId, _: Vec<ClosingFile>) {
         self.did(Done::Discarded);
+    }
+    fn rate_limits(&mut self, limits: RateLimits) {
+        self.did(Done::Limited(limits));
     }
     fn change_certificates(&mut self, _: JobId, _: Change) {}
     fn watch(&mut self, _: Owner, _: Option<JobId>, _: Watcher) {}

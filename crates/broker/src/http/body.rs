@@ -48,11 +48,16 @@ impl<T: DeserializeOwned, S: Send + Sync, const BYTES_MAX: usize> FromRequest<S>
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
+/// What is wrong with a body, and of which of its fields.
+type Wrong = serde_path_to_error::Error<serde_json::Error>;
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Wrong> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let body = T::deserialize(Objects(&mut deserializer))?;
-    deserializer.end()?;
-    Ok(body)
+    let mut track = serde_path_to_error::Track::new();
+    let fields = serde_path_to_error::Deserializer::new(&mut deserializer, &mut track);
+    let body = T::deserialize(Objects(fields));
+    let whole = body.and_then(|body| deserializer.end().map(|()| body));
+    whole.map_err(|error| Wrong::new(track.path(), error))
 }
 
 /// How long a body may take to come: it is small, and comes from this machine.
@@ -73,15 +78,38 @@ async fn read(body: Body, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>, Respon
 }
 
 /// What is wrong, without what is there. Names of fields may be told, values may not.
-fn describe(error: &serde_json::Error) -> String {
+fn describe(wrong: &Wrong) -> String {
+    let error = wrong.inner();
     let place = format!("at line {}, column {}", error.line(), error.column());
     let text = error.to_string();
     let names_a_field = text.starts_with("unknown field") || text.starts_with("missing field");
     match error.classify() {
         serde_json::error::Category::Data if names_a_field => format!("is wrong: {text}"),
-        serde_json::error::Category::Data => format!("has a value of the wrong kind {place}"),
+        serde_json::error::Category::Data => {
+            let field = wrong.path().to_string();
+            let whose = if field == "." { String::new() } else { format!(" for `{field}`") };
+            let wanted = wanted(&text).map(|wanted| format!(", where {wanted} belongs"));
+            format!("has a value of the wrong kind{whose} {place}{}", wanted.unwrap_or_default())
+        }
         _ => format!("is not JSON: it is wrong {place}"),
     }
+}
+
+/// What belongs where serde found something else. Of its sentence this end alone is not the caller's.
+fn wanted(text: &str) -> Option<&'static str> {
+    let (_, wanted) = text.rsplit_once(", expected ")?;
+    let (wanted, _) = wanted.rsplit_once(" at line ")?;
+    Some(match wanted {
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" => "a whole number from 0 to 18446744073709551615",
+        "a boolean" => "true or false",
+        "a string" => "a text",
+        "a sequence" => "a list",
+        _ if wanted.starts_with("struct ") => "an object",
+        _ => return None,
+    })
 }
 
 /// The job a path names.
@@ -155,7 +183,7 @@ mod tests {
 
     /// What is wrong with `body` as a `T`.
     fn wrong<T: DeserializeOwned>(body: &str) -> Option<String> {
-        parse::<T>(body.as_bytes()).err().map(|error| error.to_string())
+        parse::<T>(body.as_bytes()).err().map(|wrong| wrong.inner().to_string())
     }
 
     #[test]

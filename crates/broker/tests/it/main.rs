@@ -8,6 +8,7 @@ mod content;
 mod creating;
 mod export;
 mod http_options;
+mod limits;
 mod metrics;
 mod model;
 mod notifications;

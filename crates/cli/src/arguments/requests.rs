@@ -43,7 +43,7 @@ pub(crate) struct Requests {
     #[arg(long, value_name = "FILE", requires = "client_cert")]
     pub(crate) client_cert_password_file: Option<PathBuf>,
     /// Receive no more than so much per second: bytes such as 500k or 2M, or bits such as 8mbit
-    #[arg(long, value_name = "RATE", value_parser = limit)]
+    #[arg(long, value_name = "RATE", value_parser = limit, allow_negative_numbers = true)]
     pub(crate) limit_rate: Option<u64>,
     /// Take any certificate of a server: then nobody knows who it is
     #[arg(long)]

@@ -196,6 +196,33 @@ fn a_mirror_that_is_none_is_told_what_it_can_be() {
 }
 
 #[test]
+fn a_rate_that_makes_no_sense_is_told_with_its_flag_and_with_what_it_can_be() {
+    let place = Place::new();
+    let commands = [&["get", "http://h/f"][..], &["create", "n"]];
+    for (rate, expected) in [
+        ("fast", "`fast` is no rate; write bytes per second such as 500k or 2M"),
+        ("-1", "`-1` is no rate; write bytes per second such as 500k or 2M"),
+        ("1", "`1` is less than 250 bytes per second"),
+        ("0.0", "write none for no limit"),
+        ("2T", "`2T` is more than 1T, which no link carries; write none for no limit"),
+        ("18446744073709551615", "is more than 1T"),
+        ("18446744073709551616", "is more than 1T"),
+        ("99999999999999999999.999999T", "is more than 1T"),
+        ("", "`` is no rate; write"),
+    ] {
+        let flag = format!("--limit-rate={rate}");
+        let ways = [&["--limit-rate", rate][..], &[flag.as_str()]];
+        for words in commands.iter().flat_map(|command| ways.iter().map(|way| [command, *way].concat())) {
+            let outcome = place.bits(&words);
+            assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""), "{words:?}");
+            let says = format!("invalid value '{rate}' for '--limit-rate <RATE>': ");
+            assert!(outcome.stderr.contains(&says) || rate.is_empty(), "{words:?}: {}", outcome.stderr);
+            assert!(outcome.stderr.contains(expected), "{words:?}: {}", outcome.stderr);
+        }
+    }
+}
+
+#[test]
 fn the_help_says_what_is_to_be_written() {
     let place = Place::new();
     for (words, expected) in [

@@ -83,6 +83,11 @@ impl Job {
         }
     }
 
+    /// Whether the time that the job may download passes.
+    pub(super) fn is_counting(&self) -> bool {
+        self.running_since.is_some()
+    }
+
     /// Notes that the job ran until `end`.
     pub(super) fn stop_counting(&mut self, end: Timestamp) {
         if let Some(since) = self.running_since.take() {
@@ -92,7 +97,7 @@ impl Job {
 
     /// Notes that a job which runs has waited until `now`.
     pub(super) fn go_on_counting(&mut self, now: Timestamp) {
-        self.running_since.get_or_insert(now);
+        self.running_since = Some(now);
     }
 
     /// Gives the job all of its time again: its owner wants it to go on.

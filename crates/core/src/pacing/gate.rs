@@ -61,6 +61,17 @@ pub struct RateLimits {
     pub owner: Option<Rate>,
 }
 
+impl RateLimits {
+    /// The same, where two limits for the same jobs are one: the lower one, in which a byte counts once.
+    fn merged(self) -> Self {
+        let mut lowest: BTreeMap<Priorities, Rate> = BTreeMap::new();
+        for (who, rate) in self.together {
+            lowest.entry(who).and_modify(|lowest| *lowest = rate.min(*lowest)).or_insert(rate);
+        }
+        Self { together: lowest.into_iter().collect(), ..self }
+    }
+}
+
 /// What is to be known of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Member {
@@ -135,12 +146,12 @@ pub struct Gate {
 
 impl Gate {
     pub fn new(limits: RateLimits) -> Self {
-        Self { limits, ..Self::default() }
+        Self { limits: limits.merged(), ..Self::default() }
     }
 
     /// From now on other limits. What has gone has gone.
     pub fn set_limits(&mut self, limits: RateLimits, now: Duration) {
-        self.limits = limits;
+        self.limits = limits.merged();
         self.refresh(now);
     }
 
@@ -273,11 +284,7 @@ impl Gate {
     /// Makes the buckets as the limits are.
     fn refresh(&mut self, now: Duration) {
         let mut wanted: BTreeMap<Key, Rate> = BTreeMap::new();
-        for (who, rate) in &self.limits.together {
-            // Two limits for the same jobs are the lower one.
-            let lowest = wanted.entry(Key::Together(*who)).or_insert(*rate);
-            *lowest = (*lowest).min(*rate);
-        }
+        wanted.extend(self.limits.together.iter().map(|(who, rate)| (Key::Together(*who), *rate)));
         for (job, known) in &self.jobs {
             wanted.extend(self.limits.owner.map(|rate| (Key::Owner(known.member.owner), rate)));
             wanted.extend(known.member.limit.map(|rate| (Key::Job(*job), rate)));
@@ -459,6 +466,24 @@ mod tests {
         let (totals, _) = served(&mut gate, &[(0, 1 << 20), (1, 1 << 20), (2, 1 << 20)], 10);
         for (n, expected) in [(0, 1_000_000), (1, 1_000_000), (2, 500_000)] {
             assert!(totals[&n].abs_diff(expected) < expected / 20, "{n}: {totals:?}");
+        }
+    }
+
+    #[test]
+    fn of_two_limits_for_the_same_jobs_the_lower_one_holds_and_all_of_it_may_be_had() {
+        let together = |rates: &[u64]| {
+            let together = rates.iter().map(|bytes| (Priorities::BACKGROUND, rate(*bytes))).collect();
+            RateLimits { together, owner: None }
+        };
+        // As when a setting and the timetable say so.
+        for rates in [&[1_000_000, 2_000_000][..], &[2_000_000, 1_000_000], &[1_000_000; 3]] {
+            let mut gate = Gate::new(together(rates));
+            gate.set_job(job(0), member(1, Priority::Normal, None), Duration::ZERO);
+            let (totals, passed) = served(&mut gate, &[(0, 1 << 20)], 10);
+            check_never_exceeds(passed.iter().map(|(at, _, count)| (*at, *count)), rate(1_000_000));
+            assert!(totals[&0] >= 9_800_000, "{rates:?}: {totals:?}");
+            gate.set_limits(together(&[2_000_000, 4_000_000]), Duration::from_secs(10));
+            assert_eq!(gate.lowest(job(0), Reach::Network), Some(rate(2_000_000)));
         }
     }
 

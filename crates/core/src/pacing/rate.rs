@@ -16,6 +16,9 @@ const BURST: Duration = Duration::from_millis(100);
 /// And at least so much, so that a slow limit lets whole segments through.
 const BURST_BYTES_MIN: u64 = 4096;
 
+/// Digits of a fraction that count: of a tebibyte the rest is a few bytes, of all else less than one.
+const FRACTION_DIGITS_MAX: usize = 12;
+
 /// Bytes per second. A limit of nothing is no limit but a pause, which is a job's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rate(pub NonZeroU64);
@@ -27,7 +30,10 @@ pub enum RateError {
         "`{0}` is no rate; write bytes per second such as 500k or 2M, bits per second such as 8mbit, or none"
     )]
     NotARate(String),
-    #[error("`{0}` is less than {least} bytes per second, with which nothing would ever be done", least = Rate::LEAST)]
+    #[error(
+        "`{0}` is less than {least} bytes per second, with which nothing would ever be done; write none for no limit",
+        least = Rate::LEAST
+    )]
     TooLow(String),
     #[error("`{0}` is more than 1T, which no link carries; write none for no limit")]
     TooHigh(String),
@@ -39,6 +45,11 @@ impl Rate {
     /// A tebibyte per second.
     pub const MOST: u64 = 1 << 40;
 
+    /// The lowest rate there is.
+    pub fn lowest() -> Self {
+        Self::new(Self::LEAST).expect("the lowest rate is one")
+    }
+
     /// A rate that somebody may set; `None` for one that makes no sense.
     pub fn new(bytes_per_second: u64) -> Option<Self> {
         let fits = (Self::LEAST..=Self::MOST).contains(&bytes_per_second);
@@ -47,6 +58,7 @@ impl Rate {
 
     /// Parses a limit: `none` or `0` for no limit; bytes per second, with `k`, `M`, `G` or `T` for
     /// powers of 1024 as in curl and wget; or bits per second in powers of 1000: `kbit`, `mbit`, `gbit`.
+    /// What a fraction has below a byte is left out.
     ///
     /// # Errors
     /// [`RateError`], which names the text.
@@ -72,10 +84,13 @@ impl Rate {
             _ => return Err(not()),
         };
         let (whole, part) = number.split_once('.').unwrap_or((number, ""));
-        if whole.is_empty() || whole.len() > 20 || part.len() > 6 || number.ends_with('.') {
+        if whole.is_empty() || part.contains('.') || number.ends_with('.') {
             return Err(not());
         }
-        let whole: u128 = whole.parse().map_err(|_| not())?;
+        // There is no unit below a byte, and digits that no number can hold are more than any limit, too.
+        let whole = whole.parse::<u64>().ok().filter(|whole| *whole <= Self::MOST);
+        let whole = u128::from(whole.ok_or_else(|| RateError::TooHigh(text.to_string()))?);
+        let part = part.get(..FRACTION_DIGITS_MAX).unwrap_or(part);
         let tenths = 10u128.pow(part.len() as u32);
         let part: u128 = if part.is_empty() { 0 } else { part.parse().map_err(|_| not())? };
         let bytes = (whole * tenths + part) * scale / tenths / 8;
@@ -282,14 +297,37 @@ mod tests {
             ("249", Err("less than 250")),
             ("0.1k", Err("less than 250")),
             ("00", Err("less than 250")),
+            ("0k", Err("less than 250")),
+            ("0.0", Err("less than 250")),
+            ("249.999999999999999999999999", Err("less than 250")),
+            ("250.999999999999999999999999", Ok(Some(250))),
+            ("1.00000000000000000000M", Ok(Some(1 << 20))),
+            ("0.999999999999999999999T", Ok(Some((1 << 40) - 2))),
+            ("1099511627776", Ok(Some(1 << 40))),
+            ("1099511627777", Err("more than 1T")),
+            ("1.000000000001T", Err("more than 1T")),
             ("1025G", Err("more than 1T")),
+            ("8797gbit", Err("more than 1T")),
+            ("9223372036854775808", Err("more than 1T")),
+            ("18446744073709551615", Err("more than 1T")),
+            ("18446744073709551616", Err("more than 1T")),
             ("99999999999999999999T", Err("more than 1T")),
-            ("999999999999999999999", Err("is no rate")),
+            ("99999999999999999999.999999T", Err("more than 1T")),
+            ("999999999999999999999", Err("more than 1T")),
+            ("999999999999999999999 parsecs", Err("is no rate")),
             ("", Err("is no rate")),
             ("-1", Err("is no rate")),
             ("2.", Err("is no rate")),
             (".5M", Err("is no rate")),
             ("1.2.3", Err("is no rate")),
+            ("99999999999999999999999.1.2", Err("is no rate")),
+            ("+1M", Err("is no rate")),
+            ("1_000", Err("is no rate")),
+            ("1,5M", Err("is no rate")),
+            ("1e6", Err("is no rate")),
+            ("0x400", Err("is no rate")),
+            ("٣M", Err("is no rate")),
+            ("1k k", Err("is no rate")),
             ("2Mb/s", Err("is no rate")),
             ("fast", Err("is no rate")),
         ] {

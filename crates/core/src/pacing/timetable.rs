@@ -10,7 +10,12 @@
 //! ```
 //!
 //! The time is an argument, and so is how far the local clock is from UTC at any moment: where it is set
-//! forward or back, a minute of the week does not come, or comes twice.
+//! forward or back, a minute of the week does not come, or comes twice. Lines begin and end with minutes of
+//! the local clock, which need not be those of UTC. A leap second has no number of its own, in POSIX as
+//! here, and belongs to the minute that its number is in.
+
+#[cfg(test)]
+mod tests;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -25,9 +30,9 @@ use crate::time::Timestamp;
 const LINES_MAX: usize = 200;
 const DAY: u32 = 24 * 60;
 const WEEK: u32 = 7 * DAY;
-const MINUTE: Duration = Duration::from_secs(60);
-/// How far ahead a change is looked for: a week, and what a clock that is set back adds.
-const AHEAD: u32 = WEEK + DAY;
+const SECOND: Duration = Duration::from_secs(1);
+/// How many seconds ahead a change is looked for: a week, and what a clock that is set back adds.
+const AHEAD: u32 = (WEEK + DAY) * 60;
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// How far the local clock is ahead of UTC at a moment, in seconds.
@@ -83,6 +88,17 @@ pub struct Moment {
     pub stopped: [Option<Stop>; Priority::ALL.len()],
     /// When it says something else; `None`: never.
     pub until: Option<Timestamp>,
+}
+
+impl Moment {
+    /// The limits that hold. Those who may not run have the lowest that there is: what of them runs still
+    /// hears of it before it hears that it is to stop, and has none of what others may have from now on.
+    pub fn limits(&self) -> impl Iterator<Item = (Priorities, Rate)> {
+        let is_stopped = |priority: &Priority| self.stopped[*priority as usize].is_some();
+        let stopped = Priority::ALL.into_iter().filter(is_stopped).map(Priorities::of);
+        let stopped = stopped.reduce(Priorities::and).map(|who| (who, Rate::lowest()));
+        self.together.iter().copied().chain(stopped)
+    }
 }
 
 /// Jobs of a priority may not run now.
@@ -151,23 +167,25 @@ impl Timetable {
             return Moment::default();
         }
         let holding = |time| {
-            let section = self.section_at(minute_of_week(time, offset));
+            let section = self.section_at(second_of_week(time, offset) / 60);
             section.lines.map(|line| line.map(|line| &self.lines[line]))
         };
         let is = holding(now);
         let numbers = is.map(|line| line.map(|line| line.number));
         let first = |fits: &dyn Fn(Timestamp) -> bool| {
-            let in_minutes = |ahead: u32| Timestamp(now.0 / 60_000 * 60_000) + MINUTE * ahead;
-            let mut ahead = 1;
-            while ahead <= AHEAD {
-                if fits(in_minutes(ahead)) {
-                    return Some(in_minutes(ahead));
-                }
+            let in_seconds = |ahead: u32| Timestamp(now.0 / 1000 * 1000) + SECOND * ahead;
+            let mut ahead = 0;
+            loop {
                 // Nothing changes before the next section, but by the local clock.
-                let section = ahead + self.minutes_left(minute_of_week(in_minutes(ahead), offset));
-                ahead = other_offset(ahead, section, &|ahead| offset(in_minutes(ahead))).unwrap_or(section);
+                let section = ahead + self.seconds_left(second_of_week(in_seconds(ahead), offset));
+                ahead = other_offset(ahead, section, &|ahead| offset(in_seconds(ahead))).unwrap_or(section);
+                if ahead > AHEAD {
+                    return None;
+                }
+                if fits(in_seconds(ahead)) {
+                    return Some(in_seconds(ahead));
+                }
             }
-            None
         };
         let stopped = Priority::ALL.map(|priority| {
             let is_stopped = |line: Option<&Line>| line.is_some_and(|line| line.what == Allowed::Nothing);
@@ -206,10 +224,10 @@ impl Timetable {
         &self.sections[next - 1]
     }
 
-    /// How many minutes after one of the week the next section begins.
-    fn minutes_left(&self, minute: u32) -> u32 {
-        let next = self.sections.partition_point(|section| section.from <= minute);
-        self.sections.get(next).map_or(WEEK, |section| section.from) - minute
+    /// How many seconds after one of the week the next section begins.
+    fn seconds_left(&self, second: u32) -> u32 {
+        let next = self.sections.partition_point(|section| section.from <= second / 60);
+        self.sections.get(next).map_or(WEEK, |section| section.from) * 60 - second
     }
 }
 
@@ -261,11 +279,12 @@ impl Line {
     }
 }
 
-/// The first minute after `from`, and before `to`, at which the local clock is not as far from UTC as at
+/// The first second after `from`, and before `to`, at which the local clock is not as far from UTC as at
 /// `from`. It is asked once an hour: no clock is set forward and back within one.
 fn other_offset(from: u32, to: u32, offset: &dyn Fn(u32) -> i32) -> Option<u32> {
-    const HOUR: usize = 60;
-    let is_other = |at: u32| offset(at) != offset(from);
+    const HOUR: usize = 3600;
+    let was = offset(from);
+    let is_other = |at: u32| offset(at) != was;
     let mut late = (from..to).step_by(HOUR).chain([to]).skip(1).find(|at| is_other(*at))?;
     let mut early = late.saturating_sub(HOUR as u32).max(from);
     while late - early > 1 {
@@ -279,12 +298,12 @@ fn other_offset(from: u32, to: u32, offset: &dyn Fn(u32) -> i32) -> Option<u32> 
     (late < to).then_some(late)
 }
 
-fn minute_of_week(time: Timestamp, offset: Offset<'_>) -> u32 {
+fn second_of_week(time: Timestamp, offset: Offset<'_>) -> u32 {
     // The first of January 1970 was a Thursday.
-    const THURSDAY: i64 = 3 * DAY as i64;
+    const THURSDAY: i64 = 3 * DAY as i64 * 60;
     let seconds = i64::try_from(time.0 / 1000).unwrap_or(i64::MAX / 2) + i64::from(offset(time));
-    let minute = (seconds.div_euclid(60) + THURSDAY).rem_euclid(i64::from(WEEK));
-    u32::try_from(minute).expect("a minute of the week is small")
+    let second = (seconds + THURSDAY).rem_euclid(i64::from(WEEK) * 60);
+    u32::try_from(second).expect("a second of the week is small")
 }
 
 fn parse_line(number: usize, text: &str) -> Result<Line, String> {
@@ -386,218 +405,5 @@ fn allowed(text: &str) -> Result<Allowed, String> {
             Ok(limit) => Ok(limit.map_or(Allowed::All, Allowed::UpTo)),
             Err(error) => Err(error.to_string()),
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use alloc::format;
-
-    const UTC: Offset<'static> = &|_| 0;
-    /// Monday, the 2nd of March 2026, 00:00 UTC.
-    const MONDAY: u64 = 1_772_409_600_000;
-
-    fn time(days: u64, hour: u64, minute: u64) -> Timestamp {
-        Timestamp(MONDAY + ((days * 24 + hour) * 60 + minute) * 60_000)
-    }
-
-    /// What holds at a moment, as a line: limits by the first letters of priorities, stops, and how many
-    /// minutes it lasts.
-    fn said(table: &Timetable, now: Timestamp, offset: Offset<'_>) -> String {
-        let moment = table.at(now, offset);
-        let letter = |priority: Priority| priority.name()[..1].to_string();
-        let mut words: Vec<String> = Vec::new();
-        for (who, rate) in &moment.together {
-            let letters: String = Priority::ALL.into_iter().filter(|p| who.has(*p)).map(letter).collect();
-            words.push(format!("{letters}:{rate}"));
-        }
-        let minutes = |until: Option<Timestamp>| match until {
-            Some(until) => (until.since(now).as_secs() / 60).to_string(),
-            None => "ever".to_string(),
-        };
-        for priority in Priority::ALL {
-            if let Some(stop) = moment.stopped[priority as usize] {
-                words.push(format!("{}:stop {}", letter(priority), minutes(stop.until)));
-            }
-        }
-        words.push(format!("for {}", minutes(moment.until)));
-        words.join(", ")
-    }
-
-    #[test]
-    fn a_timetable_says_what_holds_and_until_when() {
-        let office = "
-            mon-fri 08:00-18:00 1M
-            mon-fri 08:00-18:00 foreground 4M   # BITS has none for these
-            sat,sun 22:00-06:00 low stop
-            otherwise high 8mbit
-            maintenance wed 12:00-13:00 normal,low none
-        ";
-        let table = Timetable::parse(office).expect("a timetable");
-        for (days, hour, minute, expected) in [
-            (0, 7, 59, "h:1000000, for 1"),
-            (0, 8, 0, "f:4M, hnl:1M, for 600"),
-            (0, 17, 59, "f:4M, hnl:1M, for 1"),
-            (0, 18, 0, "h:1000000, for 840"),
-            (2, 12, 30, "f:4M, h:1M, for 30"),
-            (2, 11, 0, "f:4M, hnl:1M, for 60"),
-            (4, 18, 0, "h:1000000, for 1680"),
-            (5, 22, 0, "h:1000000, l:stop 480, for 480"),
-            (6, 5, 59, "h:1000000, l:stop 1, for 1"),
-            (6, 23, 0, "h:1000000, l:stop 420, for 420"),
-            (7, 6, 0, "h:1000000, for 120"),
-        ] {
-            assert_eq!(said(&table, time(days, hour, minute), UTC), expected, "{days} {hour}:{minute}");
-        }
-    }
-
-    #[test]
-    fn a_stop_that_goes_from_one_line_to_the_next_ends_with_the_last() {
-        let table = Timetable::parse("daily 08:00-12:00 stop; daily 12:00-13:00 stop").expect("a timetable");
-        assert_eq!(said(&table, time(0, 9, 0), UTC), "h:stop 240, n:stop 240, l:stop 240, for 180");
-        let always = Timetable::parse("otherwise foreground,high,normal,low stop").expect("a timetable");
-        assert_eq!(
-            said(&always, time(0, 9, 0), UTC),
-            "f:stop ever, h:stop ever, n:stop ever, l:stop ever, for ever"
-        );
-        assert_eq!(Timetable::default().at(time(0, 0, 0), UTC), Moment::default());
-        assert_eq!(
-            said(&Timetable::parse("daily 00:00-24:00 2M").unwrap(), time(0, 0, 0), UTC),
-            "hnl:2M, for ever"
-        );
-    }
-
-    #[test]
-    fn the_next_change_is_looked_for_where_lines_begin_and_end() {
-        // One that never changes is the longest to be looked for.
-        for text in ["daily 00:00-24:00 2M", "mon 08:00-09:00 stop", "daily 08:00-08:30 1M; otherwise 2M"] {
-            let table = Timetable::parse(text).expect("a timetable");
-            let asked = core::cell::Cell::new(0);
-            let offset = |_: Timestamp| {
-                asked.set(asked.get() + 1);
-                0
-            };
-            table.at(time(0, 8, 0), &offset);
-            assert!(asked.get() < 2000, "{text}: the local clock was asked {} times", asked.get());
-        }
-        let lines: Vec<String> = (0..LINES_MAX)
-            .map(|line| {
-                format!(
-                    "daily {:02}:{:02}-{:02}:{:02} 1M",
-                    line / 10,
-                    line % 10 * 6,
-                    line / 10,
-                    line % 10 * 6 + 3
-                )
-            })
-            .collect();
-        let table = Timetable::parse(&lines.join("\n")).expect("a timetable");
-        assert_eq!(said(&table, time(3, 5, 4), UTC), "for 2");
-        assert_eq!(said(&table, time(3, 5, 6), UTC), "hnl:1M, for 3");
-        assert_eq!(said(&table, time(3, 19, 57), UTC), "for 243");
-    }
-
-    #[test]
-    fn sections_say_what_the_lines_say_at_each_minute() {
-        for text in [
-            "mon-fri 08:00-18:00 1M; sat,sun 22:00-06:00 low stop; otherwise high 8mbit; maintenance wed 12:00-13:00 normal,low none",
-            "daily 22:00-06:00 stop; fri-mon 06:00-07:00 foreground 1M",
-            "sun 23:59-00:01 stop",
-        ] {
-            let table = Timetable::parse(text).expect("a timetable");
-            for minute in 0..WEEK {
-                let by_lines = Priority::ALL.map(|priority| table.line_at(minute, priority));
-                assert_eq!(table.section_at(minute).lines, by_lines, "{text}: {minute}");
-            }
-        }
-    }
-
-    #[test]
-    fn seconds_within_a_minute_do_not_move_the_end() {
-        let table = Timetable::parse("daily 08:00-12:00 stop").expect("a timetable");
-        let until = Some(time(0, 12, 0));
-        for millis in [0, 1, 59_999] {
-            let now = Timestamp(time(0, 11, 59).0 + millis);
-            assert_eq!(table.at(now, UTC).until, until, "{millis}");
-        }
-    }
-
-    #[test]
-    fn times_are_those_of_the_local_clock_also_where_it_is_set_forward_or_back() {
-        // Clocks that are an hour ahead of UTC, and two from the sixth day, 01:00 UTC, on.
-        let forward = |now: Timestamp| if now < time(6, 1, 0) { 3600 } else { 7200 };
-        let table = Timetable::parse("sun 01:00-04:00 stop").expect("a timetable");
-        // 01:00 local is 00:00 UTC; 04:00 local is 02:00 UTC then: the line lasts two hours, not three.
-        assert_eq!(table.at(time(6, 0, 0), &forward).until, Some(time(6, 2, 0)));
-        assert_eq!(table.at(time(5, 12, 0), &forward).until, Some(time(6, 0, 0)));
-        // 02:30 does not come; what begins then begins with what follows it.
-        let table = Timetable::parse("sun 02:30-04:00 stop").expect("a timetable");
-        assert_eq!(table.at(time(6, 0, 59), &forward).until, Some(time(6, 1, 0)));
-        assert_eq!(table.at(time(6, 1, 0), &forward).until, Some(time(6, 2, 0)));
-        // And back: from two hours to one, so that 02:00 to 03:00 comes twice.
-        let back = |now: Timestamp| if now < time(6, 1, 0) { 7200 } else { 3600 };
-        let table = Timetable::parse("sun 02:30-04:00 stop").expect("a timetable");
-        assert_eq!(table.at(time(6, 0, 0), &back).until, Some(time(6, 0, 30)));
-        assert_eq!(table.at(time(6, 0, 30), &back).until, Some(time(6, 1, 0)));
-        assert_eq!(table.at(time(6, 1, 0), &back).until, Some(time(6, 1, 30)));
-        assert_eq!(table.at(time(6, 1, 30), &back).until, Some(time(6, 3, 0)));
-    }
-
-    #[test]
-    fn whatever_the_clock_says_there_is_an_answer_and_its_end_is_in_the_future() {
-        let table = Timetable::parse("mon-fri 08:00-18:00 1M; sat 00:00-24:00 stop").expect("a timetable");
-        for now in [0, 1, MONDAY, u64::MAX / 2, u64::MAX - 1] {
-            for offset in [-86_400, 0, 20_700, 86_400] {
-                let moment = table.at(Timestamp(now), &|_| offset);
-                assert!(
-                    moment.until.is_none_or(|until| until.0 > now || now > u64::MAX / 4),
-                    "{now} {offset}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_no_timetable_is_refused_with_its_line() {
-        for (text, expected) in [
-            ("\n\nnonsense", "line 3: `nonsense` is no day"),
-            ("mon-fri", "line 1: after the days it names no times"),
-            ("mon-fri 08:00-18:00", "line 1: it has no limit"),
-            ("daily 08:00 1M", "line 1: `08:00` is no time of the day"),
-            ("daily 8:00-18:00 1M", "line 1: `8:00-18:00` is no time"),
-            ("daily 08:60-18:00 1M", "line 1: `08:60-18:00` is no time"),
-            ("daily 08:00-24:01 1M", "line 1: `08:00-24:01` is no time"),
-            ("daily 08:00-08:00 1M", "line 1: `08:00-08:00` is empty"),
-            ("daily 24:00-08:00 1M", "line 1: `24:00-08:00` is empty"),
-            ("mon-fry 08:00-18:00 1M", "line 1: `fry` is no day"),
-            ("daily 08:00-18:00 fast", "line 1: `fast` is no rate"),
-            ("daily 08:00-18:00 1", "line 1: `1` is less than 250"),
-            ("daily 08:00-18:00 99999T", "line 1: `99999t` is more than 1T"),
-            ("daily 08:00-18:00 0", "line 1: 0 can be taken for both"),
-            ("daily 08:00-18:00 urgent 1M", "line 1: `urgent` is no priority"),
-            ("daily 08:00-18:00 low,low 1M", "line 1: it names low twice"),
-            ("daily 08:00-18:00 low 1M please", "line 1: `please` is no rate"),
-            ("daily 08:00-18:00 low high 1M", "line 1: it does not end after `high`"),
-            ("maintenance otherwise 1M", "line 1: maintenance has days and times"),
-            ("daily 08:00-12:00 1M; mon 11:59-13:00 2M", "line 2: it is for a time and for jobs that line 1"),
-            (
-                "sun 22:00-06:00 1M; mon 05:00-07:00 low 2M",
-                "line 2: it is for a time and for jobs that line 1",
-            ),
-            ("otherwise 1M; otherwise low 2M", "line 2: it is for a time and for jobs that line 1"),
-        ] {
-            match Timetable::parse(text) {
-                Ok(table) => panic!("{text}: {table:?}"),
-                Err(error) => assert!(error.to_string().starts_with(expected), "{text}: {error}"),
-            }
-        }
-        let many = "daily 08:00-08:01 1M\n".repeat(2);
-        assert!(Timetable::parse(&many).is_err());
-        for text in
-            ["", " ; \n # nothing", "fri-mon 08:00-18:00 1M", "mon 08:00-12:00 1M; mon 12:00-18:00 2M"]
-        {
-            Timetable::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
-        }
     }
 }

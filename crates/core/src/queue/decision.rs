@@ -107,9 +107,12 @@ impl Decision {
         self.destinations.extend(taken.into_iter().map(|tag| (job, tag)));
     }
 
-    /// What is to be committed, the jobs in the order of their ids. To be taken once, when all is
-    /// decided: of files there can be many.
+    /// What is to be committed. To be taken once, when all is decided: of files there can be many.
     pub fn take_batch(&mut self) -> Batch {
+        // Those of one job mostly, or of jobs one after another.
+        if !self.files.is_sorted_by_key(|(job, _)| *job) {
+            self.files.sort_by_key(|(job, _)| *job);
+        }
         let changed = mem::take(&mut self.jobs).into_values().filter(|touched| touched.changed);
         Batch {
             jobs: changed.map(|touched| JobChange { job: touched.job, was: touched.was }).collect(),

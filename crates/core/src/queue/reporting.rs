@@ -30,17 +30,17 @@ impl Queue {
                 if attempt != job.attempt || !job.state.is_running() {
                     return;
                 }
-                let event = match limit {
-                    Some(limit) => {
-                        self.awaiting.insert(id, limit);
-                        Event::AwaitsConnection(attempt)
-                    }
-                    None => {
-                        self.awaiting.remove(&id);
-                        Event::HasConnection(attempt)
-                    }
+                let (before, event) = match limit {
+                    Some(limit) => (self.awaiting.insert(id, limit), Event::AwaitsConnection(attempt)),
+                    None => (self.awaiting.remove(&id), Event::HasConnection(attempt)),
                 };
-                self.observe(Some(job), event, now, decision);
+                if before == limit {
+                    // A worker may say it again: then there is nothing to be written.
+                    return self.observe(Some(job), event, now, decision);
+                }
+                let mut job = job;
+                job.observe(event, now);
+                self.put(job, now, decision);
             }
             Report::Version { attempt, file, size, validator, served, boot, partial } => {
                 if attempt == job.attempt && !job.state.is_final() {

@@ -20,7 +20,7 @@ use crate::job::{JobId, Priority};
 use super::turns::{Line, Order, Place, Terms};
 
 /// A number of an entry or a row, of which there are fewer than four thousand million.
-type Number = u32;
+pub(super) type Number = u32;
 /// Of nothing.
 const NONE: Number = Number::MAX;
 
@@ -90,7 +90,7 @@ pub(super) struct Changed {
     pub(super) count: u32,
     pub(super) was_held: bool,
     pub(super) is_held: bool,
-    row: Number,
+    pub(super) row: Number,
 }
 
 /// All jobs that are queued.
@@ -163,18 +163,25 @@ impl Rows {
             order = order.max(self.newest.next());
             self.newest = order;
         }
-        let behind = match joins {
-            Joins::Behind(before) => self.behind(before, list, number, place),
-            Joins::Adopted if list.adopted != NONE => {
-                let adopted = self.entry(list.adopted).order;
-                if order.is_as_old_as(adopted) {
-                    order = order.max(adopted.next());
-                }
-                (adopted <= order).then(|| self.behind_adopted(list, order))
-            }
-            Joins::AtTheEnd | Joins::ByOrder | Joins::Adopted => None,
+        let neighbour = match joins {
+            Joins::AtTheEnd | Joins::ByOrder => None,
+            Joins::Behind(None) => Some(NONE),
+            Joins::Behind(Some(before)) => self.find(before).filter(|at| {
+                let entry = self.entry(*at);
+                entry.row == number && entry.has_begun == place.has_begun
+            }),
+            Joins::Adopted => Some(list.adopted).filter(|at| *at != NONE),
         };
-        let previous = behind.unwrap_or_else(|| self.by_order(list, order));
+        if let (Joins::Adopted, Some(at)) = (joins, neighbour)
+            && order.is_as_old_as(self.entry(at).order)
+        {
+            order = order.max(self.entry(at).order.next());
+        }
+        let comes_after = |at: &Number| *at == NONE || self.entry(*at).order <= order;
+        let previous = match neighbour.filter(comes_after) {
+            Some(neighbour) => self.behind(neighbour, list, order),
+            None => self.by_order(list, order),
+        };
         if previous != NONE && self.entry(previous).order == order {
             // From now on those that were made at the same time keep this order.
             order = order.next();
@@ -266,11 +273,7 @@ impl Rows {
     }
 
     /// The jobs of a row.
-    pub(super) fn jobs_of_changed(&self, changed: &Changed) -> impl Iterator<Item = JobId> {
-        self.jobs_of(changed.row)
-    }
-
-    fn jobs_of(&self, row: Number) -> impl Iterator<Item = JobId> {
+    pub(super) fn jobs_of(&self, row: Number) -> impl Iterator<Item = JobId> {
         let lists = self.row(row).lists;
         lists.into_iter().flat_map(|list| self.walk(list.first, |entry| entry.next)).map(|entry| entry.job)
     }
@@ -359,27 +362,14 @@ impl Rows {
         NONE
     }
 
-    /// The last of `list` that comes no later than `order`, which is no earlier than that of whoever was
-    /// adopted last: of those before that one nobody is looked at.
-    fn behind_adopted(&mut self, list: List, order: Order) -> Number {
-        match self.entry(list.adopted).next {
-            NONE => list.adopted,
-            first => self.by_order(List { first, ..list }, order),
+    /// The same where `neighbour`, or nobody, comes no later than `order`: right behind it, if that is where
+    /// the order is, and of those before it nobody is looked at.
+    fn behind(&mut self, neighbour: Number, list: List, order: Order) -> Number {
+        let first = if neighbour == NONE { list.first } else { self.entry(neighbour).next };
+        if first == NONE || order <= self.entry(first).order {
+            return neighbour;
         }
-    }
-
-    /// The entry of `before`, or none where that is none, if by its order a job is right behind it.
-    fn behind(&self, before: Option<JobId>, list: List, row: Number, place: Place) -> Option<Number> {
-        let (previous, next) = match before {
-            None => (NONE, list.first),
-            Some(before) => {
-                let at = self.find(before)?;
-                let entry = self.entry(at);
-                let is_beside = entry.row == row && entry.has_begun == place.has_begun;
-                (is_beside && entry.order <= place.order).then_some((at, entry.next))?
-            }
-        };
-        (next == NONE || place.order <= self.entry(next).order).then_some(previous)
+        self.by_order(List { first, ..list }, order)
     }
 
     fn link(&mut self, at: Number, entry: Entry) {

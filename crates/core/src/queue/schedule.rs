@@ -9,14 +9,13 @@ use core::time::Duration;
 
 use super::rows::Joins;
 use super::turns::{Class, Line, Order, Place, Rotation, Standing, Terms};
-use crate::conditions::{Conditions, CostFlags, Hold, Network, Rules};
+use crate::conditions::{Conditions, Hold, Network, Rules};
 use crate::error::ErrorContext;
 use crate::job::{Attempt, ClockChange, Job, JobId, Priority, State};
 use crate::notify::NotifyLimits;
 use crate::pacing::timetable::Stop;
 use crate::policy::Policy;
 use crate::ports::QueuedJob;
-use crate::proxy::ProxyRules;
 use crate::remote_name::HostTag;
 use crate::time::Timestamp;
 
@@ -69,10 +68,8 @@ pub struct Turns {
 /// Where an active job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Slot {
-    /// Waits for its turn.
+    /// Waits for its turn, if the conditions do not hold it back: that is the affair of its row.
     Runnable(Place),
-    /// Would wait for its turn, but the conditions hold it back.
-    Blocked(Place),
     Running {
         /// Where it waited.
         place: Place,
@@ -114,14 +111,11 @@ impl Retries {
 impl Slot {
     /// The slot of `job`, which has come to its state at `now`; none for a job at rest.
     pub(super) fn of(job: &Job, now: Timestamp) -> Option<Self> {
-        let cost = job.properties.transfer.cost_flags.map(CostFlags::states);
-        let way = ProxyRules::way(&job.properties.http.proxy, &job.properties.environment.proxies);
-        let terms = Terms { cost, way, lacks_volume: false };
-        let place = Place { line: Line::of(job), has_begun: false, order: Order::at(now), terms };
+        let place = || Place::of(&QueuedJob::from(job), false, Order::at(now));
         match job.state {
-            State::Queued => Some(Self::Runnable(place)),
+            State::Queued => Some(Self::Runnable(place())),
             State::Connecting | State::Transferring => {
-                Some(Self::Running { place, since: now, attempt: job.attempt, keeps: true })
+                Some(Self::Running { place: place(), since: now, attempt: job.attempt, keeps: true })
             }
             State::TransientError { retry_at } => Some(Self::Waiting {
                 until: job.next_wake(now).unwrap_or(retry_at),
@@ -137,7 +131,7 @@ impl Slot {
     /// whoever goes on running the time it has run.
     fn after(self, was: Option<Self>) -> Self {
         match (was, self) {
-            (Some(Self::Runnable(was) | Self::Blocked(was)), Self::Runnable(place)) => {
+            (Some(Self::Runnable(was)), Self::Runnable(place)) => {
                 let lacks_volume = was.terms.lacks_volume || place.terms.lacks_volume;
                 let terms = Terms { lacks_volume, ..place.terms };
                 Self::Runnable(Place { terms, ..place.kept_from(was, was.has_begun) })
@@ -145,10 +139,9 @@ impl Slot {
             (Some(Self::Running { place: was, .. }), Self::Runnable(place)) => {
                 Self::Runnable(place.kept_from(was, true))
             }
-            (
-                Some(Self::Runnable(was) | Self::Blocked(was)),
-                Self::Running { place, since, attempt, keeps },
-            ) => Self::Running { place: place.kept_from(was, was.has_begun), since, attempt, keeps },
+            (Some(Self::Runnable(was)), Self::Running { place, since, attempt, keeps }) => {
+                Self::Running { place: place.kept_from(was, was.has_begun), since, attempt, keeps }
+            }
             (
                 Some(Self::Running { place: was, since, attempt: earlier, keeps }),
                 Self::Running { place, attempt, .. },
@@ -163,7 +156,7 @@ impl Slot {
     /// Where the job waits, or waited before it ran.
     fn place(self) -> Option<Place> {
         match self {
-            Self::Runnable(place) | Self::Blocked(place) | Self::Running { place, .. } => Some(place),
+            Self::Runnable(place) | Self::Running { place, .. } => Some(place),
             Self::Waiting { .. } | Self::Held => None,
         }
     }
@@ -239,11 +232,6 @@ impl Schedule {
         }
     }
 
-    /// What holds back the job that waits at `place`, or has its turn from there.
-    fn hold_at(&self, place: Place) -> Option<Hold> {
-        self.limits.rules.hold(place.needs(), &self.conditions)
-    }
-
     /// What holds back `job`, which is queued.
     pub(super) fn hold_of(&self, job: JobId) -> Option<Hold> {
         self.rotation.place(job).and_then(|(_, hold)| hold)
@@ -270,7 +258,7 @@ impl Schedule {
         }
         let is_another_network = before.network != self.conditions.network
             && matches!(self.conditions.network, Network::Up { .. });
-        let mut changed = self.change_holds(most);
+        let mut changed: BTreeSet<JobId> = self.change_holds(most).into_iter().collect();
         if are_other_volumes {
             // It may be there now, and is looked for once more.
             for job in self.rotation.lacking() {
@@ -278,8 +266,8 @@ impl Schedule {
                 let terms = Terms { lacks_volume: false, ..place.terms };
                 self.set(job, None);
                 self.set_where(job, Some(Slot::Runnable(Place { terms, ..place })), Joins::ByOrder);
-                if changed.len() < most && !changed.contains(&job) {
-                    changed.push(job);
+                if changed.len() < most {
+                    changed.insert(job);
                 }
             }
         }
@@ -289,12 +277,11 @@ impl Schedule {
                 let until = until.min(now + settling(job));
                 self.set(job, Some(Slot::Waiting { until, retries: Retries::Early }));
                 if changed.len() < most {
-                    changed.push(job);
+                    changed.insert(job);
                 }
             }
         }
-        changed.sort_unstable();
-        changed
+        changed.into_iter().collect()
     }
 
     fn change_holds(&mut self, most: usize) -> Vec<JobId> {
@@ -319,7 +306,7 @@ impl Schedule {
     /// at `since`, so that it has to look once more.
     pub(super) fn without_volume(&self, job: JobId, since: Timestamp) -> Option<Slot> {
         match self.get(job) {
-            Some(Slot::Runnable(place) | Slot::Blocked(place)) if self.volumes_at < since => {
+            Some(Slot::Runnable(place)) if self.volumes_at < since => {
                 let terms = Terms { lacks_volume: true, ..place.terms };
                 Some(Slot::Runnable(Place { terms, ..place }))
             }
@@ -340,9 +327,10 @@ impl Schedule {
     /// The next running job that the conditions have turned against, if any. One that runs without
     /// a network goes on if it would lose what has come: it fails by itself if the network stays away.
     pub(super) fn next_halt(&self) -> Option<JobId> {
-        let jobs = self.running.iter().map(|(_, job)| *job);
-        jobs.into_iter().find(|job| match self.get(*job) {
-            Some(Slot::Running { place, keeps, .. }) => match self.hold_at(place) {
+        let rules = self.limits.rules;
+        let mut jobs = self.running.iter().map(|(_, job)| *job);
+        jobs.find(|job| match self.get(*job) {
+            Some(Slot::Running { place, keeps, .. }) => match rules.hold(place.needs(), &self.conditions) {
                 Some(Hold::Network(_)) => keeps,
                 hold => hold.is_some(),
             },
@@ -351,10 +339,8 @@ impl Schedule {
     }
 
     pub(super) fn get(&self, job: JobId) -> Option<Slot> {
-        self.slots.get(&job).copied().or_else(|| {
-            let (place, hold) = self.rotation.place(job)?;
-            Some(if hold.is_some() { Slot::Blocked(place) } else { Slot::Runnable(place) })
-        })
+        let waits = || self.rotation.place(job).map(|(place, _)| Slot::Runnable(place));
+        self.slots.get(&job).copied().or_else(waits)
     }
 
     /// How `job` stands, before it is moved to `slot`.
@@ -384,10 +370,7 @@ impl Schedule {
 
     /// Takes over a job that waits since the time that its slot says.
     pub(super) fn adopt(&mut self, job: &QueuedJob, has_begun: bool) {
-        let line = Line { priority: job.priority, owner: job.owner, host: job.host };
-        let cost = job.cost.map(CostFlags::states);
-        let terms = Terms { cost, way: job.way, lacks_volume: false };
-        let place = Place { line, has_begun, order: Order::at(job.created), terms };
+        let place = Place::of(job, has_begun, Order::at(job.created));
         self.set_where(job.id, Some(Slot::Runnable(place)), Joins::Adopted);
     }
 
@@ -398,12 +381,7 @@ impl Schedule {
         let (was_at, is_at) = (was.and_then(Slot::place), slot.and_then(Slot::place));
         let keeps_place = was_at.zip(is_at).is_some_and(|(was, is)| was.order == is.order);
         let joins = if keeps_place { Joins::ByOrder } else { joins };
-        // Whether the conditions hold it back is the affair of its row.
-        let waits = |slot: Option<Slot>| match slot {
-            Some(Slot::Runnable(place) | Slot::Blocked(place)) => Some(place),
-            _ => None,
-        };
-        if slot == was || (waits(slot).is_some() && waits(slot) == waits(was)) {
+        if slot == was {
             return;
         }
         self.rotation.wait_no_more(job);
@@ -422,11 +400,11 @@ impl Schedule {
                     self.running_at.remove(&line.host);
                 }
             }
-            Some(Slot::Held | Slot::Runnable(_) | Slot::Blocked(_)) | None => {}
+            Some(Slot::Held | Slot::Runnable(_)) | None => {}
         }
         let Some(slot) = slot else { return };
         match slot {
-            Slot::Runnable(place) | Slot::Blocked(place) => {
+            Slot::Runnable(place) => {
                 let (rules, conditions) = (self.limits.rules, &self.conditions);
                 return self.rotation.wait(place, job, joins, |needs| rules.hold(needs, conditions));
             }
@@ -582,7 +560,7 @@ impl Schedule {
 
     /// Whether `job` has its turn as soon as there is a connection: which limit it waits for.
     pub(super) fn waits_for_connection(&self, job: JobId) -> Option<ConnectionLimit> {
-        let Some(Slot::Runnable(Place { line, .. })) = self.get(job) else { return None };
+        let Some((Place { line, .. }, None)) = self.rotation.place(job) else { return None };
         if !self.has_room(Class::of(line.priority)) {
             return None;
         }
@@ -652,7 +630,7 @@ impl Schedule {
 
     /// How many jobs have their turn before `job` for sure, counted no further than `most`.
     pub(super) fn ahead_of(&self, job: JobId, most: usize) -> usize {
-        let Some(Slot::Runnable(place)) = self.get(job) else { return 0 };
+        let Some((place, None)) = self.rotation.place(job) else { return 0 };
         self.rotation.ahead_of(place, job, most)
     }
 

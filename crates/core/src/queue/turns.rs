@@ -12,8 +12,9 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use crate::conditions::{Hold, Needs, States, Way};
-use crate::job::{Job, JobId, Owner, Priority};
+use crate::conditions::{CostFlags, Hold, Needs, States, Way};
+use crate::job::{JobId, Owner, Priority};
+use crate::ports::QueuedJob;
 use crate::remote_name::HostTag;
 use crate::time::Timestamp;
 
@@ -31,10 +32,6 @@ impl Line {
     /// Before all others of `level`.
     pub(super) fn first_of(level: Priority) -> Self {
         Self { priority: level, owner: Owner(0), host: HostTag::NONE }
-    }
-
-    pub(super) fn of(job: &Job) -> Self {
-        Self { priority: job.properties.priority, owner: job.owner, host: job.host }
     }
 }
 
@@ -124,6 +121,13 @@ impl Terms {
 }
 
 impl Place {
+    /// Where `job` waits as one that comes in `order`.
+    pub(super) fn of(job: &QueuedJob, has_begun: bool, order: Order) -> Self {
+        let line = Line { priority: job.priority, owner: job.owner, host: job.host };
+        let cost = job.cost.map(CostFlags::states);
+        Self { line, has_begun, order, terms: Terms { cost, way: job.way, lacks_volume: false } }
+    }
+
     /// What the job that waits here needs.
     pub(super) fn needs(self) -> Needs {
         self.terms.needs(self.line)
@@ -237,7 +241,7 @@ impl Rotation {
                 (true, true) | (false, false) => {}
             }
         }
-        changed.iter().flat_map(|row| self.rows.jobs_of_changed(row)).take(most).collect()
+        changed.iter().flat_map(|row| self.rows.jobs_of(row.row)).take(most).collect()
     }
 
     fn count_in(&mut self, line: Line, jobs: u32) {

@@ -337,8 +337,8 @@ pub(crate) const KEYS: &[Key] = &[
     Key {
         name: "rate_schedule",
         kind: Kind::Timetable,
-        expected: "a timetable, or empty",
-        meaning: "Limits by the time of the week, as in `mon-fri 08:00-18:00 1M`; see [limits](limits.md).",
+        expected: "a timetable of lines such as `mon-fri 08:00-18:00 1M`, or empty",
+        meaning: "Limits by the time of the week; see [limits](limits.md).",
         text: "",
     },
     seconds("response_timeout", 60, 1, "Seconds a server may take to begin an answer."),

@@ -31,6 +31,27 @@ impl World {
     }
 }
 
+/// The settings where `key` is `value`, as a text in a file, as a variable, and on the command line.
+fn by_each_way(key: &str, value: &str) -> [Result<Settings, SettingsError>; 3] {
+    let mut by_variable = World::new();
+    by_variable.variables.insert(variable(key), value.into());
+    let in_file = World::new().with_file(&format!("{key} = '''{value}'''"));
+    [in_file.load(&[]), by_variable.load(&[]), World::new().load(&[&format!("{key}={value}")])]
+}
+
+/// By no way can `key` be `value`, and each names the setting and says all of `expected`.
+#[track_caller]
+fn check_refused(key: &str, value: &str, expected: &[&str]) {
+    let ways = ["config.toml, line 1: ", "the variable BITS_", "the command line: "];
+    for (way, settings) in ways.into_iter().zip(by_each_way(key, value)) {
+        let error = settings.expect_err(&format!("{key} = {value} by {way}")).to_string();
+        let named = format!("`{key}`");
+        for expected in expected.iter().chain([&way, &named.as_str()]) {
+            assert!(error.contains(expected), "{key} = {value}: {error}, without {expected}");
+        }
+    }
+}
+
 fn explained(settings: &Settings, key: &str) -> (String, String, usize) {
     let list = settings.listed().settings;
     let setting = list.into_iter().find(|setting| setting.key == key).expect("the key");
@@ -157,5 +178,133 @@ fn conditions_are_set_by_words_and_absurd_ones_are_refused() {
     ] {
         let error = World::new().load(&[wrong]).expect_err(wrong).to_string();
         assert!(error.contains(expected), "{wrong}: {error}");
+    }
+}
+
+#[test]
+fn a_number_beyond_its_bounds_is_refused_by_every_way_in_and_the_bounds_are_told() {
+    for key in KEYS {
+        let (least, most) = match key.kind {
+            Kind::Number { least, most, .. } | Kind::NumberOrAuto { least, most } => (least, most),
+            _ => continue,
+        };
+        let (below, beyond) = (least.checked_sub(1).map(|below| below.to_string()), (most + 1).to_string());
+        let others =
+            ["-1", "18446744073709551615", "18446744073709551616", "1.5", "1e3", "0x20", "2M", "many", ""];
+        for wrong in below.iter().map(String::as_str).chain([beyond.as_str()]).chain(others) {
+            check_refused(key.name, wrong, &["but must be", key.expected]);
+        }
+        for bound in [least, most] {
+            assert!(key.expected.contains(&bound.to_string()), "{}: {}", key.name, key.expected);
+            for settings in by_each_way(key.name, &bound.to_string()) {
+                assert_eq!(settings.expect(key.name).number(key.name), bound);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_rate_that_makes_no_sense_is_refused_by_every_way_in_and_nothing_is_no_limit() {
+    for key in KEYS.iter().filter(|key| key.kind == Kind::Rate).map(|key| key.name) {
+        for (value, expected) in [
+            ("1", "`1` is less than 250 bytes per second"),
+            ("249", "write none for no limit"),
+            ("0k", "write none for no limit"),
+            ("-1", "`-1` is no rate; write bytes per second such as 500k or 2M"),
+            ("1099511627777", "`1099511627777` is more than 1T"),
+            ("18446744073709551615", "is more than 1T, which no link carries; write none for no limit"),
+            ("18446744073709551616", "is more than 1T"),
+            ("99999999999999999999.999999T", "is more than 1T"),
+            ("2 MB/s", "is no rate; write"),
+            ("none at all", "is no rate; write"),
+            ("", "`` is no rate; write"),
+        ] {
+            check_refused(key, value, &[expected]);
+        }
+        for (value, expected) in [
+            ("0", "none"),
+            ("none", "none"),
+            ("250", "250"),
+            ("1.5M", "1.5M"),
+            ("8mbit", "8mbit"),
+            ("1T", "1T"),
+        ] {
+            for settings in by_each_way(key, value) {
+                assert_eq!(explained(&settings.expect(key), key).0, expected);
+            }
+        }
+        // In a file it need not be a text.
+        for (value, expected) in [
+            ("249", "is less than 250"),
+            ("-9223372036854775808", "is no rate"),
+            ("9223372036854775807", "is more than 1T"),
+            ("9223372036854775808", "is more than 1T"),
+            ("0xFFFFFFFFFFFFFFFFFF", "is no rate"),
+            ("2.5", "is of the kind float, but must be bytes per second such as 500k or 2M"),
+            ("['1M']", "is of the kind array, but must be bytes per second"),
+        ] {
+            let error = World::new().with_file(&format!("{key} = {value}")).load(&[]).expect_err(value);
+            let error = error.to_string();
+            assert!(error.contains(&format!("`{key}`")) && error.contains(expected), "{value}: {error}");
+        }
+        for (value, expected) in [("0", "none"), ("250", "250"), ("1_000_000", "1000000"), ("0x400", "1024")]
+        {
+            let settings = World::new().with_file(&format!("{key} = {value}")).load(&[]).expect(value);
+            assert_eq!(explained(&settings, key).0, expected);
+        }
+    }
+    let limits =
+        World::new().load(&["rate_limit=0", "owner_rate_limit=none"]).expect("settings").rate_limits();
+    assert_eq!(limits, RateLimits::default());
+}
+
+#[test]
+fn a_timetable_that_cannot_be_kept_to_is_refused_by_every_way_in_with_its_line_and_an_empty_one_is_none() {
+    for (value, expected) in [
+        (
+            "mon-fri 08:00-18:00 1M; mon 09:00-10:00 stop",
+            "line 2: it is for a time and for jobs that line 1 is for already",
+        ),
+        ("daily 08:00-08:00 1M", "line 1: `08:00-08:00` is empty; all of a day is 00:00-24:00"),
+        (
+            "daily 08:00-18:00 0",
+            "line 1: 0 can be taken for both: write stop for nothing, or none for no limit",
+        ),
+        ("daily 08:00-18:00 -1", "line 1: `-1` is no rate"),
+        ("daily 08:00-18:00 18446744073709551615", "line 1: `18446744073709551615` is more than 1T"),
+        ("always 1M", "line 1: `always` is no day; there are mon,"),
+        ("1M", "line 1: `1m` is no day"),
+    ] {
+        check_refused("rate_schedule", value, &[expected]);
+    }
+    for value in ["", "  ;  ; # nothing"] {
+        for settings in by_each_way("rate_schedule", value) {
+            assert!(settings.expect(value).timetable().is_empty(), "{value}");
+        }
+    }
+    for (value, kind) in [("5", "5"), ("true", "of the kind boolean"), ("[]", "of the kind array")] {
+        let error = World::new().with_file(&format!("rate_schedule = {value}")).load(&[]).expect_err(value);
+        let expected = format!("`rate_schedule` is {kind}, but must be a timetable of lines such as");
+        assert!(error.to_string().contains(&expected), "{error}");
+    }
+}
+
+#[test]
+fn costs_of_what_can_be_no_interface_are_refused_by_every_way_in_and_one_that_is_not_there_is_none() {
+    let most = "e".repeat(16);
+    for (value, expected) in [
+        ("eth0", "`eth0` is not INTERFACE=COST"),
+        ("eth0=cheap", "`cheap` is no cost"),
+        ("eth0=metered,wlan0=metered", "`metered,wlan0=metered` is no cost"),
+        ("=metered", "`` cannot be the name of an interface"),
+        ("wl*n0=metered", "`wl*n0` cannot be the name of an interface"),
+        ("eth0=metered eth0=billed", "`eth0` is named twice"),
+        (&format!("{most}=metered"), "cannot be the name of an interface"),
+    ] {
+        check_refused("network_cost", value, &[expected, "it must be pairs INTERFACE=COST", "near-cap"]);
+    }
+    // It may come; the doctor says that it is not there.
+    for settings in by_each_way("network_cost", "none-such0=metered") {
+        assert!(settings.expect("settings").network_costs().of("none-such0").is_some());
     }
 }

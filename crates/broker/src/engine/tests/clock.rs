@@ -167,6 +167,39 @@ fn a_clock_that_is_set_while_nothing_can_be_written_counts_once_it_can() {
 }
 
 #[test]
+fn jobs_whose_end_could_not_be_written_are_cancelled_as_soon_as_it_can() {
+    // Of more than are looked at in one turn, and of a few.
+    for count in [INPUTS_PER_BATCH + 20, 3] {
+        let (store, clock) = (Arc::<Mutex<MemoryStore>>::default(), Wall::at(NOW));
+        let jobs = (0..count).map(|number| {
+            let mut id = [0; 16];
+            id[..2].copy_from_slice(&(number as u16).to_be_bytes());
+            let properties = Properties::named("a job".to_owned()).expect("a name");
+            let job = Job::new(JobId(id), Owner(ANNA.uid), properties, Timestamp(NOW));
+            JobChange { job, was: None }
+        });
+        let jobs = Batch { jobs: jobs.collect(), ..Batch::default() };
+        store.lock().expect("the store").commit(&jobs).expect("written");
+        let (did, _done) = channel();
+        let is_full = Arc::new(Mutex::new(false));
+        let mut disk = Disk { store: Arc::clone(&store), is_full: Arc::clone(&is_full), done: did.clone() };
+        let mut hands = Hands { done: did, has_key: true };
+        let mut engine = Engine::start(&mut disk, &clock, &mut hands, Limits::default()).expect("it starts");
+        engine.turn(Vec::new());
+        clock.passes(91 * DAY);
+        *is_full.lock().expect("the flag") = true;
+        engine.turn(Vec::new());
+        let left = || store.lock().expect("the store").live(None, count).expect("readable").len();
+        assert_eq!(left(), count);
+        *is_full.lock().expect("the flag") = false;
+        clock.passes(2_000);
+        engine.turn(Vec::new());
+        engine.turn(Vec::new());
+        assert_eq!(left(), 0, "of {count}");
+    }
+}
+
+#[test]
 fn the_jobs_of_a_start_count_for_the_limit_of_their_owner() {
     let (store, clock) = (Arc::default(), Wall::at(NOW));
     live(&store, &clock, make);

@@ -282,3 +282,66 @@ fn a_job_that_waits_for_a_connection_says_so_and_its_time_to_download_does_not_p
     world.report(job, awaits(Some(ConnectionLimit::Total)));
     assert_eq!(view(&world), None, "that was the attempt before");
 }
+
+#[test]
+fn a_worker_that_says_again_that_it_waits_for_a_connection_has_nothing_written() {
+    let mut world = World::new(Limits::default());
+    let job = world.add_job(1, Priority::Normal);
+    world.command(job, Command::Resume).expect("resumed");
+    world.grant();
+    let attempt = world.written[&job].attempt;
+    // Whether it is written, and then taken back and said once more where nothing could be.
+    let mut says = |limit, is_full: bool| {
+        world.now = world.now + Duration::from_secs(1);
+        let report = Input::Report { job, report: Report::AwaitsConnection { attempt, limit } };
+        let mut decision = Decision::default();
+        if is_full {
+            world.take_in(report.clone(), &mut decision);
+            world.queue.revert(core::mem::take(&mut decision));
+        }
+        world.take_in(report, &mut decision);
+        let batch = decision.take_batch();
+        let is_written = !batch.is_empty();
+        world.write_batch(batch, decision);
+        is_written
+    };
+    let (host, total) = (Some(ConnectionLimit::Host), Some(ConnectionLimit::Total));
+    for (limit, is_full, is_written) in [
+        (None, false, false),
+        (host, true, true),
+        (host, false, false),
+        (host, true, false),
+        // Whoever watches the job is to hear of that.
+        (total, false, true),
+        (total, false, false),
+        (None, true, true),
+        (None, false, false),
+    ] {
+        assert_eq!(says(limit, is_full), is_written, "{limit:?} {is_full}");
+    }
+}
+
+#[test]
+fn what_a_turn_decides_of_files_is_in_the_order_of_their_jobs_and_of_each_as_it_was_decided() {
+    let mut world = World::new(Limits::default());
+    let [first, second] = [1, 2].map(|number| world.add_job(number, Priority::Normal));
+    let mut decision = Decision::default();
+    for (number, job) in [second, first, second, first, first].into_iter().enumerate() {
+        let files = vec![a_file_at(&format!("/tmp/{number}"))];
+        let add = world.request(ANNA, Request::AddFiles { job, files, credentials: Vec::new() });
+        world.take_in(add, &mut decision);
+    }
+    let batch = decision.take_batch();
+    let added = |job| -> Vec<String> {
+        let of_job = batch.files_of(job).map(|change| match change {
+            FileChange::Add(file) => file.local_name.as_str().to_owned(),
+            other => panic!("{other:?}"),
+        });
+        of_job.collect()
+    };
+    assert_eq!(added(first), ["/tmp/1", "/tmp/3", "/tmp/4"]);
+    assert_eq!(added(second), ["/tmp/0", "/tmp/2"]);
+    assert_eq!(batch.files.len(), 5);
+    assert_eq!(batch.job(second).map(|change| change.job.files_total), Some(3));
+    assert!(batch.job(JobId([3; 16])).is_none() && batch.files_of(JobId([3; 16])).next().is_none());
+}

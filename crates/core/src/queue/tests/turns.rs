@@ -19,6 +19,18 @@ fn one_at_a_time() -> Limits {
 impl World {
     /// A job of `caller` that is resumed, with a file of `host`.
     fn queued(&mut self, caller: Caller, number: u8, priority: Priority, host: &str) -> JobId {
+        self.queued_with_mirrors(caller, number, priority, host, &[])
+    }
+
+    /// The same with a file that `mirrors` have too.
+    fn queued_with_mirrors(
+        &mut self,
+        caller: Caller,
+        number: u8,
+        priority: Priority,
+        host: &str,
+        mirrors: &[&str],
+    ) -> JobId {
         let id = JobId([number; 16]);
         let mut properties = Properties::named("a job".to_owned()).expect("a name");
         properties.priority = priority;
@@ -30,8 +42,10 @@ impl World {
             resume: false,
         };
         self.ask(caller, create).expect("created");
-        let remote_name = RemoteName::parse(&format!("http://{host}/f")).expect("a name").0;
-        let files = vec![NewFile { remote_name, ..a_file() }];
+        let at = |host: &str| RemoteName::parse(&format!("http://{host}/f")).expect("a name").0;
+        let mirrors = mirrors.iter().map(|mirror| at(mirror)).collect();
+        let sources = Sources::given(&at(host), None, mirrors, None).expect("they are mirrors");
+        let files = vec![NewFile { remote_name: at(host), sources, ..a_file() }];
         self.ask(caller, Request::AddFiles { job: id, files, credentials: Vec::new() }).expect("added");
         self.now.0 += 1;
         self.ask(caller, Request::Command { job: id, command: Command::Resume }).expect("resumed");
@@ -376,6 +390,23 @@ fn a_job_that_may_not_run_now_gives_up_its_turn_says_until_when_and_is_in_nobody
     assert_eq!(world.rotate(), []);
     world.queue.set_stopped([None; 4]);
     assert_eq!(world.rotate(), [high], "at once, before a lower priority");
+}
+
+#[test]
+fn a_job_waits_for_the_host_of_its_file_also_where_a_mirror_has_it() {
+    let limits = Limits { background_jobs_max: 10, host_connections_max: 1, ..one_at_a_time() };
+    let mut world = World::new(limits);
+    let first = world.queued(ANNA, 1, Priority::Normal, "a.test");
+    assert_eq!(world.rotate(), [first]);
+    let waits = world.queued_with_mirrors(ANNA, 2, Priority::Normal, "a.test", &["b.test"]);
+    let other = world.queued(ANNA, 3, Priority::Normal, "b.test");
+    assert_eq!(world.rotate(), [other]);
+    let view = world.queue.view(world.written[&waits].clone(), Progress::default());
+    assert_eq!(view.wait, Some(WaitReason::Connections(ConnectionLimit::Host)));
+    world.ask(ANNA, Request::Command { job: other, command: Command::Suspend }).expect("suspended");
+    assert_eq!(world.rotate(), [], "that the mirror is free does not help");
+    world.ask(ANNA, Request::Command { job: first, command: Command::Suspend }).expect("suspended");
+    assert_eq!(world.rotate(), [waits]);
 }
 
 #[test]
