@@ -1,5 +1,6 @@
 //! aria2 as a queue: its own remote interface, with its session saved as often as it can be.
 
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -32,7 +33,9 @@ impl Aria2 {
         }
         let mut command = Command::new("aria2c");
         command
-            .args(["--no-conf", "--enable-rpc", "--pause=true", "--save-session-interval=1", "--quiet"])
+            .args(["--no-conf", "--enable-rpc", "--save-session-interval=1", "--quiet"])
+            // Downloads whose server says nothing stay for as long as this is looked at.
+            .args(["--timeout=600", "--max-tries=0"])
             .arg(format!("--rpc-listen-port={}", address.port()))
             .arg(format!("--dir={}", home.display()))
             .arg(format!("--save-session={}", session.display()))
@@ -59,18 +62,25 @@ impl Aria2 {
         Connection::to_address(self.address)
     }
 
-    /// Adds a download that waits.
-    pub(crate) fn add(&self, connection: &mut Connection, url: &str) -> Result<(), String> {
+    /// Adds a download, which waits behind the five that it runs at a time; the id that the answer gives it.
+    pub(crate) fn add(&self, connection: &mut Connection, url: &str) -> Result<String, String> {
         let body = format!(r#"{{"jsonrpc":"2.0","id":"1","method":"aria2.addUri","params":[["{url}"]]}}"#);
-        connection.ask("POST", "/jsonrpc", &body).map(drop)
+        let answer = connection.ask("POST", "/jsonrpc", &body)?;
+        ids(&answer, "result").next().ok_or_else(|| format!("aria2 gave no id: {answer}"))
     }
 
-    /// How many downloads it has.
-    pub(crate) fn count(&self) -> Result<usize, String> {
-        let body = r#"{"jsonrpc":"2.0","id":"1","method":"aria2.getGlobalStat","params":[]}"#;
-        let answer = self.connect()?.ask("POST", "/jsonrpc", body)?;
-        let number = answer.split("\"numWaiting\":\"").nth(1).and_then(|rest| rest.split('"').next());
-        number.and_then(|digits| digits.parse().ok()).ok_or(answer)
+    /// The ids of all downloads it has, whatever became of them.
+    pub(crate) fn downloads(&self) -> Result<HashSet<String>, String> {
+        let mut connection = self.connect()?;
+        let mut all = HashSet::new();
+        for (method, page) in
+            [("tellActive", ""), ("tellWaiting", "0,1000000,"), ("tellStopped", "0,1000000,")]
+        {
+            let body =
+                format!(r#"{{"jsonrpc":"2.0","id":"1","method":"aria2.{method}","params":[{page}["gid"]]}}"#);
+            all.extend(ids(&connection.ask("POST", "/jsonrpc", &body)?, "gid"));
+        }
+        Ok(all)
     }
 
     /// Ends it as a crash would, and starts it again with what it had saved.
@@ -86,5 +96,26 @@ impl Drop for Aria2 {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// The texts that are called `name` in an answer of aria2, which writes them without blanks.
+fn ids(answer: &str, name: &str) -> impl Iterator<Item = String> {
+    let before = format!("\"{name}\":\"");
+    let values = answer.split(&before).skip(1).filter_map(|rest| rest.split('"').next());
+    values.map(str::to_owned).collect::<Vec<_>>().into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_found_where_they_stand() {
+        let added = r#"{"id":"1","jsonrpc":"2.0","result":"2089b05ecca3d829"}"#;
+        assert_eq!(ids(added, "result").collect::<Vec<_>>(), ["2089b05ecca3d829"]);
+        let waiting = r#"{"id":"1","jsonrpc":"2.0","result":[{"gid":"a1"},{"gid":"b2"}]}"#;
+        assert_eq!(ids(waiting, "gid").collect::<Vec<_>>(), ["a1", "b2"]);
+        assert_eq!(ids(r#"{"result":[]}"#, "gid").count(), 0);
     }
 }

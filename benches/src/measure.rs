@@ -1,5 +1,6 @@
 //! What a run of programs cost, by the system's own accounting of children that have ended.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use nix::sys::resource::{UsageWho, getrusage};
@@ -53,20 +54,50 @@ pub(crate) fn cpu_of(pid: u32) -> Result<f64, String> {
 /// In what the system counts processor time, on every machine in use.
 const TICKS_A_SECOND: f64 = 100.0;
 
-/// How often threads of the process have gone to sleep by themselves so far.
-pub(crate) fn sleeps_of(pid: u32) -> Result<f64, String> {
-    let path = format!("/proc/{pid}/task");
-    let threads = std::fs::read_dir(&path).map_err(|error| format!("{path}: {error}"))?;
-    let counts = threads.flatten().filter_map(|thread| {
-        let status = std::fs::read_to_string(thread.path().join("status")).ok()?;
-        status
-            .lines()
-            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?
-            .trim()
-            .parse::<f64>()
-            .ok()
-    });
-    Ok(counts.sum())
+/// How often each thread of a process has gone to sleep by itself so far, by the thread's id.
+///
+/// The system forgets the count of a thread with the thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sleeps(BTreeMap<u32, u64>);
+
+/// What two looks at them, one after the other, tell.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Woken {
+    /// Times that the threads which are still there have gone to sleep between the two.
+    pub(crate) times: u64,
+    /// Threads that have ended meanwhile, whose times are not known.
+    pub(crate) ended: usize,
+}
+
+impl Sleeps {
+    /// Those of the process now.
+    pub(crate) fn of(pid: u32) -> Result<Self, String> {
+        let path = format!("/proc/{pid}/task");
+        let threads = std::fs::read_dir(&path).map_err(|error| format!("{path}: {error}"))?;
+        let counts = threads.flatten().filter_map(|thread| {
+            let id = thread.file_name().to_str()?.parse().ok()?;
+            let status = std::fs::read_to_string(thread.path().join("status")).ok()?;
+            let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+            Some((id, count.trim().parse().ok()?))
+        });
+        Ok(Self(counts.collect()))
+    }
+
+    /// Whether the same threads are there as in `other`.
+    pub(crate) fn has_threads_of(&self, other: &Self) -> bool {
+        self.0.keys().eq(other.0.keys())
+    }
+
+    /// How often they have woken since `before`.
+    pub(crate) fn since(&self, before: &Self) -> Woken {
+        let times = self.0.iter().map(|(id, count)| {
+            // A thread with fewer is another one with the number of one that has ended.
+            let was = before.0.get(id).filter(|was| *was <= count);
+            count - was.unwrap_or(&0)
+        });
+        let has_ended = |(id, was): &(&u32, &u64)| self.0.get(id).is_none_or(|count| count < was);
+        Woken { times: times.sum(), ended: before.0.iter().filter(has_ended).count() }
+    }
 }
 
 /// The memory that the process has resident, in MiB.
@@ -119,5 +150,19 @@ mod tests {
         assert_eq!(median([3.0, 1.0, 2.0].into_iter()), 2.0);
         assert_eq!(median([4.0, 1.0, 2.0, 3.0].into_iter()), 2.5);
         assert_eq!(spread([3.0, 1.0, 2.0].into_iter()), (1.0, 3.0));
+    }
+    #[test]
+    fn a_thread_that_has_ended_takes_its_count_along_and_is_counted_itself() {
+        let sleeps = |counts: &[(u32, u64)]| Sleeps(counts.iter().copied().collect());
+        let before = sleeps(&[(1, 10), (2, 500), (3, 7)]);
+        for (after, times, ended) in [
+            (sleeps(&[(1, 12), (2, 500), (3, 8)]), 3, 0),
+            (sleeps(&[(1, 12), (3, 7)]), 2, 1),
+            // A new one, and another one with the number of one that has ended.
+            (sleeps(&[(1, 10), (2, 4), (3, 7), (4, 5)]), 9, 1),
+        ] {
+            assert_eq!(after.since(&before), Woken { times, ended });
+            assert_eq!(after.has_threads_of(&before), ended == 0 && after.0.len() == 3);
+        }
     }
 }

@@ -14,7 +14,7 @@ use rusqlite::Connection as Database;
 use crate::aria2::Aria2;
 use crate::contest::Setup;
 use crate::http::Connection;
-use crate::measure::{self, median};
+use crate::measure::{self, Woken, median};
 use crate::service::Service;
 
 /// Adds in lock-step.
@@ -29,6 +29,8 @@ const PAGES: usize = 100;
 /// Jobs that rest while the service is watched, and for how long.
 const RESTING: usize = 10_000;
 const REST: Duration = Duration::from_secs(30);
+/// Longer than the service keeps threads that have nothing to do.
+const IDLE_THREADS_KEPT: Duration = Duration::from_secs(15);
 /// Crashes between which jobs are added, and adds before each.
 const CRASHES: usize = 5;
 const ADDS_BEFORE_CRASH: usize = 300;
@@ -291,7 +293,8 @@ fn pages(socket: &Path) -> Result<f64, String> {
         let began = Instant::now();
         let page = connection.ask("GET", &format!("/v1/jobs?limit=100{cursor}"), "")?;
         took.push(began.elapsed().as_secs_f64());
-        let next = page.rsplit("\"next\":\"").next().and_then(|rest| rest.split('"').next());
+        // The last page has none, and the first one is next.
+        let next = page.rsplit_once("\"next\":\"").and_then(|(_, rest)| rest.split('"').next());
         cursor = next.map(|next| format!("&cursor={next}")).unwrap_or_default();
     }
     Ok(median(took.into_iter()))
@@ -302,11 +305,32 @@ fn rest(setup: &Setup<'_>) -> Result<(), String> {
     let home = setup.folder()?;
     let mut queue = Queue::start(setup, home.path())?;
     queue.in_calls(RESTING, false)?;
-    std::thread::sleep(Duration::from_secs(3));
-    let (cpu, woken) = (queue.service.cpu()?, queue.service.woken()?);
+    wait_for_threads_to_end(&queue.service)?;
+    let (cpu, before) = (queue.service.cpu()?, queue.service.sleeps()?);
     std::thread::sleep(REST);
     say("CPU s in 30 s with 10,000 jobs suspended", queue.service.cpu()? - cpu, Some((0.03, 0.0)));
-    say("times any of its threads woke meanwhile", queue.service.woken()? - woken, None);
+    let Woken { times, ended } = queue.service.sleeps()?.since(&before);
+    let what = match ended {
+        0 => "times any of its threads woke meanwhile".to_owned(),
+        ended => format!("the same of all but {ended} threads that ended, at least"),
+    };
+    say(&what, times as f64, None);
+    Ok(())
+}
+
+/// Waits until the threads have ended that were there for what the service did before.
+fn wait_for_threads_to_end(service: &Service) -> Result<(), String> {
+    let deadline = Instant::now() + 5 * IDLE_THREADS_KEPT;
+    let mut before = service.sleeps()?;
+    while Instant::now() < deadline {
+        std::thread::sleep(IDLE_THREADS_KEPT);
+        let now = service.sleeps()?;
+        if now.has_threads_of(&before) {
+            return Ok(());
+        }
+        before = now;
+    }
+    // Whoever measures sees which end later.
     Ok(())
 }
 
@@ -352,31 +376,38 @@ fn aria2(setup: &Setup<'_>) -> Result<(), String> {
         println!("aria2 is not installed");
         return Ok(());
     };
+    let server = Silent::start()?;
     let mut connection = aria2.connect()?;
-    let mut added = 0;
-    let mut add = |connection: &mut Connection, count: usize| -> Result<Cost, String> {
+    let mut acknowledged = Vec::new();
+    let add = |connection: &mut Connection, acknowledged: &mut Vec<String>, count: usize| {
         let (cpu, began) = (measure::cpu_of(aria2.pid())?, Instant::now());
         for _ in 0..count {
-            added += 1;
-            aria2.add(connection, &format!("http://127.0.0.1:9/{added}"))?;
+            let url = format!("http://127.0.0.1:{}/{}", server.port, acknowledged.len());
+            acknowledged.push(aria2.add(connection, &url)?);
         }
         let wall = began.elapsed().as_secs_f64() / count as f64;
-        Ok(Cost { cpu: (measure::cpu_of(aria2.pid())? - cpu) / count as f64, wall })
+        Ok::<_, String>(Cost { cpu: (measure::cpu_of(aria2.pid())? - cpu) / count as f64, wall })
     };
     const SAMPLE: usize = 500;
-    let first = add(&mut connection, SAMPLE)?;
+    let first = add(&mut connection, &mut acknowledged, SAMPLE)?;
     say("aria2: an add to an empty queue, not durable, CPU ms", first.cpu * 1e3, None);
     say("aria2: adds in lock-step, /s", 1.0 / first.wall, None);
-    add(&mut connection, ARIA2_MAX - 2 * SAMPLE)?;
-    let last = add(&mut connection, SAMPLE)?;
+    add(&mut connection, &mut acknowledged, ARIA2_MAX - 2 * SAMPLE)?;
+    let last = add(&mut connection, &mut acknowledged, SAMPLE)?;
     say("aria2: an add with 10,000 queued, CPU ms", last.cpu * 1e3, None);
     say("aria2: adds in lock-step then, /s", 1.0 / last.wall, None);
     say("aria2: RSS with 10,000 queued, MiB", measure::resident_mib(aria2.pid())?, None);
-    drop(connection);
-    let had = aria2.count()?;
-    let aria2 = aria2.crash()?;
-    let has = aria2.count()?;
-    say(&format!("aria2: of {had} downloads, lost by one kill"), had.saturating_sub(has) as f64, None);
+    let has = aria2.downloads()?;
+    if let Some(gone) = acknowledged.iter().find(|id| !has.contains(*id)) {
+        println!("aria2: download {gone} is gone without a kill: what one loses cannot be measured");
+        return Ok(());
+    }
+    // As for the service, the kill comes right behind an answer.
+    add(&mut connection, &mut acknowledged, ADDS_BEFORE_CRASH)?;
+    let has = aria2.crash()?.downloads()?;
+    let lost = acknowledged.iter().filter(|id| !has.contains(*id)).count();
+    let what = format!("aria2: of {} acknowledged downloads, lost by one kill", acknowledged.len());
+    say(&what, lost as f64, None);
     Ok(())
 }
 

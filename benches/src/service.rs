@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::measure::Sleeps;
 use crate::{measure, origin};
 
 /// How long a service may take to answer.
@@ -85,8 +86,8 @@ impl Service<'_> {
     }
 
     /// How often its threads have gone to sleep so far, and so have woken.
-    pub(crate) fn woken(&self) -> Result<f64, String> {
-        measure::sleeps_of(self.child.id())
+    pub(crate) fn sleeps(&self) -> Result<Sleeps, String> {
+        Sleeps::of(self.child.id())
     }
 
     /// Ends it as a crash would.

@@ -28,7 +28,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// How long output may stay open after the end of the program. It is closed at once, unless
 /// somebody else holds it.
-const OUTPUT_GRACE: Duration = Duration::from_secs(3);
+const OUTPUT_GRACE: Duration = Duration::from_secs(20);
 
 /// How much is kept of one output. No test looks at more, and a program gone wild must not
 /// take the machine along.

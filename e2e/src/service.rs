@@ -22,7 +22,7 @@ use crate::run::{Run, Running};
 use crate::until;
 
 /// How long the service may take to answer, which it does at once on a machine that is not busy.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a process may take to leave when it is asked to, before it is killed.
 const LEAVING: Duration = Duration::from_secs(5);

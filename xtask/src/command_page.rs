@@ -18,7 +18,20 @@ const HEAD: &str = "\
 
 What `bits` understands, command by command; `bits COMMAND --help` says the same, and `bits man DIR` writes
 it as pages for `man`. JOB is a job's id, the beginning of one (four characters or more), or its name.
-Exit codes are in the [README](../README.md#exit-codes-of-bits).
+
+## Exit codes
+
+| Code | Meaning |
+|---|---|
+| 0 | done; for `get`: the job is acknowledged and the files are in place |
+| 1 | the job is in ERROR; the message says what, where, and what to do. It stays in the queue. Of `bits service doctor`: something is bad |
+| 2 | usage: the words cannot be meant, or a file that they name cannot be used |
+| 3 | the service cannot be reached or started |
+| 4 | the service refused; its code and sentence are printed |
+| 5 | you cancelled at the prompt |
+| 6 | `--max-time` is over; the job goes on |
+| 7 | the job was cancelled or suspended by somebody else |
+| 130 | Ctrl-C |
 ";
 
 /// The command line, as `clap` has it.

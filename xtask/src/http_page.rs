@@ -14,7 +14,7 @@ const HEAD: &str = "\
 # The HTTP API
 
 Whatever the command line and the library do, they do by HTTP/1.1 and JSON over the service's socket, and so
-can any program. [openapi.json](../crates/api/openapi.json) is the same as this page, for programs.
+can any program. In the sources `crates/api/openapi.json` is the same as this page, for programs.
 
 ```sh
 curl --unix-socket \"$XDG_STATE_HOME/bits/bitsd.sock\" http://localhost/v1/jobs

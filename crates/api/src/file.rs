@@ -202,7 +202,8 @@ pub struct AddFile {
     /// An `http`, `https` or `file` URL, or the absolute path of a file of the service's machine; user
     /// info in it becomes credentials of the job.
     pub remote_name: String,
-    /// An absolute path.
+    /// An absolute path, to a place where no other file of the job goes: however the paths are written,
+    /// two files for one place are refused.
     pub local_name: String,
     /// Whether a file that is there already stays.
     #[serde(default)]

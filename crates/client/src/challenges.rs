@@ -72,6 +72,6 @@ impl Client {
     /// has been sent.
     pub async fn answer_challenge(&self, id: &str, answer: &AnswerChallenge) -> Result<Answered, Error> {
         // Asked again it would be refused: the challenge is gone when it has been answered.
-        self.ask(request("answer_challenge", &[id]).body(answer)?, Again::No).await?.read()
+        self.ask(request("answer_challenge", &[id]).body(answer)?.with_secret(), Again::No).await?.read()
     }
 }

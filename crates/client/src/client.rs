@@ -3,6 +3,9 @@
 //! What may be asked twice is asked again when the service breaks off: everything that reads, and
 //! changes that are the same whether made once or twice. The others fail with
 //! [`Error::BrokenOff`], as nobody can tell whether they were done.
+//!
+//! One connection is kept for the requests that may be asked twice: it may end at any moment, and then they
+//! are. The others, and those with a secret in them, have a new one each.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,17 +28,19 @@ use futures_util::stream::{self, Stream, TryStreamExt};
 use tokio::time::{sleep, timeout};
 
 use crate::connect::{ConnectOptions, Door, IfAbsent};
+use crate::connection::{Connection, Kept};
 use crate::environment::environment_of_this_process;
 use crate::error::Error;
 use crate::events::{EventStream, Feed};
 use crate::handle::JobHandle;
 use crate::snapshot::Snapshot;
-use crate::transport::{Answer, Request, WholeAnswer};
+use crate::transport::{Answer, Request, WholeAnswer, trouble};
 
 /// The service of this user. Clones are the same service.
 #[derive(Debug, Clone)]
 pub struct Client {
     door: Arc<Door>,
+    kept: Arc<Kept>,
 }
 
 /// Which scheme a credential is for.
@@ -88,8 +93,10 @@ impl Client {
     /// [`Error::Unreachable`].
     pub async fn connect(options: ConnectOptions) -> Result<Self, Error> {
         let door = Door::new(options)?;
-        door.enter(IfAbsent::Start).await?;
-        Ok(Self { door: Arc::new(door) })
+        let client = Self { door: Arc::new(door), kept: Arc::default() };
+        let connection = client.enter(IfAbsent::Start, "connect").await?;
+        client.kept.leave(connection);
+        Ok(client)
     }
 
     /// The folder where the service keeps its things.
@@ -121,10 +128,7 @@ impl Client {
 
     /// The same, of a service that runs: none is started for it.
     pub async fn about_if_running(&self) -> Result<About, Error> {
-        let stream = self.door.enter(IfAbsent::Fail).await?;
-        within_patience("about", async { request("about", &[]).send(stream).await?.whole().await })
-            .await?
-            .read()
+        self.ask_running(&request("about", &[])).await?.read()
     }
 
     /// The settings in force, and where each came from.
@@ -335,7 +339,8 @@ impl Client {
         scheme: Scheme,
         credentials: &SetCredentials,
     ) -> Result<(), Error> {
-        let request = credentials_request("set_credentials", id, target, scheme).body(credentials)?;
+        let request =
+            credentials_request("set_credentials", id, target, scheme).body(credentials)?.with_secret();
         self.ask(request, Again::Yes).await?.succeeded()
     }
 
@@ -375,16 +380,24 @@ impl Client {
     /// Stops the service; transfers go on when it is started again. A service that does not run is
     /// not started for it.
     pub async fn stop(&self) -> Result<(), Error> {
-        let stream = self.door.enter(IfAbsent::Fail).await?;
-        within_patience("stop", async { request("stop", &[]).send(stream).await?.whole().await })
-            .await?
-            .succeeded()
+        self.ask_running(&request("stop", &[])).await?.succeeded()
     }
 
     /// Asks for a stream of events, once.
     pub(crate) async fn open_stream(&self, request: &Request, if_absent: IfAbsent) -> Result<Answer, Error> {
+        let mut connection = self.enter(if_absent, request.operation().name).await?;
+        within_patience(request.operation().name, request.send(&mut connection)).await
+    }
+
+    /// Asks a service that runs, once.
+    async fn ask_running(&self, request: &Request) -> Result<WholeAnswer, Error> {
+        let mut connection = self.enter(IfAbsent::Fail, request.operation().name).await?;
+        whole(request, &mut connection).await
+    }
+
+    async fn enter(&self, if_absent: IfAbsent, operation: &'static str) -> Result<Connection, Error> {
         let stream = self.door.enter(if_absent).await?;
-        within_patience(request.operation().name, request.send(stream)).await
+        Connection::over(stream).await.map_err(|error| trouble(operation, &error))
     }
 
     /// Asks, and asks again where that does no harm.
@@ -392,16 +405,28 @@ impl Client {
         let mut if_absent = IfAbsent::Start;
         let mut tries = 0;
         loop {
+            let may_be_kept = again == Again::Yes && !request.is_last();
+            let kept = if may_be_kept { self.kept.take() } else { None };
+            let was_kept = kept.is_some();
+            let mut connection = match kept {
+                Some(connection) => connection,
+                None => self.enter(if_absent, request.operation().name).await?,
+            };
+            let answer = whole(&request, &mut connection).await;
             tries += 1;
-            let stream = self.door.enter(if_absent).await?;
-            let answer = within_patience(request.operation().name, async {
-                request.send(stream).await?.whole().await
-            });
-            match answer.await {
+            match answer {
+                // It may have ended meanwhile, which says nothing of the service.
+                Err(Error::BrokenOff { .. }) if was_kept && tries < TRIES => continue,
                 // Nothing was done, so anything may be asked again.
                 Ok(answer) if answer.is_stopping() && tries < TRIES => {}
                 Err(Error::BrokenOff { .. }) if again == Again::Yes && tries < TRIES => {}
-                answer => return answer,
+                Ok(answer) => {
+                    if !request.is_last() {
+                        self.kept.leave(connection);
+                    }
+                    return Ok(answer);
+                }
+                Err(error) => return Err(error),
             }
             if_absent = IfAbsent::WaitThenStart;
             sleep(PAUSE * tries).await;
@@ -438,6 +463,10 @@ fn file_request(name: &'static str, id: JobId, index: u32) -> Request {
 
 fn credentials_request(name: &'static str, id: JobId, target: AuthTarget, scheme: Scheme) -> Request {
     request(name, &[&id.to_string(), target.name(), scheme.name()])
+}
+
+async fn whole(request: &Request, connection: &mut Connection) -> Result<WholeAnswer, Error> {
+    within_patience(request.operation().name, async { request.send(connection).await?.whole().await }).await
 }
 
 async fn within_patience<T>(

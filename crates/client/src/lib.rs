@@ -17,6 +17,7 @@ mod certificates;
 mod challenges;
 mod client;
 mod connect;
+mod connection;
 #[cfg(feature = "secret-service")]
 mod desktop;
 mod environment;

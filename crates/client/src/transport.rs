@@ -1,21 +1,15 @@
-//! One request and its answer over one connection of its own.
-//!
-//! A connection over a Unix socket costs microseconds. That none is kept means that a service
-//! which was started again in between is no special case. When to ask again is decided in
-//! `client`.
+//! One request and its answer. Over which connection, and when to ask again, is decided in `client`.
 
 use bits_api::operations::Operation;
 use bits_api::problem::Problem;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1;
-use hyper::header::{CONTENT_TYPE, HOST, IF_MATCH};
-use hyper_util::rt::TokioIo;
+use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, IF_MATCH};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::net::UnixStream;
 use zeroize::Zeroizing;
 
+use crate::connection::Connection;
 use crate::error::Error;
 use crate::wiped::WipedBuffer;
 
@@ -25,6 +19,7 @@ pub(crate) struct Request {
     target: String,
     body: Option<Zeroizing<Vec<u8>>>,
     revision: Option<u64>,
+    is_last: bool,
 }
 
 /// The head of an answer, and a body that has not been read.
@@ -56,7 +51,7 @@ impl Request {
             target.push_str(if is_parameter { segments.next().expect("a segment each") } else { part });
         }
         assert!(segments.next().is_none(), "{} has fewer segments", operation.name);
-        Self { operation, target, body: None, revision: None }
+        Self { operation, target, body: None, revision: None, is_last: false }
     }
 
     /// With the fields of `query` that are set.
@@ -103,15 +98,27 @@ impl Request {
         self
     }
 
+    /// Over a connection of its own, that ends with the answer: what passes through it is kept in its
+    /// buffers.
+    pub(crate) fn with_secret(mut self) -> Self {
+        self.is_last = true;
+        self
+    }
+
+    /// Whether its connection ends with it, whatever the service says.
+    pub(crate) fn is_last(&self) -> bool {
+        self.is_last
+    }
+
     pub(crate) fn operation(&self) -> &'static Operation {
         self.operation
     }
 
-    /// Asks over `stream`.
+    /// Asks over `connection`, which is free again when the body of the answer has been read.
     ///
     /// # Errors
     /// [`Error::BrokenOff`], [`Error::Protocol`], [`Error::Misuse`].
-    pub(crate) async fn send(&self, stream: UnixStream) -> Result<Answer, Error> {
+    pub(crate) async fn send(&self, connection: &mut Connection) -> Result<Answer, Error> {
         let operation = self.operation.name;
         let mut request = hyper::Request::builder()
             .method(self.operation.method)
@@ -124,17 +131,15 @@ impl Request {
         if let Some(revision) = self.revision {
             request = request.header(IF_MATCH, format!("\"{revision}\""));
         }
+        if self.is_last {
+            request = request.header(CONNECTION, "close");
+        }
         // The connection drops the copy when it is written; it is wiped then, as is ours.
         let body = self.body.clone().map(Bytes::from_owner).unwrap_or_default();
         let request = request
             .body(Full::new(body))
             .map_err(|error| Error::Misuse { operation, reason: error.to_string() })?;
-
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(|error| trouble(operation, &error))?;
-        // It ends with the answer's body, or when the answer is dropped.
-        tokio::spawn(connection);
-        let answer = sender.send_request(request).await.map_err(|error| trouble(operation, &error))?;
+        let answer = connection.send(request).await.map_err(|error| trouble(operation, &error))?;
         let (head, body) = answer.into_parts();
         Ok(Answer { operation: self.operation, status: head.status.as_u16(), body })
     }

@@ -256,6 +256,10 @@ impl Queue {
     /// From now on other limits; the jobs that wait for something else than before. Of how long jobs may
     /// download they hear when they next begin.
     pub fn set_limits(&mut self, limits: Limits, most: usize) -> Vec<JobId> {
+        if self.policy.maximum_download_time != limits.policy.maximum_download_time {
+            // What each of them says itself is in the store: whoever runs is looked at when it is due.
+            self.ends.values_mut().for_each(|end| *end = Timestamp(0));
+        }
         self.policy = limits.policy;
         self.telling.set_limits(limits.notify);
         self.schedule.set_limits(limits, most)

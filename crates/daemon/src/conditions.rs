@@ -23,6 +23,7 @@ use bits_platform::power::{self, PowerWatch};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::{Receiver, channel};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use bus::{Bus, Told};
@@ -42,10 +43,18 @@ struct Facts {
     volumes: Option<u64>,
 }
 
+/// What of the settings is gone by here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Regard {
+    pub(crate) costs: InterfaceCosts,
+    pub(crate) owner: OwnerAway,
+}
+
 /// Looks and listens.
 pub(crate) struct Watching {
     facts: Facts,
     costs: InterfaceCosts,
+    regard: watch::Receiver<Regard>,
     network: Option<AsyncFd<NetworkWatch>>,
     power: Option<AsyncFd<PowerWatch>>,
     mounts: Option<AsyncFd<MountWatch>>,
@@ -88,7 +97,7 @@ impl Watching {
         bus_address: &str,
         owner: Owner,
         rules: &Rules,
-        costs: InterfaceCosts,
+        mut regard: watch::Receiver<Regard>,
         notices: &mut Vec<String>,
     ) -> Self {
         let readable = |watch| registered(watch, Interest::READABLE);
@@ -101,8 +110,16 @@ impl Watching {
         let mounts = mounts.inspect_err(|error| {
             tracing::info!(%error, "nobody tells when volumes are mounted: jobs try again after a while");
         });
-        let watched_owner = (rules.owner_away == OwnerAway::Wait).then_some(owner);
-        let bus = timeout(PATIENCE_AT_THE_START, Bus::connect(bus_address, watched_owner)).await;
+        let Regard { costs, owner: owner_away } = regard.borrow_and_update().clone();
+        let owner_matters = owner_away == OwnerAway::Wait;
+        let connect = async {
+            let mut bus = Bus::connect(bus_address, owner).await?;
+            if let Some(bus) = &mut bus {
+                bus.regard_owner(owner_matters).await?;
+            }
+            Ok(bus)
+        };
+        let bus = timeout(PATIENCE_AT_THE_START, connect).await;
         let bus: Option<Bus> = match bus.unwrap_or_else(|_| Err("it does not answer".to_owned())) {
             Ok(bus) => bus,
             Err(reason) => {
@@ -118,11 +135,11 @@ impl Watching {
         let bus = bus.map(|bus| {
             let (to, told) = channel(1);
             // Whoever does not answer there is to hold up nothing that others tell.
-            tokio::spawn(bus.tell(to));
+            tokio::spawn(bus.tell(to, regard.clone()));
             told
         });
         let (network, mounts) = (network.ok(), mounts.ok());
-        let mut watching = Self { facts, costs, network, power: None, mounts, bus };
+        let mut watching = Self { facts, costs, regard, network, power: None, mounts, bus };
         watching.look_at_network();
         watching.look_at_mounts();
         watching.look_at_supplies();
@@ -130,7 +147,7 @@ impl Watching {
             watching.power = PowerWatch::open().and_then(|watch| registered(watch, Interest::READABLE)).ok();
         }
         let told = &watching.facts.told;
-        if rules.owner_away == OwnerAway::Wait && told.owner == Attendance::Unknown {
+        if owner_matters && told.owner == Attendance::Unknown {
             notices.push(
                 "jobs are to wait while their owner is logged off, but there is no systemd-logind that tells: they go on"
                     .to_owned(),
@@ -191,7 +208,8 @@ impl Watching {
                         self.bus = None;
                         self.facts.told = Told::default();
                     }
-                }
+                },
+                now = changed(&mut self.regard) => self.costs = now.costs,
             }
             let now = self.conditions();
             if now != told {
@@ -282,9 +300,57 @@ async fn told_by(bus: Option<&mut Receiver<Told>>) -> Option<Told> {
     }
 }
 
+/// Waits until something else of the settings is in force.
+async fn changed(regard: &mut watch::Receiver<Regard>) -> Regard {
+    if regard.changed().await.is_err() {
+        // Nobody is left to change any.
+        return pending().await;
+    }
+    regard.borrow_and_update().clone()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bits_broker::engine::Input;
+    use std::sync::mpsc;
+
+    #[test]
+    fn another_cost_of_the_network_in_use_is_told_without_any_news_of_the_network() {
+        let regard = |costs: &str| Regard {
+            costs: InterfaceCosts::parse(costs).expect("costs"),
+            owner: OwnerAway::default(),
+        };
+        let (set, mut regarded) = watch::channel(regard("eth0=metered"));
+        let network = Network::Up { interface: Some("eth0".to_owned()), attachment: 7 };
+        let facts = Facts { network, ..Facts::default() };
+        let costs = regarded.borrow_and_update().costs.clone();
+        let watching =
+            Watching { facts, costs, regard: regarded, network: None, power: None, mounts: None, bus: None };
+        assert_eq!(watching.conditions().cost, NetworkCost::Metered);
+        let (inputs, told) = mpsc::channel();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.spawn(watching.run(EngineHandle::new(inputs)));
+        for (costs, expected) in [
+            ("eth0=roaming", NetworkCost::Roaming),
+            ("wlan*=metered", NetworkCost::Unrestricted),
+            ("eth*=billed", NetworkCost::Billed),
+        ] {
+            // The same once more is no news.
+            for _ in 0..2 {
+                set.send_replace(regard(costs));
+            }
+            let Ok(Input::Conditions(conditions)) = told.recv() else { panic!("nothing is told of {costs}") };
+            assert_eq!(conditions.cost, expected);
+        }
+        // Only when all is told that was to be.
+        drop(runtime);
+        assert!(told.recv().is_err(), "nothing else was told");
+    }
 
     #[test]
     fn a_setting_goes_before_what_others_say_and_what_nobody_says_is_free() {

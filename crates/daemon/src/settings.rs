@@ -31,6 +31,7 @@ use bits_worker::Http2;
 use bits_worker::run::PartsSettings;
 use toml::de::{DeTable, DeValue};
 
+use crate::conditions::Regard;
 use crate::log::Form;
 
 pub(crate) use keys::{KEYS, Key, Kind, LIVE};
@@ -274,6 +275,11 @@ impl Settings {
             )
             .is_ok_and(|rules| rules.are_local()),
         }
+    }
+
+    /// What the conditions under which jobs run are seen by.
+    pub(crate) fn regard(&self) -> Regard {
+        Regard { costs: self.network_costs(), owner: self.rules().owner_away }
     }
 
     /// What networks cost, by interface.

@@ -38,7 +38,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{interval, timeout};
 
-use crate::conditions::Watching;
+use crate::conditions::{Regard, Watching};
 use crate::log::{self, LogError};
 use crate::sealing;
 use crate::settings::{LIVE, Layers, Settings, SettingsError};
@@ -196,11 +196,12 @@ impl Service {
         let workers = Workers::new(broker_end, inputs).with_nearby(nearby);
         workers.metrics().watch_pacing(pacing);
         workers.metrics().watch_store(paths.database_files());
+        let (regard, regarded) = watch::channel(settings.regard());
         let watching = runtime.block_on(Watching::begin(
             &bus_address(environment),
             owner,
             &settings.rules(),
-            settings.network_costs(),
+            regarded,
             &mut notices,
         ));
         for notice in &notices {
@@ -257,7 +258,8 @@ impl Service {
         drop(entered);
         let idle_exit = Some(settings.seconds("idle_exit")).filter(|limit| !limit.is_zero());
         let layers = Layers::of(&paths, environment, command_line);
-        let settings = Box::new(Live { layers, engine: handle.clone(), settings: Mutex::new(settings) });
+        let settings = Mutex::new(settings);
+        let settings = Box::new(Live { layers, engine: handle.clone(), regard, settings });
         let api = Arc::new(Api {
             engine: handle,
             connections: Arc::new(Connections::new(CONNECTIONS_MAX, CONNECTIONS_OF_ONE_MAX)),
@@ -458,6 +460,7 @@ fn watch_clock(engine: &EngineHandle) {
 struct Live {
     layers: Layers,
     engine: EngineHandle,
+    regard: watch::Sender<Regard>,
     settings: Mutex<Settings>,
 }
 
@@ -477,6 +480,7 @@ impl SettingsDesk for Live {
         tracing::info!(changed = ?live, need_restart = ?others, "the settings were read again");
         *settings = settings.with_live_of(&read);
         self.engine.set_bounds(bounds(&settings));
+        self.regard.send_replace(settings.regard());
         let words = |keys: Vec<&str>| keys.into_iter().map(str::to_owned).collect();
         Ok(Reloaded { changed: words(live), need_restart: words(others) })
     }

@@ -10,7 +10,7 @@ use super::set::Lines;
 use crate::until;
 
 /// How long squid may take to close its side of a connection whose client has gone.
-const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
+const CLOSE_DEADLINE: Duration = Duration::from_secs(60);
 
 /// How many names a server behind a proxy has, in the file of hosts that `tests/peers/squid` writes.
 const NAMES: u32 = 100;

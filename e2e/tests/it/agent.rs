@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bits_e2e::{Peers, Running, Service, peers, sha256, until};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 const RIGHT: &str = "secret";
 /// A password that is nobody's, to be searched for.
 const SENTINEL: &str = "sentinel-7731-plain";

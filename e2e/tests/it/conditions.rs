@@ -8,8 +8,8 @@ use std::time::Duration;
 use bits_e2e::{Run, Running, Service, desktop, until, with_own_mounts, with_own_network};
 use serde_json::{Value, json};
 
-/// What happens by events comes at once on a machine that is not busy.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// What happens by events comes at once on a machine that is not busy; what does not never comes.
+const PATIENCE: Duration = Duration::from_secs(120);
 const CONTENT: &str = "what is wanted";
 
 #[track_caller]
@@ -176,6 +176,29 @@ fn jobs_wait_while_the_network_costs_the_battery_runs_down_or_their_owner_is_awa
     assert_eq!(waits(&service, "owner_away")["code"], "0x800704DD");
     desktop.user_is("online");
     is_done(&service, "owner");
+
+    // A rule that is set anew while the service runs holds for jobs that are there.
+    let reload = |settings: &str, changed: &str| {
+        service.configure(settings);
+        let reloaded = service.bits(["service", "reload"]).finish().expect_code(0);
+        assert!(!reloaded.stderr.contains("restart"), "{}", reloaded.stderr);
+        assert!((reloaded.stdout + &reloaded.stderr).contains(changed), "{changed}");
+    };
+    reload("owner_away = \"run\"\n", "owner_away");
+    until(PATIENCE, "nobody asks for the owner", || {
+        service.status()?["conditions"]["owner"].is_null().then_some(())
+    });
+    desktop.user_is("lingering");
+    get("without", "foreground");
+    is_done(&service, "without");
+    reload("owner_away = \"wait\"\n", "owner_away");
+    until(PATIENCE, "its owner is known to be away", || {
+        (service.status()?["conditions"]["owner"] == "away").then_some(())
+    });
+    get("again", "foreground");
+    waits(&service, "owner_away");
+    desktop.user_is("online");
+    is_done(&service, "again");
 }
 
 #[test]
@@ -204,6 +227,11 @@ fn what_a_setting_says_of_an_interface_holds_jobs_back_until_another_one_is_used
     assert_eq!(waits(&service, "cost")["has"], "roaming");
     let doctor = service.bits(["service", "doctor"]).finish();
     assert!(doctor.stdout.contains("there is no interface nosuch0 just now"), "{}", doctor.stdout);
+    service.configure("network_cost = \"wwan*=over-cap-charged\"\n");
+    service.bits(["service", "reload"]).finish().expect_code(0);
+    until(PATIENCE, "it costs otherwise", || {
+        (waits(&service, "cost")["has"] == "over-cap-charged").then_some(())
+    });
     ip("link set wire up");
     ip("route add default via 198.51.100.254 dev wire metric 10");
     is_done(&service, "f");

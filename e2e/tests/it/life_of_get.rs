@@ -8,7 +8,7 @@ use bits_e2e::{Finished, Service, Signal, peers, sha256, until};
 use bits_testkit::UnkindOrigin;
 
 /// Longer than any of these transfers takes.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 fn names_in(service: &Service) -> Vec<String> {
     let folder = service.folder().join("files");

@@ -121,12 +121,27 @@ fn wait_until_done(service: &Service, id: &str) {
     until(PATIENCE, "the job is done", || (show(service, id)["state"] == "acknowledged").then_some(()));
 }
 
-/// Within so many per cent.
+/// How often a rate is measured: a busy machine may keep it down for a while.
+const MEASURED_MAX: u32 = 4;
+
+/// Waits until what comes from `from` on is as fast as it may be, for as long as `time`: of each path so many
+/// bytes per second, within so many per cent. Of the first one there is never more.
 #[track_caller]
-fn check_near(rate: f64, expected: u64, per_cent: f64) {
-    let off = (rate / expected as f64 - 1.0) * 100.0;
-    println!("{rate:.0} bytes per second where {expected} are allowed: {off:+.1} %");
-    assert!(off.abs() <= per_cent, "{rate:.0} is not {expected}: {off:+.1} %");
+fn comes_at(origin: &Origin, from: Instant, time: Duration, rates: &[(&str, u64, f64)]) {
+    for round in 0..MEASURED_MAX {
+        let mut is_near = true;
+        for (number, (path, allowed, per_cent)) in rates.iter().enumerate() {
+            let rate = origin.rate(path, from + time * round, time);
+            let off = (rate / *allowed as f64 - 1.0) * 100.0;
+            println!("{path}: {rate:.0} bytes per second where {allowed} are allowed: {off:+.1} %");
+            assert!(number > 0 || off <= *per_cent, "{rate:.0} is more than {allowed}: {off:+.1} %");
+            is_near &= off.abs() <= *per_cent;
+        }
+        if is_near {
+            return;
+        }
+    }
+    panic!("never as fast as {rates:?}");
 }
 
 #[test]
@@ -135,18 +150,15 @@ fn two_jobs_of_one_owner_share_what_all_may_have_and_no_more_comes() {
     let service = Service::new();
     service.configure("rate_limit = '2M'\n");
     let _bitsd = service.start();
-    let ids = ["a", "b"].map(|name| get(&service, &origin.url(name, 16 * MIB), name, &[]));
+    let ids = ["a", "b"].map(|name| get(&service, &origin.url(name, 48 * MIB), name, &[]));
     let from = origin.when_sent("/b", 512 * 1024).max(origin.when_sent("/a", 512 * 1024));
-    let time = Duration::from_secs(8);
-    check_near(origin.rate("/", from, time), 2 * MIB, 10.0);
-    for name in ["/a", "/b"] {
-        check_near(origin.rate(name, from, time), MIB, 20.0);
-    }
+    let rates = [("/", 2 * MIB, 10.0), ("/a", MIB, 20.0), ("/b", MIB, 20.0)];
+    comes_at(&origin, from, Duration::from_secs(8), &rates);
     // What is not limited any more is soon done.
     service.configure("");
     service.bits(["service", "reload"]).finish().expect_code(0);
     ids.iter().for_each(|id| wait_until_done(&service, id));
-    assert_eq!(fs::read(service.file("b")).expect("it is there").len() as u64, 16 * MIB);
+    assert_eq!(fs::read(service.file("b")).expect("it is there").len() as u64, 48 * MIB);
 }
 
 #[test]
@@ -154,14 +166,14 @@ fn a_limit_that_is_changed_in_the_middle_holds_for_what_still_comes() {
     let origin = Origin::start();
     let service = Service::new();
     let _bitsd = service.start();
-    let id = get(&service, &origin.url("f", 60 * MIB), "f", &["--limit-rate", "1M"]);
+    let id = get(&service, &origin.url("f", 160 * MIB), "f", &["--limit-rate", "1M"]);
     assert_eq!(show(&service, &id)["rate_limit"], MIB);
     let time = Duration::from_secs(4);
     let from = origin.when_sent("/f", MIB);
-    check_near(origin.rate("/f", from, time), MIB, 15.0);
+    comes_at(&origin, from, time, &[("/f", MIB, 15.0)]);
     service.bits(["set", &id, "rate-limit=6M"]).finish().expect_code(0);
     let from = origin.when_sent("/f", origin.sent("/f") + 3 * MIB);
-    check_near(origin.rate("/f", from, time), 6 * MIB, 15.0);
+    comes_at(&origin, from, time, &[("/f", 6 * MIB, 15.0)]);
     service.bits(["set", &id, "rate-limit=none"]).finish().expect_code(0);
     wait_until_done(&service, &id);
 }
@@ -172,12 +184,12 @@ fn many_small_files_and_a_file_of_this_machine_keep_to_the_limit_of_their_job() 
     let service = Service::new();
     let _bitsd = service.start();
     let list: String =
-        (0..120).map(|n| format!("{} small/{n}\n", origin.url(&format!("s{n}"), 20_000))).collect();
+        (0..300).map(|n| format!("{} small/{n}\n", origin.url(&format!("s{n}"), 20_000))).collect();
     fs::create_dir(service.file("small")).expect("a folder");
     let words = ["get", "--input", "-", "--limit-rate", "200k", "--detach"];
     let id = service.bits(words).stdin(list).finish().expect_code(0).stdout.trim().to_owned();
     let from = origin.when_sent("/s", 200 * 1024);
-    check_near(origin.rate("/s", from, Duration::from_secs(5)), 200 * 1024, 25.0);
+    comes_at(&origin, from, Duration::from_secs(5), &[("/s", 200 * 1024, 25.0)]);
     service.bits(["set", &id, "rate-limit=none"]).finish().expect_code(0);
     wait_until_done(&service, &id);
 
@@ -258,7 +270,7 @@ fn there_are_no_more_connections_to_one_server_than_may_be_and_who_waits_says_so
 #[test]
 fn jobs_that_are_led_to_each_others_servers_do_not_wait_for_connections_that_nobody_uses() {
     /// Less than a connection rests before it is closed.
-    const SOON: Duration = Duration::from_secs(20);
+    const SOON: Duration = Duration::from_secs(29);
     let origin = UnkindOrigin::start();
     let service = Service::new();
     service.configure("host_connections_max = 1\n");

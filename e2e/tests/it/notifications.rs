@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use receiver::Receiver;
 
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A program of this world, which is a script.
 fn script(service: &Service, name: &str, text: &str) -> PathBuf {

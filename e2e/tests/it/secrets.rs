@@ -19,7 +19,7 @@ pub(crate) use memory::Forms;
 use memory::Memory;
 use stalling::{Scheme, StallingServer};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 fn password_file(service: &Service, password: &str) -> std::path::PathBuf {
     secret_file(service, "password", password)

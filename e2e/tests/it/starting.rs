@@ -6,7 +6,7 @@ use std::time::Duration;
 use bits_e2e::{Service, until};
 
 /// Longer than any start takes.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]
 fn callers_that_come_at_once_start_one_service() {

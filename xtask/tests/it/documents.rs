@@ -25,7 +25,7 @@ fn links_lead_somewhere() {
     for page in files(".md") {
         for target in links(&page.text) {
             count += 1;
-            if ["http://", "https://", "mailto:"].iter().any(|prefix| target.starts_with(prefix)) {
+            if is_elsewhere(&target) {
                 continue;
             }
             let (path, anchor) = target.split_once('#').unwrap_or((&target, ""));
@@ -84,6 +84,23 @@ fn every_page_is_in_the_book_once() {
         pages.retain(|path| path != page);
     }
     assert!(pages.is_empty(), "docs/SUMMARY.md does not list {}", pages.join(", "));
+}
+
+#[test]
+fn a_page_of_the_book_links_to_pages_of_the_book_alone() {
+    let mut wrong = Vec::new();
+    for page in files(".md").into_iter().filter(|page| page.path.starts_with("docs/")) {
+        for target in links(&page.text).into_iter().filter(|target| !is_elsewhere(target)) {
+            let path = target.split('#').next().unwrap_or_default();
+            // How many folders below `docs` the page is, and how many of them the link leaves.
+            let below = page.path.matches('/').count() - 1;
+            let left = path.split('/').filter(|part| *part == "..").count();
+            if left > below || !(path.is_empty() || path.ends_with(".md")) {
+                wrong.push(format!("{}: {target} is not in the book", page.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
@@ -207,6 +224,11 @@ fn links(page: &str) -> Vec<String> {
     let prose = prose(page);
     let parts = prose.split("](").skip(1);
     parts.filter_map(|part| part.split_once(')')).map(|(target, _)| target.to_owned()).collect()
+}
+
+/// Whether a link leads out of the repository.
+fn is_elsewhere(target: &str) -> bool {
+    ["http://", "https://", "mailto:"].iter().any(|prefix| target.starts_with(prefix))
 }
 
 fn headings(page: &str) -> impl Iterator<Item = &str> {

@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bits_api::convert;
+use bits_api::problem::Problem;
 use bits_core::refusal::Refusal;
 use serde::Serialize;
 
@@ -76,11 +77,17 @@ fn status(refusal: &Refusal) -> StatusCode {
     }
 }
 
-/// The refusal as a problem with the status `status`; the log and the caller get the same id.
+/// The refusal as a problem with the status `status`.
 pub(super) fn refused_as(status: StatusCode, refusal: &Refusal) -> Response {
+    json(status, &problem(Some(status), refusal))
+}
+
+/// The refusal as a problem; the log and the caller get the same id. One of many in an answer has no status.
+pub(super) fn problem(status: Option<StatusCode>, refusal: &Refusal) -> Problem {
     let request = uuid::Uuid::new_v4().to_string();
-    tracing::info!(request, code = %refusal.code(), status = status.as_u16(), "refused: {refusal}");
-    json(status, &convert::problem(refusal, request))
+    let status = status.map(|status| status.as_u16());
+    tracing::info!(request, code = %refusal.code(), status, "refused: {refusal}");
+    convert::problem(refusal, request)
 }
 
 /// `body` as JSON.

@@ -6,7 +6,6 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use bits_api::convert;
 use bits_api::job::{
     ChangeJob, CreateJob, CreateJobs, CreatedJob, CreatedJobs, Environment, JOBS_PER_CALL_MAX,
 };
@@ -17,7 +16,7 @@ use bits_core::ports::SecretChange;
 use bits_core::queue::Request;
 use bits_core::refusal::Refusal;
 
-use super::answer::{Refused, json};
+use super::answer::{Refused, json, problem};
 use super::body::{Json, job_id};
 use super::files::{self, Destinations, Given};
 use super::jobs::changed;
@@ -106,11 +105,7 @@ pub(super) async fn create_many(
 fn created(outcome: Result<JobId, Refusal>) -> CreatedJob {
     match outcome {
         Ok(id) => CreatedJob { id: Some(id.to_string()), problem: None },
-        Err(refusal) => {
-            let request = uuid::Uuid::new_v4().to_string();
-            tracing::info!(request, code = %refusal.code(), "refused: {refusal}");
-            CreatedJob { id: None, problem: Some(convert::problem(&refusal, request)) }
-        }
+        Err(refusal) => CreatedJob { id: None, problem: Some(problem(None, &refusal)) },
     }
 }
 

@@ -371,3 +371,84 @@ fn programs_without_async_have_the_same_service() {
     assert_eq!(lines[5], format!("GET /v1/jobs/{ID}/certificates/events"));
     assert_eq!(lines[6], format!("DELETE /v1/jobs/{ID}/certificates?registration=r1"));
 }
+
+/// Over which connections requests came, and what each was.
+fn over(service: &Service) -> Vec<(usize, &'static str)> {
+    service.asked().iter().map(|asked| (asked.connection, operation(&asked.line).name)).collect()
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_for_what_may_be_asked_twice_as_long_as_the_service_keeps_it() {
+    let stay = Act::AnswerAndStay(200, job("queued"));
+    let acts = vec![stay.clone(), stay.clone(), stay.clone(), Act::Answer(200, job("queued")), stay];
+    let service = Service::acting(acts);
+    let client = service.client().await;
+    for _ in 0..5 {
+        client.clone().job(id()).await.expect("a job");
+    }
+    // The fourth answer ended the connection of the first.
+    let connections: Vec<usize> = service.asked().iter().map(|asked| asked.connection).collect();
+    assert_eq!(connections, [0, 0, 0, 0, 1]);
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_ends_under_a_request_is_replaced_without_a_word() {
+    let answer = |state| Act::AnswerAndStay(200, job(state));
+    let acts = vec![Act::AnswerAndLeave(200, job("queued")), answer("suspended"), answer("error")];
+    let service = Service::acting(acts);
+    let client = service.client().await;
+    assert_eq!(client.job(id()).await.expect("a job").state, "queued");
+    // It is read by the service, which leaves without an answer.
+    assert_eq!(client.job(id()).await.expect("a job").state, "suspended");
+    assert_eq!(client.job(id()).await.expect("a job").state, "error");
+    assert_eq!(over(&service), [(0, "job"), (1, "job"), (1, "job")], "what was not answered is not listed");
+}
+
+#[tokio::test]
+async fn what_may_not_be_asked_twice_is_never_sent_over_a_kept_connection() {
+    let leave = Act::AnswerAndLeave(200, job("queued"));
+    let done = Act::Answer(200, answered("acknowledged"));
+    let service = Service::acting(vec![leave, done, Act::BreakOff]);
+    let client = service.client().await;
+    client.job(id()).await.expect("a job");
+    client.complete_job(id()).await.expect("done");
+    assert_eq!(over(&service), [(0, "job"), (1, "complete_job")]);
+    // And when its own ends, it is not sent again.
+    let error = client.complete_job(id()).await.expect_err("nobody knows");
+    assert!(matches!(error, Error::BrokenOff { .. }), "{error}");
+    assert_eq!(over(&service), [(0, "job"), (1, "complete_job"), (2, "complete_job")]);
+}
+
+#[tokio::test]
+async fn a_secret_goes_over_a_connection_that_ends_with_it_even_if_the_service_would_keep_that() {
+    let stay = |status, body| Act::AnswerAndStay(status, body);
+    let job_stays = stay(200, job("queued"));
+    let service = Service::acting(vec![job_stays.clone(), stay(204, Value::Null), job_stays]);
+    let client = service.client().await;
+    client.job(id()).await.expect("a job");
+    client.set_credentials(id(), AuthTarget::Server, Scheme::Any, &credentials()).await.expect("set");
+    client.job(id()).await.expect("a job");
+    assert_eq!(over(&service), [(0, "job"), (1, "set_credentials"), (0, "job")]);
+    let asks_for_its_end = |asked: &crate::service::Asked| {
+        asked.headers.contains(&("connection".to_owned(), "close".to_owned()))
+    };
+    let asked: Vec<bool> = service.asked().iter().map(asks_for_its_end).collect();
+    assert_eq!(asked, [false, true, false]);
+}
+
+#[test]
+fn a_connection_of_a_runtime_that_rests_is_left_alone() {
+    let [first, second] = [(); 2]
+        .map(|()| tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime"));
+    // It has a runtime that always moves on.
+    let of_service = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let entered = of_service.enter();
+    let service = Service::acting(vec![Act::AnswerAndStay(200, job("queued"))]);
+    drop(entered);
+    let client = first.block_on(service.client());
+    for runtime in [&first, &second, &first] {
+        runtime.block_on(client.job(id())).expect("a job");
+    }
+    let connections: Vec<usize> = service.asked().iter().map(|asked| asked.connection).collect();
+    assert_eq!(connections, [0, 1, 2]);
+}

@@ -1,7 +1,10 @@
-//! A service that answers from a script, one connection after the other.
+//! A service that answers from a script, one request after the other.
 
+use std::future::pending;
+use std::iter::Peekable;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::vec::IntoIter;
 
 use bits_client::{Client, ConnectOptions};
 use serde_json::{Value, json};
@@ -16,12 +19,18 @@ pub(crate) struct Asked {
     /// Its headers, names in lower case.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
+    /// The number of the connection it came over, from 0; those that asked nothing count.
+    pub(crate) connection: usize,
 }
 
 /// What to do with a connection once its request has been read.
 #[derive(Debug, Clone)]
 pub(crate) enum Act {
     Answer(u16, Value),
+    /// The same, and the connection stays for the next request.
+    AnswerAndStay(u16, Value),
+    /// The same, and the connection ends as soon as another request has come over it.
+    AnswerAndLeave(u16, Value),
     /// Sends this in chunks, and ends the stream in good order.
     Stream(Vec<&'static str>),
     /// Sends this in chunks, and the stream goes on.
@@ -68,27 +77,47 @@ pub(crate) fn at(socket: &Path) -> ConnectOptions {
     ConnectOptions::new().variable("BITS_SOCKET", socket)
 }
 
+/// What is left of the script, and what was asked.
+#[derive(Clone)]
+struct Script {
+    acts: Arc<Mutex<Peekable<IntoIter<Act>>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
 async fn serve(listener: UnixListener, acts: Vec<Act>, asked: Arc<Mutex<Vec<Asked>>>) {
-    let mut acts = acts.into_iter().peekable();
-    let mut kept = Vec::new();
-    loop {
-        let (mut stream, _) = listener.accept().await.expect("the socket stays");
-        // A client that only looks whether somebody is there asks nothing.
-        let Some(request) = read(&mut stream).await else { continue };
-        asked.lock().expect("no test panics in there").push(request);
-        let act = acts.next().expect("there is an act");
-        if acts.peek().is_none() {
-            acts = vec![act.clone()].into_iter().peekable();
-        }
-        let is_kept = matches!(act, Act::KeepStream(_));
-        perform(&mut stream, act).await;
-        if is_kept {
-            kept.push(stream);
+    let script = Script { acts: Arc::new(Mutex::new(acts.into_iter().peekable())), asked };
+    for connection in 0.. {
+        let (stream, _) = listener.accept().await.expect("the socket stays");
+        tokio::spawn(serve_one(stream, connection, script.clone()));
+    }
+}
+
+async fn serve_one(mut stream: UnixStream, connection: usize, script: Script) {
+    // A client that only looks whether somebody is there asks nothing.
+    while let Some(request) = read(&mut stream, connection).await {
+        script.asked.lock().expect("no test panics in there").push(request);
+        let act = {
+            let mut acts = script.acts.lock().expect("no test panics in there");
+            let act = acts.next().expect("there is an act");
+            if acts.peek().is_none() {
+                *acts = vec![act.clone()].into_iter().peekable();
+            }
+            act
+        };
+        perform(&mut stream, &act).await;
+        match act {
+            Act::AnswerAndStay(..) => {}
+            Act::KeepStream(_) => pending().await,
+            Act::AnswerAndLeave(..) => {
+                let _ = read(&mut stream, connection).await;
+                return;
+            }
+            _ => return,
         }
     }
 }
 
-async fn read(stream: &mut UnixStream) -> Option<Asked> {
+async fn read(stream: &mut UnixStream, connection: usize) -> Option<Asked> {
     let mut bytes = Vec::new();
     let head_ends = loop {
         if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -113,19 +142,23 @@ async fn read(stream: &mut UnixStream) -> Option<Asked> {
             return None;
         }
     }
-    Some(Asked { line, headers, body: String::from_utf8(body).expect("bodies are text") })
+    Some(Asked { line, headers, body: String::from_utf8(body).expect("bodies are text"), connection })
 }
 
-async fn perform(stream: &mut UnixStream, act: Act) {
+async fn perform(stream: &mut UnixStream, act: &Act) {
     let text = match act {
         Act::BreakOff => return,
-        Act::Answer(status, Value::Null) => format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n"),
-        Act::Answer(status, body) => {
+        Act::Answer(status, Value::Null)
+        | Act::AnswerAndStay(status, Value::Null)
+        | Act::AnswerAndLeave(status, Value::Null) => {
+            format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n")
+        }
+        Act::Answer(status, body) | Act::AnswerAndStay(status, body) | Act::AnswerAndLeave(status, body) => {
             let body = body.to_string();
             format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n{body}", body.len())
         }
-        Act::Stream(pieces) => chunked(&pieces) + "0\r\n\r\n",
-        Act::KeepStream(pieces) | Act::CutStream(pieces) => chunked(&pieces),
+        Act::Stream(pieces) => chunked(pieces) + "0\r\n\r\n",
+        Act::KeepStream(pieces) | Act::CutStream(pieces) => chunked(pieces),
     };
     // A client that has left does not mind.
     let _ = stream.write_all(text.as_bytes()).await;

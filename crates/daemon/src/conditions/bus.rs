@@ -6,17 +6,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use bits_core::conditions::{Attendance, NetworkCost, Power};
+use bits_core::conditions::{Attendance, NetworkCost, OwnerAway, Power};
 use bits_core::job::Owner;
 use futures_util::StreamExt;
 use futures_util::stream::select_all;
-use tokio::sync::Notify;
 use tokio::sync::mpsc::Sender;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use zbus::connection::Builder;
 use zbus::fdo::DBusProxy;
 use zbus::zvariant::{OwnedObjectPath, OwnedValue};
 use zbus::{Connection, MatchRule, MessageStream};
+
+use super::Regard;
 
 const NETWORK_MANAGER: Place = Place {
     name: "org.freedesktop.NetworkManager",
@@ -58,9 +61,19 @@ pub(super) struct Told {
 /// The system bus.
 pub(super) struct Bus {
     connection: Connection,
-    /// Who is to be there, if that matters.
-    owner: Option<Owner>,
+    owner: Owner,
+    /// Whoever listens to what concerns the owner, while that matters.
+    owner_watch: Option<Listening>,
     heard: Arc<Heard>,
+}
+
+/// Listens until it is dropped.
+struct Listening(JoinHandle<()>);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// What has come in and is not looked at yet.
@@ -76,30 +89,21 @@ impl Bus {
     ///
     /// # Errors
     /// Why it cannot be used.
-    pub(super) async fn connect(address: &str, owner: Option<Owner>) -> Result<Option<Self>, String> {
+    pub(super) async fn connect(address: &str, owner: Owner) -> Result<Option<Self>, String> {
         // Many machines have none, and that is no trouble.
         if let Some(path) = address.strip_prefix("unix:path=")
             && !std::path::Path::new(path.split(',').next().unwrap_or(path)).exists()
         {
             return Ok(None);
         }
-        let of_bus = |error: zbus::Error| error.to_string();
         let builder = Builder::address(address).map_err(of_bus)?;
         let connection = builder.method_timeout(ANSWER_TIME_MAX).build().await.map_err(of_bus)?;
-        let mut rules = Vec::new();
+        let mut rules = vec![told_by_logind("PrepareForSleep")];
         for Place { name, path, interface } in [NETWORK_MANAGER, UPOWER] {
             rules.push(format!(
                 "type='signal',sender='{name}',path='{path}',interface='{PROPERTIES}',\
                  member='PropertiesChanged',arg0='{interface}'"
             ));
-        }
-        for member in ["PrepareForSleep", "SessionNew", "SessionRemoved", "UserNew", "UserRemoved"] {
-            if owner.is_some() || member == "PrepareForSleep" {
-                let Place { name, path, interface } = LOGIND;
-                rules.push(format!(
-                    "type='signal',sender='{name}',path='{path}',interface='{interface}',member='{member}'"
-                ));
-            }
         }
         for Place { name, .. } in [NETWORK_MANAGER, UPOWER, LOGIND] {
             rules.push(format!(
@@ -107,15 +111,24 @@ impl Bus {
                  member='NameOwnerChanged',arg0='{name}'"
             ));
         }
-        let mut streams = Vec::new();
-        for rule in &rules {
-            let rule = MatchRule::try_from(rule.as_str()).map_err(of_bus)?;
-            streams.push(MessageStream::for_match_rule(rule, &connection, None).await.map_err(of_bus)?);
-        }
         let heard = Arc::new(Heard::default());
-        // Whoever asks must not be whoever listens, or an answer may wait behind what is told.
-        tokio::spawn(listen(select_all(streams), Arc::clone(&heard)));
-        Ok(Some(Self { connection, owner, heard }))
+        listen_to(&rules, &connection, &heard).await?;
+        Ok(Some(Self { connection, owner, owner_watch: None, heard }))
+    }
+
+    /// Whether it matters from now on that the owner is there.
+    ///
+    /// # Errors
+    /// Why it cannot be heard; the owner is not asked after, then.
+    pub(super) async fn regard_owner(&mut self, matters: bool) -> Result<(), String> {
+        if !matters {
+            self.owner_watch = None;
+        } else if self.owner_watch.is_none() {
+            let members = ["SessionNew", "SessionRemoved", "UserNew", "UserRemoved"];
+            let listening = listen_to(&members.map(told_by_logind), &self.connection, &self.heard).await?;
+            self.owner_watch = Some(Listening(listening));
+        }
+        Ok(())
     }
 
     /// Waits until there is something to read; whether the bus is still there.
@@ -129,9 +142,10 @@ impl Bus {
     pub(super) async fn read(&self) -> Told {
         let until = Instant::now() + ANSWER_TIME_MAX;
         let owner = async {
-            match self.owner {
-                Some(owner) if self.is_there(&LOGIND).await => self.attendance(owner).await,
-                Some(_) | None => Attendance::Unknown,
+            if self.owner_watch.is_some() && self.is_there(&LOGIND).await {
+                self.attendance(self.owner).await
+            } else {
+                Attendance::Unknown
             }
         };
         let (metered, on_battery, owner) = tokio::join!(
@@ -147,9 +161,24 @@ impl Bus {
         }
     }
 
-    /// Reads whenever there is news, and passes it on; ends when the bus is gone.
-    pub(super) async fn tell(self, to: Sender<Told>) {
-        while self.news().await {
+    /// Reads whenever there is news or something else is regarded, and passes it on; ends when the bus is
+    /// gone.
+    pub(super) async fn tell(mut self, to: Sender<Told>, mut regard: watch::Receiver<Regard>) {
+        loop {
+            tokio::select! {
+                is_there = self.news() => if !is_there {
+                    return;
+                },
+                changed = regard.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    let matters = regard.borrow_and_update().owner == OwnerAway::Wait;
+                    if let Err(reason) = self.regard_owner(matters).await {
+                        tracing::warn!(reason, "systemd-logind cannot be heard: jobs go on without their owner");
+                    }
+                }
+            }
             if to.send(self.read().await).await.is_err() {
                 return;
             }
@@ -202,6 +231,32 @@ impl Bus {
             None => Attendance::Unknown,
         }
     }
+}
+
+/// What the bus is asked for so that it passes on this signal of systemd-logind.
+fn told_by_logind(member: &str) -> String {
+    let Place { name, path, interface } = LOGIND;
+    format!("type='signal',sender='{name}',path='{path}',interface='{interface}',member='{member}'")
+}
+
+/// Has somebody take note of what comes in by `rules`.
+///
+/// Whoever asks must not be whoever listens, or an answer may wait behind what is told.
+async fn listen_to(
+    rules: &[String],
+    connection: &Connection,
+    heard: &Arc<Heard>,
+) -> Result<JoinHandle<()>, String> {
+    let mut streams = Vec::new();
+    for rule in rules {
+        let rule = MatchRule::try_from(rule.as_str()).map_err(of_bus)?;
+        streams.push(MessageStream::for_match_rule(rule, connection, None).await.map_err(of_bus)?);
+    }
+    Ok(tokio::spawn(listen(select_all(streams), Arc::clone(heard))))
+}
+
+fn of_bus(error: zbus::Error) -> String {
+    error.to_string()
 }
 
 /// Takes note of what comes in, until the bus is gone.

@@ -209,6 +209,8 @@ async fn a_tunnel_that_is_not_made_is_an_error_of_its_status_that_names_the_prox
 
 #[tokio::test]
 async fn what_a_proxy_says_to_a_tunnel_has_limits() {
+    // Only who is to wait in vain is impatient: an answer may take its time on a busy machine.
+    let patient = Settings::default();
     let impatient = Settings { response_timeout: Duration::from_millis(50), ..Settings::default() };
     for (steps, code, words) in [
         (vec![raw(format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(70_000)))], 0x8007_2F78, "too long"),
@@ -219,7 +221,8 @@ async fn what_a_proxy_says_to_a_tunnel_has_limits() {
         (vec![raw("HTTP/1.1 103 Early Hints\r\n\r\n".repeat(9))], 0x8007_2F78, "interim"),
     ] {
         let proxy = Origin::start(vec![steps]).await;
-        let mut broker = Broker::with(&["https://h.test/a".to_owned()], impatient.clone());
+        let settings = if code == 0x8007_2EE2 { &impatient } else { &patient };
+        let mut broker = Broker::with(&["https://h.test/a".to_owned()], settings.clone());
         broker.http.proxy = by(&[&proxy]);
         let error = broker.run().await.error();
         assert_eq!((error.code, error.transient), (Code(code), true), "{words}: {}", error.message);

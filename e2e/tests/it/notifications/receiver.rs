@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver as Channel, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(Debug)]
 pub(crate) struct Receiver {

@@ -153,6 +153,40 @@ fn a_job_is_woken_for_when_its_time_to_download_is_over() {
 }
 
 #[test]
+fn another_time_to_download_holds_for_jobs_that_run_but_not_for_those_that_say_it_themselves() {
+    let with = |maximum_download_time| Limits {
+        policy: Policy { maximum_download_time, ..Policy::BUILT_IN },
+        ..Limits::default()
+    };
+    let mut world = world(with(DAY).policy);
+    let [plain, own] = [1, 2].map(|number| world.add_job(number, Priority::Normal));
+    let changes = vec![PropertyChange::MaximumDownloadTime(Some(3 * DAY))];
+    let change = Request::SetProperties { job: own, expected: None, changes, secrets: Vec::new() };
+    world.ask(ANNA, change).expect("changed");
+    for job in [plain, own] {
+        world.command(job, Command::Resume).expect("resumed");
+        world.grant();
+    }
+    let begun = world.now;
+    let look = |world: &mut World| {
+        while let Some(job) = world.queue.next_due(world.now) {
+            world.turn(Input::Due { job });
+        }
+        (world.state(plain), world.state(own), world.queue.next_wake())
+    };
+    // More than there was, the same, and less; those that run are looked at without a word of theirs.
+    for (most, ends) in [(2 * DAY, 2 * DAY), (2 * DAY, 2 * DAY), (4 * DAY, 3 * DAY), (DAY / 2, DAY / 2)] {
+        world.queue.set_limits(with(most), usize::MAX);
+        assert_eq!(look(&mut world), ("connecting", "connecting", Some(begun + ends)), "{most:?}");
+    }
+    // It has run for longer already.
+    world.now = begun + DAY / 4;
+    world.queue.set_limits(with(DAY / 8), usize::MAX);
+    assert_eq!(look(&mut world), ("error", "connecting", Some(begun + 3 * DAY)));
+    assert_eq!(world.written[&plain].error.as_ref().expect("an error").code, Code::MAXIMUM_DOWNLOAD_TIME);
+}
+
+#[test]
 fn an_end_of_time_that_could_not_be_written_comes_again() {
     let mut world = world(Policy { maximum_download_time: DAY, ..Policy::BUILT_IN });
     let job = world.add_job(1, Priority::Normal);
