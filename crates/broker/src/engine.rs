@@ -5,6 +5,7 @@
 //! committed, so a service that dies between any two steps wakes up in a state it had really been
 //! in. What the decisions are is the queue's business, how effects are run is not known here.
 
+mod acting;
 mod agents;
 mod answers;
 mod changes;
@@ -12,6 +13,7 @@ mod clock;
 mod creating;
 mod loading;
 mod query;
+mod running;
 #[cfg(test)]
 mod tests;
 
@@ -20,12 +22,11 @@ use std::time::{Duration, Instant};
 
 use bits_core::access::{self, Caller};
 use bits_core::conditions::Conditions;
-use bits_core::credentials::SecretSlot;
 use bits_core::demand::Span;
-use bits_core::error::{ErrorContext, JobError};
+use bits_core::error::JobError;
 use bits_core::file::{ClosingFile, File, FileIndex, Stage};
 use bits_core::http_options::HttpOptions;
-use bits_core::job::{self, Attempt, Environment, Job, JobId, Owner, Priority};
+use bits_core::job::{Attempt, Environment, Job, JobId, Owner, Priority};
 use bits_core::notify::Notice;
 use bits_core::pacing::gate::RateLimits;
 use bits_core::pacing::rate::Rate;
@@ -38,9 +39,7 @@ use bits_core::refusal::Refusal;
 use bits_core::time::Timestamp;
 use bits_core::transfer_options::TransferOptions;
 use bits_core::units::Bytes;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio::task::yield_now;
-use tokio::time::timeout;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::certificates::Change;
 use crate::vault::Rotation;
@@ -48,19 +47,15 @@ use crate::vault::Rotation;
 pub use agents::{AgentNotice, AgentWatcher};
 pub use creating::{NewJob, NewJobs};
 pub use query::{Query, Response};
+pub use running::run;
 
 use agents::Agents;
 use clock::Move;
-use creating::size_of;
 use loading::Loading;
 
 /// How many inputs share one commit. Enough that a busy moment costs one sync, few enough that the
 /// first caller does not wait for the last.
 const INPUTS_PER_BATCH: usize = 256;
-/// How often it is looked, after a turn in which somebody asked for something, whether there is something for
-/// the next one: who asks one thing after the other has asked again before this thread were put to sleep and
-/// woken. That takes some 50 microseconds.
-const LOOKS_FOR_MORE: usize = 24;
 /// How long to leave a store alone that could not write.
 const PAUSE_AFTER_FAILED_COMMIT: Duration = Duration::from_secs(1);
 /// How long a job can still be read after it is final.
@@ -75,8 +70,6 @@ const CLOCK_CORRECTION_MAX: Duration = Duration::from_secs(60);
 /// How many jobs watchers are told of when the conditions are others: each is read from the store for
 /// that. Whoever watches more of them sees the rest in lists.
 const SHOWN_MAX: usize = 1000;
-/// Files read from the store at a time.
-const FILES_PER_READ: usize = 256;
 
 /// All that can wake the service.
 #[derive(Debug)]
@@ -142,13 +135,6 @@ pub enum Input {
     /// The clock was set, or the machine has slept: it is another time than expected.
     ClockSet,
     Shutdown,
-}
-
-impl Input {
-    /// Whether somebody waits for an answer.
-    fn is_asked(&self) -> bool {
-        matches!(self, Self::Queue(queue::Input::Request { .. }) | Self::Create(_) | Self::Query { .. })
-    }
 }
 
 /// What the settings say of how many jobs run, when, and how fast.
@@ -276,77 +262,6 @@ pub trait Clock {
     }
 }
 
-/// Runs until it is told to shut down. Each turn blocks the thread until it is written: whoever is served
-/// by the same one, which spares those who ask a thread to be woken and another to be woken by, waits for
-/// the engine anyway. Between two turns all of them get on.
-///
-/// # Errors
-/// When the store cannot be read or written at the start, or what an earlier service has left turns out
-/// to be damaged; other errors of it are answers.
-pub async fn run(
-    inputs: &mut UnboundedReceiver<Input>,
-    store: &mut dyn Store,
-    clock: &dyn Clock,
-    effects: &mut dyn EffectRunner,
-    limits: Limits,
-) -> Result<(), StoreError> {
-    let mut engine = Engine::start(store, clock, effects, limits)?;
-    let mut was_asked = false;
-    loop {
-        // Who has been answered says so, and who has something to ask comes into the next turn.
-        yield_now().await;
-        engine.tell_log();
-        if std::mem::take(&mut was_asked) && !engine.until_next_wake().is_zero() {
-            look_for_more(inputs).await;
-        }
-        if let Some(error) = engine.failure.take() {
-            return Err(error);
-        }
-        match receive(inputs, engine.until_next_wake()).await {
-            Received::Batch(batch) => {
-                was_asked = batch.iter().any(Input::is_asked);
-                engine.turn(batch);
-            }
-            Received::Shutdown => return Ok(()),
-        }
-    }
-}
-
-/// Lets all others on this thread get on until there is something for the next turn, or it has been looked for
-/// often enough.
-async fn look_for_more(inputs: &UnboundedReceiver<Input>) {
-    for _ in 0..LOOKS_FOR_MORE {
-        if !inputs.is_empty() {
-            return;
-        }
-        yield_now().await;
-    }
-}
-
-/// Waits for inputs, no longer than `patience`, and takes as many as share a commit.
-async fn receive(inputs: &mut UnboundedReceiver<Input>, patience: Duration) -> Received {
-    let mut batch: Vec<Input> = Vec::new();
-    // A timer is set for the next millisecond at the earliest.
-    if !patience.is_zero() {
-        match timeout(patience, inputs.recv()).await {
-            Ok(Some(first)) => batch.push(first),
-            Ok(None) => return Received::Shutdown,
-            Err(_) => {}
-        }
-    }
-    let mut size: usize = batch.iter().map(size_of).sum();
-    while size < INPUTS_PER_BATCH
-        && let Ok(next) = inputs.try_recv()
-    {
-        size += size_of(&next);
-        batch.push(next);
-    }
-    if batch.iter().any(|input| matches!(input, Input::Shutdown)) {
-        return Received::Shutdown;
-    }
-    Received::Batch(batch)
-}
-
 /// All of the loop but the waiting: whoever has inputs and a clock can run it, [`run`] with a
 /// thread, the simulation with a clock of its own.
 pub struct Engine<'a> {
@@ -380,11 +295,6 @@ pub struct Engine<'a> {
     /// What its timetable said when it was looked at last.
     moment: Moment,
     looked_at: Timestamp,
-}
-
-enum Received {
-    Batch(Vec<Input>),
-    Shutdown,
 }
 
 /// What one turn has decided, and what it owes.
@@ -839,178 +749,6 @@ impl<'a> Engine<'a> {
             }
         };
         self.effects.answer(ticket, answer);
-    }
-
-    /// Runs what was decided with what is `written` now; requests that are `unshown` are answered without
-    /// the job.
-    fn run_effects(&mut self, effects: Vec<Effect>, unshown: &BTreeSet<Ticket>, written: &Batch) {
-        for effect in effects {
-            match effect {
-                Effect::Answer { ticket, answer } => {
-                    self.answer(ticket, answer, !unshown.contains(&ticket), written);
-                }
-                Effect::Recorded { job, attempt, file } => self.effects.recorded(job, attempt, file),
-                Effect::Asked { job, attempt, demands, asked } => {
-                    self.effects.asked(job, attempt, demands, asked);
-                }
-                Effect::Rate { job, attempt, priority, limit } => {
-                    self.effects.rate(job, attempt, priority, limit);
-                }
-                Effect::RangesTransferred { job, file, ranges } => {
-                    self.tell(job, Notification::Ranges { job, file, ranges });
-                }
-                Effect::Tell { job, number } => self.tell_owner(job, number),
-                Effect::Note { job, text } => self.note(job, text),
-                Effect::Job { job, effect } => {
-                    if let Err(error) = self.run_job_effect(job, effect) {
-                        // It can be derived again from what is stored, at the latest by the next
-                        // start; until then the job can say so.
-                        tracing::error!(%error, %job, ?effect, "an effect could not be run");
-                        self.fail_effect(job, effect, &error);
-                    }
-                }
-            }
-        }
-    }
-
-    /// One try to tell the owner of a job what is in its outbox.
-    fn tell_owner(&mut self, id: JobId, number: u32) {
-        let outcome = match self.sealed_telling(id, number) {
-            // It is not to be told any more.
-            Ok(None) => Ok(()),
-            Ok(Some(telling)) => match self.effects.tell_owner(telling) {
-                Ok(()) => return,
-                Err(reason) => Err(reason),
-            },
-            Err(error) => Err(error.to_string()),
-        };
-        let report = Report::Told { number, outcome };
-        self.backlog.push_back(queue::Input::Report { job: id, report });
-    }
-
-    fn sealed_telling(&mut self, id: JobId, number: u32) -> Result<Option<SealedTelling>, StoreError> {
-        let Some(view) = self.view(id)? else { return Ok(None) };
-        let Some(notice) = view.job.outbox.notice(number).cloned() else { return Ok(None) };
-        let mut secrets = self.store.secrets(id)?;
-        secrets.retain(|secret| secret.slot == SecretSlot::Webhook);
-        Ok(Some(SealedTelling { view: Box::new(view), notice, secret: secrets.pop() }))
-    }
-
-    fn run_job_effect(&mut self, id: JobId, effect: job::Effect) -> Result<(), StoreError> {
-        match effect {
-            job::Effect::Stop(attempt) => self.effects.stop(id, attempt),
-            job::Effect::Begin(attempt) => {
-                let Some(job) = self.store.job(id)? else { return Ok(()) };
-                let mut downloaded = Bytes::ZERO;
-                let mut files = Vec::with_capacity(job.files_left() as usize);
-                self.each_file(id, |file| match file.stage {
-                    Stage::Waiting => files.push(file),
-                    Stage::Transferred | Stage::Completed => {
-                        downloaded = downloaded.saturating_add(file.durable);
-                    }
-                })?;
-                let parts = files.iter().filter(|file| file.durable > Bytes::ZERO);
-                self.queue.goes_on_with(id, parts.map(|file| (file.index, file.durable)));
-                if !job.properties.http.method.is_default() {
-                    // What such a request answers cannot be put together from parts.
-                    files.iter_mut().for_each(File::forget_content);
-                }
-                let mut secrets = self.store.secrets(id)?;
-                // That of a webhook is opened where one is sent.
-                secrets.retain(|secret| secret.slot != SecretSlot::Webhook);
-                let assignment = SealedAssignment {
-                    job: id,
-                    owner: job.owner,
-                    attempt,
-                    priority: job.properties.priority,
-                    files,
-                    secrets,
-                    secret_refused: job.secret_refused(),
-                    failed_file: job.error.as_ref().and_then(|error| error.file),
-                    http: job.properties.http,
-                    transfer: job.properties.transfer,
-                    demands: job.demands,
-                    downloaded,
-                    environment: job.properties.environment,
-                };
-                if let Err(error) = self.effects.begin(assignment) {
-                    self.backlog.push_back(queue::Input::Report {
-                        job: id,
-                        report: Report::Failed { attempt, error },
-                    });
-                }
-            }
-            job::Effect::FinalizeFiles => {
-                let Some(job) = self.store.job(id)? else { return Ok(()) };
-                let files = self.closing_files(id)?;
-                self.effects.finalize(id, files, job.properties.environment);
-            }
-            job::Effect::DiscardFiles => {
-                let files = self.closing_files(id)?;
-                self.effects.discard(id, files);
-            }
-            job::Effect::ForgetSecrets => unreachable!("the queue makes it a change"),
-        }
-        Ok(())
-    }
-
-    fn fail_effect(&mut self, job: JobId, effect: job::Effect, error: &StoreError) {
-        let error = JobError {
-            code: error.code(),
-            context: ErrorContext::GeneralQueueManager,
-            transient: true,
-            message: error.to_string(),
-            file: None,
-            challenge: None,
-            retry_after_seconds: None,
-        };
-        let report = match effect {
-            job::Effect::Begin(attempt) => Report::Failed { attempt, error },
-            job::Effect::FinalizeFiles => {
-                Report::Finalized { files: Vec::new(), lost: Vec::new(), error: Some(error) }
-            }
-            job::Effect::DiscardFiles => Report::Discarded { leftover: Some(error.message) },
-            job::Effect::Stop(_) | job::Effect::ForgetSecrets => return,
-        };
-        self.backlog.push_back(queue::Input::Report { job, report });
-    }
-
-    fn closing_files(&mut self, job: JobId) -> Result<Vec<ClosingFile>, StoreError> {
-        let mut files: Vec<ClosingFile> = Vec::new();
-        loop {
-            let from = files.last().map_or(0, |last| last.index.0 + 1);
-            let page = self.store.closing_files(job, FileIndex(from), FILES_PER_READ)?;
-            let last = page.len() < FILES_PER_READ;
-            files.extend(page);
-            if last {
-                return Ok(files);
-            }
-        }
-    }
-
-    /// Reads all files of `job`, of which there can be many, a few at a time.
-    fn each_file(&mut self, job: JobId, mut each: impl FnMut(File)) -> Result<(), StoreError> {
-        let mut from = FileIndex(0);
-        loop {
-            let page = self.store.files(job, from, FILES_PER_READ)?;
-            let next = page.last().filter(|_| page.len() == FILES_PER_READ).map(|last| last.index.0 + 1);
-            page.into_iter().for_each(&mut each);
-            match next {
-                Some(next) => from = FileIndex(next),
-                None => return Ok(()),
-            }
-        }
-    }
-
-    fn note(&mut self, id: JobId, text: String) {
-        tracing::info!(job = %id, "{text}");
-        self.tell(id, Notification::Note { job: id, text });
-    }
-
-    fn tell(&mut self, id: JobId, notification: Notification) {
-        if let Ok(Some(job)) = self.store.job(id) {
-            self.effects.notify(job.owner, id, notification);
-        }
     }
 }
 

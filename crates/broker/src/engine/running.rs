@@ -1,0 +1,100 @@
+//! The loop around the turns: what wakes the engine, and who gets on between two of its turns.
+
+use std::time::Duration;
+
+use bits_core::ports::{Store, StoreError};
+use bits_core::queue::{self, Limits};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::yield_now;
+use tokio::time::timeout;
+
+use super::creating::size_of;
+use super::{Clock, EffectRunner, Engine, INPUTS_PER_BATCH, Input};
+
+/// How often it is looked, after a turn in which somebody asked for something, whether there is something for
+/// the next one: who asks one thing after the other has asked again before this thread were put to sleep and
+/// woken. That takes some 50 microseconds.
+const LOOKS_FOR_MORE: usize = 24;
+
+/// Runs until it is told to shut down. Each turn blocks the thread until it is written: whoever is served
+/// by the same one, which spares those who ask a thread to be woken and another to be woken by, waits for
+/// the engine anyway. Between two turns all of them get on.
+///
+/// # Errors
+/// When the store cannot be read or written at the start, or what an earlier service has left turns out
+/// to be damaged; other errors of it are answers.
+pub async fn run(
+    inputs: &mut UnboundedReceiver<Input>,
+    store: &mut dyn Store,
+    clock: &dyn Clock,
+    effects: &mut dyn EffectRunner,
+    limits: Limits,
+) -> Result<(), StoreError> {
+    let mut engine = Engine::start(store, clock, effects, limits)?;
+    let mut was_asked = false;
+    loop {
+        // Who has been answered says so, and who has something to ask comes into the next turn.
+        yield_now().await;
+        engine.tell_log();
+        if std::mem::take(&mut was_asked) && !engine.until_next_wake().is_zero() {
+            look_for_more(inputs).await;
+        }
+        if let Some(error) = engine.failure.take() {
+            return Err(error);
+        }
+        match receive(inputs, engine.until_next_wake()).await {
+            Received::Batch(batch) => {
+                was_asked = batch.iter().any(Input::is_asked);
+                engine.turn(batch);
+            }
+            Received::Shutdown => return Ok(()),
+        }
+    }
+}
+
+/// Lets all others on this thread get on until there is something for the next turn, or it has been looked for
+/// often enough.
+async fn look_for_more(inputs: &UnboundedReceiver<Input>) {
+    for _ in 0..LOOKS_FOR_MORE {
+        if !inputs.is_empty() {
+            return;
+        }
+        yield_now().await;
+    }
+}
+
+/// Waits for inputs, no longer than `patience`, and takes as many as share a commit.
+async fn receive(inputs: &mut UnboundedReceiver<Input>, patience: Duration) -> Received {
+    let mut batch: Vec<Input> = Vec::new();
+    // A timer is set for the next millisecond at the earliest.
+    if !patience.is_zero() {
+        match timeout(patience, inputs.recv()).await {
+            Ok(Some(first)) => batch.push(first),
+            Ok(None) => return Received::Shutdown,
+            Err(_) => {}
+        }
+    }
+    let mut size: usize = batch.iter().map(size_of).sum();
+    while size < INPUTS_PER_BATCH
+        && let Ok(next) = inputs.try_recv()
+    {
+        size += size_of(&next);
+        batch.push(next);
+    }
+    if batch.iter().any(|input| matches!(input, Input::Shutdown)) {
+        return Received::Shutdown;
+    }
+    Received::Batch(batch)
+}
+
+enum Received {
+    Batch(Vec<Input>),
+    Shutdown,
+}
+
+impl Input {
+    /// Whether somebody waits for an answer.
+    fn is_asked(&self) -> bool {
+        matches!(self, Self::Queue(queue::Input::Request { .. }) | Self::Create(_) | Self::Query { .. })
+    }
+}
