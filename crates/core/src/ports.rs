@@ -139,7 +139,7 @@ pub trait Store: Send {
     fn owners(&mut self, each: &mut dyn FnMut(Owner, u32)) -> Result<(), StoreError>;
 
     /// Up to `limit` jobs that are not over, or of which something is still to be told, in the order of
-    /// their ids, after the id `after`.
+    /// the [places](JobId::place) of their ids, after the id `after`.
     ///
     /// # Errors
     /// When the store cannot be read.

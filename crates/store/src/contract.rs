@@ -10,6 +10,7 @@
 mod keys;
 mod lists;
 mod samples;
+mod together;
 
 use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot};
 use bits_core::demand::{Beyond, Demand, Filled};
@@ -41,7 +42,7 @@ pub fn check(make: &mut dyn FnMut() -> Box<dyn Store>) {
     }
 }
 
-const CLAUSES: [fn(&mut dyn Store); 35] = [
+const CLAUSES: [fn(&mut dyn Store); 38] = [
     a_job_reads_back_as_it_was_written,
     every_word_and_number_reads_back,
     a_change_decided_on_another_revision_is_stale,
@@ -74,6 +75,9 @@ const CLAUSES: [fn(&mut dyn Store); 35] = [
     jobs_that_are_not_over_come_in_parts_and_by_when_they_were_last_cared_for,
     many_final_jobs_are_forgotten_at_once,
     an_id_that_was_forgotten_begins_anew,
+    together::jobs_of_one_batch_have_what_is_their_own,
+    together::jobs_of_one_group_are_found_by_the_start_of_their_ids_and_gone_through,
+    together::what_comes_after_forgotten_jobs_has_nothing_of_theirs,
     keys::a_key_is_on_record_once_it_is_chosen,
     keys::another_key_comes_with_a_new_record_for_each_credential,
     keys::a_record_that_cannot_be_made_anew_leaves_all_as_it_was,
@@ -677,6 +681,20 @@ fn progress_adds_up_many_changes_made_at_once(store: &mut dyn Store) {
             assert_eq!(store.progress(id(number)), Ok(added_up(&files)), "job {number} after {batch:?}");
         }
     }
+    // New jobs come with files, beside each other or apart, or with none; one that was there changes with them.
+    let new = |number| JobChange { job: job(number), was: None };
+    let there = JobChange { job: Job { revision: Revision(2), ..job(1) }, was: Some(Revision(1)) };
+    let files =
+        vec![added(3, 0), added(3, 1), added(4, 0), whole(4, 0, 5), added(3, 2), added(1, 42), added(5, 0)];
+    let jobs = vec![there, new(3), new(4), new(5), new(6)];
+    assert_eq!(store.commit(&Batch { jobs, files, ..Batch::default() }), Ok(()));
+    for (number, count) in [(3, 3), (4, 1), (5, 1), (6, 0)] {
+        let files = store.files(id(number), FileIndex(0), 99).expect("files");
+        assert_eq!((files.len(), store.progress(id(number))), (count, Ok(added_up(&files))), "job {number}");
+    }
+    let progress = store.progress(id(1)).expect("progress");
+    assert_eq!(progress, added_up(&store.files(id(1), FileIndex(0), 99).expect("files")));
+    assert_eq!(store.counts(ALICE), Ok(vec![("suspended", 6)]));
 }
 
 fn jobs_that_are_not_over_come_in_parts_and_by_when_they_were_last_cared_for(store: &mut dyn Store) {
@@ -705,7 +723,7 @@ fn jobs_that_are_not_over_come_in_parts_and_by_when_they_were_last_cared_for(sto
     let told = Job { state: State::Acknowledged, outbox: samples::full_outbox(), ..job(200) };
     add(store, &told);
     ids.push(told.id);
-    ids.sort_unstable();
+    ids.sort_unstable_by_key(|id| id.place());
     expected.sort_unstable();
     for limit in [1, 2, 3, 100] {
         let mut live: Vec<JobId> = Vec::new();

@@ -208,7 +208,10 @@ impl Store for MemoryStore {
         let has_stamps =
             |entry: &&Arc<Entry>| !entry.job.state.is_final() || !entry.job.outbox.pending.is_empty();
         let ids = self.jobs.values().filter(has_stamps).map(|entry| entry.job.id);
-        Ok(ids.filter(|id| after.is_none_or(|after| *id > after)).take(limit).collect())
+        let mut ids: Vec<_> = ids.filter(|id| after.is_none_or(|after| id.place() > after.place())).collect();
+        ids.sort_unstable_by_key(|id| id.place());
+        ids.truncate(limit);
+        Ok(ids)
     }
 
     fn inactive(

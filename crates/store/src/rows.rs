@@ -219,9 +219,10 @@ fn cost_flags(columns: &mut Columns<'_>) -> Result<Option<CostFlags>, StoreError
 }
 
 /// Values of a job, with what is written beside them.
-const JOB_VALUES_MAX: usize = 96;
+const JOB_VALUES_MAX: usize = 104;
 
-pub(crate) fn job_values(job: &Job) -> Vec<Value> {
+/// The values of [`JOB_COLUMNS`].
+pub(crate) fn job_values(job: &Job) -> Vec<ToSqlOutput<'_>> {
     // Taken apart whole, so that no field can be added and not kept.
     let Job {
         id,
@@ -278,24 +279,24 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         State::TransientError { retry_at } => Some(*retry_at),
         _ => None,
     };
-    let mut values: Vec<Value> = Vec::with_capacity(JOB_VALUES_MAX);
+    let mut values: Vec<ToSqlOutput<'_>> = Vec::with_capacity(JOB_VALUES_MAX);
     values.extend([
-        id.0.to_vec().into(),
+        (&id.0[..]).into(),
         integer(revision.0).into(),
         owner.0.into(),
-        state_word(*state).to_owned().into(),
+        text(state_word(*state)),
         time_value(retry_at),
-        display_name.clone().into(),
-        description.clone().into(),
+        text(display_name),
+        text(description),
         priority_number(*priority).into(),
-        minimum_retry_delay.map(milliseconds).into(),
+        owned(minimum_retry_delay.map(milliseconds)),
         milliseconds(*no_progress_timeout).into(),
         (*complete_when_done).into(),
     ]);
-    values.extend(http_options::option_values(http));
-    values.extend(http_options::environment_values(environment));
+    values.extend(http_options::option_values(http).into_iter().map(owned));
+    values.extend(http_options::environment_values(environment).map(owned));
     values.extend([(*resumed).into(), (*files_total).into(), (*files_transferred).into()]);
-    values.extend(error_values(error.as_ref()));
+    values.extend(error_values(error.as_ref()).map(owned));
     values.extend([
         (*error_count).into(),
         (*failures_in_a_row).into(),
@@ -308,7 +309,7 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         (*keep_going).into(),
         (*dynamic_content).into(),
         (*high_performance).into(),
-        max_download_size.map(bytes).into(),
+        owned(max_download_size.map(bytes)),
         (*files_passed_over).into(),
         (*same_failures).into(),
         (*beginnings).into(),
@@ -316,18 +317,18 @@ pub(crate) fn job_values(job: &Job) -> Vec<Value> {
         (*on_demand).into(),
         (*demands).into(),
         (*demands_met).into(),
-        maximum_download_time.map(milliseconds).into(),
+        owned(maximum_download_time.map(milliseconds)),
         milliseconds(*ran_for).into(),
         time_value(*running_since),
         time_value(Some(*active_at)),
         (*file_acl_flags).into(),
         (*peer_caching_flags).into(),
         (*helper_token_flags).into(),
-        (!notification_class.is_null()).then(|| notification_class.0.to_vec()).into(),
-        cost_flags.map(CostFlags::bits).into(),
-        rate_limit.map(|rate| integer(rate.bytes_per_second())).into(),
+        owned((!notification_class.is_null()).then(|| notification_class.0.to_vec())),
+        owned(cost_flags.map(CostFlags::bits)),
+        owned(rate_limit.map(|rate| integer(rate.bytes_per_second()))),
     ]);
-    values.extend(notify::values(notify, outbox));
+    values.extend(notify::values(notify, outbox).map(owned));
     values.push(way_number(ProxyRules::way(&http.proxy, &environment.proxies)).into());
     values
 }
@@ -635,6 +636,11 @@ pub(crate) fn word_of_state(name: &str) -> Option<&'static str> {
     STATES.into_iter().find(|state| state.name() == name).map(state_word)
 }
 
+/// How each state is written in which a job can still change.
+pub(crate) fn live_state_words() -> impl Iterator<Item = &'static str> {
+    STATES.into_iter().filter(|state| !state.is_final()).map(state_word)
+}
+
 /// A size as it is kept.
 pub(crate) fn bytes(bytes: Bytes) -> i64 {
     integer(bytes.0)
@@ -893,8 +899,8 @@ fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX)
 }
 
-fn time_value(at: Option<Timestamp>) -> Value {
-    at.map(time).into()
+fn time_value<'a>(at: Option<Timestamp>) -> ToSqlOutput<'a> {
+    owned(at.map(time))
 }
 
 fn meaningless(what: &str, value: impl Display) -> StoreError {

@@ -4,8 +4,10 @@
 //! own defaults the last acknowledged commit can be lost in a power cut. Opening — what may be
 //! opened, what is set aside — is in `open`; the statements are in `reading` and `writing`.
 
+mod adding;
 mod key;
 mod migrate;
+mod number;
 mod open;
 mod reading;
 mod soundness;

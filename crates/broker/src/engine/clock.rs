@@ -30,7 +30,7 @@ pub(super) struct Move {
 
 impl Move {
     fn has_moved(&self, job: JobId) -> bool {
-        self.upto.is_some_and(|upto| job <= upto) || self.others.contains(&job)
+        self.upto.is_some_and(|upto| job.place() <= upto.place()) || self.others.contains(&job)
     }
 }
 
@@ -81,7 +81,7 @@ impl Engine<'_> {
             first.upto = jobs.last().copied().or(first.upto);
             // Those that were touched before their time are behind it now.
             if let Some(upto) = first.upto {
-                first.others = first.others.split_off(&upto);
+                first.others.retain(|job| job.place() > upto.place());
             }
         }
         if is_last {

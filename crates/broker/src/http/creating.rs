@@ -47,7 +47,7 @@ pub(super) async fn create(
     Extension(caller): Extension<Caller>,
     Json(body): Json<CreateJob>,
 ) -> Result<Response, Refused> {
-    let mut new = New::parse(body)?;
+    let mut new = New::parse(body, new_id())?;
     new.check(&api).await?;
     let same_key = api.vault.same_key().await;
     let (brings_secret, has_new_id) = (new.brings_secret, new.has_new_id);
@@ -73,7 +73,10 @@ pub(super) async fn create_many(
         let wrong = format!("has {count} jobs; one call makes between 1 and {JOBS_PER_CALL_MAX}");
         return Err(Refusal::invalid("the list", wrong).into());
     }
-    let mut news: Vec<Result<New, Refusal>> = body.jobs.into_iter().map(New::parse).collect();
+    // What is made together lies together in the store.
+    let group = new_id().group();
+    let mut news: Vec<Result<New, Refusal>> =
+        body.jobs.into_iter().map(|job| New::parse(job, new_id().in_group(group))).collect();
     check_all(&api, &mut news).await;
     // What could not be read may have had one.
     let brings_secret = news.iter().any(|new| new.as_ref().map_or(true, |new| new.brings_secret));
@@ -100,6 +103,10 @@ pub(super) async fn create_many(
         .map(|asked| created(asked.and_then(|id| made.next().expect("each has an outcome").map(|()| id))));
     let jobs = jobs.collect();
     Ok(answer_to(brings_secret, json(StatusCode::OK, &CreatedJobs { jobs })))
+}
+
+fn new_id() -> JobId {
+    JobId(uuid::Uuid::new_v4().into_bytes())
 }
 
 fn created(outcome: Result<JobId, Refusal>) -> CreatedJob {
@@ -130,10 +137,11 @@ pub(super) fn new_properties(
 }
 
 impl New {
-    fn parse(body: CreateJob) -> Result<Self, Refusal> {
+    /// A job that is called `new_id`, unless its caller has chosen another id.
+    fn parse(body: CreateJob, new_id: JobId) -> Result<Self, Refusal> {
         let id = match &body.id {
             Some(text) => job_id(text)?,
-            None => JobId(uuid::Uuid::new_v4().into_bytes()),
+            None => new_id,
         };
         let kind = body.kind.as_deref().unwrap_or(DOWNLOAD);
         let (properties, asked) = new_properties(body.display_name, kind, body.properties, body.environment)?;

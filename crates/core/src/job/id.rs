@@ -1,7 +1,7 @@
 //! The name of a job that no other job ever has.
 
 use alloc::string::String;
-use core::fmt::{self, Write as _};
+use core::fmt;
 
 /// A GUID, made by the client or the service when the job is created (`bits.md` §0).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,6 +17,24 @@ impl JobId {
     pub const FIRST: Self = Self([0; 16]);
     /// Where the hyphens stand in the text form.
     const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+
+    /// Its last byte. Jobs that are made in one call share it, and stores keep ids by it first: so those
+    /// that are made together lie together, while people tell them apart by how they begin.
+    pub fn group(self) -> u8 {
+        self.0[15]
+    }
+
+    /// This id in `group`.
+    #[must_use]
+    pub fn in_group(mut self, group: u8) -> Self {
+        self.0[15] = group;
+        self
+    }
+
+    /// Its place in the order in which stores keep ids.
+    pub fn place(self) -> (u8, Self) {
+        (self.group(), self)
+    }
 
     /// Parses the text form, in any letter case, with or without braces.
     ///
@@ -38,13 +56,14 @@ impl JobId {
 
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, byte) in self.0.iter().enumerate() {
-            if matches!(place, 4 | 6 | 8 | 10) {
-                f.write_char('-')?;
-            }
-            write!(f, "{byte:02x}")?;
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [b'-'; 36];
+        let places = (0..text.len()).filter(|place| !Self::HYPHENS.contains(place));
+        let digits = self.0.iter().flat_map(|byte| [byte >> 4, byte & 0xF]);
+        for (place, digit) in places.zip(digits) {
+            text[place] = DIGITS[usize::from(digit)];
         }
-        Ok(())
+        f.write_str(core::str::from_utf8(&text).expect("digits and hyphens are text"))
     }
 }
 

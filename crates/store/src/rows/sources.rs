@@ -61,17 +61,15 @@ fn beside_bits(places: &[SourceIndex]) -> i64 {
 /// The values of [`SOURCE_COLUMNS`].
 pub(crate) fn values(sources: &Sources) -> [Value; 4] {
     let Sources { size, mirrors, dropped, in_use, beside } = sources;
-    let mut lines = vec![line(ORIGINAL, "", dropped.as_ref())];
-    lines.extend(mirrors.iter().map(|Mirror { remote_name, origin, dropped }| {
-        line(origin_word(*origin), remote_name.as_str(), dropped.as_ref())
-    }));
+    let lines = || {
+        let original = line(ORIGINAL, "", dropped.as_ref());
+        let mirrors = mirrors.iter().map(|Mirror { remote_name, origin, dropped }| {
+            line(origin_word(*origin), remote_name.as_str(), dropped.as_ref())
+        });
+        [original].into_iter().chain(mirrors).collect::<Vec<_>>().join("\n")
+    };
     let is_plain = mirrors.is_empty() && dropped.is_none();
-    [
-        (!is_plain).then(|| lines.join("\n")).into(),
-        in_use.0.into(),
-        beside_bits(beside).into(),
-        size.map(bytes).into(),
-    ]
+    [(!is_plain).then(lines).into(), in_use.0.into(), beside_bits(beside).into(), size.map(bytes).into()]
 }
 
 fn line(kind: &str, url: &str, dropped: Option<&Dropped>) -> String {

@@ -84,8 +84,8 @@ struct Record {
 }
 
 fn records(transaction: &Transaction<'_>, after: i64) -> Result<Vec<Record>, StoreError> {
-    let sql = "SELECT s.slot, s.record, s.rowid, s.job, j.owner \
-         FROM secrets s JOIN jobs j ON j.id = s.job WHERE s.rowid > ?1 ORDER BY s.rowid LIMIT ?2";
+    let sql = "SELECT s.slot, s.record, s.rowid, j.id, j.owner \
+         FROM secrets s JOIN jobs j ON j.number = s.job WHERE s.rowid > ?1 ORDER BY s.rowid LIMIT ?2";
     let mut statement = transaction.prepare_cached(sql).map_err(failed("read"))?;
     let mut found = statement.query(params![after, RECORDS_AT_ONCE as i64]).map_err(failed("read"))?;
     let mut records = Vec::new();

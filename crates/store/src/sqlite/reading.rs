@@ -12,29 +12,27 @@ use bits_core::ports::{
 };
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
-use rusqlite::types::Value;
+use rusqlite::types::{Null, Value};
 use rusqlite::{Connection, Params, Row, params, params_from_iter};
 
+use super::number::{BY_ID, NUMBER_OF_ID, Number};
 use crate::rows::{
     self, CLOSING_COLUMNS, Columns, FILE_COLUMNS, JOB_COLUMNS, PROGRESS_COLUMNS, QUEUED_COLUMNS,
     SECRET_COLUMNS, failed, word_of_state,
 };
-
-/// The index that keeps ids apart, as SQLite calls it.
-const BY_ID: &str = "sqlite_autoindex_jobs_1";
 
 /// Up to so many jobs whose ids begin alike are sorted by time; with more, those of the owner are
 /// gone through in order of time until the page is full.
 const SORTED_MAX: usize = 4096;
 
 pub(super) fn job(connection: &Connection, id: JobId) -> Result<Option<(Job, Progress)>, StoreError> {
-    let sql = format!("SELECT {JOB_COLUMNS}, {PROGRESS_COLUMNS} FROM jobs WHERE id = ?1");
+    let sql = format!("SELECT {JOB_COLUMNS}, {PROGRESS_COLUMNS} FROM jobs WHERE {BY_ID}");
     Ok(query(connection, &sql, params![id.0], rows::job_and_progress)?.pop())
 }
 
 /// A job that is not there has no files, and all of them have come.
 pub(super) fn progress(connection: &Connection, id: JobId) -> Result<Progress, StoreError> {
-    let sql = format!("SELECT {PROGRESS_COLUMNS} FROM jobs WHERE id = ?1");
+    let sql = format!("SELECT {PROGRESS_COLUMNS} FROM jobs WHERE {BY_ID}");
     let progress = query(connection, &sql, params![id.0], |row| rows::progress(&mut Columns::of(row)))?.pop();
     Ok(progress.unwrap_or(Progress { bytes_total: Some(Bytes::ZERO), ..Progress::default() }))
 }
@@ -45,8 +43,10 @@ pub(super) fn files(
     from: FileIndex,
     limit: usize,
 ) -> Result<Vec<File>, StoreError> {
-    let sql =
-        format!("SELECT {FILE_COLUMNS} FROM files WHERE job = ?1 AND place >= ?2 ORDER BY place LIMIT ?3");
+    let sql = format!(
+        "SELECT {FILE_COLUMNS} FROM files \
+         WHERE job = {NUMBER_OF_ID} AND place >= ?2 ORDER BY place LIMIT ?3"
+    );
     query(connection, &sql, params![id.0, from.0, as_limit(limit)], rows::file)
 }
 
@@ -56,8 +56,10 @@ pub(super) fn closing_files(
     from: FileIndex,
     limit: usize,
 ) -> Result<Vec<ClosingFile>, StoreError> {
-    let sql =
-        format!("SELECT {CLOSING_COLUMNS} FROM files WHERE job = ?1 AND place >= ?2 ORDER BY place LIMIT ?3");
+    let sql = format!(
+        "SELECT {CLOSING_COLUMNS} FROM files \
+         WHERE job = {NUMBER_OF_ID} AND place >= ?2 ORDER BY place LIMIT ?3"
+    );
     query(connection, &sql, params![id.0, from.0, as_limit(limit)], rows::closing_file)
 }
 
@@ -67,12 +69,13 @@ pub(super) fn destinations_taken(
     wanted: &[DestinationTag],
 ) -> Result<Vec<DestinationTag>, StoreError> {
     let mut taken = Vec::new();
+    let Some(number) = Number::of(connection, id)? else { return Ok(taken) };
     let sought: BTreeSet<_> = wanted.iter().copied().collect();
     // The first file of a job is not in the index, as most jobs have no other; nor are those that were
     // added before there was one. They come before all others.
     let sql = "SELECT local_name, destination FROM files WHERE job = ?1 ORDER BY place";
     let mut statement = connection.prepare_cached(sql).map_err(failed("read"))?;
-    let mut rows = statement.query(params![id.0]).map_err(failed("read"))?;
+    let mut rows = statement.query(params![number]).map_err(failed("read"))?;
     while let Some(row) = rows.next().map_err(failed("read"))? {
         let (tag, is_on_record) = rows::destination(row)?;
         taken.extend(sought.contains(&tag).then_some(tag));
@@ -85,14 +88,14 @@ pub(super) fn destinations_taken(
          WHERE job = ?1 AND destination = ?2 AND place > 0)";
     let mut statement = connection.prepare_cached(sql).map_err(failed("read"))?;
     for tag in wanted {
-        let found = statement.query_row(params![id.0, rows::tag(*tag)], |row| row.get::<_, bool>(0));
+        let found = statement.query_row(params![number, rows::tag(*tag)], |row| row.get::<_, bool>(0));
         taken.extend(found.map_err(failed("read"))?.then_some(*tag));
     }
     Ok(taken)
 }
 
 pub(super) fn secrets(connection: &Connection, id: JobId) -> Result<Vec<SealedSecret>, StoreError> {
-    let sql = format!("SELECT {SECRET_COLUMNS} FROM secrets WHERE job = ?1 ORDER BY slot");
+    let sql = format!("SELECT {SECRET_COLUMNS} FROM secrets WHERE job = {NUMBER_OF_ID} ORDER BY slot");
     query(connection, &sql, params![id.0], rows::secret)
 }
 
@@ -151,9 +154,13 @@ pub(super) fn live(
     after: Option<JobId>,
     limit: usize,
 ) -> Result<Vec<JobId>, StoreError> {
-    // No id is before that of no bytes.
-    let after: &[u8] = after.as_ref().map_or(&[], |after| &after.0);
-    query(connection, LIVE, params![after, as_limit(limit)], rows::id)
+    let Some(after) = after else {
+        return query(connection, &live_sql(ALL_GROUPS), params![Null, as_limit(limit)], rows::id);
+    };
+    let mut ids = query(connection, &live_sql(REST_OF_GROUP), params![after.0, as_limit(limit)], rows::id)?;
+    let rest = as_limit(limit - ids.len());
+    ids.extend(query(connection, &live_sql(LATER_GROUPS), params![after.0, rest], rows::id)?);
+    Ok(ids)
 }
 
 pub(super) fn inactive(
@@ -254,33 +261,52 @@ impl Wanted {
 fn list_sql(which: Selection<'_>, one_state: bool, challenged: bool) -> String {
     const LIVE: &str = "state NOT IN ('acknowledged', 'cancelled')";
     // After the values that each list has come those of the selection, then the state.
-    let (index, mut condition, state_at) = match which {
-        Selection::All if one_state => ("jobs_by_state", String::from("TRUE"), 5),
-        Selection::All => ("jobs_live", String::from(LIVE), 5),
-        Selection::Named(_) => ("jobs_live_by_name", format!("{LIVE} AND display_name = ?5"), 6),
-        Selection::Ids { dense, .. } => {
-            let index = if dense { "jobs_live" } else { BY_ID };
-            (index, format!("{LIVE} AND id BETWEEN ?5 AND ?6"), 7)
-        }
+    let (ids, state_at) = match which {
+        Selection::All => ("", 5),
+        Selection::Named(_) => (" AND display_name = ?5", 6),
+        Selection::Ids { .. } => (" AND id BETWEEN ?5 AND ?6", 7),
     };
-    if one_state {
-        condition.push_str(&format!(" AND state = ?{state_at}"));
-    }
-    if challenged {
-        condition.push_str(" AND challenge_target IS NOT NULL");
-    }
+    let challenge = if challenged { " AND challenge_target IS NOT NULL" } else { "" };
     let select = format!("SELECT {JOB_COLUMNS}, {PROGRESS_COLUMNS} FROM jobs");
-    let within = format!(
-        "INDEXED BY {index} WHERE owner = ?1 AND (created, id) > (?2, ?3) AND {condition} \
-         ORDER BY created, id LIMIT ?4"
-    );
+    let within = |index: &str, condition: &str| {
+        format!(
+            "INDEXED BY {index} WHERE owner = ?1 AND (created, id) > (?2, ?3) \
+             AND {condition}{ids}{challenge}"
+        )
+    };
+    let of_state = format!("state = ?{state_at}");
+    let live = if one_state { format!("{LIVE} AND {of_state}") } else { LIVE.to_owned() };
     match which {
-        // What is sorted are only places in the index; the jobs of the page alone are read.
-        Selection::Ids { dense: false, .. } => {
-            format!("{select} WHERE rowid IN (SELECT rowid FROM jobs {within}) ORDER BY created, id")
+        Selection::Named(_) => {
+            format!("{select} {} ORDER BY created, id LIMIT ?4", within("jobs_live_by_name", &live))
         }
-        _ => format!("{select} {within}"),
+        // What is sorted are only places in the index; the jobs of the page alone are read.
+        Selection::Ids { dense: false, first, last } => {
+            let groups = groups(first, last);
+            let within = within("jobs_by_id", &format!("substr(id, 16) IN ({groups}) AND {live}"));
+            format!(
+                "{select} WHERE number IN (SELECT number FROM jobs {within} ORDER BY created, id LIMIT ?4) \
+                 ORDER BY created, id"
+            )
+        }
+        // The index has each state by itself in that order; what is live is merged from those.
+        Selection::All | Selection::Ids { dense: true, .. } => {
+            let states = if one_state {
+                vec![of_state]
+            } else {
+                rows::live_state_words().map(|word| format!("state = '{word}'")).collect()
+            };
+            let lists = states.iter().map(|state| format!("{select} {}", within("jobs_by_state", state)));
+            format!("{} ORDER BY created, id LIMIT ?4", lists.collect::<Vec<_>>().join(" UNION ALL "))
+        }
     }
+}
+
+/// The groups in which ids between `first` and `last` can be, as values in a statement.
+fn groups(first: JobId, last: JobId) -> String {
+    // Only whole ids have a group.
+    let groups = if first == last { first.group()..=first.group() } else { 0..=u8::MAX };
+    groups.map(|group| format!("X'{group:02X}'")).collect::<Vec<_>>().join(", ")
 }
 
 fn unfinished_sql() -> String {
@@ -309,9 +335,19 @@ fn retrying_sql() -> String {
     )
 }
 
-const LIVE: &str = "SELECT id FROM jobs \
-     WHERE id > ?1 AND (state NOT IN ('acknowledged', 'cancelled') OR notices IS NOT NULL) \
-     ORDER BY id LIMIT ?2";
+/// All jobs in the order of their places; and which of them come after the job `?1`: those of its group, and
+/// those of later groups.
+const ALL_GROUPS: [&str; 2] = ["TRUE", "substr(id, 16), id"];
+const REST_OF_GROUP: [&str; 2] = ["substr(id, 16) = substr(?1, 16) AND id > ?1", "id"];
+const LATER_GROUPS: [&str; 2] = ["substr(id, 16) > substr(?1, 16)", "substr(id, 16), id"];
+
+fn live_sql([which, order]: [&str; 2]) -> String {
+    format!(
+        "SELECT id FROM jobs INDEXED BY jobs_by_id WHERE {which} \
+         AND (state NOT IN ('acknowledged', 'cancelled') OR notices IS NOT NULL) \
+         ORDER BY {order} LIMIT ?2"
+    )
+}
 
 const INACTIVE: &str = "SELECT active_at, id FROM jobs INDEXED BY jobs_by_activity \
      WHERE state NOT IN ('acknowledged', 'cancelled') AND active_at <= ?1 AND (active_at, id) > (?2, ?3) \
@@ -319,15 +355,23 @@ const INACTIVE: &str = "SELECT active_at, id FROM jobs INDEXED BY jobs_by_activi
 
 /// Whether too many jobs, whosever they are, have an id between these to sort them by time.
 fn is_dense(connection: &Connection, first: JobId, last: JobId) -> Result<bool, StoreError> {
-    let sql = "SELECT count(*) FROM (SELECT 1 FROM jobs WHERE id BETWEEN ?1 AND ?2 LIMIT ?3)";
+    let sql = count_sql(first, last);
     let most = as_limit(SORTED_MAX + 1);
     connection
-        .prepare_cached(sql)
+        .prepare_cached(&sql)
         .and_then(|mut statement| {
             statement.query_row(params![first.0, last.0, most], |row| row.get::<_, i64>(0))
         })
         .map(|jobs| jobs == most)
         .map_err(failed("read"))
+}
+
+fn count_sql(first: JobId, last: JobId) -> String {
+    let groups = groups(first, last);
+    format!(
+        "SELECT count(*) FROM (SELECT 1 FROM jobs INDEXED BY jobs_by_id \
+         WHERE substr(id, 16) IN ({groups}) AND id BETWEEN ?1 AND ?2 LIMIT ?3)"
+    )
 }
 
 /// The first and the last id whose text form begins with `text`, in any letter case.
@@ -393,21 +437,36 @@ mod tests {
     fn no_list_looks_at_every_job_and_only_a_few_ids_are_sorted() {
         let mut connection = Connection::open_in_memory().expect("a database in memory");
         migrate::migrate(&mut connection).expect("a schema");
-        let id = JobId([0; 16]);
-        let ids = |dense| Selection::Ids { first: id, last: id, dense };
-        let searches = [Selection::All, Selection::Named("n"), ids(true), ids(false)];
+        let (first, last) = (JobId([0; 16]), JobId([0xFF; 16]));
+        let ids = |last, dense| Selection::Ids { first, last, dense };
+        let searches = [
+            Selection::All,
+            Selection::Named("n"),
+            ids(last, true),
+            ids(last, false),
+            ids(first, true),
+            ids(first, false),
+        ];
         let statements =
             searches.map(|which| [false, true].map(|one_state| list_sql(which, one_state, one_state)));
         for sql in statements.iter().flatten() {
             let plan = plan(&connection, sql);
             assert!(plan.contains("SEARCH jobs USING"), "{sql}\n{plan}");
             assert!(!plan.contains("SCAN"), "{sql}\n{plan}");
-            assert_eq!(plan.contains("TEMP B-TREE"), sql.contains(BY_ID), "{sql}\n{plan}");
+            assert_eq!(plan.contains("TEMP B-TREE"), sql.contains("jobs_by_id"), "{sql}\n{plan}");
+            assert!(plan.contains("<expr>=? AND id>? AND id<?") || !sql.contains("jobs_by_id"), "{plan}");
         }
         for (sql, index) in [
             (unfinished_sql(), "USING INDEX jobs_unfinished"),
             (retrying_sql(), "USING INDEX jobs_retrying"),
-            (String::from(LIVE), "USING INDEX sqlite_autoindex_jobs"),
+            (live_sql(ALL_GROUPS), "USING INDEX jobs_by_id"),
+            (live_sql(REST_OF_GROUP), "USING INDEX jobs_by_id (<expr>=? AND id>?)"),
+            (live_sql(LATER_GROUPS), "USING INDEX jobs_by_id (<expr>>?)"),
+            (count_sql(first, last), "USING COVERING INDEX jobs_by_id (<expr>=? AND id>? AND id<?)"),
+            (
+                format!("SELECT 1 FROM jobs WHERE {BY_ID}"),
+                "USING COVERING INDEX jobs_by_id (<expr>=? AND id=?)",
+            ),
             (String::from(INACTIVE), "USING INDEX jobs_by_activity"),
             // Of these no row is read.
             (queued_sql(), "USING COVERING INDEX jobs_queued"),

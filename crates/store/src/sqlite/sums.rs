@@ -10,6 +10,7 @@ use bits_core::ports::{FileChange, StoreError};
 use bits_core::units::Bytes;
 use rusqlite::{Row, Transaction, params};
 
+use super::number::Number;
 use crate::rows::{bytes, failed};
 
 /// Sums over files, or what is to be added to them. The columns of `jobs` have these names with `sum_`
@@ -33,7 +34,7 @@ const COUNT: &str = "SELECT count(*), ifnull(sum(stage <> 'waiting'), 0), ifnull
 
 const ADD: &str = "UPDATE jobs SET sum_files = sum_files + ?2, sum_whole = sum_whole + ?3, \
      sum_unsized = sum_unsized + ?4, sum_size_high = sum_size_high + ?5, sum_size_low = sum_size_low + ?6, \
-     sum_durable_high = sum_durable_high + ?7, sum_durable_low = sum_durable_low + ?8 WHERE id = ?1";
+     sum_durable_high = sum_durable_high + ?7, sum_durable_low = sum_durable_low + ?8 WHERE number = ?1";
 
 /// The columns of a job that [`Sums::values`] are for.
 pub(super) const SUM_COLUMNS: &str = "sum_files, sum_whole, sum_unsized, sum_size_high, sum_size_low, \
@@ -72,11 +73,11 @@ impl Sums {
     /// Those of the files at the places `first` to `last`.
     fn of(
         transaction: &Transaction<'_>,
-        job: JobId,
+        job: Number,
         (first, last): (u32, u32),
     ) -> Result<Self, rusqlite::Error> {
         let mut count = transaction.prepare_cached(COUNT)?;
-        count.query_row(params![job.0, first, last], Self::read)
+        count.query_row(params![job, first, last], Self::read)
     }
 
     fn read(row: &Row<'_>) -> Result<Self, rusqlite::Error> {
@@ -108,7 +109,7 @@ impl Sums {
 /// it, and adds to the sums of the job what has become different.
 pub(super) fn kept(
     transaction: &Transaction<'_>,
-    job: JobId,
+    job: Number,
     places: Option<(u32, u32)>,
     changes: impl FnOnce() -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
@@ -120,22 +121,13 @@ pub(super) fn kept(
 }
 
 /// Adds `more` to the sums of `job`.
-pub(super) fn add(transaction: &Transaction<'_>, job: JobId, more: &Sums) -> Result<(), StoreError> {
+pub(super) fn add(transaction: &Transaction<'_>, job: Number, more: &Sums) -> Result<(), StoreError> {
     if *more == Sums::default() {
         return Ok(());
     }
     let Sums { files, whole, unsized_files, size_high, size_low, durable_high, durable_low } = *more;
     let added = transaction.prepare_cached(ADD).and_then(|mut add| {
-        add.execute(params![
-            job.0,
-            files,
-            whole,
-            unsized_files,
-            size_high,
-            size_low,
-            durable_high,
-            durable_low
-        ])
+        add.execute(params![job, files, whole, unsized_files, size_high, size_low, durable_high, durable_low])
     });
     added.map(drop).map_err(failed("written"))
 }

@@ -14,12 +14,14 @@ use bits_core::time::Timestamp;
 use rusqlite::types::{ToSqlOutput, Value};
 use rusqlite::{Connection, Params, Transaction, TransactionBehavior, params, params_from_iter};
 
+use super::adding::Adding;
+use super::number::{self, BY_ID, Number};
 use super::reading::query;
-use super::sums::{self, SUM_COLUMNS, Sums};
+use super::sums::{self, Sums};
 use crate::rows::demand::{self, DEMAND_COLUMNS, SIZE_COLUMNS, Stored};
 use crate::rows::{
-    self, FILE_COLUMNS, JOB_COLUMNS, SOURCE_COLUMNS, VERSION_COLUMNS, bytes, failed, file_values, job_values,
-    slot_word, source_values, stage_word, state_word, text, version_values,
+    self, JOB_COLUMNS, SOURCE_COLUMNS, VERSION_COLUMNS, bytes, failed, job_values, slot_word, source_values,
+    stage_word, state_word, text, version_values,
 };
 
 /// Final jobs that are dropped in one transaction, so that none grows without bound.
@@ -33,10 +35,10 @@ pub(super) fn commit(connection: &mut Connection, batch: &Batch) -> Result<bool,
     let new = files_of_new(batch);
     put_jobs(&transaction, batch, &new)?;
     for changes in of_each_job(batch) {
-        match new.get(&changes[0].0) {
-            // What they add up to is written with the job.
-            Some(files) if ptr::eq(*files, changes) => insert_files(&transaction, changes)?,
-            _ => change_files(&transaction, changes)?,
+        let job = changes[0].0;
+        let is_written_with_job = new.get(&job).is_some_and(|files| ptr::eq(*files, changes));
+        if !is_written_with_job {
+            change_files(&transaction, Number::of_known(&transaction, job)?, changes)?;
         }
     }
     let mut removed = 0;
@@ -58,14 +60,8 @@ pub(super) fn forget_some_final(connection: &Connection, before: Timestamp) -> R
     execute(connection, FORGET, params![rows::time(before), FORGOTTEN_AT_ONCE_MAX as i64])
 }
 
-const FORGET: &str = "DELETE FROM jobs WHERE rowid IN (SELECT rowid FROM jobs \
+const FORGET: &str = "DELETE FROM jobs WHERE number IN (SELECT number FROM jobs \
      WHERE state IN ('acknowledged', 'cancelled') AND discard_pending = 0 AND notices IS NULL AND modified < ?1 LIMIT ?2)";
-
-static INSERT_JOB: LazyLock<String> = LazyLock::new(|| {
-    let columns = format!("{JOB_COLUMNS}, {SUM_COLUMNS}");
-    let places = places(1, &columns);
-    format!("INSERT INTO jobs ({columns}) VALUES ({places}) ON CONFLICT (id) DO NOTHING")
-});
 
 /// A trigger would do it, and would keep a copy of each page that a new job changes meanwhile.
 const COUNT_JOBS: &str = "INSERT INTO job_counts (owner, state, jobs) VALUES (?1, ?2, ?3) \
@@ -74,12 +70,7 @@ const COUNT_JOBS: &str = "INSERT INTO job_counts (owner, state, jobs) VALUES (?1
 static UPDATE_JOB: LazyLock<String> = LazyLock::new(|| {
     let but_id = JOB_COLUMNS.strip_prefix("id, ").expect("the id comes first");
     let places = places(2, but_id);
-    format!("UPDATE jobs SET ({but_id}) = ({places}) WHERE id = ?1 AND revision = ?")
-});
-
-static INSERT_FILE: LazyLock<String> = LazyLock::new(|| {
-    let places = places(1, FILE_COLUMNS);
-    format!("INSERT INTO files ({FILE_COLUMNS}, job) VALUES ({places}, ?)")
+    format!("UPDATE jobs SET ({but_id}) = ({places}) WHERE {BY_ID} AND revision = ?")
 });
 
 static UPDATE_VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -131,27 +122,31 @@ fn files_of_new(batch: &Batch) -> BTreeMap<JobId, &FileChanges> {
     new
 }
 
-/// Writes the jobs, the new ones with what their files add up to, and counts those.
+/// Writes the jobs, the new ones with their files and what these add up to, and counts the new ones.
 fn put_jobs(
     transaction: &Transaction<'_>,
     batch: &Batch,
     new: &BTreeMap<JobId, &FileChanges>,
 ) -> Result<(), StoreError> {
     let mut counts: BTreeMap<(u32, &str), u32> = BTreeMap::new();
+    let mut adding = None;
     for JobChange { job, was } in &batch.jobs {
-        let mut values = job_values(job);
-        let sql = match was {
+        let is_written = match was {
             None => {
                 *counts.entry((job.owner.0, state_word(job.state))).or_default() += 1;
-                values.extend(Sums::of_additions(new[&job.id]).values().map(Value::Integer));
-                &INSERT_JOB
+                if adding.is_none() {
+                    adding = Some(Adding::begin(transaction)?);
+                }
+                let adding = adding.as_mut().expect("it has just begun");
+                adding.job(job, new[&job.id])?.is_some()
             }
             Some(was) => {
-                values.push(Value::Integer(rows::revision(*was)));
-                &UPDATE_JOB
+                let mut values = job_values(job);
+                values.push(rows::revision(*was).into());
+                execute(transaction, &UPDATE_JOB, params_from_iter(values))? > 0
             }
         };
-        if execute(transaction, sql, params_from_iter(values))? == 0 {
+        if !is_written {
             return Err(StoreError::Stale(job.id));
         }
     }
@@ -162,15 +157,21 @@ fn put_jobs(
 }
 
 /// Makes changes to files of one job, and keeps the sums of that job right.
-fn change_files(transaction: &Transaction<'_>, changes: &FileChanges) -> Result<(), StoreError> {
+fn change_files(
+    transaction: &Transaction<'_>,
+    number: Number,
+    changes: &FileChanges,
+) -> Result<(), StoreError> {
     for changes in changes.chunk_by(follows) {
         match changes {
-            [(job, FileChange::Completed { .. }), ..] => complete_files(transaction, *job, changes)?,
-            [(job, FileChange::Add(_)), ..] => add_files(transaction, *job, changes)?,
-            [(job, _), ..] => sums::kept(transaction, *job, span(changes), || {
-                changes.iter().try_for_each(|(job, change)| change_file(transaction, *job, change))
+            [(_, FileChange::Completed { .. }), ..] => complete_files(transaction, number, changes)?,
+            [(_, FileChange::Add(_)), ..] => {
+                Adding::begin(transaction)?.files(number, changes)?;
+                sums::add(transaction, number, &Sums::of_additions(changes))?;
+            }
+            _ => sums::kept(transaction, number, span(changes), || {
+                changes.iter().try_for_each(|change| change_file(transaction, number, change))
             })?,
-            [] => {}
         }
     }
     Ok(())
@@ -230,111 +231,92 @@ fn place(change: &FileChange) -> Option<FileIndex> {
     }
 }
 
-/// Makes all of `changes`, which are additions.
-fn add_files(transaction: &Transaction<'_>, job: JobId, changes: &FileChanges) -> Result<(), StoreError> {
-    insert_files(transaction, changes)?;
-    sums::add(transaction, job, &Sums::of_additions(changes))
-}
-
-/// The same, where what they add up to is written otherwise.
-fn insert_files(transaction: &Transaction<'_>, changes: &FileChanges) -> Result<(), StoreError> {
-    let mut insert = transaction.prepare_cached(&INSERT_FILE).map_err(failed("written"))?;
-    for (job, change) in changes {
-        let FileChange::Add(file) = change else { unreachable!("only additions follow an addition") };
-        let mut values = file_values(file);
-        values.push(ToSqlOutput::from(&job.0[..]));
-        insert.execute(params_from_iter(values)).map_err(failed("written"))?;
-    }
-    Ok(())
-}
-
 /// Makes one change to a file that is there.
-fn change_file(transaction: &Transaction<'_>, job: JobId, change: &FileChange) -> Result<(), StoreError> {
+fn change_file(
+    transaction: &Transaction<'_>,
+    number: Number,
+    (job, change): &(JobId, FileChange),
+) -> Result<(), StoreError> {
     let (index, changed) = match change {
         FileChange::Add(_) => unreachable!("an addition is made with others"),
         FileChange::Version { index, size, validator, served, boot, partial } => {
-            let mut values = vec![ToSqlOutput::from(&job.0[..]), index.0.into()];
+            let mut values = vec![ToSqlOutput::from(number.0), index.0.into()];
             values.extend(version_values(*size, Some(validator), served, Some(*boot), Some(*partial)));
             (index, execute(transaction, &UPDATE_VERSION, params_from_iter(values))?)
         }
         FileChange::Headers { index, headers } => {
             let sql = "UPDATE files SET headers = ?3 WHERE job = ?1 AND place = ?2";
-            (index, execute(transaction, sql, params![job.0, index.0, headers])?)
+            (index, execute(transaction, sql, params![number, index.0, headers])?)
         }
         FileChange::Sources { index, sources } => {
-            let mut values = vec![Value::Blob(job.0.to_vec()), index.0.into()];
+            let mut values = vec![Value::from(number.0), index.0.into()];
             values.extend(source_values(sources));
             (index, execute(transaction, &UPDATE_SOURCES, params_from_iter(values))?)
         }
         FileChange::RemoteName { index, remote_name, moved } => {
             let sql =
                 "UPDATE files SET remote_name = ?3, moved = max(moved, ?4) WHERE job = ?1 AND place = ?2";
-            (index, execute(transaction, sql, params![job.0, index.0, remote_name.as_str(), moved])?)
+            (index, execute(transaction, sql, params![number, index.0, remote_name.as_str(), moved])?)
         }
         FileChange::PassedOver { index, error } => {
             let sql = "UPDATE files SET error_code = ?3, error_message = ?4 WHERE job = ?1 AND place = ?2";
-            (index, execute(transaction, sql, params![job.0, index.0, error.code.0, error.message])?)
+            (index, execute(transaction, sql, params![number, index.0, error.code.0, error.message])?)
         }
         FileChange::TryAgain => {
             let sql = "UPDATE files SET error_code = NULL, error_message = NULL \
                  WHERE job = ?1 AND error_code IS NOT NULL";
-            execute(transaction, sql, params![job.0])?;
-            let there = "SELECT EXISTS (SELECT 1 FROM jobs WHERE id = ?1)";
-            let is_there = transaction.query_row(there, params![job.0], |row| row.get(0));
-            return match is_there.map_err(failed("written"))? {
-                true => Ok(()),
-                false => Err(StoreError::Corrupt { reason: format!("the job {job} is not there") }),
-            };
+            execute(transaction, sql, params![number])?;
+            return Ok(());
         }
         FileChange::Lost { index } => {
-            let mut values = vec![ToSqlOutput::from(&job.0[..]), index.0.into()];
+            let mut values = vec![ToSqlOutput::from(number.0), index.0.into()];
             let served = Served::default();
             values.extend(version_values(None, None, &served, None, None));
             execute(transaction, &UPDATE_VERSION, params_from_iter(values))?;
             let sql = "UPDATE files SET stage = ?3, valid = 0 WHERE job = ?1 AND place = ?2";
-            (index, execute(transaction, sql, params![job.0, index.0, stage_word(Stage::Waiting)])?)
+            (index, execute(transaction, sql, params![number, index.0, stage_word(Stage::Waiting)])?)
         }
         FileChange::Durable { index, upto } => {
             let sql = "UPDATE files SET durable = max(durable, ?3) WHERE job = ?1 AND place = ?2";
-            (index, execute(transaction, sql, params![job.0, index.0, bytes(*upto)])?)
+            (index, execute(transaction, sql, params![number, index.0, bytes(*upto)])?)
         }
         FileChange::Requested { index, .. }
         | FileChange::Position { index, .. }
         | FileChange::Withdrawn { index, .. }
-        | FileChange::Filled { index, .. } => (index, change_demand(transaction, job, *index, change)?),
+        | FileChange::Filled { index, .. } => (index, change_demand(transaction, number, *index, change)?),
         FileChange::Transferred { index, size } => {
             let sql = "UPDATE files SET size = ?3, durable = ?3, stage = ?4 WHERE job = ?1 AND place = ?2";
             let stage = stage_word(Stage::Transferred);
-            (index, execute(transaction, sql, params![job.0, index.0, bytes(*size), stage])?)
+            (index, execute(transaction, sql, params![number, index.0, bytes(*size), stage])?)
         }
         FileChange::Whole { index, size, validator, served, boot } => {
             let mut values = Vec::with_capacity(WHOLE_VALUES);
-            values.extend([ToSqlOutput::from(&job.0[..]), index.0.into()]);
+            values.extend([ToSqlOutput::from(number.0), index.0.into()]);
             values.extend(version_values(Some(*size), Some(validator), served, Some(*boot), None));
             values.extend([bytes(*size).into(), text(stage_word(Stage::Transferred))]);
             (index, execute(transaction, &UPDATE_WHOLE, params_from_iter(values))?)
         }
         FileChange::Completed { index } => {
             let sql = "UPDATE files SET stage = ?3 WHERE job = ?1 AND place = ?2";
-            (index, execute(transaction, sql, params![job.0, index.0, stage_word(Stage::Completed)])?)
+            (index, execute(transaction, sql, params![number, index.0, stage_word(Stage::Completed)])?)
         }
         FileChange::Valid { index } => {
             let sql = "UPDATE files SET valid = stage <> 'waiting' WHERE job = ?1 AND place = ?2";
-            (index, execute(transaction, sql, params![job.0, index.0])?)
+            (index, execute(transaction, sql, params![number, index.0])?)
         }
     };
-    if changed == 0 { Err(no_such_file(job, *index)) } else { Ok(()) }
+    if changed == 0 { Err(no_such_file(*job, *index)) } else { Ok(()) }
 }
 
 /// What is asked for of a file is read, changed and written. Says how many files that were.
 fn change_demand(
     transaction: &Transaction<'_>,
-    job: JobId,
+    number: Number,
     index: FileIndex,
     change: &FileChange,
 ) -> Result<usize, StoreError> {
     let sql = format!("SELECT {SIZE_COLUMNS}, {DEMAND_COLUMNS} FROM files WHERE job = ?1 AND place = ?2");
-    let found = query(transaction, &sql, params![job.0, index.0], demand::stored)?.pop();
+    let found = query(transaction, &sql, params![number, index.0], demand::stored)?.pop();
     let Some(Stored { size, mut durable, mut demand }) = found else { return Ok(0) };
     match change.clone() {
         FileChange::Requested { ranges, .. } => demand.requested.extend(ranges),
@@ -349,7 +331,7 @@ fn change_demand(
     let sql = format!(
         "UPDATE files SET (durable, {DEMAND_COLUMNS}) = (?3, ?4, ?5, ?6) WHERE job = ?1 AND place = ?2"
     );
-    let mut values = vec![Value::Blob(job.0.to_vec()), index.0.into(), bytes(durable).into()];
+    let mut values = vec![Value::from(number.0), index.0.into(), bytes(durable).into()];
     values.extend(demand::values(&demand));
     execute(transaction, &sql, params_from_iter(values))
 }
@@ -358,18 +340,18 @@ fn change_demand(
 /// job adds up to is not changed by that: they were whole before.
 fn complete_files(
     transaction: &Transaction<'_>,
-    job: JobId,
+    number: Number,
     changes: &FileChanges,
 ) -> Result<(), StoreError> {
     let (first, last) = span(changes).expect("there is a change");
     let completed = stage_word(Stage::Completed);
     let sql = "UPDATE files SET stage = ?4 WHERE job = ?1 AND place BETWEEN ?2 AND ?3 AND stage <> 'waiting'";
-    let changed = execute(transaction, sql, params![job.0, first, last, completed])?;
+    let changed = execute(transaction, sql, params![number, first, last, completed])?;
     if changed == changes.len() {
         return Ok(());
     }
-    sums::kept(transaction, job, Some((first, last)), || {
-        changes.iter().try_for_each(|(job, change)| change_file(transaction, *job, change))
+    sums::kept(transaction, number, Some((first, last)), || {
+        changes.iter().try_for_each(|change| change_file(transaction, number, change))
     })
 }
 
@@ -379,34 +361,44 @@ fn change_secret(
     job: JobId,
     change: &SecretChange,
 ) -> Result<usize, StoreError> {
+    let Some(number) = Number::of(transaction, job)? else {
+        return match change {
+            SecretChange::Set(_) => Err(number::no_such_job(job)),
+            // What is not there is removed already.
+            _ => Ok(0),
+        };
+    };
     let remove = "DELETE FROM secrets WHERE job = ?1 AND slot = ?2";
     match change {
         SecretChange::Set(SealedSecret { slot, record }) => {
             let slot = slot_word(slot);
-            let removed = execute(transaction, remove, params![job.0, slot])?;
+            let removed = execute(transaction, remove, params![number, slot])?;
             let insert = "INSERT INTO secrets (job, slot, record) VALUES (?1, ?2, ?3)";
-            execute(transaction, insert, params![job.0, slot, record])?;
+            execute(transaction, insert, params![number, slot, record])?;
             Ok(removed)
         }
-        SecretChange::Remove(slot) => execute(transaction, remove, params![job.0, slot_word(slot)]),
+        SecretChange::Remove(slot) => execute(transaction, remove, params![number, slot_word(slot)]),
         SecretChange::RemoveHeaders => {
             let remove = "DELETE FROM secrets WHERE job = ?1 AND slot >= ?2 AND slot < ?3";
-            execute(transaction, remove, params![job.0, rows::HEADER, rows::AFTER_HEADERS])
+            execute(transaction, remove, params![number, rows::HEADER, rows::AFTER_HEADERS])
         }
         SecretChange::RemoveAllButWebhook => {
             let remove = "DELETE FROM secrets WHERE job = ?1 AND slot <> ?2";
-            execute(transaction, remove, params![job.0, rows::WEBHOOK])
+            execute(transaction, remove, params![number, rows::WEBHOOK])
         }
-        SecretChange::RemoveAll => execute(transaction, "DELETE FROM secrets WHERE job = ?1", params![job.0]),
+        SecretChange::RemoveAll => {
+            execute(transaction, "DELETE FROM secrets WHERE job = ?1", params![number])
+        }
     }
 }
 
 /// Whatever a batch says, a final job has no secrets, but for that by which what is still to be told is
 /// signed.
 fn wipe_if_final(transaction: &Transaction<'_>, job: JobId) -> Result<usize, StoreError> {
-    let sql = "DELETE FROM secrets WHERE job = ?1 AND EXISTS \
-         (SELECT 1 FROM jobs WHERE id = ?1 AND state IN ('acknowledged', 'cancelled') \
-          AND (notices IS NULL OR slot <> ?2))";
+    let sql = "DELETE FROM secrets WHERE job = \
+         (SELECT number FROM jobs WHERE substr(id, 16) = substr(?1, 16) AND id = ?1 \
+          AND state IN ('acknowledged', 'cancelled')) \
+         AND (slot <> ?2 OR EXISTS (SELECT 1 FROM jobs WHERE number = secrets.job AND notices IS NULL))";
     execute(transaction, sql, params![job.0, rows::WEBHOOK])
 }
 

@@ -34,7 +34,7 @@ use bits_store::SqliteStore;
 use rusqlite::Connection;
 
 /// A database of each version, from the first on.
-const FIXTURES: [&str; 8] = [
+const FIXTURES: [&str; 9] = [
     include_str!("../fixtures/schema-1.sql"),
     include_str!("../fixtures/schema-2.sql"),
     include_str!("../fixtures/schema-3.sql"),
@@ -43,6 +43,7 @@ const FIXTURES: [&str; 8] = [
     include_str!("../fixtures/schema-6.sql"),
     include_str!("../fixtures/schema-7.sql"),
     include_str!("../fixtures/schema-8.sql"),
+    include_str!("../fixtures/schema-9.sql"),
 ];
 
 #[test]

@@ -68,7 +68,7 @@ fn a_credential_that_was_removed_before_a_crash_is_gone_once_the_database_is_ope
     // As if the process had ended between the commit and the emptying of the log.
     let connection = rusqlite::Connection::open(&path).expect("a connection");
     connection.pragma_update(None, "secure_delete", "ON").expect("a setting");
-    let set = "INSERT INTO secrets (job, slot, record) SELECT id, 'header:Cookie', ?1 FROM jobs";
+    let set = "INSERT INTO secrets (job, slot, record) SELECT number, 'header:Cookie', ?1 FROM jobs";
     connection.execute(set, [RECORD]).expect("a change");
     connection.execute("DELETE FROM secrets", []).expect("a change");
     for name in ["jobs.db", "jobs.db-wal"] {
