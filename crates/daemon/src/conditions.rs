@@ -313,7 +313,6 @@ async fn changed(regard: &mut watch::Receiver<Regard>) -> Regard {
 mod tests {
     use super::*;
     use bits_broker::engine::Input;
-    use std::sync::mpsc;
 
     #[test]
     fn another_cost_of_the_network_in_use_is_told_without_any_news_of_the_network() {
@@ -328,7 +327,7 @@ mod tests {
         let watching =
             Watching { facts, costs, regard: regarded, network: None, power: None, mounts: None, bus: None };
         assert_eq!(watching.conditions().cost, NetworkCost::Metered);
-        let (inputs, told) = mpsc::channel();
+        let (inputs, mut told) = tokio::sync::mpsc::unbounded_channel();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -344,12 +343,12 @@ mod tests {
             for _ in 0..2 {
                 set.send_replace(regard(costs));
             }
-            let Ok(Input::Conditions(conditions)) = told.recv() else { panic!("nothing is told of {costs}") };
+            let Some(Input::Conditions(conditions)) = told.blocking_recv() else { panic!("nothing is told of {costs}") };
             assert_eq!(conditions.cost, expected);
         }
         // Only when all is told that was to be.
         drop(runtime);
-        assert!(told.recv().is_err(), "nothing else was told");
+        assert!(told.blocking_recv().is_none(), "nothing else was told");
     }
 
     #[test]
