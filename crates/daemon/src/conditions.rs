@@ -343,7 +343,9 @@ mod tests {
             for _ in 0..2 {
                 set.send_replace(regard(costs));
             }
-            let Some(Input::Conditions(conditions)) = told.blocking_recv() else { panic!("nothing is told of {costs}") };
+            let Some(Input::Conditions(conditions)) = told.blocking_recv() else {
+                panic!("nothing is told of {costs}")
+            };
             assert_eq!(conditions.cost, expected);
         }
         // Only when all is told that was to be.
