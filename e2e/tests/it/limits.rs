@@ -334,7 +334,7 @@ fn a_line_of_the_timetable_that_begins_holds_for_what_runs() {
     // The lines that begin are put in force when the jobs crawl, and it is sure that they began by themselves
     // when the jobs were seen to crawl under them and before them: however long all that takes here, some
     // time ahead is long enough.
-    let mut ahead = 5;
+    let mut ahead = 10;
     let [free, stopped] = loop {
         let ids = ["normal", "low"].map(|priority| {
             let name = format!("{priority}-{ahead}");
