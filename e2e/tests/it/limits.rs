@@ -322,56 +322,55 @@ fn each_limit_of_the_settings_holds_for_whom_it_is_for_and_lifted_lets_go_what_r
     }
 }
 
-/// A zone in which it will be eight in the morning in so many seconds, or up to a minute later: zones are
-/// whole minutes apart, and so are timetables.
-fn zone_before_eight(seconds: u64) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs();
-    let at = (now + seconds).div_ceil(60);
-    // What POSIX wants is what is to be added to local time for UTC, in minutes here.
-    let west = (at % 1440 + 1440 - 8 * 60) % 1440;
-    format!("ZON{}:{:02}", west / 60, west % 60)
+/// A minute of the day as a timetable has it.
+fn clock(minute: u64) -> String {
+    format!("{:02}:{:02}", minute / 60 % 24, minute % 60)
+}
+
+fn seconds_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs()
 }
 
 #[test]
 fn a_line_of_the_timetable_that_begins_holds_for_what_runs() {
     let origin = Origin::start();
-    let mut lines = vec![("", "acknowledged"), ("daily 08:00-20:00 stop\n", "queued")];
-    // On a machine that is slow to start the moment may be over before anything runs.
-    for patience in [15, 60, 240] {
-        let running: Vec<_> = lines
-            .drain(..)
-            .map(|(line, end)| {
-                let service = Service::new();
-                service.configure(&format!("rate_schedule = '''\ndaily 20:00-08:00 {CRAWL}\n{line}'''\n"));
-                let bitsd = service.bitsd().env("TZ", zone_before_eight(patience));
-                let bitsd = service.start_as(bitsd);
-                let id = get(&service, &origin.url("f", CRAWLS_FOR_EVER), "f", &["--priority", "normal"]);
-                (line, end, service, bitsd, id)
-            })
-            .collect();
-        for (line, end, service, _bitsd, id) in running {
-            if !is_seen_to_crawl(&service, &id) {
-                lines.push((line, end));
-                continue;
-            }
-            let job = until(Duration::from_secs(patience + 60) + PATIENCE, "it is as the line says", || {
-                Some(show(&service, &id)).filter(|job| job["state"] == end)
-            });
-            if end == "queued" {
-                assert_eq!(job["wait"]["reason"], "policy", "{job}");
-                assert_ne!(job["progress"]["bytes_transferred"], 0, "what has come is kept: {job}");
-            }
+    let service = Service::new();
+    let crawl = format!("daily 00:00-24:00 normal,low {CRAWL}\n");
+    service.configure(&format!("rate_schedule = '{}'\n", crawl.trim()));
+    let bitsd = service.bitsd().env("TZ", "UTC0");
+    let _bitsd = service.start_as(bitsd);
+    let put_in_force = |lines: &str| {
+        service.configure(&format!("rate_schedule = '''\n{lines}'''\n"));
+        service.bits(["service", "reload"]).finish().expect_code(0);
+    };
+    // The lines that begin are put in force when the jobs crawl, and it is sure that they began by themselves
+    // when the jobs were seen to crawl under them and before them: however long all that takes here, some
+    // time ahead is long enough.
+    let mut ahead = 10;
+    let [free, stopped] = loop {
+        let ids = ["normal", "low"].map(|priority| {
+            let name = format!("{priority}-{ahead}");
+            get(&service, &origin.url(&name, CRAWLS_FOR_EVER), &name, &["--priority", priority])
+        });
+        assert!(ids.iter().all(|id| crawls(&service, id)));
+        let begins = (seconds_now() + ahead).div_ceil(60);
+        let (begin, end) = (clock(begins), clock(begins + 12 * 60));
+        put_in_force(&format!("daily {end}-{begin} normal,low {CRAWL}\ndaily {begin}-{end} low stop\n"));
+        let crawl_still = ids.iter().all(|id| show(&service, id)["state"] == "transferring");
+        if crawl_still && seconds_now() < begins * 60 {
+            break ids;
         }
-    }
-    assert_eq!(lines, [], "this machine is too slow to say");
-}
-
-/// Whether the job was seen to crawl, before it may do otherwise.
-fn is_seen_to_crawl(service: &Service, id: &str) -> bool {
-    let job = until(PATIENCE, "it does something", || {
-        let job = show(service, id);
-        let has_come = job["progress"]["bytes_transferred"].as_u64() > Some(0);
-        (has_come || job["wait"]["reason"] == "policy").then_some(job)
+        put_in_force(&crawl);
+        ids.iter().for_each(|id| drop(service.bits(["cancel", id]).finish()));
+        ahead *= 2;
+    };
+    let is_over = Duration::from_secs(ahead + 60) + PATIENCE;
+    until(is_over, "what has no limit any more is done", || {
+        (show(&service, &free)["state"] == "acknowledged").then_some(())
     });
-    job["state"] == "transferring"
+    let job = until(is_over, "what may not run any more has stopped", || {
+        Some(show(&service, &stopped)).filter(|job| job["state"] == "queued")
+    });
+    assert_eq!(job["wait"]["reason"], "policy", "{job}");
+    assert_ne!(job["progress"]["bytes_transferred"], 0, "what has come is kept: {job}");
 }

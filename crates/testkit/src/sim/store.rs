@@ -278,6 +278,10 @@ impl Shared {
         let Self { rows, judge, disk, resources, .. } = self;
         for (job, file) in rows.each_file() {
             let Some(validator) = &file.validator else { continue };
+            // What another method than GET answers is forgotten when the next attempt begins.
+            if rows.job(job).is_some_and(|job| !job.properties.http.method.is_default()) {
+                continue;
+            }
             let Some(wanted) = judge.wanted.get(file.local_name.as_str()) else { continue };
             let first = &resources[wanted.resource];
             let places = || [Some(first), first.twin.map(|twin| &resources[twin])].into_iter().flatten();
