@@ -69,7 +69,8 @@ pub fn page() -> String {
 
 fn describe(page: &mut String, request: &str, operation: &Value) {
     let (name, summary) = (text(&operation["operationId"]), text(&operation["summary"]));
-    add(page, format_args!("\n### {request}\n\n{summary} (`{name}`)\n"));
+    // In code font, as a book takes braces at the end of a heading for something else.
+    add(page, format_args!("\n### `{request}`\n\n{summary} (`{name}`)\n"));
     let parameters: Vec<&Value> = operation["parameters"]
         .as_array()
         .into_iter()
