@@ -26,6 +26,9 @@ in the table of its type is refused, and so is a parameter that is not in the pa
 further fields in later versions; none is renamed. Times are RFC 3339 in UTC, sizes are bytes, and codes are
 text: `0x` and eight hexadecimal digits, which `bits error` explains.
 
+A connection may be kept for the next request. The service ends it after an answer with `Connection: close`,
+which follows a secret and a refusal, and when it has not been used for 30 s.
+
 A refusal has a [Problem](#problem) as its body, and nothing has changed:
 
 | Status | Meaning |
@@ -69,7 +72,8 @@ pub fn page() -> String {
 
 fn describe(page: &mut String, request: &str, operation: &Value) {
     let (name, summary) = (text(&operation["operationId"]), text(&operation["summary"]));
-    add(page, format_args!("\n### {request}\n\n{summary} (`{name}`)\n"));
+    // In code font, as a book takes braces at the end of a heading for something else.
+    add(page, format_args!("\n### `{request}`\n\n{summary} (`{name}`)\n"));
     let parameters: Vec<&Value> = operation["parameters"]
         .as_array()
         .into_iter()

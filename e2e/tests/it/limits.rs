@@ -322,6 +322,30 @@ fn each_limit_of_the_settings_holds_for_whom_it_is_for_and_lifted_lets_go_what_r
     }
 }
 
+#[test]
+fn a_shorter_time_to_download_ends_a_job_that_has_had_it_when_the_settings_are_read_again() {
+    let origin = Origin::start();
+    let service = Service::new();
+    let crawling = format!("background_rate_limit = '{CRAWL}'\n");
+    service.configure(&crawling);
+    let _bitsd = service.start();
+    let url = origin.url("f", CRAWLS_FOR_EVER);
+    let [plain, own] = ["plain", "own"].map(|name| get(&service, &url, name, &["--priority", "normal"]));
+    service.bits(["set", &own, "maximum-download-time=3600"]).finish().expect_code(0);
+    assert!(crawls(&service, &plain) && crawls(&service, &own));
+    service.configure(&(crawling + "max_download_time = 1\n"));
+    let reloaded = service.bits(["service", "reload"]).finish().expect_code(0);
+    assert!(!reloaded.stderr.contains("restart"), "{}", reloaded.stderr);
+    let job = until(PATIENCE, "its time is over", || {
+        Some(show(&service, &plain)).filter(|job| job["state"] == "error")
+    });
+    assert_eq!(job["error"]["code"], "0x80200054", "{job}");
+    assert_eq!(show(&service, &own)["state"], "transferring", "its owner has said how long it may take");
+    service.configure("");
+    service.bits(["service", "reload"]).finish().expect_code(0);
+    wait_until_done(&service, &own);
+}
+
 /// A minute of the day as a timetable has it.
 fn clock(minute: u64) -> String {
     format!("{:02}:{:02}", minute / 60 % 24, minute % 60)

@@ -104,6 +104,14 @@ fn a_page_of_the_book_links_to_pages_of_the_book_alone() {
 }
 
 #[test]
+fn no_heading_ends_in_braces_which_a_book_would_take_for_its_attributes() {
+    for page in files(".md") {
+        let wrong = headings(&page.text).find(|heading| heading.ends_with('}'));
+        assert!(wrong.is_none(), "{}: {}", page.path, wrong.unwrap_or_default());
+    }
+}
+
+#[test]
 fn a_heading_of_a_made_page_has_an_anchor_of_its_own() {
     for page in [command_page::page(), http_page::page()] {
         let mut seen = BTreeSet::new();

@@ -49,7 +49,7 @@ impl Agent {
 
     /// Waits for the event; its body.
     fn see(&self, event: &str) -> Value {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(120);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let line = self.lines.recv_timeout(left).unwrap_or_else(|_| panic!("no {event}"));

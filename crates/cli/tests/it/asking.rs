@@ -42,7 +42,7 @@ impl Desk {
 
     /// Waits until `text` is on the screen, after what was seen before.
     fn see(&mut self, text: &str) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(120);
         loop {
             if let Some(at) = self.seen.find(text) {
                 self.seen.drain(..at + text.len());
@@ -57,7 +57,7 @@ impl Desk {
     }
 
     fn exit_code(&mut self) -> Option<i32> {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(120);
         // Whoever writes to a terminal that nobody reads waits.
         while self.read(deadline) {}
         self.child.wait().expect("it ends").code()

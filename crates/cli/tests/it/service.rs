@@ -114,7 +114,7 @@ impl Service {
 
     /// Waits until `line` has been asked.
     pub(crate) fn wait_for(&self, line: &str) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(120);
         while !self.asked().iter().any(|asked| asked == line) {
             assert!(Instant::now() < deadline, "{line} was never asked: {:?}", self.asked());
             std::thread::yield_now();

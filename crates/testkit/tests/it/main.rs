@@ -7,21 +7,29 @@ mod power;
 mod sim;
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use bits_testkit::{Content, Fault, UnkindOrigin, faults};
 
-/// What comes for one request until the connection ends or rests, at most so many bytes.
+/// What comes for one request until the connection ends, at most so many bytes.
 const BYTES_MAX: u64 = 1024 * 1024;
-/// When a connection counts as resting.
-const REST: Duration = Duration::from_millis(200);
+/// How long the origin may take, on a busy machine too.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a fault may say nothing until that is taken for all it says.
+const SILENCE: Duration = Duration::from_millis(200);
 
 fn ask(origin: &UnkindOrigin, target: &str, fields: &str) -> Vec<u8> {
+    ask_within(PATIENCE, origin, target, fields)
+}
+
+fn ask_within(patience: Duration, origin: &UnkindOrigin, target: &str, fields: &str) -> Vec<u8> {
     let address = origin.url("");
     let mut socket = TcpStream::connect(address.trim_start_matches("http://")).expect("the origin is there");
-    socket.set_read_timeout(Some(REST)).expect("a time-out");
+    socket.set_read_timeout(Some(patience)).expect("a time-out");
     write!(socket, "GET {target} HTTP/1.1\r\nHost: h\r\n{fields}\r\n").expect("the origin reads");
+    // No other request comes, so that it has no reason to keep the connection.
+    socket.shutdown(Shutdown::Write).expect("a connection of ours");
     let mut bytes = Vec::new();
     // However it ends, what came before is what counts.
     let _ = socket.take(BYTES_MAX).read_to_end(&mut bytes);
@@ -74,7 +82,8 @@ fn every_fault_has_a_path_of_its_own_and_a_line_on_the_page() {
 fn is_served(origin: &UnkindOrigin, page: &str, fault: &Fault) {
     assert!(page.contains(&format!("<code>/{}", fault.path)), "{}", fault.path);
     assert!(fault.says.ends_with('.'), "{}", fault.path);
-    let answer = ask(origin, &format!("/{}?{}&size=2000&at=1000", fault.path, fault.parameters), "");
+    let target = format!("/{}?{}&size=2000&at=1000", fault.path, fault.parameters);
+    let answer = ask_within(SILENCE, origin, &target, "");
     assert!(!answer.starts_with(b"HTTP/1.1 404 Not Found"), "{}", fault.path);
 }
 

@@ -94,7 +94,7 @@ done"#;
 fn nobody_before_a_pinentry_is_a_time_out() {
     ask_in_the_child(|| PromptRequest {
         user_name: Some("anna".into()),
-        time_limit: Some(Duration::from_secs(2)),
+        time_limit: Some(Duration::from_secs(8)),
         ..request()
     });
     if !are_installed(&FLAVOURS) {
@@ -201,7 +201,7 @@ fn without_a_terminal_a_pinentry_asks_for_the_user_name_too() {
 
 #[test]
 fn a_pinentry_that_does_not_mind_its_time_is_ended() {
-    ask_in_the_child(|| PromptRequest { time_limit: Some(Duration::from_millis(500)), ..request() });
+    ask_in_the_child(|| PromptRequest { time_limit: Some(Duration::from_secs(8)), ..request() });
     let never =
         "echo OK; while read -r line; do case $line in GETPIN) echo $$ >\"$log\";; *) echo OK;; esac; done";
     let pinentry = Script::new(never);
