@@ -72,7 +72,11 @@ impl Drop for Line<'_> {
 fn one_line(text: &str) -> String {
     let text = text.strip_suffix('\n').unwrap_or(text);
     let mut line = String::with_capacity(text.len() + 1);
-    for character in text.chars() {
+    // Nearly all of them.
+    let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let (plain, rest) = if is_plain { (text, "") } else { ("", text) };
+    line.push_str(plain);
+    for character in rest.chars() {
         let is_direction = matches!(character, '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
         if character.is_control() || is_direction {
             line.push_str(&format!("\\u{:04x}", u32::from(character)));

@@ -10,7 +10,8 @@
 --
 -- A list of all that is live is put together from `jobs_by_state`, which is in the order of each.
 --
--- Whatever is not said of a new job or file is what its column has as a default.
+-- Whatever is not said of a new job or file is what its column has as a default. For a list of more than two
+-- values SQLite makes a table each time it looks whether a value is among them; here they are compared.
 
 ALTER TABLE jobs RENAME TO old_jobs;
 ALTER TABLE files RENAME TO old_files;
@@ -31,9 +32,10 @@ CREATE TABLE jobs (
     id                  BLOB    NOT NULL CHECK (length(id) = 16),
     revision            INTEGER NOT NULL,
     owner               INTEGER NOT NULL,
-    state               TEXT    NOT NULL CHECK (state IN (
-                            'queued', 'connecting', 'transferring', 'suspended', 'error',
-                            'transient_error', 'transferred', 'acknowledged', 'cancelled')),
+    state               TEXT    NOT NULL CHECK (
+                            state = 'queued' OR state = 'connecting' OR state = 'transferring' OR
+                            state = 'suspended' OR state = 'error' OR state = 'transient_error' OR
+                            state = 'transferred' OR state = 'acknowledged' OR state = 'cancelled'),
     retry_at            INTEGER CHECK ((retry_at IS NOT NULL) = (state = 'transient_error')),
 
     display_name        TEXT    NOT NULL,
@@ -73,7 +75,7 @@ CREATE TABLE jobs (
     env_https_proxy     TEXT,
     env_all_proxy       TEXT,
     env_no_proxy        TEXT,
-    way                 INTEGER NOT NULL CHECK (way IN (0, 1, 2)), -- see version 8
+    way                 INTEGER NOT NULL CHECK (way BETWEEN 0 AND 2), -- see version 8
 
     -- What programs written for BITS say; see version 7.
     file_acl_flags      INTEGER NOT NULL DEFAULT 0,
@@ -207,7 +209,7 @@ CREATE TABLE files (
     partial_inode     INTEGER,
     durable           INTEGER NOT NULL DEFAULT 0 CHECK (durable >= 0),
     stage             TEXT    NOT NULL DEFAULT 'waiting'
-                        CHECK (stage IN ('waiting', 'transferred', 'completed')),
+                        CHECK (stage = 'waiting' OR stage = 'transferred' OR stage = 'completed'),
     valid             INTEGER NOT NULL DEFAULT 0 CHECK (valid IN (0, 1)),
     error_code        INTEGER,
     error_message     TEXT,
