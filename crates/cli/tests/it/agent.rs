@@ -1,12 +1,12 @@
 //! An agent at work: what it asks, what it answers, and what it keeps.
 
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::bits::install_script;
 use crate::service::{Service, challenge};
 
 /// A program of the askpass convention that knows these answers; `exit 1` cancels.
@@ -16,8 +16,7 @@ pub(crate) fn askpass(service: &Service, user: &str, password: &str) -> std::pat
         "#!/bin/sh\necho \"$1\" >>{}\ncase \"$1\" in\n*'User name'*) {user} ;;\n*) {password} ;;\nesac\n",
         service.place.path().join("asked").display()
     );
-    std::fs::write(&path, script).expect("a script");
-    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("a program");
+    install_script(&script, &path);
     path
 }
 

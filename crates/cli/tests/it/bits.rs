@@ -2,6 +2,8 @@
 //! and no service of theirs is found.
 
 use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -55,4 +57,19 @@ pub(crate) fn ended(mut command: Command) -> Outcome {
         stdout: String::from_utf8(output.stdout).expect("text"),
         stderr: String::from_utf8(output.stderr).expect("text"),
     }
+}
+
+/// Makes the program at `path` a copy of `from`. Another process writes it: what this one has open, a test
+/// beside may hand on to a child for a moment, and a program that is open for writing cannot be run.
+pub(crate) fn install(from: &Path, path: &Path) {
+    let copied = Command::new("cp").arg("--").args([from, path]).status().expect("cp runs");
+    assert!(copied.success(), "{} is copied", path.display());
+    fs::set_permissions(path, PermissionsExt::from_mode(0o755)).expect("a mode");
+}
+
+/// The same for a program of which this is the text.
+pub(crate) fn install_script(text: &str, path: &Path) {
+    let written = path.with_extension("text");
+    fs::write(&written, text).expect("a file");
+    install(&written, path);
 }

@@ -1,9 +1,8 @@
 //! No service, and none is to be started: code 3.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::bits::{Outcome, Place, ended};
+use crate::bits::{Outcome, Place, ended, install, install_script};
 
 #[test]
 fn without_a_service_every_command_that_needs_one_says_so() {
@@ -74,7 +73,7 @@ fn copied_alone(place: &Place) -> PathBuf {
     let folder = place.path().join("bin");
     std::fs::create_dir(&folder).expect("a folder");
     let bits = folder.join("bits");
-    std::fs::copy(env!("CARGO_BIN_EXE_bits"), &bits).expect("a copy");
+    install(Path::new(env!("CARGO_BIN_EXE_bits")), &bits);
     bits
 }
 
@@ -100,10 +99,8 @@ fn a_service_program_that_is_missing_is_named() {
 fn a_service_program_that_fails_says_why() {
     let place = Place::new();
     let bits = copied_alone(&place);
-    let service = bits.with_file_name("bitsd");
-    std::fs::write(&service, "#!/bin/sh\necho failed config.toml, line 3: there is no key colour\n")
-        .expect("a file");
-    std::fs::set_permissions(&service, PermissionsExt::from_mode(0o755)).expect("a mode");
+    let fails = "#!/bin/sh\necho failed config.toml, line 3: there is no key colour\n";
+    install_script(fails, &bits.with_file_name("bitsd"));
     let outcome = list_by(&bits, &place);
     assert_eq!(outcome.code, Some(3));
     assert_eq!(
