@@ -209,7 +209,12 @@ impl Watching {
                         self.facts.told = Told::default();
                     }
                 },
-                now = changed(&mut self.regard) => self.costs = now.costs,
+                now = changed(&mut self.regard) => {
+                    if now.owner == OwnerAway::Wait && self.bus.is_none() {
+                        tracing::warn!("nobody tells whether the owner is logged on: jobs go on");
+                    }
+                    self.costs = now.costs;
+                }
             }
             let now = self.conditions();
             if now != told {

@@ -19,7 +19,7 @@ use zbus::fdo::DBusProxy;
 use zbus::zvariant::{OwnedObjectPath, OwnedValue};
 use zbus::{Connection, MatchRule, MessageStream};
 
-use super::Regard;
+use super::{Regard, changed};
 
 const NETWORK_MANAGER: Place = Place {
     name: "org.freedesktop.NetworkManager",
@@ -169,11 +169,8 @@ impl Bus {
                 is_there = self.news() => if !is_there {
                     return;
                 },
-                changed = regard.changed() => {
-                    if changed.is_err() {
-                        return;
-                    }
-                    let matters = regard.borrow_and_update().owner == OwnerAway::Wait;
+                now = changed(&mut regard) => {
+                    let matters = now.owner == OwnerAway::Wait;
                     if let Err(reason) = self.regard_owner(matters).await {
                         tracing::warn!(reason, "systemd-logind cannot be heard: jobs go on without their owner");
                     }
