@@ -47,7 +47,7 @@ pub(super) async fn create(
     Extension(caller): Extension<Caller>,
     Json(body): Json<CreateJob>,
 ) -> Result<Response, Refused> {
-    let mut new = New::parse(body, new_id())?;
+    let mut new = New::parse(body, JobId(uuid::Uuid::new_v4().into_bytes()))?;
     new.check(&api).await?;
     let same_key = api.vault.same_key().await;
     let (brings_secret, has_new_id) = (new.brings_secret, new.has_new_id);
@@ -74,9 +74,9 @@ pub(super) async fn create_many(
         return Err(Refusal::invalid("the list", wrong).into());
     }
     // What is made together lies together in the store.
-    let group = new_id().group();
+    let ids = new_ids_of_one_call(count);
     let mut news: Vec<Result<New, Refusal>> =
-        body.jobs.into_iter().map(|job| New::parse(job, new_id().in_group(group))).collect();
+        body.jobs.into_iter().zip(ids).map(|(job, id)| New::parse(job, id)).collect();
     check_all(&api, &mut news).await;
     // What could not be read may have had one.
     let brings_secret = news.iter().any(|new| new.as_ref().map_or(true, |new| new.brings_secret));
@@ -105,8 +105,16 @@ pub(super) async fn create_many(
     Ok(answer_to(brings_secret, json(StatusCode::OK, &CreatedJobs { jobs })))
 }
 
-fn new_id() -> JobId {
-    JobId(uuid::Uuid::new_v4().into_bytes())
+/// Ids of one group. The system is asked for what is random in them once.
+fn new_ids_of_one_call(count: usize) -> impl Iterator<Item = JobId> {
+    let mut random = vec![[0; 16]; count];
+    getrandom::fill(random.as_flattened_mut()).expect("the system gives out random numbers");
+    let mut ids = random
+        .into_iter()
+        .map(|random| JobId(uuid::Builder::from_random_bytes(random).into_uuid().into_bytes()));
+    let first = ids.next();
+    let group = first.map_or(0, JobId::group);
+    first.into_iter().chain(ids.map(move |id| id.in_group(group)))
 }
 
 fn created(outcome: Result<JobId, Refusal>) -> CreatedJob {
@@ -193,5 +201,28 @@ async fn check_all(api: &Api, news: &mut [Result<New, Refusal>]) {
         if let Err(refusal) = outcome {
             *new = Err(refusal);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn ids_of_one_call_end_alike_and_differ_otherwise() {
+        let calls = [1000, 1, 7].map(|count| new_ids_of_one_call(count).collect::<Vec<_>>());
+        assert_eq!(calls.each_ref().map(Vec::len), [1000, 1, 7]);
+        for ids in &calls {
+            assert!(ids.iter().all(|id| id.group() == ids[0].group()), "{ids:?}");
+        }
+        let all: Vec<JobId> = calls.concat();
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
+        // By four characters most of a thousand are told apart.
+        let starts: BTreeSet<String> = all.iter().map(|id| id.to_string()[..4].to_owned()).collect();
+        assert!(starts.len() > 900, "{} beginnings", starts.len());
+        assert!(all.iter().all(|id| uuid::Uuid::from_bytes(id.0).get_version_num() == 4));
+        assert_eq!(new_ids_of_one_call(0).count(), 0);
     }
 }

@@ -113,12 +113,11 @@ impl Decision {
         if !self.files.is_sorted_by_key(|(job, _)| *job) {
             self.files.sort_by_key(|(job, _)| *job);
         }
+        // Made as large as they can be: to make room again and again for many jobs is to copy them as often.
+        let mut jobs = Vec::with_capacity(self.jobs.len());
         let changed = mem::take(&mut self.jobs).into_values().filter(|touched| touched.changed);
-        Batch {
-            jobs: changed.map(|touched| JobChange { job: touched.job, was: touched.was }).collect(),
-            files: mem::take(&mut self.files),
-            secrets: mem::take(&mut self.secrets),
-        }
+        jobs.extend(changed.map(|touched| JobChange { job: touched.job, was: touched.was }));
+        Batch { jobs, files: mem::take(&mut self.files), secrets: mem::take(&mut self.secrets) }
     }
 
     /// What is to be done once the batch is committed, and what then is to be taken in again.
