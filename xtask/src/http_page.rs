@@ -27,7 +27,7 @@ further fields in later versions; none is renamed. Times are RFC 3339 in UTC, si
 text: `0x` and eight hexadecimal digits, which `bits error` explains.
 
 A connection may be kept for the next request. The service ends it after an answer with `Connection: close`,
-which follows a secret and a refusal, and when it has not been used for 30 s.
+which follows a secret, what could not be understood, and most refusals, and when it has not been used for 30 s.
 
 A refusal has a [Problem](#problem) as its body, and nothing has changed:
 

@@ -1,6 +1,7 @@
 //! The engine of the service and its local API: decides, writes, answers.
 //!
-//! The broker opens no user's file and reaches no server; workers do. Which store, which system
+//! The broker opens no user's file and reaches no server; workers do, and one in the same process may lend it a
+//! look at whether a name is free. Which store, which system
 //! and which worker it has is handed in by the program that starts it.
 
 pub mod certificates;

@@ -4,6 +4,7 @@
 //! is asked for beside, and is in later answers.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -35,10 +36,11 @@ impl Names {
         Self { look_up, known: Arc::default() }
     }
 
-    /// Waits for the name of user `uid`, so that it is there from the first answer on.
-    pub fn learn(&self, uid: u32) {
-        self.note(uid, Instant::now());
-        self.keep(uid, (self.look_up)(uid));
+    /// Waits for the name of user `uid`, no longer than `patience`, so that it is there from the first answer
+    /// on.
+    pub fn learn(&self, uid: u32, patience: Duration) {
+        // Without it the name is in later answers, or in none.
+        let _ = self.ask(uid, Instant::now()).recv_timeout(patience);
     }
 
     /// The name of user `uid`, where it is known.
@@ -49,14 +51,24 @@ impl Names {
         let name = found.and_then(|found| found.name.clone());
         if found.is_none_or(|found| now.duration_since(found.asked) >= KNOWN_FOR) {
             drop(known);
-            self.note(uid, now);
-            let names = self.clone();
-            let asking = move || names.keep(uid, (names.look_up)(uid));
-            if let Err(error) = thread::Builder::new().name("names".to_owned()).spawn(asking) {
-                tracing::debug!(%error, uid, "nobody asks what a user is called");
-            }
+            drop(self.ask(uid, now));
         }
         name
+    }
+
+    /// Asks for a name beside; what it is told by ends with that.
+    fn ask(&self, uid: u32, now: Instant) -> Receiver<()> {
+        self.note(uid, now);
+        let names = self.clone();
+        let (ends, ended) = channel();
+        let asking = move || {
+            names.keep(uid, (names.look_up)(uid));
+            drop(ends);
+        };
+        if let Err(error) = thread::Builder::new().name("names".to_owned()).spawn(asking) {
+            tracing::debug!(%error, uid, "nobody asks what a user is called");
+        }
+        ended
     }
 
     /// Takes note that it is asked for, so that nobody else does.
@@ -83,24 +95,26 @@ impl Names {
 mod tests {
     use super::*;
 
+    const PATIENCE: Duration = Duration::from_secs(60);
+
     #[test]
     fn a_name_that_was_learned_is_there_and_another_one_when_the_system_has_told_it() {
         let names = Names::new(|uid| (uid < 2).then(|| format!("user {uid}")));
-        names.learn(0);
+        names.learn(0, PATIENCE);
         assert_eq!(names.of(0).as_deref(), Some("user 0"));
         assert_eq!(names.of(1), None, "nobody waits for it");
         while names.of(1).is_none() {
             thread::yield_now();
         }
         assert_eq!(names.of(1).as_deref(), Some("user 1"));
-        names.learn(2);
+        names.learn(2, PATIENCE);
         assert_eq!(names.of(2), None, "there is no such user");
     }
 
     #[test]
     fn no_more_users_are_kept_in_mind_than_may_be() {
         let names = Names::new(|_| None);
-        (0..=KNOWN_MAX as u32).for_each(|uid| names.learn(uid));
+        (0..=KNOWN_MAX as u32).for_each(|uid| names.learn(uid, PATIENCE));
         assert_eq!(names.known().len(), 1);
     }
 }

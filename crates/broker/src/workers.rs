@@ -83,8 +83,8 @@ impl Workers {
         names: Vec<LocalName>,
         options: CheckOptions,
     ) -> Result<Vec<DestinationTag>, DestinationRefusal> {
-        if let Some(looked) = self.nearby.as_ref().and_then(|nearby| nearby.check(&names, options)) {
-            return looked;
+        if let Some(places) = self.nearby.as_ref().and_then(|nearby| nearby.check(&names)) {
+            return Ok(places);
         }
         let ticket = CheckTicket(self.next_ticket.fetch_add(1, Ordering::Relaxed));
         let (answer, answered) = oneshot::channel();

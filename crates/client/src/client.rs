@@ -151,8 +151,9 @@ impl Client {
     /// Creates up to 1000 jobs in one call, each for itself: what became of each is in the answer. Those
     /// without ids are given some here, as by [`Client::create_job`].
     pub async fn create_jobs(&self, mut jobs: CreateJobs) -> Result<CreatedJobs, Error> {
+        let group = new_id().group();
         for job in &mut jobs.jobs {
-            job.id.get_or_insert_with(|| new_id().to_string());
+            job.id.get_or_insert_with(|| new_id().in_group(group).to_string());
         }
         self.ask(request("create_jobs", &[]).body(&jobs)?, Again::Yes).await?.read()
     }
@@ -416,7 +417,11 @@ impl Client {
             tries += 1;
             match answer {
                 // It may have ended meanwhile, which says nothing of the service.
-                Err(Error::BrokenOff { .. }) if was_kept && tries < TRIES => continue,
+                Err(Error::BrokenOff { .. }) if was_kept && tries < TRIES => {
+                    // Nor is one started beside one that is leaving.
+                    if_absent = IfAbsent::WaitThenStart;
+                    continue;
+                }
                 // Nothing was done, so anything may be asked again.
                 Ok(answer) if answer.is_stopping() && tries < TRIES => {}
                 Err(Error::BrokenOff { .. }) if again == Again::Yes && tries < TRIES => {}

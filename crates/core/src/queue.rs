@@ -253,8 +253,8 @@ impl Queue {
         wakes.into_iter().flatten().chain(self.ends.values().copied()).min()
     }
 
-    /// From now on other limits; the jobs that wait for something else than before. Of how long jobs may
-    /// download they hear when they next begin.
+    /// From now on other limits; the jobs that wait for something else than before. Whoever may not download as
+    /// long as that any more ends when it is looked at next, which is soon.
     pub fn set_limits(&mut self, limits: Limits, most: usize) -> Vec<JobId> {
         if self.policy.maximum_download_time != limits.policy.maximum_download_time {
             // What each of them says itself is in the store: whoever runs is looked at when it is due.

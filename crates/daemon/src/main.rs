@@ -5,6 +5,7 @@
 
 mod conditions;
 mod doctor;
+mod engine_thread;
 mod log;
 mod sealing;
 mod settings;

@@ -7,7 +7,7 @@ use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -39,6 +39,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{interval, timeout};
 
 use crate::conditions::{Regard, Watching};
+use crate::engine_thread::EngineThread;
 use crate::log::{self, LogError};
 use crate::sealing;
 use crate::settings::{LIVE, Layers, Settings, SettingsError};
@@ -49,6 +50,8 @@ const CONNECTIONS_MAX: usize = 512;
 const CONNECTIONS_OF_ONE_MAX: usize = 256;
 /// How long busy connections may take to end when the service stops.
 const PATIENCE_WITH_CONNECTIONS: Duration = Duration::from_secs(5);
+/// How long the start waits for the name of the owner; answers do without.
+const PATIENCE_WITH_NAMES: Duration = Duration::from_secs(1);
 /// How long after its start the service begins to go through its queue: the first jobs run by then.
 const CHECK_AFTER: Duration = Duration::from_secs(5);
 /// How often to look whether the sockets are still there and somebody still needs the service.
@@ -98,37 +101,10 @@ pub(crate) struct Service {
     lock: ServiceLock,
 }
 
-/// The thread that decides, and serves whoever asks: an answer needs no other one to be woken. What
-/// transfers do is on others.
-struct EngineThread {
-    thread: thread::JoinHandle<Result<(), StoreError>>,
-    runtime: Handle,
-    /// Rung when nobody is to be served any more.
-    released: Arc<Notify>,
-}
-
-impl EngineThread {
-    /// Waits until it has ended, which it does when its engine has.
-    fn join(self) -> thread::Result<Result<(), StoreError>> {
-        self.released.notify_one();
-        self.thread.join()
-    }
-}
-
 /// A socket one can come in by.
 struct Door {
     listener: UnixListener,
     file: SocketFile,
-}
-
-/// Stops the service when the engine is gone, however that came: without it nothing can be
-/// answered, and a service that only says so keeps a better one from being started.
-struct Bell(Arc<Notify>);
-
-impl Drop for Bell {
-    fn drop(&mut self) {
-        self.0.notify_one();
-    }
 }
 
 /// The system's clock.
@@ -213,34 +189,14 @@ impl Service {
         let mut effects = Effects::new(&handle, workers.clone(), vault.clone());
         let limits = settings.limits();
         let stop = Arc::new(Notify::new());
-        let bell = Bell(Arc::clone(&stop));
-        let serving = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(system("starting the runtime of the engine"))?;
-        let serving_handle = serving.handle().clone();
-        let released = Arc::new(Notify::new());
-        let nobody_left = Arc::clone(&released);
-        let thread = thread::Builder::new()
-            .name("engine".to_owned())
-            .spawn(move || {
-                let _rings_at_the_end = bell;
-                let ended = serving.block_on(engine::run(
-                    &mut received,
-                    &mut store,
-                    &SystemClock,
-                    &mut effects,
-                    limits,
-                ));
-                // Nobody can ask any more before those who asked are let go.
-                drop(received);
-                drop(effects);
-                // They still hear it.
-                serving.block_on(nobody_left.notified());
-                ended
-            })
-            .map_err(system("starting the engine"))?;
-        let engine = EngineThread { thread, runtime: serving_handle, released };
+        let engine = EngineThread::start(Arc::clone(&stop), move || async move {
+            let ended = engine::run(&mut received, &mut store, &SystemClock, &mut effects, limits).await;
+            // Nobody can ask any more before those who asked are let go.
+            drop(received);
+            drop(effects);
+            ended
+        })
+        .map_err(system("starting the engine"))?;
         // It has taken over the queue when it answers; one that could not has a reason.
         let answer = runtime.block_on(handle.query(Caller { uid: owner.0 }, Query::Counts));
         if let Err(Refusal::Stopping) = answer {
@@ -251,15 +207,16 @@ impl Service {
         }
 
         let sockets = paths.sockets();
-        let open = |path| Door::open(path, &lock, &engine.runtime);
+        let open = |path| Door::open(path, &lock, engine.runtime());
         let names = Names::new(user_name);
-        names.learn(owner.0);
+        names.learn(owner.0, PATIENCE_WITH_NAMES);
         let doors = sockets.iter().map(|path| open(path)).collect::<Result<_, _>>()?;
         drop(entered);
         let idle_exit = Some(settings.seconds("idle_exit")).filter(|limit| !limit.is_zero());
         let layers = Layers::of(&paths, environment, command_line);
         let settings = Mutex::new(settings);
-        let settings = Box::new(Live { layers, engine: handle.clone(), regard, settings });
+        let settings =
+            Box::new(Live { layers, engine: handle.clone(), regard, settings, reloading: Mutex::default() });
         let api = Arc::new(Api {
             engine: handle,
             connections: Arc::new(Connections::new(CONNECTIONS_MAX, CONNECTIONS_OF_ONE_MAX)),
@@ -289,7 +246,8 @@ impl Service {
     /// Serves until somebody asks it to stop, or nobody needs it any more.
     pub(crate) fn run(self) -> ExitCode {
         let Self { runtime, api, doors, engine, damaged, idle_exit, owner, lock } = self;
-        let code = runtime.block_on(serve(Arc::clone(&api), doors, idle_exit, owner, &lock, &engine.runtime));
+        let code =
+            runtime.block_on(serve(Arc::clone(&api), doors, idle_exit, owner, &lock, engine.runtime()));
         api.engine.shut_down();
         let code = match engine.join() {
             Ok(Ok(())) if damaged.load(Ordering::SeqCst) => ExitCode::FAILURE,
@@ -462,19 +420,28 @@ struct Live {
     engine: EngineHandle,
     regard: watch::Sender<Regard>,
     settings: Mutex<Settings>,
+    /// Held by whoever reads them again: the files can be somewhere that takes long.
+    reloading: Mutex<()>,
+}
+
+impl Live {
+    fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl SettingsDesk for Live {
     fn listed(&self) -> SettingList {
-        self.settings.lock().unwrap_or_else(PoisonError::into_inner).listed()
+        self.settings().listed()
     }
 
     fn reload(&self) -> Result<Reloaded, String> {
-        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let read = self.layers.load().map_err(|error| {
             tracing::warn!(%error, "the settings were not taken over; those of before hold");
             error.to_string()
         })?;
+        let mut settings = self.settings();
         let (live, others): (Vec<_>, Vec<_>) =
             read.changed_since(&settings).into_iter().partition(|key| LIVE.contains(key));
         tracing::info!(changed = ?live, need_restart = ?others, "the settings were read again");

@@ -165,7 +165,7 @@ pub(crate) fn check(
     names: &[LocalName],
     options: CheckOptions,
     volumes: &Volumes,
-    nearby: Option<&Nearby>,
+    nearby: &Nearby,
 ) -> Result<Vec<DestinationTag>, DestinationRefusal> {
     let missing = match options.create_folders {
         true => MissingFolders::Make(umask(options.umask)),
@@ -191,11 +191,8 @@ pub(crate) fn check(
         let destination = destination.map_err(LocalFault::from)?;
         if known.is_none() {
             volumes.saw(&destination.folder);
-            if let Some(nearby) = nearby {
-                nearby.saw(&destination.folder);
-            }
-            let folder = Arc::clone(&destination.folder);
-            let known = Checked { found: folder.names_up_to(names.len()), is_at: folder.real_path(), folder };
+            nearby.saw(&destination.folder);
+            let known = Checked::of(Arc::clone(&destination.folder), names.len());
             tags.push(known.place_of(name));
             checked = Some(known);
         }
@@ -207,15 +204,20 @@ pub(crate) fn check(
 }
 
 /// A folder that files can be put into.
-struct Checked {
-    folder: Arc<Folder>,
+pub(crate) struct Checked {
+    pub(crate) folder: Arc<Folder>,
     /// What was there when it was looked at.
-    found: FolderNames,
+    pub(crate) found: FolderNames,
     is_at: Option<PathBuf>,
 }
 
 impl Checked {
-    fn place_of(&self, name: &LocalName) -> DestinationTag {
+    /// For so many names in `folder`.
+    pub(crate) fn of(folder: Arc<Folder>, names: usize) -> Self {
+        Self { found: folder.names_up_to(names), is_at: folder.real_path(), folder }
+    }
+
+    pub(crate) fn place_of(&self, name: &LocalName) -> DestinationTag {
         match &self.is_at {
             Some(folder) => name.destination_in(folder.as_os_str().as_bytes()),
             None => name.destination(),

@@ -1,7 +1,8 @@
 //! A look at where files are to go, on the thread of whoever asks, without a message to the worker and back:
-//! in folders on a disk of this machine where the worker has looked just before.
+//! whether the names are free, in folders on a disk of this machine where the worker has looked just before.
 //!
-//! Anywhere else a look can take as long as somebody's server is away, and is the worker's.
+//! Anything else is the worker's to look at: it can take as long as somebody's server is away, and there is
+//! more to say of it.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -9,16 +10,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bits_core::file::{DestinationTag, LocalName};
-use bits_platform::files::Folder;
+use bits_platform::files::{Destination, Folder};
 
-use crate::closing;
-use crate::link::{CheckOptions, DestinationRefusal};
+use crate::closing::Checked;
 use crate::volumes::Volumes;
 
 /// How long a folder is taken to be where it was.
 const KNOWN_FOR: Duration = Duration::from_secs(10);
 /// Folders that are kept in mind.
 const KNOWN_MAX: usize = 16;
+/// Names that are looked at at a time: of more the worker has something to do.
+const NAMES_MAX: usize = 1024;
 
 /// The folders in which whoever asks may look itself.
 #[derive(Debug, Clone)]
@@ -33,17 +35,27 @@ impl Nearby {
         Self { known: Arc::default(), volumes }
     }
 
-    /// Looks whether files can be put under `names`, and which places these are, in their order; `None` when
-    /// that is for the worker to do.
-    pub fn check(
-        &self,
-        names: &[LocalName],
-        options: CheckOptions,
-    ) -> Option<Result<Vec<DestinationTag>, DestinationRefusal>> {
+    /// Which places `names` are, in their order, where files can be put under them; `None` when it is for the
+    /// worker to find out.
+    pub fn check(&self, names: &[LocalName]) -> Option<Vec<DestinationTag>> {
         let folder = Path::new(names.first()?.as_str()).parent()?;
-        let all_are_there = names.iter().all(|name| Path::new(name.as_str()).parent() == Some(folder));
-        (all_are_there && self.is_known(folder, Instant::now()))
-            .then(|| closing::check(names, options, &self.volumes, None))
+        if names.len() > NAMES_MAX || !self.is_known(folder, Instant::now()) {
+            return None;
+        }
+        let checked = Checked::of(Folder::open(folder).ok()?.into(), names.len());
+        if !checked.folder.may_be_written_to() {
+            return None;
+        }
+        let tags = names.iter().map(|name| {
+            let path = Path::new(name.as_str());
+            let is_free = path.parent() == Some(folder)
+                && (Destination::is_free_within(&checked.found, path).ok()?
+                    || Destination::is_free_in(&checked.folder, path).ok()?);
+            is_free.then(|| checked.place_of(name))
+        });
+        let tags = tags.collect::<Option<_>>()?;
+        self.volumes.saw(&checked.folder);
+        Some(tags)
     }
 
     /// Takes note that the worker has looked in `folder`.
@@ -76,6 +88,8 @@ impl Nearby {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::closing;
+    use crate::link::CheckOptions;
 
     fn nearby() -> Nearby {
         Nearby::new(Volumes::default())
@@ -86,23 +100,25 @@ mod tests {
         folders.iter().map(|folder| name(folder).expect("a name")).collect()
     }
 
-    const OPTIONS: CheckOptions = CheckOptions { no_clobber: false, create_folders: false, umask: None };
-
     #[test]
-    fn whoever_asks_looks_itself_only_where_the_worker_has_looked_just_before() {
+    fn whoever_asks_looks_itself_at_free_names_where_the_worker_has_looked_just_before() {
         let (folder, other) =
             (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
         let nearby = nearby();
         let here = names(&[folder.path()]);
-        assert_eq!(nearby.check(&here, OPTIONS), None, "nobody has looked there");
-        let seen =
-            closing::check(&here, OPTIONS, &Volumes::default(), Some(&nearby)).expect("it is in order");
-        assert_eq!(nearby.check(&here, OPTIONS), Some(Ok(seen)));
-        assert_eq!(nearby.check(&names(&[folder.path(), other.path()]), OPTIONS), None, "not all are there");
-        assert_eq!(nearby.check(&[], OPTIONS), None);
+        assert_eq!(nearby.check(&here), None, "nobody has looked there");
+        let options = CheckOptions { no_clobber: false, create_folders: false, umask: None };
+        let seen = closing::check(&here, options, &Volumes::default(), &nearby).expect("it is in order");
+        assert_eq!(nearby.check(&here), Some(seen));
+        assert_eq!(nearby.check(&names(&[folder.path(), other.path()])), None, "not all are there");
+        assert_eq!(nearby.check(&vec![here[0].clone(); NAMES_MAX + 1]), None, "they are many");
+        assert_eq!(nearby.check(&[]), None);
+        std::os::unix::fs::symlink("nowhere", folder.path().join("f")).expect("a link");
+        assert_eq!(nearby.check(&here), None, "what has the name is for the worker to look at");
+        std::fs::remove_file(folder.path().join("f")).expect("removed");
+        assert!(nearby.check(&here).is_some());
         std::fs::remove_dir(folder.path()).expect("removed");
-        let refused = nearby.check(&here, OPTIONS).expect("it was known").expect_err("it is gone");
-        assert!(refused.message.contains(folder.path().to_str().expect("a path")), "{refused:?}");
+        assert_eq!(nearby.check(&here), None, "the worker says what is wrong");
     }
 
     #[test]

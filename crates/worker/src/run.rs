@@ -390,7 +390,7 @@ impl Desk {
         let to_broker = self.to_broker.clone();
         let (volumes, nearby) = (self.around.volumes.clone(), self.around.nearby.clone());
         let task = self.tasks.spawn(async move {
-            let look = move || closing::check(&names, options, &volumes, Some(&nearby));
+            let look = move || closing::check(&names, options, &volumes, &nearby);
             let outcome = briefly_blocking(look).await;
             let _ = to_broker.send(FromWorker::Checked { ticket, outcome });
         });

@@ -17,6 +17,7 @@ use bits_core::refusal::Refusal;
 use futures_util::{Stream, StreamExt, stream};
 use serde::Serialize;
 use tokio::sync::mpsc;
+use tokio::task::coop::unconstrained;
 
 use crate::engine::{Notification, Query, Response as Answer};
 use crate::subscriptions::WATCHER_BACKLOG_MAX;
@@ -48,7 +49,9 @@ pub(super) async fn stream(
     let first = how_things_are(Arc::clone(&api), caller, job);
     let ready = stream::once(async { frame(event::READY, &serde_json::json!({})) });
     let changes = stream::unfold((changes, (attending, hearing)), |(mut changes, present)| async move {
-        let notification = changes.recv().await?;
+        // As many as there are: this thread decides, too, and what it has not taken until it decides again is
+        // in the way of what is told next.
+        let notification = unconstrained(changes.recv()).await?;
         Some((notification, (changes, present)))
     })
     .map(move |notification| match notification {

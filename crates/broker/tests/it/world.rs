@@ -112,7 +112,7 @@ impl World {
             runtime.expect("a runtime").block_on(engine)
         });
         let names = Names::new(|uid| (uid == ANNA).then(|| "anna".to_owned()));
-        names.learn(ANNA);
+        names.learn(ANNA, std::time::Duration::from_secs(60));
         let api = Api {
             engine: handle,
             connections: Arc::new(Connections::new(1, 1)),

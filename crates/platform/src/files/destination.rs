@@ -89,6 +89,11 @@ impl Destination {
         Ok(found.lack(file_name(path)?))
     }
 
+    /// Whether nothing has the last part of `path` for its name in `folder`. What is mounted there is not asked.
+    pub fn is_free_in(folder: &Folder, path: &Path) -> Result<bool, DestinationError> {
+        Ok(folder.surely_lacks(file_name(path)?))
+    }
+
     /// The whole path.
     pub fn path(&self) -> PathBuf {
         self.folder.path().join(&self.name)

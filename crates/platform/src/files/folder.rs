@@ -128,6 +128,28 @@ impl Folder {
         rustix::fs::accessat(&self.fd, c".", access, AtFlags::EACCESS)
     }
 
+    /// The same, where it does not matter why not.
+    pub fn may_be_written_to(&self) -> bool {
+        self.may_be_written().is_ok()
+    }
+
+    /// Whether it is sure that nothing is called `name`, without a look at what has the name: that may be the
+    /// root of another file system, whose server is away.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn surely_lacks(&self, name: &OsStr) -> bool {
+        use rustix::fs::ResolveFlags;
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS;
+        let found = rustix::fs::openat2(&self.fd, name, flags, Mode::empty(), resolve);
+        found.is_err_and(|errno| errno == Errno::NOENT)
+    }
+
+    /// The same, where the system cannot be asked so.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn surely_lacks(&self, _name: &OsStr) -> bool {
+        false
+    }
+
     /// Gives the file `from` the name `to`, in one step, in place of what had it.
     pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
         rustix::fs::renameat(&self.fd, from, &self.fd, to)

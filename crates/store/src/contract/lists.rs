@@ -175,6 +175,15 @@ pub(super) fn many_jobs_that_begin_alike_are_paged_too(store: &mut dyn Store) {
     let second = list(store, &filter, first.next, usize::from(MANY) - 2);
     assert_eq!((second.jobs.len(), second.next), (usize::from(MANY) - 2, None));
     assert_eq!(second.jobs.last().map(|(job, _)| job.id), Some(number_of(0).id));
+    let jobs = (0..MANY).map(|number| {
+        let was = number_of(number);
+        let job = Job { state: State::Cancelled, revision: Revision(was.revision.0 + 1), ..was.clone() };
+        JobChange { job, was: Some(was.revision) }
+    });
+    let over = Batch { jobs: jobs.collect(), ..Batch::default() };
+    assert_eq!(store.commit(&over), Ok(()));
+    let filter = Filter { state: Some("cancelled"), ..filter };
+    assert_eq!(ids(&list(store, &filter, None, 2)), [], "by the start of an id only what is live is found");
 }
 
 pub(super) fn jobs_are_counted_by_state(store: &mut dyn Store) {

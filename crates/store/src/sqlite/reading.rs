@@ -292,7 +292,8 @@ fn list_sql(which: Selection<'_>, one_state: bool, challenged: bool) -> String {
         // The index has each state by itself in that order; what is live is merged from those.
         Selection::All | Selection::Ids { dense: true, .. } => {
             let states = if one_state {
-                vec![of_state]
+                // By the start of an id only what is live is found.
+                vec![if let Selection::All = which { of_state } else { live }]
             } else {
                 rows::live_state_words().map(|word| format!("state = '{word}'")).collect()
             };
