@@ -12,18 +12,29 @@ use crate::rows::failed;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Number(pub(super) i64);
 
-/// By what the job is found whose id is `?1`: as the index that keeps ids apart has them.
-pub(super) const BY_ID: &str = "substr(id, 16) = substr(?1, 16) AND id = ?1";
+macro_rules! by_id {
+    () => {
+        "substr(id, 16) = substr(?1, 16) AND id = ?1"
+    };
+}
 
-/// The same as a value in a statement.
-pub(super) const NUMBER_OF_ID: &str =
-    "(SELECT number FROM jobs WHERE substr(id, 16) = substr(?1, 16) AND id = ?1)";
+macro_rules! number_of_id {
+    () => {
+        concat!("SELECT number FROM jobs WHERE ", by_id!())
+    };
+}
+
+/// By what the job is found whose id is `?1`: as the index that keeps ids apart has them.
+pub(super) const BY_ID: &str = by_id!();
+
+/// The number of that job, as a value in a statement.
+pub(super) const NUMBER_OF_ID: &str = concat!("(", number_of_id!(), ")");
 
 impl Number {
     /// That of `job`, if there is such a job.
     pub(super) fn of(connection: &Connection, job: JobId) -> Result<Option<Self>, StoreError> {
         let found = connection
-            .prepare_cached("SELECT number FROM jobs WHERE substr(id, 16) = substr(?1, 16) AND id = ?1")
+            .prepare_cached(number_of_id!())
             .and_then(|mut select| select.query_row(params![job.0], |row| row.get(0)).optional());
         Ok(found.map_err(failed("read"))?.map(Self))
     }
