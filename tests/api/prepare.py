@@ -98,12 +98,18 @@ def a_job(properties=None, files=None):
     return job
 
 
-def first_event(path, wanted, job):
-    """The first event called `wanted` of a stream that is about `job`, which is resumed; the stream stays open."""
+def lines_of(path):
+    """The lines of an event stream, which stays open as long as they are kept."""
     stream = requests.get(URL + path, stream=True, timeout=DEADLINE)
     assert stream.ok, f"{path}: {stream.status_code} {stream.text}"
-    lines = stream.iter_lines(chunk_size=1, decode_unicode=True)
-    keep_open.append(lines)  # and not the stream alone, which would be closed with its lines
+    # Taken apart as bytes: of a text, U+2028 and others in the name of a job would end lines as well.
+    return (line.decode() for line in stream.iter_lines(chunk_size=1))
+
+
+def first_event(path, wanted, job):
+    """The first event called `wanted` of a stream that is about `job`, which is resumed; the stream stays open."""
+    lines = lines_of(path)
+    keep_open.append(lines)
     name = None
     resumed = False
     for line in lines:

@@ -27,7 +27,8 @@ further fields in later versions; none is renamed. Times are RFC 3339 in UTC, si
 text: `0x` and eight hexadecimal digits, which `bits error` explains.
 
 A connection may be kept for the next request. The service ends it after an answer with `Connection: close`,
-which follows a secret, what could not be understood, and most refusals, and when it has not been used for 30 s.
+which follows a body that is a secret, could not be understood, was refused or was not read, and when it has not
+been used for 30 s. Once it was asked to stop, whatever it is asked for is refused with 503.
 
 A refusal has a [Problem](#problem) as its body, and nothing has changed:
 

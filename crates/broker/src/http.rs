@@ -21,6 +21,7 @@ mod ranges;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::HttpBody as _;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -32,11 +33,11 @@ use bits_api::settings::{Reloaded, SettingList};
 use bits_core::access::{Audience, Caller};
 use bits_core::error::Code;
 use bits_core::refusal::Refusal;
-use tokio::sync::Notify;
 
 use crate::effects::EngineHandle;
 use crate::engine::{self, Query};
 use crate::names::Names;
+use crate::stop::Stop;
 use crate::vault::Vault;
 use crate::workers::Workers;
 
@@ -79,8 +80,7 @@ pub struct Api {
     pub identity: Identity,
     pub settings: Box<dyn SettingsDesk>,
     pub names: Names,
-    /// Rung when somebody asks the service to stop.
-    pub stop: Arc<Notify>,
+    pub stop: Arc<Stop>,
 }
 
 /// The socket a request came in by.
@@ -101,25 +101,21 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/jobs/{job}/complete", post(jobs::complete))
         .route("/v1/jobs/{job}/cancel", post(jobs::cancel))
         .route("/v1/jobs/{job}/take_ownership", post(jobs::take_ownership))
-        .merge(
-            Router::new()
-                .route("/v1/jobs", post(creating::create))
-                .route("/v1/jobs/create_many", post(creating::create_many))
-                .route("/v1/jobs/{job}", patch(jobs::change))
-                .route("/v1/jobs/{job}/files", get(files::list).post(files::add))
-                .route("/v1/jobs/{job}/files/{index}", get(files::one).patch(files::change))
-                .route("/v1/jobs/{job}/files/{index}/ranges", get(ranges::filled).post(ranges::request))
-                .route("/v1/jobs/{job}/files/{index}/position", put(ranges::set_position))
-                .route("/v1/jobs/{job}/export", put(export::import))
-                .route("/v1/jobs/{job}/replace_remote_prefix", post(files::replace_remote_prefix))
-                .route(
-                    "/v1/jobs/{job}/credentials/{target}/{scheme}",
-                    put(jobs::set_credentials).delete(jobs::remove_credentials),
-                )
-                .route("/v1/jobs/{job}/notifications", post(jobs::notification_heard))
-                .route("/v1/challenges/{challenge}", post(challenges::answer))
-                .layer(middleware::map_response(hang_up)),
+        .route("/v1/jobs", post(creating::create))
+        .route("/v1/jobs/create_many", post(creating::create_many))
+        .route("/v1/jobs/{job}", patch(jobs::change))
+        .route("/v1/jobs/{job}/files", get(files::list).post(files::add))
+        .route("/v1/jobs/{job}/files/{index}", get(files::one).patch(files::change))
+        .route("/v1/jobs/{job}/files/{index}/ranges", get(ranges::filled).post(ranges::request))
+        .route("/v1/jobs/{job}/files/{index}/position", put(ranges::set_position))
+        .route("/v1/jobs/{job}/export", put(export::import))
+        .route("/v1/jobs/{job}/replace_remote_prefix", post(files::replace_remote_prefix))
+        .route(
+            "/v1/jobs/{job}/credentials/{target}/{scheme}",
+            put(jobs::set_credentials).delete(jobs::remove_credentials),
         )
+        .route("/v1/jobs/{job}/notifications", post(jobs::notification_heard))
+        .route("/v1/challenges/{challenge}", post(challenges::answer))
         .route("/v1/events", get(events::stream))
         .route("/v1/jobs/{job}/certificates", delete(certificates::remove))
         .route("/v1/jobs/{job}/certificates/events", get(certificates::stream))
@@ -128,18 +124,24 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/challenges/events", get(challenges::stream))
         .route("/v1/metrics", get(metrics::metrics))
         .route("/v1/rotate_key", post(rotate_key))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&api), stay))
         .route("/v1/stop", post(stop))
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_so)
         .layer(middleware::from_fn_with_state(Arc::clone(&api), admit))
+        .layer(middleware::from_fn(hang_up))
         .layer(middleware::from_fn_with_state(Arc::clone(&api), metrics::count))
         .with_state(api)
 }
 
-/// Ends the connection with the answer unless it is known that the request brought no secret: what a
-/// connection has read stays in its buffer for as long as it is open.
-async fn hang_up(mut response: Response) -> Response {
-    if response.extensions_mut().remove::<BroughtNoSecret>().is_none() {
+/// Ends the connection with the answer, and says so, unless the request had no body or it is known that the body
+/// brought no secret: what a connection has read stays in its buffer for as long as it is open. Nor does a
+/// connection go on behind a body that nobody has read.
+async fn hang_up(request: Request, next: Next) -> Response {
+    let has_body = !request.body().is_end_stream();
+    let mut response = next.run(request).await;
+    let is_harmless = response.extensions_mut().remove::<BroughtNoSecret>().is_some();
+    if has_body && !is_harmless {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
@@ -177,6 +179,11 @@ async fn admit(State(api): State<Arc<Api>>, request: Request, next: Next) -> Res
             Refused(refusal).into_response()
         }
     }
+}
+
+/// Does nothing more once it was said that the service stops.
+async fn stay(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    if api.stop.is_said() { Refused(Refusal::Stopping).into_response() } else { next.run(request).await }
 }
 
 async fn about(
@@ -244,7 +251,7 @@ async fn finished<T: Send + 'static>(
 
 async fn stop(State(api): State<Arc<Api>>) -> StatusCode {
     tracing::info!("asked to stop");
-    api.stop.notify_one();
+    api.stop.say();
     StatusCode::ACCEPTED
 }
 

@@ -11,6 +11,7 @@ pub mod http;
 pub mod metrics;
 pub mod names;
 pub mod notify;
+pub mod stop;
 mod subscriptions;
 pub mod vault;
 pub mod workers;

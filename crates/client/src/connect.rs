@@ -119,12 +119,17 @@ impl Door {
         match &self.start {
             Some(start) if matches!(if_absent, IfAbsent::Start | IfAbsent::WaitThenStart) => {
                 let deadline = Instant::now() + START_PATIENCE;
-                let running = start.run().await?;
-                match self.knock_until(deadline).await {
-                    Err(Unreachable::NotRunning { sockets }) => {
-                        Err(Unreachable::Silent { pid: running, sockets })
+                loop {
+                    let running = start.run().await?;
+                    // One that is leaving is in the way of another until it has gone.
+                    let next_start = deadline.min(Instant::now() + ABSENCE_BEFORE_START);
+                    match self.knock_until(next_start).await {
+                        Err(Unreachable::NotRunning { .. }) if Instant::now() < deadline => {}
+                        Err(Unreachable::NotRunning { sockets }) => {
+                            return Err(Unreachable::Silent { pid: running, sockets });
+                        }
+                        answer => return answer,
                     }
-                    answer => answer,
                 }
             }
             _ => Err(absent),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{io, thread};
 
+use bits_broker::stop::Stop;
 use bits_core::ports::StoreError;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::Notify;
@@ -23,21 +24,21 @@ pub(crate) struct EngineThread {
 
 /// Stops the service when the engine is gone, however that came: without it nothing can be
 /// answered, and a service that only says so keeps a better one from being started.
-struct Bell(Arc<Notify>);
+struct Bell(Arc<Stop>);
 
 impl Drop for Bell {
     fn drop(&mut self) {
-        self.0.notify_one();
+        self.0.say();
     }
 }
 
 impl EngineThread {
-    /// Has the engine run that `engine` makes; `stop` is rung when it has ended. Whoever is served goes on
+    /// Has the engine run that `engine` makes; `stop` is said when it has ended. Whoever is served goes on
     /// being served until the thread is joined, unless the engine has panicked.
     ///
     /// # Errors
     /// When the system has no thread or no runtime.
-    pub(crate) fn start<F>(stop: Arc<Notify>, engine: impl FnOnce() -> F + Send + 'static) -> io::Result<Self>
+    pub(crate) fn start<F>(stop: Arc<Stop>, engine: impl FnOnce() -> F + Send + 'static) -> io::Result<Self>
     where
         F: Future<Output = Result<(), StoreError>>,
     {
@@ -75,14 +76,14 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(60);
 
-    fn is_told_to_stop(stop: &Notify) -> bool {
+    fn is_told_to_stop(stop: &Stop) -> bool {
         let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
-        runtime.block_on(async { tokio::time::timeout(PATIENCE, stop.notified()).await.is_ok() })
+        runtime.block_on(async { tokio::time::timeout(PATIENCE, stop.said()).await.is_ok() })
     }
 
     #[test]
     fn a_service_whose_engine_has_ended_is_told_to_stop_while_answers_are_still_sent() {
-        let stop = Arc::new(Notify::new());
+        let stop = Arc::new(Stop::default());
         let engine = EngineThread::start(Arc::clone(&stop), || async { Err(StoreError::Full) });
         let engine = engine.expect("a thread");
         assert!(is_told_to_stop(&stop));
@@ -94,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_service_whose_engine_has_panicked_is_told_to_stop() {
-        let stop = Arc::new(Notify::new());
+        let stop = Arc::new(Stop::default());
         let engine = EngineThread::start(Arc::clone(&stop), || async { panic!("a mistake") });
         let engine = engine.expect("a thread");
         assert!(is_told_to_stop(&stop));
@@ -103,7 +104,7 @@ mod tests {
 
     #[test]
     fn what_hangs_beside_the_engine_does_not_keep_the_service_from_ending() {
-        let stop = Arc::new(Notify::new());
+        let stop = Arc::new(Stop::default());
         let engine = EngineThread::start(stop, || async { Ok(()) }).expect("a thread");
         let (_holds, hangs) = mpsc::channel::<()>();
         engine.runtime().spawn_blocking(move || hangs.recv());

@@ -17,6 +17,7 @@ use bits_broker::effects::{Effects, EngineHandle};
 use bits_broker::engine::{self, Bounds, Clock, Query, Response};
 use bits_broker::http::{self, Api, Connections, Identity, Peer, SettingsDesk, Socket};
 use bits_broker::names::Names;
+use bits_broker::stop::Stop;
 use bits_broker::vault::Vault;
 use bits_broker::workers::Workers;
 use bits_core::access::{Audience, Caller};
@@ -35,7 +36,7 @@ use bits_worker::{CommandSettings, link};
 use tokio::net::UnixListener;
 use tokio::runtime::{Handle, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{interval, timeout};
 
 use crate::conditions::{Regard, Watching};
@@ -188,7 +189,7 @@ impl Service {
         runtime.spawn(watching.run(handle.clone()));
         let mut effects = Effects::new(&handle, workers.clone(), vault.clone());
         let limits = settings.limits();
-        let stop = Arc::new(Notify::new());
+        let stop = Arc::new(Stop::default());
         let engine = EngineThread::start(Arc::clone(&stop), move || async move {
             let ended = engine::run(&mut received, &mut store, &SystemClock, &mut effects, limits).await;
             // Nobody can ask any more before those who asked are let go.
@@ -312,7 +313,7 @@ async fn serve(
     let mut idle = Idle { served: 0, since: SystemClock.now() };
     loop {
         tokio::select! {
-            () = api.stop.notified() => break,
+            () = api.stop.said() => break,
             _ = terminated.recv() => {
                 tracing::info!("told to stop by SIGTERM");
                 break;
@@ -350,6 +351,8 @@ async fn serve(
             }
         }
     }
+    // It may be a signal that has said so.
+    api.stop.say();
     drop(files);
     // Nobody is left to hear it when all have gone.
     let _ = stop.send(true);
@@ -468,7 +471,7 @@ fn open_store(paths: &Paths, notices: &mut Vec<String>) -> Result<(SqliteStore, 
 
 /// Goes through the queue while it is used. Where it is damaged the service ends: the next one sets the
 /// queue aside before it uses any of it.
-fn check_queue(check: Check, damaged: Arc<AtomicBool>, stop: Arc<Notify>) {
+fn check_queue(check: Check, damaged: Arc<AtomicBool>, stop: Arc<Stop>) {
     let run = move || {
         thread::sleep(CHECK_AFTER);
         // What a job moves goes before.
@@ -488,7 +491,7 @@ fn check_queue(check: Check, damaged: Arc<AtomicBool>, stop: Arc<Notify>) {
                     "the queue is damaged; the service ends, and the next one keeps it under another name"
                 );
                 damaged.store(true, Ordering::SeqCst);
-                stop.notify_one();
+                stop.say();
             }
         }
     };

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use bits_e2e::{Service, until};
+use bits_e2e::{Api, Service, until};
 
 /// Longer than any start takes.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -132,6 +132,20 @@ fn restart_keeps_the_jobs_and_stop_waits_until_the_service_is_gone() {
     service.bits(["service", "stop"]).finish().expect_code(0);
     assert!(service.status().is_none());
     assert!(!service.socket().exists());
+}
+
+/// As a program does with the API itself, which does not wait until the service is gone.
+#[test]
+fn a_service_that_was_told_to_stop_is_never_taken_for_one_that_runs() {
+    let service = Service::new();
+    for _ in 0..5 {
+        service.bits(["service", "start"]).finish().expect_code(0);
+        let before = service.pid().expect("it runs");
+        let told = Api::at(service.socket()).ask("POST", "/v1/stop", None).map(|answer| answer.status);
+        assert!(matches!(told, Ok(202)), "{told:?}");
+        let started = service.bits(["service", "start"]).finish().expect_code(0);
+        assert!(service.pid().is_some_and(|after| after != before), "{started}");
+    }
 }
 
 #[test]

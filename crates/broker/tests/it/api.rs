@@ -33,6 +33,23 @@ async fn every_operation_of_the_table_has_its_route() {
 }
 
 #[tokio::test]
+async fn a_service_that_was_asked_to_stop_does_nothing_more_for_anybody() {
+    let world = World::new();
+    let job = world.create().await;
+    assert_eq!(world.post("/v1/stop", json!({})).await.status, StatusCode::ACCEPTED);
+    for (method, path) in [
+        (Method::GET, "/v1/about".to_owned()),
+        (Method::GET, format!("/v1/jobs/{job}")),
+        (Method::POST, format!("/v1/jobs/{job}/resume")),
+        (Method::GET, "/v1/events".to_owned()),
+    ] {
+        let answer = world.ask(method, &path, None).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+    }
+    assert_eq!(world.post("/v1/stop", json!({})).await.status, StatusCode::ACCEPTED, "it may be asked again");
+}
+
+#[tokio::test]
 async fn nobody_but_the_services_own_user_is_answered() {
     let world = World::new();
     let job = world.create().await;
@@ -268,6 +285,28 @@ async fn a_connection_that_may_have_brought_a_secret_is_closed_with_the_answer()
     }
     let answer = world.send_raw(Some(ANNA), request(Method::GET, "/v1/jobs", None)).await;
     assert_eq!(answer.headers().get("connection"), None);
+}
+
+/// What is not read would be taken for the next request, so that it ends there; who is not told asks in vain.
+#[tokio::test]
+async fn a_connection_is_said_to_end_where_a_body_was_not_read() {
+    let world = World::new();
+    let job = format!("/v1/jobs/{}", world.create().await);
+    for (method, path) in [
+        (Method::GET, "/v1/jobs".to_owned()),
+        (Method::OPTIONS, format!("{job}/files/0/ranges")),
+        (Method::POST, format!("{job}/resume")),
+        (Method::POST, "/v1/nothing".to_owned()),
+        (Method::POST, "/v1/stop".to_owned()),
+        (Method::GET, "/v1/about".to_owned()),
+    ] {
+        for body in [None, Some(json!({ "ranges": [] }))] {
+            let has_body = body.is_some();
+            let answer = world.send_raw(Some(ANNA), request(method.clone(), &path, body)).await;
+            let ends = answer.headers().get(header::CONNECTION).is_some_and(|value| value == "close");
+            assert_eq!(ends, has_body, "{method} {path}: {}", answer.status());
+        }
+    }
 }
 
 #[tokio::test]

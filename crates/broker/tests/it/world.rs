@@ -24,7 +24,6 @@ use bits_store::memory::MemoryStore;
 use bits_worker::link::{self, Assignment, CheckTicket, DestinationRefusal, FromWorker, Telling, ToWorker};
 use http_body_util::BodyExt;
 use serde_json::Value;
-use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tower::ServiceExt;
 
@@ -129,7 +128,7 @@ impl World {
             },
             settings: Box::new(NoSettings),
             names,
-            stop: Arc::new(Notify::new()),
+            stop: Arc::default(),
         };
         Self {
             router: router(Arc::new(api)),

@@ -91,6 +91,21 @@ async fn of_two_services_started_at_once_the_first_is_found() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_service_that_is_leaving_is_followed_by_another() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path().join("bits");
+    fs::create_dir(&state).expect("a folder");
+    // The first that is started finds one that is still there, and which nobody can speak to any more.
+    let program = program(
+        folder.path(),
+        "cd \"$XDG_STATE_HOME\"; if mkdir was-there; then echo running 42; exit 75; fi; \
+         mv bits/soon bits/bitsd.sock; echo ready",
+    );
+    let _listener = UnixListener::bind(state.join("soon")).expect("a socket");
+    Client::connect(in_folder(folder.path()).program(program)).await.expect("the next one answers");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_service_that_holds_the_folder_and_does_not_answer_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let program = program(folder.path(), "echo running 42; exit 75");

@@ -32,7 +32,8 @@ use super::world::World;
 
 /// How often an owner resumes a job in ERROR, once nothing goes wrong any more, before giving it up.
 const RESUMES_IN_CALM_MAX: u32 = 4;
-/// How often an owner asks for all of the files of a job on demand before giving it up.
+/// How often an owner asks, when nothing goes wrong any more, for all of the files of a job on demand before giving
+/// it up.
 const ASKED_FOR_ALL_MAX: u32 = 12;
 
 /// An owner with a job.
@@ -43,7 +44,7 @@ pub(super) struct Person {
     has_sent_files: bool,
     /// How much of what is to be asked for of a job on demand was asked for.
     demanded: usize,
-    /// How often all of it was asked for.
+    /// How often all of it was asked for since nothing goes wrong any more: before, it may be refused for ever.
     asked_for_all: u32,
     has_signed_in: bool,
     has_right_password: bool,
@@ -330,7 +331,7 @@ impl World {
         let files = self.around.lock().rows.files(job);
         let is_missing = |file: &&File| file.stage == Stage::Waiting && file.demand.position.is_none();
         let Some(file) = files.iter().find(is_missing).map(|file| file.index) else { return false };
-        self.people[at].asked_for_all += 1;
+        self.people[at].asked_for_all += u32::from(self.is_calm);
         if self.people[at].asked_for_all > ASKED_FOR_ALL_MAX {
             self.gives_up(at, view);
             return true;
