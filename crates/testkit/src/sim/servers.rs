@@ -187,6 +187,11 @@ impl Resource {
         self.versions.last().expect("there is one at least")
     }
 
+    /// Whether what it sends is never what it has.
+    pub(super) fn spoils(&self) -> bool {
+        self.spoiled.is_some_and(|(from, to)| from < to.min(self.current().size))
+    }
+
     /// Answers `fetch` at `now`. `next_version` counts the versions of the world.
     pub(super) fn answer(
         &mut self,

@@ -6,7 +6,7 @@ use bits_testkit::sim::{Mutation, Outcome, Run, shrink};
 const WORLDS: u64 = 500;
 /// Worlds in which something was found; a world is another one when more can happen in one, so what was
 /// found has a scenario beside its mending too.
-const FOUND: [u64; 4] = [
+const FOUND: [u64; 5] = [
     // An attempt took one empty file again and again, without an end.
     9_001_149,
     // A power cut wrote what a file had before it was cut to nothing, as no disk does.
@@ -15,6 +15,8 @@ const FOUND: [u64; 4] = [
     1_795_982_216_217_019,
     // An owner whom a full disk refused a dozen times was said to have given up, though nobody was to blame later.
     1_795_991_013_083_575,
+    // A mirror that spoils all it sends was said to have the file, as an outage had become the reason it was dropped for.
+    1_795_992_680_439_305,
 ];
 /// Worlds within which each mistake must be found.
 const WORLDS_WITH_A_MISTAKE_MAX: u64 = 200;
