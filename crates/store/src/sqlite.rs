@@ -6,12 +6,14 @@
 
 mod adding;
 mod key;
+mod log_room;
 mod migrate;
 mod number;
 mod open;
 mod reading;
 mod soundness;
 mod sums;
+mod transaction;
 mod trouble;
 mod writing;
 
@@ -30,7 +32,8 @@ use rusqlite::Connection;
 pub use open::{Examination, OpenError, Opened, SetAside};
 pub use soundness::{Check, Looked};
 
-use open::Look;
+use log_room::LogRoom;
+use open::{LOG_BYTES_MAX, Look};
 use soundness::Checked;
 use writing::FORGOTTEN_AT_ONCE_MAX;
 
@@ -42,6 +45,7 @@ pub struct SqliteStore {
     connection: Connection,
     /// Whether the log may still hold secrets that were removed.
     wipe_owed: bool,
+    log_room: LogRoom,
     /// The file that was opened: where it is, its device and its number there.
     place: (PathBuf, Option<(u64, u64)>),
 }
@@ -87,7 +91,8 @@ impl SqliteStore {
     fn new(connection: Connection, checked: Option<Checked>) -> Self {
         let path = PathBuf::from(connection.path().unwrap_or_default());
         let place = (path.clone(), identity(&path));
-        Self { checked, connection, wipe_owed: false, place }
+        let log_room = LogRoom::of(&path, LOG_BYTES_MAX.into());
+        Self { checked, connection, wipe_owed: false, log_room, place }
     }
 
     /// That the database is still where it was opened: SQLite writes on into a file that was taken
@@ -136,13 +141,14 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 impl Store for SqliteStore {
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         self.check_in_place()?;
-        let written = writing::commit(&mut self.connection, batch)
+        let written = writing::commit(&self.connection, batch)
             .map_err(|error| trouble::explained(error, &self.place.0));
         let removed_secrets = self.seen(written)?;
         if removed_secrets || self.wipe_owed {
             self.wipe_log();
         }
         self.look_after_log();
+        self.log_room.look();
         Ok(())
     }
 

@@ -90,7 +90,7 @@ pub(super) const LOG_PAGES: u32 = 4096;
 
 /// What the log is cut to when it has been written back, so that one big batch does not fill the
 /// disk for ever: what it comes to by itself.
-const LOG_BYTES_MAX: u32 = (LOG_PAGES + LOG_PAGES / 8) * 4096;
+pub(super) const LOG_BYTES_MAX: u32 = (LOG_PAGES + LOG_PAGES / 8) * 4096;
 
 /// The mode of each file.
 const OWNER_ONLY: u32 = 0o600;

@@ -8,9 +8,10 @@ use bits_core::file::{File, Stage};
 use bits_core::job::JobId;
 use bits_core::ports::{FileChange, StoreError};
 use bits_core::units::Bytes;
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Row, params};
 
 use super::number::Number;
+use super::transaction::Writing;
 use crate::rows::{bytes, failed};
 
 /// Sums over files, or what is to be added to them. The columns of `jobs` have these names with `sum_`
@@ -72,7 +73,7 @@ impl Sums {
 
     /// Those of the files at the places `first` to `last`.
     fn of(
-        transaction: &Transaction<'_>,
+        transaction: &Writing<'_>,
         job: Number,
         (first, last): (u32, u32),
     ) -> Result<Self, rusqlite::Error> {
@@ -108,7 +109,7 @@ impl Sums {
 /// Makes `changes` to files of `job` that are there already, at `places` at most as far as sums depend on
 /// it, and adds to the sums of the job what has become different.
 pub(super) fn kept(
-    transaction: &Transaction<'_>,
+    transaction: &Writing<'_>,
     job: Number,
     places: Option<(u32, u32)>,
     changes: impl FnOnce() -> Result<(), StoreError>,
@@ -121,7 +122,7 @@ pub(super) fn kept(
 }
 
 /// Adds `more` to the sums of `job`.
-pub(super) fn add(transaction: &Transaction<'_>, job: Number, more: &Sums) -> Result<(), StoreError> {
+pub(super) fn add(transaction: &Writing<'_>, job: Number, more: &Sums) -> Result<(), StoreError> {
     if *more == Sums::default() {
         return Ok(());
     }

@@ -12,12 +12,13 @@ use bits_core::job::JobId;
 use bits_core::ports::{Batch, FileChange, JobChange, SealedSecret, SecretChange, StoreError};
 use bits_core::time::Timestamp;
 use rusqlite::types::{ToSqlOutput, Value};
-use rusqlite::{Connection, Params, Transaction, TransactionBehavior, params, params_from_iter};
+use rusqlite::{Connection, Params, params, params_from_iter};
 
 use super::adding::Adding;
 use super::number::{self, BY_ID, Number};
 use super::reading::query;
 use super::sums::{self, Sums};
+use super::transaction::Writing;
 use crate::rows::demand::{self, DEMAND_COLUMNS, SIZE_COLUMNS, Stored};
 use crate::rows::{
     self, JOB_COLUMNS, SOURCE_COLUMNS, VERSION_COLUMNS, bytes, failed, job_values, slot_word, source_values,
@@ -28,10 +29,9 @@ use crate::rows::{
 pub(super) const FORGOTTEN_AT_ONCE_MAX: usize = 500;
 
 /// Writes `batch`, or nothing of it. Says whether secrets were removed or replaced.
-pub(super) fn commit(connection: &mut Connection, batch: &Batch) -> Result<bool, StoreError> {
+pub(super) fn commit(connection: &Connection, batch: &Batch) -> Result<bool, StoreError> {
     // Dropped on the way out of an error, it is rolled back.
-    let transaction =
-        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed("written"))?;
+    let transaction = Writing::begin(connection).map_err(failed("written"))?;
     let new = files_of_new(batch);
     put_jobs(&transaction, batch, &new)?;
     for changes in of_each_job(batch) {
@@ -124,7 +124,7 @@ fn files_of_new(batch: &Batch) -> BTreeMap<JobId, &FileChanges> {
 
 /// Writes the jobs, the new ones with their files and what these add up to, and counts the new ones.
 fn put_jobs(
-    transaction: &Transaction<'_>,
+    transaction: &Writing<'_>,
     batch: &Batch,
     new: &BTreeMap<JobId, &FileChanges>,
 ) -> Result<(), StoreError> {
@@ -157,11 +157,7 @@ fn put_jobs(
 }
 
 /// Makes changes to files of one job, and keeps the sums of that job right.
-fn change_files(
-    transaction: &Transaction<'_>,
-    number: Number,
-    changes: &FileChanges,
-) -> Result<(), StoreError> {
+fn change_files(transaction: &Writing<'_>, number: Number, changes: &FileChanges) -> Result<(), StoreError> {
     for changes in changes.chunk_by(follows) {
         match changes {
             [(_, FileChange::Completed { .. }), ..] => complete_files(transaction, number, changes)?,
@@ -233,7 +229,7 @@ fn place(change: &FileChange) -> Option<FileIndex> {
 
 /// Makes one change to a file that is there.
 fn change_file(
-    transaction: &Transaction<'_>,
+    transaction: &Writing<'_>,
     number: Number,
     (job, change): &(JobId, FileChange),
 ) -> Result<(), StoreError> {
@@ -310,7 +306,7 @@ fn change_file(
 
 /// What is asked for of a file is read, changed and written. Says how many files that were.
 fn change_demand(
-    transaction: &Transaction<'_>,
+    transaction: &Writing<'_>,
     number: Number,
     index: FileIndex,
     change: &FileChange,
@@ -339,7 +335,7 @@ fn change_demand(
 /// Makes all of `changes`, which say of neighbours that they have their names, by one statement. What a
 /// job adds up to is not changed by that: they were whole before.
 fn complete_files(
-    transaction: &Transaction<'_>,
+    transaction: &Writing<'_>,
     number: Number,
     changes: &FileChanges,
 ) -> Result<(), StoreError> {
@@ -356,11 +352,7 @@ fn complete_files(
 }
 
 /// Says how many secrets are gone by it.
-fn change_secret(
-    transaction: &Transaction<'_>,
-    job: JobId,
-    change: &SecretChange,
-) -> Result<usize, StoreError> {
+fn change_secret(transaction: &Writing<'_>, job: JobId, change: &SecretChange) -> Result<usize, StoreError> {
     let Some(number) = Number::of(transaction, job)? else {
         return match change {
             SecretChange::Set(_) => Err(number::no_such_job(job)),
@@ -394,7 +386,7 @@ fn change_secret(
 
 /// Whatever a batch says, a final job has no secrets, but for that by which what is still to be told is
 /// signed.
-fn wipe_if_final(transaction: &Transaction<'_>, job: JobId) -> Result<usize, StoreError> {
+fn wipe_if_final(transaction: &Writing<'_>, job: JobId) -> Result<usize, StoreError> {
     let sql = "DELETE FROM secrets WHERE job = \
          (SELECT number FROM jobs WHERE substr(id, 16) = substr(?1, 16) AND id = ?1 \
           AND state IN ('acknowledged', 'cancelled')) \
