@@ -144,13 +144,13 @@ pub(crate) struct Get {
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
     /// How urgent it is: foreground, high, normal or low
-    #[arg(long, default_value = "foreground", value_parser = priority)]
+    #[arg(long, default_value = "foreground", value_parser = priority, allow_negative_numbers = true)]
     pub(crate) priority: Priority,
     /// Sign in with this scheme: basic, digest, ntlm or negotiate; basic also over plain http
     #[arg(long, value_name = "SCHEME", value_parser = scheme)]
     pub(crate) auth: Option<AuthScheme>,
     /// Stop waiting after so many seconds; the job goes on
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) max_time: Option<u64>,
     /// Cancel the job when it ends in an error
     #[arg(long)]
@@ -236,7 +236,7 @@ pub(crate) struct Create {
     #[arg(long = "type", value_name = "TYPE", default_value = "download")]
     pub(crate) kind: JobType,
     /// How urgent it is: foreground, high, normal or low
-    #[arg(long, default_value = "normal", value_parser = priority)]
+    #[arg(long, default_value = "normal", value_parser = priority, allow_negative_numbers = true)]
     pub(crate) priority: Priority,
     /// A description of the job
     #[arg(long, value_name = "TEXT")]
@@ -275,7 +275,7 @@ pub(crate) struct Add {
     #[arg(long)]
     pub(crate) create_dirs: bool,
     /// Fetch only this part, written OFFSET:LENGTH or OFFSET:eof; several are put one after another
-    #[arg(long, value_name = "RANGE", value_parser = range, conflicts_with = "input")]
+    #[arg(long, value_name = "RANGE", value_parser = range, conflicts_with = "input", allow_hyphen_values = true)]
     pub(crate) range: Vec<ByteRange>,
     /// Set the credentials saved under NAME, which can be a host, for the servers of the job
     #[arg(long, value_name = "NAME")]
@@ -455,6 +455,7 @@ pub(crate) enum Ranges {
         #[command(flatten)]
         of: OfFile,
         /// The byte to begin with, from 0
+        #[arg(value_parser = offset, allow_negative_numbers = true)]
         offset: u64,
     },
 }
@@ -465,7 +466,7 @@ pub(crate) struct OfFile {
     /// Its id, the beginning of one, or its name
     pub(crate) job: String,
     /// The number of the file in the job, as `bits show` has it
-    #[arg(long, value_name = "NUMBER", default_value = "0")]
+    #[arg(long, value_name = "NUMBER", default_value = "0", value_parser = file_number, allow_negative_numbers = true)]
     pub(crate) file: u32,
 }
 
@@ -569,6 +570,14 @@ pub(crate) struct Completions {
 fn seconds(text: &str) -> Result<u64, String> {
     let seconds = text.parse().ok().filter(|seconds| *seconds > 0);
     seconds.ok_or_else(|| "it is a whole number of seconds, at least 1".to_owned())
+}
+
+fn file_number(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| "it is the number of a file of the job, from 0".to_owned())
+}
+
+fn offset(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "it is a whole number of bytes, from 0".to_owned())
 }
 
 fn priority(text: &str) -> Result<Priority, String> {

@@ -11,6 +11,7 @@ mod folder;
 mod identity;
 mod partial;
 mod source;
+mod straight;
 mod umask;
 
 pub use block::{BLOCK_BYTES, Block};
@@ -23,4 +24,5 @@ pub use partial::{
     PreparedPartial, ReadyPartial, partial_name,
 };
 pub use source::{Source, SourceState};
+pub use straight::StraightWay;
 pub use umask::Umask;

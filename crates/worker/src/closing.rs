@@ -214,7 +214,12 @@ pub(crate) struct Checked {
 impl Checked {
     /// For so many names in `folder`.
     pub(crate) fn of(folder: Arc<Folder>, names: usize) -> Self {
-        Self { found: folder.names_up_to(names), is_at: folder.real_path(), folder }
+        Self { is_at: folder.real_path(), ..Self::at(None, folder, names) }
+    }
+
+    /// The same where it is known where `folder` really is.
+    pub(crate) fn at(is_at: Option<PathBuf>, folder: Arc<Folder>, names: usize) -> Self {
+        Self { found: folder.names_up_to(names), is_at, folder }
     }
 
     pub(crate) fn place_of(&self, name: &LocalName) -> DestinationTag {

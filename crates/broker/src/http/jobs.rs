@@ -14,7 +14,7 @@ use bits_core::credentials::{AuthScheme, AuthTarget, SecretSlot, is_passport};
 use bits_core::error::Code;
 use bits_core::job::{self, Command, JobId, Owner, Revision};
 use bits_core::notify::Happened;
-use bits_core::ports::{Cursor, Filter};
+use bits_core::ports::{Cursor, Filter, SealedSecret, SecretChange};
 use bits_core::queue::{JobView, Request};
 use bits_core::refusal::Refusal;
 use bits_core::time::Timestamp;
@@ -67,11 +67,6 @@ pub(super) async fn one(
     Extension(caller): Extension<Caller>,
     JobPath(id): JobPath,
 ) -> Result<Response, Refused> {
-    whole(&api, caller, id).await
-}
-
-/// The answer that has all there is to say of a job.
-async fn whole(api: &Api, caller: Caller, id: JobId) -> Result<Response, Refused> {
     let answer = api.engine.query(caller, Query::Job(id)).await?;
     let engine::Response::JobWithSecrets { view, secrets } = answer else {
         unreachable!("a job is answered with a job")
@@ -96,14 +91,43 @@ pub(super) async fn change(
     let changes = std::mem::take(&mut asked.changes);
     let same_key = api.vault.same_key().await;
     let secrets = asked.seal(&api.vault, job, Owner(caller.uid))?;
+    let signs = signs_after(&secrets);
     let request = Request::SetProperties { job, expected, changes, secrets };
     let (view, _) = request_with_secrets(&api, caller, request, same_key).await?;
-    let answer = match concerns_webhook {
+    let has_webhook = view.job.properties.notify.webhook.is_some();
+    let signs = match signs {
+        _ if !(concerns_webhook && has_webhook) => None,
         // Another server for it takes the secret away: whether there is one is in the answer.
-        true => whole(&api, caller, job).await?,
-        false => api.job(StatusCode::OK, &view),
+        None => Some(has_webhook_secret(&secrets_of(&api, caller, job).await?)),
+        said => said,
     };
+    let body = bits_api::job::Job { notify_webhook_signed: signs, ..api.wire(&view) };
+    let mut answer = json(StatusCode::OK, &body);
+    set_etag(&mut answer, &view);
     Ok(answer_to(brought_secret, answer))
+}
+
+/// Whether the webhook is signed after `changes`, where they say so.
+fn signs_after(changes: &[SecretChange]) -> Option<bool> {
+    changes.iter().find_map(|change| match change {
+        SecretChange::Set(secret) => (secret.slot == SecretSlot::Webhook).then_some(true),
+        SecretChange::Remove(slot) => (*slot == SecretSlot::Webhook).then_some(false),
+        SecretChange::RemoveHeaders | SecretChange::RemoveAllButWebhook => None,
+        SecretChange::RemoveAll => Some(false),
+    })
+}
+
+fn has_webhook_secret(secrets: &[SealedSecret]) -> bool {
+    secrets.iter().any(|secret| secret.slot == SecretSlot::Webhook)
+}
+
+/// The secrets that are kept for a job.
+async fn secrets_of(api: &Api, caller: Caller, id: JobId) -> Result<Vec<SealedSecret>, Refusal> {
+    let answer = api.engine.query(caller, Query::Job(id)).await?;
+    let engine::Response::JobWithSecrets { secrets, .. } = answer else {
+        unreachable!("a job is answered with a job")
+    };
+    Ok(secrets)
 }
 
 /// Asks for a change that may bring secrets; the key stays the same until they are stored.
@@ -233,10 +257,7 @@ pub(super) async fn remove_credentials(
         word if is_passport(word) => Vec::new(),
         word => vec![AuthScheme::to_set(word)?],
     };
-    let answer = api.engine.query(caller, Query::Job(job)).await?;
-    let engine::Response::JobWithSecrets { secrets, .. } = answer else {
-        unreachable!("a job is answered with a job")
-    };
+    let secrets = secrets_of(&api, caller, job).await?;
     let removed = schemes.iter().any(|scheme| {
         let slot = SecretSlot::Credential { target, scheme: *scheme };
         secrets.iter().any(|there| there.slot == slot)

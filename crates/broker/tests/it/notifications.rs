@@ -177,6 +177,11 @@ async fn a_secret_stays_with_its_webhook_until_it_is_taken_away_or_the_webhook_g
         assert_eq!(shown().await, is_signed, "{change}");
         if concerns_webhook {
             assert_eq!(answer.json()["notify_webhook_signed"], is_signed, "{change}: the answer says so");
+            let mut shown = world.get(&path).await.json();
+            for of_a_whole_job in ["environment", "secret_headers", "credentials"] {
+                shown.as_object_mut().expect("a job").remove(of_a_whole_job).expect("asked for alone");
+            }
+            assert_eq!(answer.json(), shown, "{change}: nothing else is looked up");
         }
     }
     let made = json!({ "display_name": "a job", "properties": secret("hunter2") });

@@ -223,6 +223,44 @@ fn a_rate_that_makes_no_sense_is_told_with_its_flag_and_with_what_it_can_be() {
 }
 
 #[test]
+fn a_number_that_is_none_is_told_with_its_place_also_a_negative_one() {
+    let place = Place::new();
+    let get = &["get", "http://h/f"][..];
+    let add = &["add", "job", "http://h/f", "/f"][..];
+    let list = &["ranges", "list", "job"][..];
+    for (command, flag, value_name, values, expected) in [
+        (get, "--max-time", " <SECONDS>", ["-5", "0", "-0.5"], "it is a whole number of seconds, at least 1"),
+        (get, "--priority", " <PRIORITY>", ["-5", "5", "-1e3"], "it is one of foreground, high, normal, low"),
+        (&["create", "n"], "--priority", " <PRIORITY>", ["-5", "5", "-1.0"], "it is one of foreground"),
+        (list, "--file", " <NUMBER>", ["-1", "4294967296", "-0.1"], "it is the number of a file of the job"),
+        (add, "--range", " <RANGE>", ["-5:10", "-5", "5:-10"], "OFFSET:LENGTH"),
+        (
+            &["ranges", "position", "job"],
+            "",
+            "<OFFSET>",
+            ["-1", "1k", "-1.5"],
+            "it is a whole number of bytes",
+        ),
+    ] {
+        for value in values {
+            let written_as_one = format!("{flag}={value}");
+            let ways = match flag {
+                "" => vec![vec![value]],
+                flag => vec![vec![flag, value], vec![written_as_one.as_str()]],
+            };
+            for way in ways {
+                let words = [command, &way].concat();
+                let outcome = place.bits(&words);
+                assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""), "{words:?}");
+                let says = format!("invalid value '{value}' for '{flag}{value_name}': ");
+                assert!(outcome.stderr.contains(&says), "{words:?}: {}", outcome.stderr);
+                assert!(outcome.stderr.contains(expected), "{words:?}: {}", outcome.stderr);
+            }
+        }
+    }
+}
+
+#[test]
 fn the_help_says_what_is_to_be_written() {
     let place = Place::new();
     for (words, expected) in [

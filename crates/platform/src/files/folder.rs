@@ -37,8 +37,13 @@ impl Folder {
             .map_err(|errno| FileError::new("open the folder", path, errno))
     }
 
-    fn of_open(fd: OwnedFd, path: PathBuf) -> Self {
+    pub(super) fn of_open(fd: OwnedFd, path: PathBuf) -> Self {
         Self { fd, path, disk: OnceLock::new(), syncs_as_one: OnceLock::new() }
+    }
+
+    /// The same of which it was asked already what device it is on.
+    pub(super) fn known_to_be_on(self, device: u64) -> Self {
+        Self { disk: OnceLock::from(Some(device)), ..self }
     }
 
     /// The path it was opened by, for messages.
