@@ -6,7 +6,7 @@
 
 use std::cmp::Ordering;
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Seek as _, SeekFrom};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -50,8 +50,9 @@ impl LogRoom {
             let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
             self.log = Some(OpenOptions::new().write(true).custom_flags(flags).open(&self.path)?);
         }
-        let log = self.log.as_ref().expect("it was just opened");
-        let length = log.metadata()?.len();
+        let mut log = self.log.as_ref().expect("it was just opened");
+        // Not by its metadata: who asks when it was last changed has the next change told from this one, on the disk.
+        let length = log.seek(SeekFrom::End(0))?;
         let was = std::mem::replace(&mut self.length, length);
         match length.cmp(&was) {
             Ordering::Less => self.grew = 0,
