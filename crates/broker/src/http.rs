@@ -17,6 +17,7 @@ mod metrics;
 mod patience;
 mod properties;
 mod ranges;
+mod timer;
 
 use std::sync::Arc;
 

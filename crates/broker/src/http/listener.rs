@@ -16,13 +16,14 @@ use bits_core::refusal::Refusal;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use super::answer::Refused;
 use super::patience::Patient;
+use super::timer::ConnectionTimer;
 
 /// How long a client may take to send the head of a request.
 const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -221,7 +222,7 @@ async fn serve_one<A: Future<Output = Response>>(
     mut stopping: watch::Receiver<bool>,
 ) {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new());
+    http.timer(ConnectionTimer::new());
     http.header_read_timeout(REQUEST_HEAD_TIMEOUT);
     http.max_buf_size(REQUEST_HEAD_BYTES_MAX);
     let connection = http.serve_connection(
@@ -300,6 +301,29 @@ mod tests {
         assert_eq!(connections.open(), 1);
         connections.all_gone().await;
         drop(stream);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_on_which_nothing_is_asked_for_some_time_is_closed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("socket");
+        let listener = UnixListener::bind(&path).expect("a socket");
+        let answer = |_| async { "served".into_response() };
+        let connections = Arc::new(Connections::new(1, 1));
+        let (_stop, stopping) = watch::channel(false);
+        tokio::spawn(serve(listener, answer, Arc::clone(&connections), identify, stopping));
+        let mut stream = UnixStream::connect(&path).await.expect("connected");
+        // Longer in all than one request may take.
+        for _ in 0..3 {
+            assert!(ask(&mut stream).await.ends_with("served"));
+            tokio::time::sleep(REQUEST_HEAD_TIMEOUT * 2 / 3).await;
+        }
+        assert!(ask(&mut stream).await.ends_with("served"));
+        let answered = tokio::time::Instant::now();
+        stream.write_all(b"GET / HT").await.expect("sent");
+        connections.all_gone().await;
+        let waited = answered.elapsed().as_secs();
+        assert_eq!(waited, REQUEST_HEAD_TIMEOUT.as_secs());
     }
 
     #[tokio::test]
