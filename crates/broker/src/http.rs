@@ -17,22 +17,24 @@ mod metrics;
 mod patience;
 mod properties;
 mod ranges;
+mod timer;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::HttpBody as _;
-use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::body::{Bytes, HttpBody};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, patch, post, put};
+use axum::{BoxError, Extension, Router};
 use bits_api::about::{API_VERSION, About};
 use bits_api::convert;
 use bits_api::settings::{Reloaded, SettingList};
 use bits_core::access::{Audience, Caller};
 use bits_core::error::Code;
 use bits_core::refusal::Refusal;
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
 
 use crate::effects::EngineHandle;
 use crate::engine::{self, Query};
@@ -87,10 +89,99 @@ pub struct Api {
 #[derive(Debug, Clone)]
 pub struct Socket(pub String);
 
+/// Where one asks to stop; one may also when it was asked before.
+const STOP: &str = "/v1/stop";
+
+/// Answers whatever has come in by one socket.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    api: Arc<Api>,
+    routes: TowerToHyperService<Router>,
+}
+
+impl Desk {
+    pub fn new(api: Arc<Api>, socket: Socket) -> Self {
+        let routes = TowerToHyperService::new(routes(socket).with_state(Arc::clone(&api)));
+        Self { api, routes }
+    }
+
+    /// The answer to `request`, which brings the [`Caller`] along in its extensions. What holds for every request
+    /// is said here and not in layers of the router, each of which makes its routes anew with every request.
+    pub async fn answer<B>(self, request: Request<B>) -> Response
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let operation = metrics::operation(request.method(), request.uri().path());
+        let has_body = !request.body().is_end_stream();
+        let admitted = self
+            .api
+            .admit(request.headers(), request.extensions().get().copied())
+            .and_then(|()| self.api.stay(request.uri().path()));
+        let mut answer = match admitted {
+            Ok(()) => {
+                let Ok(answer) = self.routes.call(request).await;
+                answer
+            }
+            Err(refused) => refused,
+        };
+        hang_up(has_body, &mut answer);
+        self.api.workers.metrics().answered(operation, answer.status().as_u16());
+        answer
+    }
+}
+
+impl Api {
+    /// Turns away browsers, and users this service does not serve.
+    fn admit(&self, headers: &HeaderMap, caller: Option<Caller>) -> Result<(), Response> {
+        for name in [header::ORIGIN, header::REFERER] {
+            if headers.contains_key(&name) {
+                let wrong = format!("has the header `{name}`: this socket is not for web pages");
+                return Err(refused_as(StatusCode::FORBIDDEN, &Refusal::invalid("the request", wrong)));
+            }
+        }
+        let Some(caller) = caller else {
+            let refusal = Refusal::invalid("the connection", "has no identity");
+            return Err(refused_as(StatusCode::FORBIDDEN, &refusal));
+        };
+        self.audience.admit(caller).map(|_| ()).map_err(|refusal| {
+            tracing::warn!(uid = caller.uid, "a caller was turned away");
+            Refused(refusal).into_response()
+        })
+    }
+
+    /// Does nothing more once it was said that the service stops.
+    fn stay(&self, path: &str) -> Result<(), Response> {
+        let is_over = path != STOP && self.stop.is_said();
+        if is_over { Err(Refused(Refusal::Stopping).into_response()) } else { Ok(()) }
+    }
+}
+
+/// Ends the connection with the answer, and says so, unless the request had no body or it is known that the body
+/// brought no secret: what a connection has read stays in its buffer for as long as it is open. Nor does a
+/// connection go on behind a body that nobody has read.
+fn hang_up(has_body: bool, answer: &mut Response) {
+    let is_harmless = answer.extensions_mut().remove::<BroughtNoSecret>().is_some();
+    if has_body && !is_harmless {
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
+/// Said of the answer to a request that was read to its end and understood, and in which no secret was.
+#[derive(Debug, Clone, Copy)]
+struct BroughtNoSecret;
+
+/// `response`, to a request of which it is known whether it `brought_secret`.
+fn answer_to(brought_secret: bool, mut response: Response) -> Response {
+    if !brought_secret {
+        response.extensions_mut().insert(BroughtNoSecret);
+    }
+    response
+}
+
 /// The routes of `bits_api::operations`.
-pub fn router(api: Arc<Api>) -> Router {
+fn routes(socket: Socket) -> Router<Arc<Api>> {
     Router::new()
-        .route("/v1/about", get(about))
+        .route("/v1/about", get(about).layer(Extension(socket)))
         .route("/v1/settings", get(settings))
         .route("/v1/settings/reload", post(reload_settings))
         .route("/v1/jobs", get(jobs::list))
@@ -124,72 +215,15 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/challenges/events", get(challenges::stream))
         .route("/v1/metrics", get(metrics::metrics))
         .route("/v1/rotate_key", post(rotate_key))
-        .route_layer(middleware::from_fn_with_state(Arc::clone(&api), stay))
-        .route("/v1/stop", post(stop))
+        .route(STOP, post(stop))
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_so)
-        .layer(middleware::from_fn_with_state(Arc::clone(&api), admit))
-        .layer(middleware::from_fn(hang_up))
-        .layer(middleware::from_fn_with_state(Arc::clone(&api), metrics::count))
-        .with_state(api)
-}
-
-/// Ends the connection with the answer, and says so, unless the request had no body or it is known that the body
-/// brought no secret: what a connection has read stays in its buffer for as long as it is open. Nor does a
-/// connection go on behind a body that nobody has read.
-async fn hang_up(request: Request, next: Next) -> Response {
-    let has_body = !request.body().is_end_stream();
-    let mut response = next.run(request).await;
-    let is_harmless = response.extensions_mut().remove::<BroughtNoSecret>().is_some();
-    if has_body && !is_harmless {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
-}
-
-/// Said of the answer to a request that was read to its end and understood, and in which no secret was.
-#[derive(Debug, Clone, Copy)]
-struct BroughtNoSecret;
-
-/// `response`, to a request of which it is known whether it `brought_secret`.
-fn answer_to(brought_secret: bool, mut response: Response) -> Response {
-    if !brought_secret {
-        response.extensions_mut().insert(BroughtNoSecret);
-    }
-    response
-}
-
-/// Turns away browsers, and users this service does not serve.
-async fn admit(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    for name in [header::ORIGIN, header::REFERER] {
-        if request.headers().contains_key(&name) {
-            let wrong = format!("has the header `{name}`: this socket is not for web pages");
-            let refusal = Refusal::invalid("the request", wrong);
-            return refused_as(StatusCode::FORBIDDEN, &refusal);
-        }
-    }
-    let Some(caller) = request.extensions().get::<Caller>().copied() else {
-        let refusal = Refusal::invalid("the connection", "has no identity");
-        return refused_as(StatusCode::FORBIDDEN, &refusal);
-    };
-    match api.audience.admit(caller) {
-        Ok(_) => next.run(request).await,
-        Err(refusal) => {
-            tracing::warn!(uid = caller.uid, "a caller was turned away");
-            Refused(refusal).into_response()
-        }
-    }
-}
-
-/// Does nothing more once it was said that the service stops.
-async fn stay(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    if api.stop.is_said() { Refused(Refusal::Stopping).into_response() } else { next.run(request).await }
 }
 
 async fn about(
     State(api): State<Arc<Api>>,
-    caller: axum::Extension<Caller>,
-    socket: axum::Extension<Socket>,
+    caller: Extension<Caller>,
+    socket: Extension<Socket>,
 ) -> Result<Response, Refused> {
     let engine::Response::Counts(counts) = api.engine.query(caller.0, Query::Counts).await? else {
         unreachable!("counts are answered with counts")
@@ -255,12 +289,12 @@ async fn stop(State(api): State<Arc<Api>>) -> StatusCode {
     StatusCode::ACCEPTED
 }
 
-async fn nothing_here(request: Request) -> Response {
+async fn nothing_here(request: axum::extract::Request) -> Response {
     let refusal = Refusal::invalid(format!("`{}`", request.uri().path()), "is no address of this API");
     refused_as(StatusCode::NOT_FOUND, &refusal)
 }
 
-async fn not_so(request: Request) -> Response {
+async fn not_so(request: axum::extract::Request) -> Response {
     let what = format!("{} {}", request.method(), request.uri().path());
     let refusal = Refusal::invalid(what, "is not an operation");
     debug_assert_eq!(refusal.code(), Code::INVALID_ARGUMENT);

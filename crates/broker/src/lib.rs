@@ -4,6 +4,7 @@
 //! look at whether a name is free. Which store, which system
 //! and which worker it has is handed in by the program that starts it.
 
+mod alarm;
 pub mod certificates;
 pub mod effects;
 pub mod engine;

@@ -15,7 +15,7 @@ use bits_api::convert::rfc3339;
 use bits_api::settings::{Reloaded, SettingList};
 use bits_broker::effects::{Effects, EngineHandle};
 use bits_broker::engine::{self, Bounds, Clock, Query, Response};
-use bits_broker::http::{self, Api, Connections, Identity, Peer, SettingsDesk, Socket};
+use bits_broker::http::{self, Api, Connections, Desk, Identity, Peer, SettingsDesk, Socket};
 use bits_broker::names::Names;
 use bits_broker::stop::Stop;
 use bits_broker::vault::Vault;
@@ -296,9 +296,10 @@ async fn serve(
     let (stop, stopping) = watch::channel(false);
     let open = |door: Door| {
         let socket = Socket(door.file.path().display().to_string());
-        let router = http::router(Arc::clone(&api));
+        let desk = Desk::new(Arc::clone(&api), socket);
+        let answer = move |request| desk.clone().answer(request);
         let connections = Arc::clone(&connections);
-        runtime.spawn(http::serve(door.listener, socket, router, connections, identify, stopping.clone()));
+        runtime.spawn(http::serve(door.listener, answer, connections, identify, stopping.clone()));
         door.file
     };
     let mut files: Vec<SocketFile> = doors.into_iter().map(open).collect();

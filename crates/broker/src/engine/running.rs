@@ -6,7 +6,9 @@ use bits_core::ports::{Store, StoreError};
 use bits_core::queue::{self, Limits};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::yield_now;
-use tokio::time::timeout;
+use tokio::time::Instant;
+
+use crate::alarm::Alarm;
 
 use super::creating::size_of;
 use super::{Clock, EffectRunner, Engine, INPUTS_PER_BATCH, Input};
@@ -15,6 +17,9 @@ use super::{Clock, EffectRunner, Engine, INPUTS_PER_BATCH, Input};
 /// the next one: who asks one thing after the other has asked again before this thread were put to sleep and
 /// woken. That takes some 50 microseconds.
 const LOOKS_FOR_MORE: usize = 24;
+
+/// The longest that inputs are waited for at a time; a turn without any is cheap.
+const PATIENCE_MAX: Duration = Duration::from_hours(1);
 
 /// Runs until it is told to shut down. Each turn blocks the thread until it is written: whoever is served
 /// by the same one, which spares those who ask a thread to be woken and another to be woken by, waits for
@@ -31,6 +36,7 @@ pub async fn run(
     limits: Limits,
 ) -> Result<(), StoreError> {
     let mut engine = Engine::start(store, clock, effects, limits)?;
+    let mut alarm = Alarm::new();
     let mut was_asked = false;
     loop {
         // Who has been answered says so, and who has something to ask comes into the next turn.
@@ -42,7 +48,7 @@ pub async fn run(
         if let Some(error) = engine.failure.take() {
             return Err(error);
         }
-        match receive(inputs, engine.until_next_wake()).await {
+        match receive(inputs, &mut alarm, engine.until_next_wake()).await {
             Received::Batch(batch) => {
                 was_asked = batch.iter().any(Input::is_asked);
                 engine.turn(batch);
@@ -64,14 +70,18 @@ async fn look_for_more(inputs: &UnboundedReceiver<Input>) {
 }
 
 /// Waits for inputs, no longer than `patience`, and takes as many as share a commit.
-async fn receive(inputs: &mut UnboundedReceiver<Input>, patience: Duration) -> Received {
+async fn receive(inputs: &mut UnboundedReceiver<Input>, alarm: &mut Alarm, patience: Duration) -> Received {
     let mut batch: Vec<Input> = Vec::new();
     // A timer is set for the next millisecond at the earliest.
     if !patience.is_zero() {
-        match timeout(patience, inputs.recv()).await {
-            Ok(Some(first)) => batch.push(first),
-            Ok(None) => return Received::Shutdown,
-            Err(_) => {}
+        let until = Instant::now() + patience.min(PATIENCE_MAX);
+        tokio::select! {
+            biased;
+            first = inputs.recv() => match first {
+                Some(first) => batch.push(first),
+                None => return Received::Shutdown,
+            },
+            () = alarm.rings_at(until) => {}
         }
     }
     let mut size: usize = batch.iter().map(size_of).sum();

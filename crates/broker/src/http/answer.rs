@@ -1,7 +1,7 @@
 //! Answers as JSON, refusals as problems. The one place where a refusal gets its HTTP status.
 
 use axum::body::Body;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bits_api::convert;
 use bits_api::problem::Problem;
@@ -90,12 +90,15 @@ pub(super) fn problem(status: Option<StatusCode>, refusal: &Refusal) -> Problem 
     convert::problem(refusal, request)
 }
 
+/// What most answers do not exceed: one job is some 1000 bytes.
+const ANSWER_BYTES: usize = 2048;
+
 /// `body` as JSON.
 pub(super) fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
-    let text = serde_json::to_vec(body).expect("the wire types are written as JSON");
-    Response::builder()
-        .status(status)
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(Body::from(text))
-        .expect("a status and one header make a response")
+    let mut text = Vec::with_capacity(ANSWER_BYTES);
+    serde_json::to_writer(&mut text, body).expect("the wire types are written as JSON");
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }

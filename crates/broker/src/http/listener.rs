@@ -1,27 +1,29 @@
 //! The door: accepts connections, asks the kernel who is there, and serves them with limits.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
+use std::future::ready;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::http::{HeaderValue, header};
-use axum::response::IntoResponse;
-use axum::{Extension, Router};
+use axum::http::{HeaderValue, Request, header};
+use axum::response::{IntoResponse, Response};
 use bits_core::access::Caller;
 use bits_core::refusal::Refusal;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
-use super::Socket;
 use super::answer::Refused;
 use super::patience::Patient;
+use super::timer::ConnectionTimer;
 
 /// How long a client may take to send the head of a request.
 const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -146,12 +148,11 @@ impl Drop for Open {
     }
 }
 
-/// Serves `router` at `listener`, until `stopping` says so. Connections that are busy then end
-/// after the answer they are at.
-pub async fn serve(
+/// Answers with `answer` what is asked at `listener`, until `stopping` says so. Each request brings the
+/// [`Caller`] along in its extensions. Connections that are busy then end after the answer they are at.
+pub async fn serve<A: Future<Output = Response> + Send + 'static>(
     listener: UnixListener,
-    socket: Socket,
-    router: Router,
+    answer: impl Fn(Request<Incoming>) -> A + Clone + Send + Sync + 'static,
     connections: Arc<Connections>,
     identify: Identify,
     mut stopping: watch::Receiver<bool>,
@@ -164,11 +165,13 @@ pub async fn serve(
         match accepted.and_then(|(stream, _)| Ok((identify(stream.as_fd())?, stream))) {
             Ok((peer, stream)) => match Open::take(&connections, peer.process) {
                 Ok(open) => {
-                    let router =
-                        router.clone().layer(Extension(peer.caller)).layer(Extension(socket.clone()));
-                    let stopping = stopping.clone();
+                    let (answer, stopping) = (answer.clone(), stopping.clone());
+                    let answer = move |mut request: Request<Incoming>| {
+                        request.extensions_mut().insert(peer.caller);
+                        answer(request)
+                    };
                     tokio::spawn(async move {
-                        serve_one(stream, router, stopping).await;
+                        serve_one(stream, answer, stopping).await;
                         drop(open);
                     });
                 }
@@ -196,14 +199,14 @@ fn refuse(
     }
     let connections = Arc::clone(connections);
     let refusal = refusal.clone();
-    let router = Router::new().fallback(move || async move {
-        let mut response = Refused(refusal).into_response();
+    let answer = move |_| {
+        let mut response = Refused(refusal.clone()).into_response();
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        response
-    });
+        ready(response)
+    };
     tokio::spawn(async move {
         // Whoever asks nothing in that time needs no answer.
-        let _ = timeout(REFUSAL_TIMEOUT, serve_one(stream, router, stopping)).await;
+        let _ = timeout(REFUSAL_TIMEOUT, serve_one(stream, answer, stopping)).await;
         connections.refusing.fetch_sub(1, Ordering::Relaxed);
     });
 }
@@ -213,14 +216,21 @@ async fn told(stopping: &mut watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
-async fn serve_one(stream: UnixStream, router: Router, mut stopping: watch::Receiver<bool>) {
+async fn serve_one<A: Future<Output = Response>>(
+    stream: UnixStream,
+    answer: impl Fn(Request<Incoming>) -> A,
+    mut stopping: watch::Receiver<bool>,
+) {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new());
+    http.timer(ConnectionTimer::new());
     http.header_read_timeout(REQUEST_HEAD_TIMEOUT);
     http.max_buf_size(REQUEST_HEAD_BYTES_MAX);
     let connection = http.serve_connection(
         TokioIo::new(Patient::new(stream, ANSWER_STALL_TIMEOUT)),
-        TowerToHyperService::new(router),
+        service_fn(|request| {
+            let answer = answer(request);
+            async { Ok::<_, Infallible>(answer.await) }
+        }),
     );
     tokio::pin!(connection);
     let ended = tokio::select! {
@@ -238,7 +248,6 @@ async fn serve_one(stream: UnixStream, router: Router, mut stopping: watch::Rece
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     /// Who calls in these tests.
@@ -258,11 +267,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("socket");
         let listener = UnixListener::bind(&path).expect("a socket");
-        let router = Router::new().route("/", get(|| async { "served" }));
+        let answer = |_| async { "served".into_response() };
         let connections = Arc::new(Connections::new(8, 2));
         let (_stop, stopping) = watch::channel(false);
-        let socket = Socket(path.display().to_string());
-        tokio::spawn(serve(listener, socket, router, Arc::clone(&connections), identify, stopping));
+        tokio::spawn(serve(listener, answer, Arc::clone(&connections), identify, stopping));
         let mut held = Vec::new();
         for _ in 0..2 {
             let mut stream = UnixStream::connect(&path).await.expect("connected");
@@ -284,11 +292,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("socket");
         let listener = UnixListener::bind(&path).expect("a socket");
-        let router = Router::new().route("/", get(|| async { vec![0; 64 << 20] }));
+        let answer = |_| async { vec![0; 64 << 20].into_response() };
         let connections = Arc::new(Connections::new(1, 1));
         let (_stop, stopping) = watch::channel(false);
-        let socket = Socket(path.display().to_string());
-        tokio::spawn(serve(listener, socket, router, Arc::clone(&connections), identify, stopping));
+        tokio::spawn(serve(listener, answer, Arc::clone(&connections), identify, stopping));
         let mut stream = UnixStream::connect(&path).await.expect("connected");
         assert!(ask(&mut stream).await.starts_with("HTTP/1.1 200 "));
         assert_eq!(connections.open(), 1);
@@ -296,16 +303,38 @@ mod tests {
         drop(stream);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_on_which_nothing_is_asked_for_some_time_is_closed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("socket");
+        let listener = UnixListener::bind(&path).expect("a socket");
+        let answer = |_| async { "served".into_response() };
+        let connections = Arc::new(Connections::new(1, 1));
+        let (_stop, stopping) = watch::channel(false);
+        tokio::spawn(serve(listener, answer, Arc::clone(&connections), identify, stopping));
+        let mut stream = UnixStream::connect(&path).await.expect("connected");
+        // Longer in all than one request may take.
+        for _ in 0..3 {
+            assert!(ask(&mut stream).await.ends_with("served"));
+            tokio::time::sleep(REQUEST_HEAD_TIMEOUT * 2 / 3).await;
+        }
+        assert!(ask(&mut stream).await.ends_with("served"));
+        let answered = tokio::time::Instant::now();
+        stream.write_all(b"GET / HT").await.expect("sent");
+        connections.all_gone().await;
+        let waited = answered.elapsed().as_secs();
+        assert_eq!(waited, REQUEST_HEAD_TIMEOUT.as_secs());
+    }
+
     #[tokio::test]
     async fn a_connection_whose_handler_panics_gives_its_place_back() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("socket");
         let listener = UnixListener::bind(&path).expect("a socket");
-        let router = Router::new().route("/", get(|| async { panic!("a mistake") as &str }));
+        let answer = |_| async { panic!("a mistake") };
         let connections = Arc::new(Connections::new(1, 1));
         let (_stop, stopping) = watch::channel(false);
-        let socket = Socket(path.display().to_string());
-        tokio::spawn(serve(listener, socket, router, Arc::clone(&connections), identify, stopping));
+        tokio::spawn(serve(listener, answer, Arc::clone(&connections), identify, stopping));
         // The second one has the place of the first.
         for _ in 0..2 {
             connections.all_gone().await;

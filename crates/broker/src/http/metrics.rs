@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::{StatusCode, header};
-use axum::middleware::Next;
+use axum::extract::State;
+use axum::http::{Method, StatusCode, header};
 use axum::response::Response;
 use bits_api::operations::{OPENMETRICS_TYPE, OPERATIONS};
 use bits_core::access::Caller;
@@ -46,18 +45,60 @@ pub(super) async fn metrics(
         .expect("a status and one header make a response"))
 }
 
-/// Counts each answer by its operation.
-pub(super) async fn count(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    let operation = operation(&request);
-    let response = next.run(request).await;
-    api.workers.metrics().answered(operation, response.status().as_u16());
-    response
+/// The operation that is asked for, by which its answer is counted. Names are of the table: a path of
+/// somebody's is not repeated.
+pub(super) fn operation(method: &Method, path: &str) -> &'static str {
+    let known = OPERATIONS.iter().map(|known| known.path).filter(|known| is_at(known, path));
+    // As the router has it: what is written out goes before what may be anything.
+    let Some(nearest) = known.min_by_key(|known| known.matches('{').count()) else { return NONE };
+    let found = OPERATIONS.iter().find(|known| known.path == nearest && known.method == method.as_str());
+    found.map_or(NONE, |operation| operation.name)
 }
 
-/// The operation that is asked for. Names are of the table: a path of somebody's is not repeated.
-fn operation(request: &Request) -> &'static str {
-    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    let method = request.method().as_str();
-    let found = OPERATIONS.iter().find(|known| Some(known.path) == path && known.method == method);
-    found.map_or(NONE, |operation| operation.name)
+/// Whether `path` is one that `known` stands for, in which a parameter is any text without a slash.
+fn is_at(known: &str, path: &str) -> bool {
+    let Some((before, parameter)) = known.split_once('{') else { return known == path };
+    let Some(given) = path.strip_prefix(before) else { return false };
+    let (_, after) = parameter.split_once('}').expect("a parameter of the table ends");
+    let (value, rest) = given.split_at(given.find('/').unwrap_or(given.len()));
+    !value.is_empty() && is_at(after, rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_is_known_by_its_method_and_path_whatever_its_parameters_are() {
+        for known in OPERATIONS {
+            let method: Method = known.method.parse().expect("a method");
+            let path = known.path.replace('{', "").replace('}', "%7B.");
+            assert_eq!(operation(&method, &path), known.name, "{path}");
+            for (method, path) in [
+                (&Method::OPTIONS, path.clone()),
+                (&method, format!("{path}/")),
+                (&method, format!("{path}/x/y/z")),
+                (&method, format!("/{path}")),
+                (&method, path.replacen("/v1", "/v2", 1)),
+            ] {
+                assert_eq!(operation(method, &path), NONE, "{method} {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_word_of_the_table_is_no_parameter() {
+        for (method, path, expected) in [
+            (Method::POST, "/v1/jobs/create_many", "create_jobs"),
+            (Method::GET, "/v1/jobs/create_many", NONE),
+            (Method::GET, "/v1/jobs/create_man", "job"),
+            (Method::GET, "/v1/challenges/events", "challenges"),
+            (Method::POST, "/v1/challenges/events", NONE),
+            (Method::GET, "/v1/jobs//files", NONE),
+            (Method::GET, "/v1/jobs/", NONE),
+            (Method::GET, "", NONE),
+        ] {
+            assert_eq!(operation(&method, path), expected, "{method} {path}");
+        }
+    }
 }

@@ -1,13 +1,12 @@
-//! A service without a socket: requests go to its router, with the caller the kernel would name.
+//! A service without a socket: requests go to its desk, with the caller the kernel would name.
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use bits_broker::effects::{Effects, EngineHandle};
 use bits_broker::engine::{self, Clock};
-use bits_broker::http::{Api, Connections, Identity, Socket, router};
+use bits_broker::http::{Api, Connections, Desk, Identity, Socket};
 use bits_broker::names::Names;
 use bits_broker::vault::Vault;
 use bits_broker::workers::Workers;
@@ -25,7 +24,6 @@ use bits_worker::link::{self, Assignment, CheckTicket, DestinationRefusal, FromW
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tower::ServiceExt;
 
 /// Whom the service serves.
 pub(crate) const ANNA: u32 = 1000;
@@ -61,7 +59,7 @@ impl Clock for StandingClock {
 }
 
 pub(crate) struct World {
-    router: Router,
+    desk: Desk,
     begun: tokio::sync::Mutex<UnboundedReceiver<Box<Assignment>>>,
     from_worker: UnboundedSender<FromWorker>,
     verdicts: tokio::sync::Mutex<UnboundedReceiver<Verdict>>,
@@ -131,7 +129,7 @@ impl World {
             stop: Arc::default(),
         };
         Self {
-            router: router(Arc::new(api)),
+            desk: Desk::new(Arc::new(api), Socket("/run/test.sock".to_owned())),
             begun: tokio::sync::Mutex::new(begun),
             from_worker,
             verdicts: tokio::sync::Mutex::new(verdicts),
@@ -174,8 +172,7 @@ impl World {
         if let Some(uid) = caller {
             request.extensions_mut().insert(Caller { uid });
         }
-        request.extensions_mut().insert(Socket("/run/test.sock".to_owned()));
-        self.router.clone().oneshot(request).await.expect("a router always answers")
+        self.desk.clone().answer(request).await
     }
 
     pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
