@@ -53,11 +53,20 @@ type Wrong = serde_path_to_error::Error<serde_json::Error>;
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Wrong> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let body = T::deserialize(Objects(&mut deserializer));
+    let whole = body.and_then(|body| deserializer.end().map(|()| body));
+    whole.map_err(|error| Wrong::new(wrong_at::<T>(bytes), error))
+}
+
+/// At which of its fields `bytes` is no `T`. It is read once more for that: who keeps in mind where he is makes
+/// a text of every key.
+fn wrong_at<T: DeserializeOwned>(bytes: &[u8]) -> serde_path_to_error::Path {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let mut track = serde_path_to_error::Track::new();
     let fields = serde_path_to_error::Deserializer::new(&mut deserializer, &mut track);
-    let body = T::deserialize(Objects(fields));
-    let whole = body.and_then(|body| deserializer.end().map(|()| body));
-    whole.map_err(|error| Wrong::new(track.path(), error))
+    // What is wrong there is known.
+    let _ = T::deserialize(Objects(fields));
+    track.path()
 }
 
 /// How long a body may take to come: it is small, and comes from this machine.
