@@ -28,7 +28,7 @@ text: `0x` and eight hexadecimal digits, which `bits error` explains.
 
 A connection may be kept for the next request. The service ends it after an answer with `Connection: close`,
 which follows a body that is a secret, could not be understood, was refused or was not read, and when it has not
-been used for 30 s. Once it was asked to stop, whatever it is asked for is refused with 503.
+been used for 30 s. Once it was asked to stop, whatever else it is asked for is refused with 503.
 
 A refusal has a [Problem](#problem) as its body, and nothing has changed:
 

@@ -7,8 +7,12 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Longer than any service runs.
+const FAR_OFF: Duration = Duration::from_hours(24 * 365 * 30);
 
 /// Rings at the time it is asked for. It is set anew when that is earlier than before; when it is later, not
 /// before it would have rung.
@@ -16,9 +20,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub(crate) struct Alarm(Pin<Box<Sleep>>);
 
 impl Alarm {
-    /// To be made within a runtime.
+    /// To be made within a runtime. Whenever it is asked for first is earlier than what it is set to here.
     pub(crate) fn new() -> Self {
-        Self(Box::pin(sleep_until(Instant::now())))
+        Self(Box::pin(sleep_until(Instant::now() + FAR_OFF)))
     }
 
     /// Waits until `time`.
@@ -43,8 +47,6 @@ impl Alarm {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use futures_util::FutureExt;
 
     use super::*;

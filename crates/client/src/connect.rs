@@ -1,7 +1,8 @@
 //! Finding the service of this user, and starting it when none answers.
 //!
 //! Two callers at once start one service: the second `bitsd` finds the state folder held, says so
-//! and leaves, and its caller goes on looking for the first.
+//! and leaves, and its caller goes on looking for the first. Should that be one that leaves, the caller starts
+//! another as soon as it has gone.
 
 use std::env;
 use std::ffi::{OsStr, OsString};

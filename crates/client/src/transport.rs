@@ -161,6 +161,11 @@ impl Answer {
         Ok(WholeAnswer { operation, status, body: body.to_bytes() })
     }
 
+    /// Whether the service leaves and has done nothing.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.status == UNAVAILABLE
+    }
+
     /// The body of a success, to be read as it comes.
     ///
     /// # Errors

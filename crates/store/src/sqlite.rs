@@ -6,7 +6,7 @@
 
 mod adding;
 mod key;
-mod log_room;
+mod log_length;
 mod migrate;
 mod number;
 mod open;
@@ -32,7 +32,7 @@ use rusqlite::Connection;
 pub use open::{Examination, OpenError, Opened, SetAside};
 pub use soundness::{Check, Looked};
 
-use log_room::LogRoom;
+use log_length::LogLength;
 use open::{LOG_BYTES_MAX, Look};
 use soundness::Checked;
 use writing::FORGOTTEN_AT_ONCE_MAX;
@@ -45,7 +45,7 @@ pub struct SqliteStore {
     connection: Connection,
     /// Whether the log may still hold secrets that were removed.
     wipe_owed: bool,
-    log_room: LogRoom,
+    log_length: LogLength,
     /// The file that was opened: where it is, its device and its number there.
     place: (PathBuf, Option<(u64, u64)>),
 }
@@ -91,8 +91,8 @@ impl SqliteStore {
     fn new(connection: Connection, checked: Option<Checked>) -> Self {
         let path = PathBuf::from(connection.path().unwrap_or_default());
         let place = (path.clone(), identity(&path));
-        let log_room = LogRoom::of(&path, LOG_BYTES_MAX.into());
-        Self { checked, connection, wipe_owed: false, log_room, place }
+        let log_length = LogLength::of(&path, LOG_BYTES_MAX.into());
+        Self { checked, connection, wipe_owed: false, log_length, place }
     }
 
     /// That the database is still where it was opened: SQLite writes on into a file that was taken
@@ -148,7 +148,7 @@ impl Store for SqliteStore {
             self.wipe_log();
         }
         self.look_after_log();
-        self.log_room.look();
+        self.log_length.look();
         Ok(())
     }
 

@@ -2,8 +2,11 @@
 //!
 //! What the events mean is for whoever reads them.
 
+use std::time::Duration;
+
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio::time::sleep;
 
 use super::parser::{Frame, Parser};
 use crate::client::Client;
@@ -37,6 +40,8 @@ struct Source {
 
 /// Sources in a row that may end without an event before the stream is given up.
 const BARREN_MAX: u32 = 5;
+/// The pause before a service that is leaving is asked again; each further one is as much longer.
+const PAUSE: Duration = Duration::from_millis(100);
 
 impl Feed {
     /// Opens the stream that `request` asks for.
@@ -107,6 +112,13 @@ impl Feed {
     async fn source(&mut self) -> Result<&mut Source, Error> {
         while self.source.is_none() {
             let answer = match self.client.open_stream(&self.request, self.if_absent).await {
+                // It was asked to stop a moment ago, and is gone in another.
+                Ok(answer) if answer.is_stopping() && self.barren < BARREN_MAX => {
+                    self.barren += 1;
+                    self.if_absent = IfAbsent::WaitThenStart;
+                    sleep(PAUSE * self.barren).await;
+                    continue;
+                }
                 Ok(answer) => answer.stream().await,
                 Err(error) => Err(error),
             };

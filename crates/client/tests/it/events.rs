@@ -42,6 +42,17 @@ async fn a_stream_goes_on_when_the_service_was_started_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_service_that_is_leaving_is_asked_for_its_stream_again() {
+    let leaving = Act::Answer(503, problem("0x80004005"));
+    let ready = Act::KeepStream(vec!["event: ready\ndata: {}\n\n"]);
+    let service = Service::acting(vec![leaving.clone(), leaving.clone(), ready]);
+    service.client().await.events(None).await.expect("a stream");
+    assert_eq!(service.asked().len(), 3);
+    let service = Service::acting(vec![leaving]);
+    assert!(matches!(service.client().await.events(None).await, Err(Error::Refused(_))), "one that stays so");
+}
+
+#[tokio::test(start_paused = true)]
 async fn streams_that_say_nothing_are_given_up() {
     let service = Service::acting(vec![Act::Stream(vec![])]);
     let mut events = service.client().await.events(None).await.expect("a stream");

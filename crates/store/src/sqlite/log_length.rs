@@ -1,4 +1,4 @@
-//! Room in the log, made before it is needed.
+//! The length of the log, which it is given before it is needed.
 //!
 //! A commit that makes the log longer has its new length written to the disk as well, which takes as long as
 //! the commit itself. So where the log grows it is made longer by a good piece at once, with zeros, which SQLite
@@ -15,12 +15,11 @@ const GROWS: u32 = 8;
 /// By how much it is made longer, in bytes.
 const PIECE: usize = 512 << 10;
 
-static ZEROS: [u8; PIECE] = [0; PIECE];
-
 /// The log of a database that one connection alone writes to, on the thread that asks.
 #[derive(Debug)]
-pub(super) struct LogRoom {
-    path: PathBuf,
+pub(super) struct LogLength {
+    /// Where it is, when that can be said.
+    path: Option<PathBuf>,
     log: Option<File>,
     /// The length it had when it was looked at last.
     length: u64,
@@ -29,26 +28,30 @@ pub(super) struct LogRoom {
     length_max: u64,
 }
 
-impl LogRoom {
+impl LogLength {
     /// Of the log of the database at `path`.
     pub(super) fn of(path: &Path, length_max: u64) -> Self {
-        let mut log = path.to_owned().into_os_string();
-        log.push("-wal");
-        Self { path: log.into(), log: None, length: 0, grew: 0, length_max }
+        let path = (!path.as_os_str().is_empty()).then(|| {
+            let mut log = path.to_owned().into_os_string();
+            log.push("-wal");
+            PathBuf::from(log)
+        });
+        Self { path, log: None, length: 0, grew: 0, length_max }
     }
 
     /// To be asked after a commit. What goes wrong here costs time later, and nothing else.
     pub(super) fn look(&mut self) {
-        if self.make_room().is_err() {
+        if self.make_longer().is_err() {
             self.log = None;
             self.grew = 0;
         }
     }
 
-    fn make_room(&mut self) -> io::Result<()> {
+    fn make_longer(&mut self) -> io::Result<()> {
+        let Some(path) = &self.path else { return Ok(()) };
         if self.log.is_none() {
             let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-            self.log = Some(OpenOptions::new().write(true).custom_flags(flags).open(&self.path)?);
+            self.log = Some(OpenOptions::new().write(true).custom_flags(flags).open(path)?);
         }
         let mut log = self.log.as_ref().expect("it was just opened");
         // Not by its metadata: who asks when it was last changed has the next change told from this one, on the disk.
@@ -62,7 +65,11 @@ impl LogRoom {
         if length <= was || self.grew < GROWS || length + PIECE as u64 > self.length_max {
             return Ok(());
         }
-        log.write_all_at(&ZEROS, length)?;
+        if let Err(error) = log.write_all_at(&vec![0; PIECE], length) {
+            // A disk that is nearly full has better use for what was written of it.
+            log.set_len(length)?;
+            return Err(error);
+        }
         self.length = length + PIECE as u64;
         Ok(())
     }
@@ -84,10 +91,10 @@ mod tests {
         database
     }
 
-    fn write(database: &Connection, room: &mut LogRoom, rows: usize) {
+    fn write(database: &Connection, length_of_log: &mut LogLength, rows: usize) {
         for _ in 0..rows {
             database.execute("INSERT INTO t VALUES (randomblob(3000))", []).expect("a row");
-            room.look();
+            length_of_log.look();
         }
     }
 
@@ -96,20 +103,20 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_grows_and_grows_gets_room_up_to_its_end_and_all_in_it_is_found() {
+    fn a_log_that_grows_and_grows_is_made_longer_up_to_its_end_and_all_in_it_is_found() {
         let folder = tempfile::tempdir().expect("a folder");
         let database = a_database(folder.path());
-        let mut room = LogRoom::of(&folder.path().join("jobs.db"), LENGTH_MAX);
-        write(&database, &mut room, GROWS as usize);
+        let mut length_of_log = LogLength::of(&folder.path().join("jobs.db"), LENGTH_MAX);
+        write(&database, &mut length_of_log, GROWS as usize);
         let ahead = log(folder.path());
         assert!(ahead > PIECE as u64, "{ahead}");
-        write(&database, &mut room, 20);
-        assert_eq!(log(folder.path()), ahead, "what comes next goes into the room");
-        write(&database, &mut room, 400);
+        write(&database, &mut length_of_log, 20);
+        assert_eq!(log(folder.path()), ahead, "what comes next has its length already");
+        write(&database, &mut length_of_log, 400);
         // It has become longer than it may be made.
         let other = tempfile::tempdir().expect("a folder");
         let without = a_database(other.path());
-        write(&without, &mut LogRoom::of(&other.path().join("none"), LENGTH_MAX), GROWS as usize + 420);
+        write(&without, &mut LogLength::of(&other.path().join("none"), LENGTH_MAX), GROWS as usize + 420);
         assert!(log(folder.path()) > LENGTH_MAX);
         assert_eq!(log(folder.path()), log(other.path()), "no more than is in it");
 
@@ -127,25 +134,26 @@ mod tests {
     fn a_log_that_is_cut_again_and_again_is_left_as_it_is() {
         let folder = tempfile::tempdir().expect("a folder");
         let database = a_database(folder.path());
-        let mut room = LogRoom::of(&folder.path().join("jobs.db"), LENGTH_MAX);
+        let mut length_of_log = LogLength::of(&folder.path().join("jobs.db"), LENGTH_MAX);
         for _ in 0..10 {
-            write(&database, &mut room, GROWS as usize - 1);
+            write(&database, &mut length_of_log, GROWS as usize - 1);
             assert!(log(folder.path()) < PIECE as u64);
             database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("cut");
-            room.look();
+            length_of_log.look();
         }
     }
 
     #[test]
     fn a_log_that_is_not_there_or_not_ours_is_let_be() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut room = LogRoom::of(&folder.path().join("jobs.db"), LENGTH_MAX);
+        let mut length_of_log = LogLength::of(&folder.path().join("jobs.db"), LENGTH_MAX);
+        length_of_log.look();
         std::fs::write(folder.path().join("else"), "").expect("a file");
         std::os::unix::fs::symlink("else", folder.path().join("jobs.db-wal")).expect("a link");
         for length in 0..=u64::from(GROWS) + 1 {
             let file = OpenOptions::new().write(true).open(folder.path().join("else")).expect("a file");
             file.set_len(length).expect("longer");
-            room.look();
+            length_of_log.look();
         }
         assert!(log(folder.path()) < PIECE as u64);
     }
