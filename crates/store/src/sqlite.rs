@@ -351,18 +351,18 @@ mod tests {
         assert_eq!(locks(), before, "closing a descriptor of it would have let all of them go");
     }
 
-    /// The locks that the kernel has on the file `path`.
+    /// The locks that this process has on the file `path`, as a descriptor of it has them that is open already:
+    /// of all locks at once the kernel tells piece by piece, and others come and go meanwhile.
     fn locks_on(path: &Path) -> usize {
-        let inode = std::fs::symlink_metadata(path).expect("a file").ino();
-        let all = std::fs::read_to_string("/proc/locks").expect("the kernel tells");
-        let process = std::process::id().to_string();
-        let is_one = |line: &&str| {
-            let words: Vec<_> = line.split_whitespace().collect();
-            words.contains(&"POSIX")
-                && words.contains(&process.as_str())
-                && line.contains(&format!(":{inode} "))
-        };
-        all.lines().filter(is_one).count()
+        let path = std::fs::canonicalize(path).expect("a file");
+        let open = std::fs::read_dir("/proc/self/fd").expect("the kernel tells");
+        let of_it = open
+            .filter_map(Result::ok)
+            .find(|open| std::fs::read_link(open.path()).is_ok_and(|leads_to| leads_to == path))
+            .expect("it is open");
+        let descriptor = Path::new("/proc/self/fdinfo").join(of_it.file_name());
+        let told = std::fs::read_to_string(descriptor).expect("the kernel tells");
+        told.lines().filter(|line| line.starts_with("lock:")).count()
     }
 
     fn a_job_with_files(number: u8, files: u32) -> Batch {
