@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use axum::body::{Bytes, HttpBody};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, patch, post, put};
 use axum::{BoxError, Extension, Router};
@@ -43,7 +43,7 @@ use crate::stop::Stop;
 use crate::vault::Vault;
 use crate::workers::Workers;
 
-use answer::{Refused, json, refused_as};
+use answer::{Refused, end_connection, json, refused_as};
 
 pub use listener::{Connections, Identify, Peer, serve};
 
@@ -162,7 +162,7 @@ impl Api {
 fn hang_up(has_body: bool, answer: &mut Response) {
     let is_harmless = answer.extensions_mut().remove::<BroughtNoSecret>().is_some();
     if has_body && !is_harmless {
-        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        end_connection(answer);
     }
 }
 

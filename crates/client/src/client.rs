@@ -75,7 +75,7 @@ pub fn new_job(display_name: impl Into<String>) -> CreateJob {
 /// Times an operation is asked when the service breaks off.
 const TRIES: u32 = 4;
 /// The pause after the first of them; each further one is as much longer.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 /// How long an answer may take. Completing a job of many files waits for the disk at each.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(15 * 60);
 

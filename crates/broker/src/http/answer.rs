@@ -24,6 +24,11 @@ impl IntoResponse for Refused {
     }
 }
 
+/// Has the connection end with `answer`, which says so.
+pub(super) fn end_connection(answer: &mut Response) {
+    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+}
+
 fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::NotFound { .. } | Refusal::NoSuchFile { .. } | Refusal::NoSuchQuestion => {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::http::{HeaderValue, Request, header};
+use axum::http::Request;
 use axum::response::{IntoResponse, Response};
 use bits_core::access::Caller;
 use bits_core::refusal::Refusal;
@@ -21,7 +21,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
-use super::answer::Refused;
+use super::answer::{Refused, end_connection};
 use super::patience::Patient;
 use super::timer::ConnectionTimer;
 
@@ -201,7 +201,7 @@ fn refuse(
     let refusal = refusal.clone();
     let answer = move |_| {
         let mut response = Refused(refusal.clone()).into_response();
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        end_connection(&mut response);
         ready(response)
     };
     tokio::spawn(async move {
@@ -255,6 +255,30 @@ mod tests {
         Ok(Peer { caller: Caller { uid: 0 }, process: Some(1) })
     }
 
+    /// Where one is served, for as long as it is kept.
+    struct Door {
+        folder: tempfile::TempDir,
+        _stop: watch::Sender<bool>,
+    }
+
+    impl Door {
+        fn open<A: Future<Output = Response> + Send + 'static>(
+            answer: impl Fn(Request<Incoming>) -> A + Clone + Send + Sync + 'static,
+            connections: Connections,
+        ) -> (Self, Arc<Connections>) {
+            let folder = tempfile::tempdir().expect("a folder");
+            let listener = UnixListener::bind(folder.path().join("socket")).expect("a socket");
+            let connections = Arc::new(connections);
+            let (stop, stopping) = watch::channel(false);
+            tokio::spawn(serve(listener, answer, Arc::clone(&connections), identify, stopping));
+            (Self { folder, _stop: stop }, connections)
+        }
+
+        async fn enter(&self) -> UnixStream {
+            UnixStream::connect(self.folder.path().join("socket")).await.expect("connected")
+        }
+    }
+
     async fn ask(stream: &mut UnixStream) -> String {
         stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
         let mut answer = [0; 4096];
@@ -264,39 +288,28 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_with_too_many_connections_is_told_so_and_served_again_when_it_has_closed_one() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("socket");
-        let listener = UnixListener::bind(&path).expect("a socket");
-        let answer = |_| async { "served".into_response() };
-        let connections = Arc::new(Connections::new(8, 2));
-        let (_stop, stopping) = watch::channel(false);
-        tokio::spawn(serve(listener, answer, Arc::clone(&connections), identify, stopping));
+        let (door, connections) = Door::open(|_| async { "served".into_response() }, Connections::new(8, 2));
         let mut held = Vec::new();
         for _ in 0..2 {
-            let mut stream = UnixStream::connect(&path).await.expect("connected");
+            let mut stream = door.enter().await;
             assert!(ask(&mut stream).await.ends_with("served"));
             held.push(stream);
         }
-        let mut stream = UnixStream::connect(&path).await.expect("connected");
+        let mut stream = door.enter().await;
         let refused = ask(&mut stream).await;
         assert!(refused.starts_with("HTTP/1.1 429 ") && refused.contains("0x800706BB"), "{refused}");
         assert!(refused.contains("this program has 2 connections"), "{refused}");
         drop(held);
         connections.all_gone().await;
-        let mut stream = UnixStream::connect(&path).await.expect("connected");
+        let mut stream = door.enter().await;
         assert!(ask(&mut stream).await.ends_with("served"));
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_nobody_reads_gives_its_place_back() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("socket");
-        let listener = UnixListener::bind(&path).expect("a socket");
-        let answer = |_| async { vec![0; 64 << 20].into_response() };
-        let connections = Arc::new(Connections::new(1, 1));
-        let (_stop, stopping) = watch::channel(false);
-        tokio::spawn(serve(listener, answer, Arc::clone(&connections), identify, stopping));
-        let mut stream = UnixStream::connect(&path).await.expect("connected");
+        let (door, connections) =
+            Door::open(|_| async { vec![0; 64 << 20].into_response() }, Connections::new(1, 1));
+        let mut stream = door.enter().await;
         assert!(ask(&mut stream).await.starts_with("HTTP/1.1 200 "));
         assert_eq!(connections.open(), 1);
         connections.all_gone().await;
@@ -305,14 +318,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_on_which_nothing_is_asked_for_some_time_is_closed() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("socket");
-        let listener = UnixListener::bind(&path).expect("a socket");
-        let answer = |_| async { "served".into_response() };
-        let connections = Arc::new(Connections::new(1, 1));
-        let (_stop, stopping) = watch::channel(false);
-        tokio::spawn(serve(listener, answer, Arc::clone(&connections), identify, stopping));
-        let mut stream = UnixStream::connect(&path).await.expect("connected");
+        let (door, connections) = Door::open(|_| async { "served".into_response() }, Connections::new(1, 1));
+        let mut stream = door.enter().await;
         // Longer in all than one request may take.
         for _ in 0..3 {
             assert!(ask(&mut stream).await.ends_with("served"));
@@ -328,17 +335,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_whose_handler_panics_gives_its_place_back() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("socket");
-        let listener = UnixListener::bind(&path).expect("a socket");
-        let answer = |_| async { panic!("a mistake") };
-        let connections = Arc::new(Connections::new(1, 1));
-        let (_stop, stopping) = watch::channel(false);
-        tokio::spawn(serve(listener, answer, Arc::clone(&connections), identify, stopping));
+        let (door, connections) = Door::open(|_| async { panic!("a mistake") }, Connections::new(1, 1));
         // The second one has the place of the first.
         for _ in 0..2 {
             connections.all_gone().await;
-            let mut stream = UnixStream::connect(&path).await.expect("connected");
+            let mut stream = door.enter().await;
             stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
             let mut answer = Vec::new();
             let _ = stream.read_to_end(&mut answer).await;

@@ -2,14 +2,12 @@
 //!
 //! What the events mean is for whoever reads them.
 
-use std::time::Duration;
-
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::sleep;
 
 use super::parser::{Frame, Parser};
-use crate::client::Client;
+use crate::client::{Client, PAUSE};
 use crate::connect::IfAbsent;
 use crate::error::Error;
 use crate::transport::{Request, trouble};
@@ -40,8 +38,6 @@ struct Source {
 
 /// Sources in a row that may end without an event before the stream is given up.
 const BARREN_MAX: u32 = 5;
-/// The pause before a service that is leaving is asked again; each further one is as much longer.
-const PAUSE: Duration = Duration::from_millis(100);
 
 impl Feed {
     /// Opens the stream that `request` asks for.

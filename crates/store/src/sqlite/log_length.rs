@@ -10,6 +10,8 @@ use std::io::{self, Seek as _, SeekFrom};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use super::soundness::{LOG, beside};
+
 /// How often in a row it grows before it is made longer: not for a change now and then.
 const GROWS: u32 = 8;
 /// By how much it is made longer, in bytes.
@@ -31,11 +33,7 @@ pub(super) struct LogLength {
 impl LogLength {
     /// Of the log of the database at `path`.
     pub(super) fn of(path: &Path, length_max: u64) -> Self {
-        let path = (!path.as_os_str().is_empty()).then(|| {
-            let mut log = path.to_owned().into_os_string();
-            log.push("-wal");
-            PathBuf::from(log)
-        });
+        let path = (!path.as_os_str().is_empty()).then(|| beside(path, LOG));
         Self { path, log: None, length: 0, grew: 0, length_max }
     }
 

@@ -17,7 +17,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
 
 use super::SqliteStore;
 use super::migrate::{self, APPLICATION_ID, VERSION};
-use super::soundness::{self, Check, Checked, SUSPECT};
+use super::soundness::{self, Check, Checked, LOG, SUSPECT};
 
 /// A store, and what was in its way.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ pub(super) const LOG_BYTES_MAX: u32 = (LOG_PAGES + LOG_PAGES / 8) * 4096;
 const OWNER_ONLY: u32 = 0o600;
 
 /// What SQLite may keep beside a database. The database itself is the empty ending.
-const ENDINGS: [&str; 5] = ["", "-journal", "-wal", "-shm", SUSPECT];
+const ENDINGS: [&str; 5] = ["", "-journal", LOG, "-shm", SUSPECT];
 
 pub(super) fn open(path: &Path, look: Look) -> Result<Opened, OpenError> {
     let place = Place::find(path)?;
@@ -180,7 +180,7 @@ pub(super) fn examine(path: &Path, deep: bool) -> Result<Option<Examination>, Op
 fn go_through(place: &Place) -> Result<Result<(), String>, Trouble> {
     let path = place.file("");
     let trouble = |source| trouble_of(source, "read", path.clone());
-    let has_log = place.files()?.iter().any(|(ending, _)| *ending == "-wal");
+    let has_log = place.files()?.iter().any(|(ending, _)| *ending == LOG);
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&path, flags).map_err(trouble)?;
@@ -418,14 +418,14 @@ impl Place {
 
     /// Whether there is something in the log: no service has closed the database since.
     fn has_log(&self) -> Result<bool, OpenError> {
-        Ok(self.files()?.iter().any(|(ending, file)| *ending == "-wal" && file.len() > 0))
+        Ok(self.files()?.iter().any(|(ending, file)| *ending == LOG && file.len() > 0))
     }
 
     /// A log without a database is what is left of one; SQLite would delete it.
     fn check_whole(&self) -> Result<(), Trouble> {
         let files = self.files()?;
         let filled = |wanted| files.iter().any(|(ending, file)| *ending == wanted && file.len() > 0);
-        if !filled("") && filled("-wal") {
+        if !filled("") && filled(LOG) {
             return Err(Trouble::Damaged("there is a log of changes, but nothing that they change".into()));
         }
         Ok(())

@@ -21,6 +21,8 @@ use super::open::{LOG_PAGES, check_sound, pragma, read_alone};
 
 /// Beside the database, when there is reason to look at all of it.
 pub(super) const SUSPECT: &str = "-suspect";
+/// Beside it, what was written since its log was emptied.
+pub(super) const LOG: &str = "-wal";
 
 /// What the log may grow to while the file is to stay as it is.
 const LOG_BYTES_MAX: u64 = 64 << 20;
@@ -117,8 +119,7 @@ impl Checked {
             // Whether that worked shows with the next commit: the log is emptied then, or grows on.
             return pragma(connection, "wal_autocheckpoint", LOG_PAGES).is_err();
         }
-        let mut log = PathBuf::from(connection.path().unwrap_or_default()).into_os_string();
-        log.push("-wal");
+        let log = beside(Path::new(connection.path().unwrap_or_default()), LOG);
         if fs::symlink_metadata(log).is_ok_and(|log| log.len() >= LOG_BYTES_MAX) {
             self.while_written(|| {
                 // The next commit tries again.
@@ -147,7 +148,8 @@ impl Drop for Checked {
 /// Takes note that the database at `path` is to be looked at as a whole before it is used again.
 pub(super) fn suspect(path: &Path, reason: &str) {
     let write = || -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(beside(path))?;
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(beside(path, SUSPECT))?;
         file.write_all(reason.as_bytes())?;
         file.sync_all()
     };
@@ -158,7 +160,7 @@ pub(super) fn suspect(path: &Path, reason: &str) {
 /// Why the database at `path` is to be looked at as a whole, if it is.
 pub(super) fn suspicion(path: &Path) -> Option<String> {
     let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(beside(path)).ok()?;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(beside(path, SUSPECT)).ok()?;
     let mut reason = Vec::new();
     File::take(file, REASON_BYTES_MAX).read_to_end(&mut reason).ok()?;
     Some(String::from_utf8_lossy(&reason).into_owned())
@@ -166,15 +168,16 @@ pub(super) fn suspicion(path: &Path) -> Option<String> {
 
 /// Takes it back: all of it was looked at.
 pub(super) fn clear(path: &Path) -> io::Result<()> {
-    match fs::remove_file(beside(path)) {
+    match fs::remove_file(beside(path, SUSPECT)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }
 
-fn beside(path: &Path) -> PathBuf {
+/// What SQLite, or we, keep beside the database at `path` under this `ending`.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(SUSPECT);
+    name.push(ending);
     PathBuf::from(name)
 }
 

@@ -92,6 +92,14 @@ static UPDATE_SOURCES: LazyLock<String> = LazyLock::new(|| {
     format!("UPDATE files SET ({SOURCE_COLUMNS}) = ({places}) WHERE job = ?1 AND place = ?2")
 });
 
+static WIPE_IF_FINAL: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "DELETE FROM secrets WHERE job = \
+         (SELECT number FROM jobs WHERE {BY_ID} AND state IN ('acknowledged', 'cancelled')) \
+         AND (slot <> ?2 OR EXISTS (SELECT 1 FROM jobs WHERE number = secrets.job AND notices IS NULL))"
+    )
+});
+
 /// Places for the values of `columns`, numbered from `first` on.
 fn places(first: usize, columns: &str) -> String {
     let numbered = columns.split(',').enumerate().map(|(at, _)| format!("?{}", first + at));
@@ -387,11 +395,7 @@ fn change_secret(transaction: &Writing<'_>, job: JobId, change: &SecretChange) -
 /// Whatever a batch says, a final job has no secrets, but for that by which what is still to be told is
 /// signed.
 fn wipe_if_final(transaction: &Writing<'_>, job: JobId) -> Result<usize, StoreError> {
-    let sql = "DELETE FROM secrets WHERE job = \
-         (SELECT number FROM jobs WHERE substr(id, 16) = substr(?1, 16) AND id = ?1 \
-          AND state IN ('acknowledged', 'cancelled')) \
-         AND (slot <> ?2 OR EXISTS (SELECT 1 FROM jobs WHERE number = secrets.job AND notices IS NULL))";
-    execute(transaction, sql, params![job.0, rows::WEBHOOK])
+    execute(transaction, &WIPE_IF_FINAL, params![job.0, rows::WEBHOOK])
 }
 
 fn execute(connection: &Connection, sql: &str, params: impl Params) -> Result<usize, StoreError> {
