@@ -58,6 +58,9 @@ use loading::Loading;
 const INPUTS_PER_BATCH: usize = 256;
 /// How long to leave a store alone that could not write.
 const PAUSE_AFTER_FAILED_COMMIT: Duration = Duration::from_secs(1);
+
+/// How long the store may have work left, where no other commit does it.
+const SETTLED_AFTER: Duration = Duration::from_millis(50);
 /// How long a job can still be read after it is final.
 const FINAL_JOBS_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// How often final jobs that have been kept long enough are looked for.
@@ -274,6 +277,8 @@ pub struct Engine<'a> {
     backlog: VecDeque<queue::Input>,
     /// No commit before this, after one has failed.
     paused_until: Option<Timestamp>,
+    /// When the store is to do the work that it has left.
+    settle_at: Option<Timestamp>,
     /// When the last turn was, by which it shows that the clock was set back.
     last_turn: Timestamp,
     /// How long the machine ran then.
@@ -360,6 +365,7 @@ impl<'a> Engine<'a> {
             agents: Agents::default(),
             backlog: VecDeque::new(),
             paused_until: None,
+            settle_at: None,
             last_turn: now,
             last_running: clock.running(),
             forget_at: now,
@@ -396,6 +402,25 @@ impl<'a> Engine<'a> {
             Ok(()) => self.act(turn, &batch),
             Err(error) => self.give_up(turn, &error),
         }
+        self.settle();
+    }
+
+    /// Has the store do the work that it has left, some time after the first of it.
+    fn settle(&mut self) {
+        if self.store.is_settled() {
+            self.settle_at = None;
+            return;
+        }
+        let now = self.clock.now();
+        let at = *self.settle_at.get_or_insert(now + SETTLED_AFTER);
+        // A clock that was set back is no reason to wait for long.
+        let is_due = at <= now || at.since(now) > PAUSE_AFTER_FAILED_COMMIT;
+        if is_due && let Err(error) = self.store.settle() {
+            tracing::warn!(%error, "new jobs are on the disk and not yet in the database");
+            self.settle_at = Some(now + PAUSE_AFTER_FAILED_COMMIT);
+        } else if is_due {
+            self.settle_at = None;
+        }
     }
 
     /// How long there is nothing to do when nothing comes in.
@@ -413,7 +438,7 @@ impl<'a> Engine<'a> {
         } else {
             let tidy = self.forget_at.min(self.purge_at);
             let wakes = self.queue.next_wake().into_iter().chain(self.moment.until);
-            wakes.chain([tidy]).min().expect("there is one at least")
+            wakes.chain(self.settle_at).chain([tidy]).min().expect("there is one at least")
         };
         wake.since(now)
     }

@@ -38,6 +38,21 @@ pub trait Store: Send {
     /// any other error when it could not be written. Nothing is written then.
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
 
+    /// Whether all that was committed is where it stays. If not it survives a power cut all the same, and is
+    /// read like everything else, but there is work left, which is done with one of the next commits or by
+    /// [`Store::settle`].
+    fn is_settled(&self) -> bool {
+        true
+    }
+
+    /// Does the work that is left, when there is time.
+    ///
+    /// # Errors
+    /// When it could not be written. Nothing is lost by that.
+    fn settle(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// The job called `id`, final ones included while they are kept.
     ///
     /// # Errors

@@ -1,10 +1,12 @@
 //! Jobs in an SQLite database: one file, one holder, one transaction per turn of the engine.
 //!
 //! The log is written ahead (WAL) and synced at each commit (`synchronous = FULL`): with SQLite's
-//! own defaults the last acknowledged commit can be lost in a power cut. Opening — what may be
+//! own defaults the last acknowledged commit can be lost in a power cut. New jobs share a commit with
+//! the next ones, and are on the disk before that in an `intake` of their own. Opening — what may be
 //! opened, what is set aside — is in `open`; the statements are in `reading` and `writing`.
 
 mod adding;
+mod intake;
 mod key;
 mod log_length;
 mod migrate;
@@ -29,12 +31,16 @@ use bits_core::ports::{
 use bits_core::time::Timestamp;
 use rusqlite::Connection;
 
+use crate::rows::failed;
+
 pub use open::{Examination, OpenError, Opened, SetAside};
 pub use soundness::{Check, Looked};
 
+use intake::Intake;
 use log_length::LogLength;
 use open::{LOG_BYTES_MAX, Look};
 use soundness::Checked;
+use transaction::Writing;
 use writing::FORGOTTEN_AT_ONCE_MAX;
 
 /// A store in a file.
@@ -43,6 +49,8 @@ pub struct SqliteStore {
     /// The check that is under way; goes before the connection, which is closed then.
     checked: Option<Checked>,
     connection: Connection,
+    /// New jobs that are in a transaction which is open, and on the disk already.
+    intake: Intake,
     /// Whether the log may still hold secrets that were removed.
     wipe_owed: bool,
     log_length: LogLength,
@@ -92,7 +100,8 @@ impl SqliteStore {
         let path = PathBuf::from(connection.path().unwrap_or_default());
         let place = (path.clone(), identity(&path));
         let log_length = LogLength::of(&path, LOG_BYTES_MAX.into());
-        Self { checked, connection, wipe_owed: false, log_length, place }
+        let intake = Intake::of(&path, &connection);
+        Self { checked, connection, intake, wipe_owed: false, log_length, place }
     }
 
     /// That the database is still where it was opened: SQLite writes on into a file that was taken
@@ -118,6 +127,61 @@ impl SqliteStore {
         self.wipe_owed = !emptied.is_ok_and(|blocked: i64| blocked == 0);
     }
 
+    /// Writes `batch` with what waits for it; what `may_wait` itself only waits then. Nothing of it where that
+    /// fails.
+    fn put(&mut self, batch: &Batch, may_wait: bool) -> Result<(), StoreError> {
+        self.check_in_place()?;
+        if batch.is_empty() && may_wait {
+            return Ok(());
+        }
+        self.add_again()?;
+        let written = self.write(batch, may_wait);
+        if written.is_err() {
+            // What waited was taken back together with it. Who reads next tries again if that is in vain.
+            _ = self.add_again();
+        }
+        let written = written.map_err(|error| trouble::explained(error, &self.place.0));
+        let Written::Committed { removed_secrets } = self.seen(written)? else { return Ok(()) };
+        if removed_secrets || self.wipe_owed {
+            self.wipe_log();
+        }
+        self.look_after_log();
+        self.log_length.look();
+        Ok(())
+    }
+
+    fn write(&mut self, batch: &Batch, may_wait: bool) -> Result<Written, StoreError> {
+        // Dropped on the way out of an error, it is rolled back.
+        let transaction = Writing::begin(&self.connection).map_err(failed("written"))?;
+        let mut record = self.intake.record().filter(|_| may_wait);
+        let removed_secrets = writing::write(&transaction, batch, &mut record)?;
+        if record.is_some_and(|record| self.intake.append(record)) {
+            transaction.leave_open();
+            return Ok(Written::Waits);
+        }
+        let generation = self.intake.pass_over(&transaction)?;
+        transaction.commit().map_err(failed("written"))?;
+        self.intake.passed(generation);
+        Ok(Written::Committed { removed_secrets })
+    }
+
+    /// Where the transaction is gone that had new jobs which are on the disk, they are added to another one.
+    fn add_again(&mut self) -> Result<(), StoreError> {
+        if !self.intake.is_awaited() || !self.connection.is_autocommit() {
+            return Ok(());
+        }
+        let transaction = Writing::begin(&self.connection).map_err(failed("written"))?;
+        self.intake.add_again(&transaction)?;
+        transaction.leave_open();
+        Ok(())
+    }
+
+    /// Reads, with all that was acknowledged.
+    fn read<T>(&mut self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let read = self.add_again().and_then(|()| read(&self.connection));
+        self.seen(read)
+    }
+
     /// After each commit: while a check is under way nothing else keeps the log from growing.
     fn look_after_log(&mut self) {
         self.checked = self.checked.take().filter(|checked| checked.goes_on(&self.connection));
@@ -133,6 +197,25 @@ impl SqliteStore {
     }
 }
 
+/// What became of a batch that is on the disk.
+enum Written {
+    /// It is in the transaction that is open.
+    Waits,
+    Committed {
+        /// Or replaced.
+        removed_secrets: bool,
+    },
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        // What cannot be committed now is taken over from the intake when it is opened again.
+        if self.settle().is_ok() {
+            self.intake.remove();
+        }
+    }
+}
+
 /// Which file `path` is.
 fn identity(path: &Path) -> Option<(u64, u64)> {
     std::fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
@@ -140,28 +223,27 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 
 impl Store for SqliteStore {
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        self.check_in_place()?;
-        let written = writing::commit(&self.connection, batch)
-            .map_err(|error| trouble::explained(error, &self.place.0));
-        let removed_secrets = self.seen(written)?;
-        if removed_secrets || self.wipe_owed {
-            self.wipe_log();
-        }
-        self.look_after_log();
-        self.log_length.look();
-        Ok(())
+        self.put(batch, true)
+    }
+
+    fn is_settled(&self) -> bool {
+        !self.intake.is_awaited()
+    }
+
+    fn settle(&mut self) -> Result<(), StoreError> {
+        if self.is_settled() { Ok(()) } else { self.put(&Batch::default(), false) }
     }
 
     fn job(&mut self, id: JobId) -> Result<Option<Job>, StoreError> {
-        Ok(self.seen(reading::job(&self.connection, id))?.map(|(job, _)| job))
+        Ok(self.read(|connection| reading::job(connection, id))?.map(|(job, _)| job))
     }
 
     fn progress(&mut self, id: JobId) -> Result<Progress, StoreError> {
-        self.seen(reading::progress(&self.connection, id))
+        self.read(|connection| reading::progress(connection, id))
     }
 
     fn files(&mut self, id: JobId, from: FileIndex, limit: usize) -> Result<Vec<File>, StoreError> {
-        self.seen(reading::files(&self.connection, id, from, limit))
+        self.read(|connection| reading::files(connection, id, from, limit))
     }
 
     fn closing_files(
@@ -170,7 +252,7 @@ impl Store for SqliteStore {
         from: FileIndex,
         limit: usize,
     ) -> Result<Vec<ClosingFile>, StoreError> {
-        reading::closing_files(&self.connection, id, from, limit)
+        self.read(|connection| reading::closing_files(connection, id, from, limit))
     }
 
     fn destinations_taken(
@@ -178,38 +260,39 @@ impl Store for SqliteStore {
         id: JobId,
         wanted: &[DestinationTag],
     ) -> Result<Vec<DestinationTag>, StoreError> {
-        reading::destinations_taken(&self.connection, id, wanted)
+        self.read(|connection| reading::destinations_taken(connection, id, wanted))
     }
 
     fn secrets(&mut self, id: JobId) -> Result<Vec<SealedSecret>, StoreError> {
-        reading::secrets(&self.connection, id)
+        self.read(|connection| reading::secrets(connection, id))
     }
 
     fn list(&mut self, filter: &Filter, after: Option<Cursor>, limit: usize) -> Result<Page, StoreError> {
-        self.seen(reading::list(&self.connection, filter, after, limit))
+        self.read(|connection| reading::list(connection, filter, after, limit))
     }
 
     fn everybody(&mut self) -> Result<Vec<Owner>, StoreError> {
-        reading::everybody(&self.connection)
+        self.read(reading::everybody)
     }
 
     fn counts(&mut self, owner: Owner) -> Result<Vec<(StateName, u64)>, StoreError> {
-        reading::counts(&self.connection, owner)
+        self.read(|connection| reading::counts(connection, owner))
     }
 
     fn unfinished(&mut self, each: &mut dyn FnMut(Job)) -> Result<(), StoreError> {
-        self.seen(reading::unfinished(&self.connection, each))
+        self.read(|connection| reading::unfinished(connection, each))
     }
 
     fn queued(&mut self, after: Option<QueuedPlace>, limit: usize) -> Result<Vec<QueuedJob>, StoreError> {
-        self.seen(reading::queued(&self.connection, after, limit))
+        self.read(|connection| reading::queued(connection, after, limit))
     }
 
     fn retrying(&mut self, after: Option<Cursor>, limit: usize) -> Result<Vec<Job>, StoreError> {
-        self.seen(reading::retrying(&self.connection, after, limit))
+        self.read(|connection| reading::retrying(connection, after, limit))
     }
 
     fn forget_final(&mut self, before: Timestamp) -> Result<u64, StoreError> {
+        self.settle()?;
         let mut forgotten = 0;
         loop {
             let some = writing::forget_some_final(&self.connection, before)?;
@@ -223,11 +306,11 @@ impl Store for SqliteStore {
     }
 
     fn owners(&mut self, each: &mut dyn FnMut(Owner, u32)) -> Result<(), StoreError> {
-        reading::owners(&self.connection, each)
+        self.read(|connection| reading::owners(connection, each))
     }
 
     fn live(&mut self, after: Option<JobId>, limit: usize) -> Result<Vec<JobId>, StoreError> {
-        reading::live(&self.connection, after, limit)
+        self.read(|connection| reading::live(connection, after, limit))
     }
 
     fn inactive(
@@ -236,18 +319,19 @@ impl Store for SqliteStore {
         after: Option<(Timestamp, JobId)>,
         limit: usize,
     ) -> Result<Vec<(Timestamp, JobId)>, StoreError> {
-        reading::inactive(&self.connection, until, after, limit)
+        self.read(|connection| reading::inactive(connection, until, after, limit))
     }
 
     fn sealing_key(&mut self) -> Result<Option<SealingKey>, StoreError> {
-        key::on_record(&self.connection)
+        self.read(key::on_record)
     }
 
     fn has_secrets(&mut self) -> Result<bool, StoreError> {
-        key::has_secrets(&self.connection)
+        self.read(key::has_secrets)
     }
 
     fn rekey(&mut self, key: SealingKey, rewrap: &mut Rewrap<'_>) -> Result<(), RekeyError> {
+        self.settle().map_err(RekeyError::Store)?;
         key::rekey(&mut self.connection, key, rewrap).map_err(|error| match error {
             RekeyError::Store(error) => RekeyError::Store(trouble::explained(error, &self.place.0)),
             error => error,

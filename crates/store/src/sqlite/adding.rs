@@ -12,6 +12,7 @@ use bits_core::time::Timestamp;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{CachedStatement, Connection};
 
+use super::intake::{Record, Rows};
 use super::number::Number;
 use super::sums::{SUM_COLUMNS, Sums};
 use crate::rows::{FILE_COLUMNS, JOB_COLUMNS, failed, file_values, job_values};
@@ -46,34 +47,43 @@ static JOBS: LazyLock<Table> = LazyLock::new(|| {
     // Who has such an id already is told by nothing being written.
     let unless = "ON CONFLICT (substr(id, 16), id) DO NOTHING";
     let columns = format!("{JOB_COLUMNS}, {SUM_COLUMNS}");
-    Table::new("jobs", &columns, JOB_SAYS, &row_of_job(&job, Sums::default()), unless)
+    Table::new(Rows::Jobs, &columns, JOB_SAYS, &row_of_job(&job, Sums::default()), unless)
 });
 
 static FILES: LazyLock<Table> = LazyLock::new(|| {
     let remote_name = RemoteName::stored("http://-/").expect("it is a remote name");
     let local_name = LocalName::parse("/-").expect("it is a local name");
     let file = File::new(FileIndex(0), remote_name, local_name);
-    Table::new("files", &format!("job, {FILE_COLUMNS}"), FILE_SAYS, &row_of_file(Number(0), &file), "")
+    Table::new(Rows::Files, &format!("job, {FILE_COLUMNS}"), FILE_SAYS, &row_of_file(Number(0), &file), "")
 });
 
 /// How rows are added to a table.
 struct Table {
+    of: Rows,
     /// Says only what every row says.
-    short: String,
+    short: Insert,
     /// Says all.
-    long: String,
+    long: Insert,
     /// Of each column what it is unless that is said; none of those that every row says.
     defaults: Vec<Option<Value>>,
 }
 
+struct Insert {
+    columns: String,
+    sql: String,
+}
+
 impl Table {
     /// `row` is one of which nothing is said but what every row says.
-    fn new(name: &str, columns: &str, says: &[&str], row: &[ToSqlOutput<'_>], unless: &str) -> Self {
+    fn new(of: Rows, columns: &str, says: &[&str], row: &[ToSqlOutput<'_>], unless: &str) -> Self {
+        let name = of.table();
         let columns: Vec<&str> = columns.split(',').map(str::trim).collect();
         assert_eq!(columns.len(), row.len(), "each column of {name} has its value");
-        let statement = |columns: &[&str]| {
+        let insert = |columns: &[&str]| {
             let places: Vec<_> = (1..=columns.len()).map(|at| format!("?{at}")).collect();
-            format!("INSERT INTO {name} ({}) VALUES ({}) {unless}", columns.join(", "), places.join(", "))
+            let columns = columns.join(", ");
+            let sql = format!("INSERT INTO {name} ({columns}) VALUES ({}) {unless}", places.join(", "));
+            Insert { columns, sql }
         };
         let is_said: Vec<bool> = columns.iter().map(|column| says.contains(column)).collect();
         assert_eq!(is_said.iter().filter(|is_said| **is_said).count(), says.len(), "{name} has them all");
@@ -83,8 +93,9 @@ impl Table {
             (!is_said).then(|| Value::try_from(as_ref(value)).expect("no text is damaged"))
         });
         Self {
-            short: statement(&said.collect::<Vec<_>>()),
-            long: statement(&columns),
+            of,
+            short: insert(&said.collect::<Vec<_>>()),
+            long: insert(&columns),
             defaults: defaults.collect(),
         }
     }
@@ -111,10 +122,12 @@ fn row_of_file(job: Number, file: &File) -> Vec<ToSqlOutput<'_>> {
 }
 
 /// Rows that are added one after the other.
-pub(super) struct Adding<'c> {
+pub(super) struct Adding<'c, 'r> {
     connection: &'c Connection,
     jobs: Inserts<'c>,
     files: Inserts<'c>,
+    /// Takes note of each.
+    record: Option<&'r mut Record>,
 }
 
 struct Inserts<'c> {
@@ -122,13 +135,16 @@ struct Inserts<'c> {
     short: CachedStatement<'c>,
 }
 
-impl<'c> Adding<'c> {
-    pub(super) fn begin(connection: &'c Connection) -> Result<Self, StoreError> {
+impl<'c, 'r> Adding<'c, 'r> {
+    pub(super) fn begin(
+        connection: &'c Connection,
+        record: Option<&'r mut Record>,
+    ) -> Result<Self, StoreError> {
         let inserts = |table: &'static Table| {
-            let short = connection.prepare_cached(&table.short).map_err(failed("written"))?;
+            let short = connection.prepare_cached(&table.short.sql).map_err(failed("written"))?;
             Ok(Inserts { table, short })
         };
-        Ok(Self { connection, jobs: inserts(&JOBS)?, files: inserts(&FILES)? })
+        Ok(Self { connection, jobs: inserts(&JOBS)?, files: inserts(&FILES)?, record })
     }
 
     /// Adds `job` with `files`, which are additions to it. Its number; none when there is such a job already.
@@ -138,7 +154,7 @@ impl<'c> Adding<'c> {
         files: &[(JobId, FileChange)],
     ) -> Result<Option<Number>, StoreError> {
         let row = row_of_job(job, Sums::of_additions(files));
-        if self.jobs.add(self.connection, &row)? == 0 {
+        if self.jobs.add(self.connection, &row, self.record.as_deref_mut())? == 0 {
             return Ok(None);
         }
         let number = Number(self.connection.last_insert_rowid());
@@ -150,7 +166,7 @@ impl<'c> Adding<'c> {
     pub(super) fn files(&mut self, number: Number, files: &[(JobId, FileChange)]) -> Result<(), StoreError> {
         for (_, change) in files {
             let FileChange::Add(file) = change else { unreachable!("only additions follow an addition") };
-            self.files.add(self.connection, &row_of_file(number, file))?;
+            self.files.add(self.connection, &row_of_file(number, file), self.record.as_deref_mut())?;
         }
         Ok(())
     }
@@ -158,16 +174,28 @@ impl<'c> Adding<'c> {
 
 impl Inserts<'_> {
     /// Says how many rows that were.
-    fn add(&mut self, connection: &Connection, row: &[ToSqlOutput<'_>]) -> Result<usize, StoreError> {
-        let defaults = &self.table.defaults;
+    fn add(
+        &mut self,
+        connection: &Connection,
+        row: &[ToSqlOutput<'_>],
+        record: Option<&mut Record>,
+    ) -> Result<usize, StoreError> {
+        let Table { of, short, long, defaults } = self.table;
         let is_default = |(value, default): (&ToSqlOutput<'_>, &Option<Value>)| {
             default.as_ref().is_none_or(|default| as_ref(value) == ValueRef::from(default))
         };
         let added = if row.iter().zip(defaults).all(is_default) {
-            let said = row.iter().zip(defaults).filter(|(_, default)| default.is_none());
-            insert(&mut self.short, said.map(|(value, _)| value))
+            let said = || row.iter().zip(defaults).filter(|(_, default)| default.is_none());
+            let said = || said().map(|(value, _)| value);
+            if let Some(record) = record {
+                record.note(*of, &short.columns, said().map(as_ref));
+            }
+            insert(&mut self.short, said())
         } else {
-            connection.prepare_cached(&self.table.long).and_then(|mut long| insert(&mut long, row.iter()))
+            if let Some(record) = record {
+                record.note(*of, &long.columns, row.iter().map(as_ref));
+            }
+            connection.prepare_cached(&long.sql).and_then(|mut long| insert(&mut long, row.iter()))
         };
         added.map_err(failed("written"))
     }
@@ -194,10 +222,10 @@ mod tests {
     fn what_is_not_said_of_a_new_row_is_what_its_column_is_by_default() {
         let mut connection = Connection::open_in_memory().expect("a database in memory");
         migrate::migrate(&mut connection).expect("a schema");
-        for (name, table) in [("jobs", &JOBS), ("files", &FILES)] {
-            let columns = table.long.split(['(', ')']).nth(1).expect("it names its columns");
+        for table in [&JOBS, &FILES] {
+            let name = table.of.table();
             let mut left_out = 0;
-            for (column, default) in columns.split(", ").zip(&table.defaults) {
+            for (column, default) in table.long.columns.split(", ").zip(&table.defaults) {
                 let Some(default) = default else { continue };
                 let sql = "SELECT dflt_value FROM pragma_table_info(?1) WHERE name = ?2";
                 let literal = connection.query_row(sql, params![name, column], |row| row.get(0));

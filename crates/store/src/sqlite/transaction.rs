@@ -9,10 +9,17 @@ use rusqlite::Connection;
 pub(super) struct Writing<'c>(&'c Connection);
 
 impl<'c> Writing<'c> {
-    /// Begins to write: nobody else does until it is over.
+    /// Begins to write, or goes on where one was left open.
     pub(super) fn begin(connection: &'c Connection) -> Result<Self, rusqlite::Error> {
-        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        if connection.is_autocommit() {
+            connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        }
         Ok(Self(connection))
+    }
+
+    /// Leaves it as it is, for whoever begins next: all that reads by this connection sees what was written.
+    pub(super) fn leave_open(self) {
+        std::mem::forget(self);
     }
 
     pub(super) fn commit(self) -> Result<(), rusqlite::Error> {

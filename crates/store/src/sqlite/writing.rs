@@ -15,6 +15,7 @@ use rusqlite::types::{ToSqlOutput, Value};
 use rusqlite::{Connection, Params, params, params_from_iter};
 
 use super::adding::Adding;
+use super::intake::Record;
 use super::number::{self, BY_ID, Number};
 use super::reading::query;
 use super::sums::{self, Sums};
@@ -28,29 +29,33 @@ use crate::rows::{
 /// Final jobs that are dropped in one transaction, so that none grows without bound.
 pub(super) const FORGOTTEN_AT_ONCE_MAX: usize = 500;
 
-/// Writes `batch`, or nothing of it. Says whether secrets were removed or replaced.
-pub(super) fn commit(connection: &Connection, batch: &Batch) -> Result<bool, StoreError> {
-    // Dropped on the way out of an error, it is rolled back.
-    let transaction = Writing::begin(connection).map_err(failed("written"))?;
+/// Writes `batch`. Says whether secrets were removed or replaced. What is a new job goes into the `record`,
+/// too; where anything else is written there is none afterwards.
+pub(super) fn write(
+    transaction: &Writing<'_>,
+    batch: &Batch,
+    record: &mut Option<Record>,
+) -> Result<bool, StoreError> {
     let new = files_of_new(batch);
-    put_jobs(&transaction, batch, &new)?;
+    put_jobs(transaction, batch, &new, record)?;
     for changes in of_each_job(batch) {
         let job = changes[0].0;
         let is_written_with_job = new.get(&job).is_some_and(|files| ptr::eq(*files, changes));
         if !is_written_with_job {
-            change_files(&transaction, Number::of_known(&transaction, job)?, changes)?;
+            *record = None;
+            change_files(transaction, Number::of_known(transaction, job)?, changes)?;
         }
     }
     let mut removed = 0;
     for (job, change) in &batch.secrets {
-        removed += change_secret(&transaction, *job, change)?;
+        removed += change_secret(transaction, *job, change)?;
     }
     let is_over = |change: &&JobChange| change.job.state.is_final();
     let over = batch.jobs.iter().filter(is_over).map(|change| change.job.id);
     for job in over.chain(batch.secrets.iter().map(|(id, _)| *id)) {
-        removed += wipe_if_final(&transaction, job)?;
+        *record = None;
+        removed += wipe_if_final(transaction, job)?;
     }
-    transaction.commit().map_err(failed("written"))?;
     Ok(removed > 0)
 }
 
@@ -135,7 +140,11 @@ fn put_jobs(
     transaction: &Writing<'_>,
     batch: &Batch,
     new: &BTreeMap<JobId, &FileChanges>,
+    record: &mut Option<Record>,
 ) -> Result<(), StoreError> {
+    if batch.jobs.iter().any(|change| change.was.is_some()) {
+        *record = None;
+    }
     let mut counts: BTreeMap<(u32, &str), u32> = BTreeMap::new();
     let mut adding = None;
     for JobChange { job, was } in &batch.jobs {
@@ -143,7 +152,7 @@ fn put_jobs(
             None => {
                 *counts.entry((job.owner.0, state_word(job.state))).or_default() += 1;
                 if adding.is_none() {
-                    adding = Some(Adding::begin(transaction)?);
+                    adding = Some(Adding::begin(transaction, record.as_mut())?);
                 }
                 let adding = adding.as_mut().expect("it has just begun");
                 adding.job(job, new[&job.id])?.is_some()
@@ -170,7 +179,7 @@ fn change_files(transaction: &Writing<'_>, number: Number, changes: &FileChanges
         match changes {
             [(_, FileChange::Completed { .. }), ..] => complete_files(transaction, number, changes)?,
             [(_, FileChange::Add(_)), ..] => {
-                Adding::begin(transaction)?.files(number, changes)?;
+                Adding::begin(transaction, None)?.files(number, changes)?;
                 sums::add(transaction, number, &Sums::of_additions(changes))?;
             }
             _ => sums::kept(transaction, number, span(changes), || {

@@ -3,6 +3,7 @@
 mod alike;
 mod crash;
 mod damage;
+mod intake;
 mod opening;
 mod sample;
 mod schema;

@@ -150,7 +150,7 @@ fn a_database_that_was_made_and_not_filled_is_simply_filled() {
 
 #[test]
 fn nothing_but_a_file_of_our_own_is_opened() {
-    for ending in ["", "-wal", "-journal", "-shm"] {
+    for ending in ["", "-wal", "-journal", "-shm", "-adds"] {
         let (folder, path) = a_place();
         drop(open_whole(&path));
         let file = folder.path().join(format!("jobs.db{ending}"));
@@ -419,6 +419,7 @@ fn the_log_is_emptied_again_once_the_check_is_over() {
     // Each adds more than two pages to the log, which is emptied at 4096.
     let is_emptied = (0..2000).any(|number| {
         commit_new(&mut store, &a_job(number));
+        store.settle().expect("settled");
         fs::metadata(&path).expect("a file").len() > before
     });
     assert!(is_emptied, "nothing of the log has reached the file");

@@ -34,7 +34,7 @@ use bits_store::SqliteStore;
 use rusqlite::Connection;
 
 /// A database of each version, from the first on.
-const FIXTURES: [&str; 9] = [
+const FIXTURES: [&str; 10] = [
     include_str!("../fixtures/schema-1.sql"),
     include_str!("../fixtures/schema-2.sql"),
     include_str!("../fixtures/schema-3.sql"),
@@ -44,6 +44,7 @@ const FIXTURES: [&str; 9] = [
     include_str!("../fixtures/schema-7.sql"),
     include_str!("../fixtures/schema-8.sql"),
     include_str!("../fixtures/schema-9.sql"),
+    include_str!("../fixtures/schema-10.sql"),
 ];
 
 #[test]

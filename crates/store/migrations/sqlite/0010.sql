@@ -1,0 +1,3 @@
+-- Version 10: new jobs may be in the intake beside the database and not in it yet (`intake.rs`), which a version
+-- that knows of none must not miss. `meta` says by the name `intake` which generation of its records counts;
+-- it is put there when the first one may come.
