@@ -3,6 +3,7 @@
 mod adds;
 mod clock;
 mod loading;
+mod settling;
 mod timetable;
 
 use std::sync::mpsc::{Sender, channel};
@@ -39,6 +40,7 @@ enum Done {
     Discarded,
     Limited(RateLimits),
     Committed,
+    Settled,
 }
 
 /// A store in memory that can be told to fail, and tells of each commit.
@@ -46,6 +48,9 @@ struct Disk {
     store: Arc<Mutex<MemoryStore>>,
     is_full: Arc<Mutex<bool>>,
     done: Sender<Done>,
+    /// Whether a commit leaves work, and whether one has.
+    leaves_work: bool,
+    is_settled: bool,
 }
 
 thread_local! {
@@ -54,6 +59,10 @@ thread_local! {
 }
 
 impl Disk {
+    fn new(store: Arc<Mutex<MemoryStore>>, is_full: Arc<Mutex<bool>>, done: Sender<Done>) -> Self {
+        Self { store, is_full, done, leaves_work: false, is_settled: true }
+    }
+
     fn locked(&self) -> std::sync::MutexGuard<'_, MemoryStore> {
         ACCESSES.set(ACCESSES.get() + 1);
         self.store.lock().expect("no test panics while it holds the store")
@@ -68,7 +77,19 @@ impl Store for Disk {
         self.locked().commit(batch)?;
         if !batch.is_empty() {
             self.done.send(Done::Committed).expect("the test listens");
+            self.is_settled = !self.leaves_work;
         }
+        Ok(())
+    }
+    fn is_settled(&self) -> bool {
+        self.is_settled
+    }
+    fn settle(&mut self) -> Result<(), StoreError> {
+        if *self.is_full.lock().expect("the flag") {
+            return Err(StoreError::Full);
+        }
+        self.is_settled = true;
+        self.done.send(Done::Settled).expect("the test listens");
         Ok(())
     }
     fn job(&mut self, id: JobId) -> Result<Option<Job>, StoreError> {
@@ -223,7 +244,7 @@ impl World {
         let (inputs, mut received) = tokio::sync::mpsc::unbounded_channel();
         let (did, done) = channel();
         let is_full = Arc::new(Mutex::new(false));
-        let mut disk = Disk { store: Arc::clone(&store), is_full: Arc::clone(&is_full), done: did.clone() };
+        let mut disk = Disk::new(Arc::clone(&store), Arc::clone(&is_full), did.clone());
         let engine = std::thread::spawn(move || {
             let clock = Steps(Mutex::new(0));
             let mut hands = Hands { done: did, has_key };

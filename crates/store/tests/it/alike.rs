@@ -15,8 +15,9 @@ use bits_core::sources::{SourceIndex, Sources};
 use bits_core::time::Timestamp;
 use bits_core::units::Bytes;
 use bits_store::{MemoryStore, SqliteStore};
+use tempfile::TempDir;
 
-use crate::sample::{a_file, a_job};
+use crate::sample::{a_file, a_job, killed};
 
 const SEEDS: u64 = 5;
 const BATCHES: u32 = 120;
@@ -24,15 +25,19 @@ const BATCHES: u32 = 120;
 const LISTED_EVERY: u32 = 6;
 /// Few, so that they meet often.
 const JOBS: u32 = 12;
+/// Further ones that are made, and change no more.
+const NEW_JOBS: u32 = 30;
 
 #[test]
 fn both_stores_answer_alike_whatever_is_done_to_them() {
     for seed in 0..SEEDS {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut sqlite = SqliteStore::open(&folder.path().join("jobs.db")).expect("a store").store;
+        let open =
+            |folder: &TempDir| SqliteStore::open(&folder.path().join("jobs.db")).expect("a store").store;
+        let mut sqlite = open(&folder);
         let mut memory = MemoryStore::new();
         let mut chance = Chance(seed);
-        let mut accepted = 0;
+        let (mut accepted, mut waited) = (0, 0);
         for step in 0..BATCHES {
             let batch = a_batch(&mut chance, &mut memory);
             let expected = outcome(memory.commit(&batch));
@@ -47,12 +52,23 @@ fn both_stores_answer_alike_whatever_is_done_to_them() {
                 );
             }
             assert_eq!(jobs(&mut sqlite), jobs(&mut memory), "seed {seed}, step {step}");
+            if chance.one_in(6) {
+                assert_eq!(sqlite.settle(), memory.settle(), "seed {seed}, step {step}");
+            }
+            if chance.one_in(6) {
+                // As a kill leaves it now.
+                let mut again = open(&killed(&folder));
+                assert_eq!(jobs(&mut again), jobs(&mut memory), "seed {seed}, step {step}");
+                assert_eq!(lists(&mut again, 4), lists(&mut memory, 4), "seed {seed}, step {step}");
+            }
+            waited += u32::from(!sqlite.is_settled());
             if step % LISTED_EVERY == 0 {
                 let limit = 1 + chance.index(6);
                 assert_eq!(lists(&mut sqlite, limit), lists(&mut memory, limit), "seed {seed}, step {step}");
             }
         }
         assert!((BATCHES / 4..BATCHES * 9 / 10).contains(&accepted), "{accepted} of {BATCHES} were accepted");
+        assert!(waited > 3, "seed {seed}: {waited} times jobs waited");
     }
 }
 
@@ -67,7 +83,7 @@ fn outcome(result: Result<(), StoreError>) -> Result<(), (Code, Option<JobId>)> 
 /// All that `store` says of single jobs.
 fn jobs(store: &mut dyn Store) -> Vec<String> {
     let mut answers = Vec::new();
-    for number in 0..JOBS {
+    for number in 0..JOBS + NEW_JOBS {
         let id = a_job(number).id;
         answers.push(format!("{:?} {:?}", store.job(id), store.progress(id)));
         answers.push(format!("{:?} {:?}", store.files(id, FileIndex(1), 2), store.secrets(id)));
@@ -109,6 +125,16 @@ const OWNERS: [Owner; 2] = [Owner(1), Owner(2)];
 /// A batch that is mostly decided on how things are in `store`.
 fn a_batch(chance: &mut Chance, store: &mut MemoryStore) -> Batch {
     let mut batch = Batch::default();
+    if chance.one_in(3) {
+        // Nothing but a new job, if it is not there already.
+        let number = JOBS + chance.index(NEW_JOBS as usize) as u32;
+        let id = a_job(number).id;
+        if store.job(id) == Ok(None) {
+            batch.jobs.push(JobChange { job: some_job(chance, number), was: None });
+            batch.files.extend((0..chance.up_to(3) as u32).map(|index| (id, FileChange::Add(a_file(index)))));
+        }
+        return batch;
+    }
     for _ in 0..chance.index(4) {
         let number = chance.index(JOBS as usize) as u32;
         let is = store.job(a_job(number).id).expect("a job").map(|job| job.revision);

@@ -11,7 +11,7 @@ use bits_core::time::Timestamp;
 use bits_store::SqliteStore;
 use tempfile::TempDir;
 
-use crate::sample::{OWNER, a_file, a_job, commit_new};
+use crate::sample::{OWNER, a_file, a_job, commit_new, killed};
 
 /// As many as wait for one commit at most, and some more.
 const MANY: u32 = 600;
@@ -32,17 +32,6 @@ fn a_store(folder: &TempDir) -> SqliteStore {
     commit_new(&mut store, &a_job(0));
     assert!(store.is_settled(), "the first has nothing yet in which it could wait");
     store
-}
-
-/// The files of a store as a kill leaves them now.
-fn killed(folder: &TempDir) -> TempDir {
-    let copy = tempfile::tempdir().expect("a folder");
-    for name in ["jobs.db", "jobs.db-wal", "jobs.db-adds"] {
-        if folder.path().join(name).exists() {
-            fs::copy(folder.path().join(name), copy.path().join(name)).expect("a copy");
-        }
-    }
-    copy
 }
 
 /// That the jobs with these numbers are there, each once, and no others.

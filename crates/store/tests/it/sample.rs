@@ -1,10 +1,13 @@
 //! A job and a file to be stored.
 
+use std::fs;
+
 use bits_core::file::{File, FileIndex, LocalName};
 use bits_core::job::{Job, JobId, Owner, Properties, Revision};
 use bits_core::ports::{Batch, FileChange, JobChange, Store};
 use bits_core::remote_name::RemoteName;
 use bits_core::time::Timestamp;
+use tempfile::TempDir;
 
 pub(crate) const OWNER: Owner = Owner(1000);
 
@@ -32,4 +35,15 @@ pub(crate) fn commit_new(store: &mut dyn Store, job: &Job) {
         secrets: Vec::new(),
     };
     assert_eq!(store.commit(&batch), Ok(()));
+}
+
+/// The files of a store as a kill leaves them now.
+pub(crate) fn killed(folder: &TempDir) -> TempDir {
+    let copy = tempfile::tempdir().expect("a folder");
+    for name in ["jobs.db", "jobs.db-wal", "jobs.db-adds"] {
+        if folder.path().join(name).exists() {
+            fs::copy(folder.path().join(name), copy.path().join(name)).expect("a copy");
+        }
+    }
+    copy
 }

@@ -8,7 +8,7 @@ fn with_engine(
     test: impl FnOnce(&mut Engine<'_>, &mut dyn FnMut() -> Vec<Done>),
 ) {
     let (did, done) = channel();
-    let mut disk = Disk { store: Arc::default(), is_full: Arc::clone(is_full), done: did.clone() };
+    let mut disk = Disk::new(Arc::default(), Arc::clone(is_full), did.clone());
     let clock = Steps(Mutex::new(0));
     let mut hands = Hands { done: did, has_key: true };
     let mut engine = Engine::start(&mut disk, &clock, &mut hands, Limits::default()).expect("it starts");
@@ -33,7 +33,7 @@ fn new_job(number: u32, has_new_id: bool) -> NewJob {
     NewJob { ticket: Ticket(number.into()), request, has_new_id }
 }
 
-fn call(numbers: std::ops::Range<u32>, has_new_id: bool, are_shown: bool) -> Input {
+pub(super) fn call(numbers: std::ops::Range<u32>, has_new_id: bool, are_shown: bool) -> Input {
     let jobs = numbers.map(|number| new_job(number, has_new_id)).collect();
     Input::Create(NewJobs { caller: ANNA, jobs, are_shown })
 }

@@ -43,7 +43,7 @@ impl Clock for Wall {
 /// One service over `store`, from its start to its end.
 fn live(store: &Arc<Mutex<MemoryStore>>, clock: &Wall, life: impl FnOnce(&mut Engine<'_>)) {
     let (did, done) = channel();
-    let mut disk = Disk { store: Arc::clone(store), is_full: Arc::default(), done: did.clone() };
+    let mut disk = Disk::new(Arc::clone(store), Arc::default(), did.clone());
     let mut hands = Hands { done: did, has_key: true };
     let mut engine = Engine::start(&mut disk, clock, &mut hands, Limits::default()).expect("it starts");
     life(&mut engine);
@@ -152,7 +152,7 @@ fn a_clock_that_is_set_while_nothing_can_be_written_counts_once_it_can() {
     live(&store, &clock, make);
     let (did, _done) = channel();
     let is_full = Arc::new(Mutex::new(false));
-    let mut disk = Disk { store: Arc::clone(&store), is_full: Arc::clone(&is_full), done: did.clone() };
+    let mut disk = Disk::new(Arc::clone(&store), Arc::clone(&is_full), did.clone());
     let mut hands = Hands { done: did, has_key: true };
     let mut engine = Engine::start(&mut disk, &clock, &mut hands, Limits::default()).expect("it starts");
     clock.is_set_to(NOW + 400 * DAY);
@@ -182,7 +182,7 @@ fn jobs_whose_end_could_not_be_written_are_cancelled_as_soon_as_it_can() {
         store.lock().expect("the store").commit(&jobs).expect("written");
         let (did, _done) = channel();
         let is_full = Arc::new(Mutex::new(false));
-        let mut disk = Disk { store: Arc::clone(&store), is_full: Arc::clone(&is_full), done: did.clone() };
+        let mut disk = Disk::new(Arc::clone(&store), Arc::clone(&is_full), did.clone());
         let mut hands = Hands { done: did, has_key: true };
         let mut engine = Engine::start(&mut disk, &clock, &mut hands, Limits::default()).expect("it starts");
         engine.turn(Vec::new());
@@ -204,7 +204,7 @@ fn the_jobs_of_a_start_count_for_the_limit_of_their_owner() {
     let (store, clock) = (Arc::default(), Wall::at(NOW));
     live(&store, &clock, make);
     let (did, done) = channel();
-    let mut disk = Disk { store: Arc::clone(&store), is_full: Arc::default(), done: did.clone() };
+    let mut disk = Disk::new(Arc::clone(&store), Arc::default(), did.clone());
     let mut hands = Hands { done: did, has_key: true };
     let mut limits = Limits::default();
     limits.policy.jobs_per_user_max = 1;
@@ -227,7 +227,7 @@ fn a_job_begins_when_it_may_though_the_clock_was_set_and_nothing_could_be_writte
 
     let (did, done) = channel();
     let (store, is_full): (Arc<Mutex<MemoryStore>>, Arc<Mutex<bool>>) = (Arc::default(), Arc::default());
-    let mut disk = Disk { store: Arc::clone(&store), is_full: Arc::clone(&is_full), done: did.clone() };
+    let mut disk = Disk::new(Arc::clone(&store), Arc::clone(&is_full), did.clone());
     let (mut hands, clock) = (Hands { done: did, has_key: true }, Wall::at(NOW));
     let mut engine = Engine::start(&mut disk, &clock, &mut hands, Limits::default()).expect("it starts");
     let conditions = |network| Input::Conditions(Conditions { network, ..Conditions::default() });

@@ -35,7 +35,7 @@ fn stored(store: &Arc<Mutex<MemoryStore>>, job: JobId) -> Job {
 
 fn with_engine(store: &Arc<Mutex<MemoryStore>>, clock: &Wall, life: impl FnOnce(&mut Engine<'_>)) {
     let (did, _done) = channel();
-    let mut disk = Disk { store: Arc::clone(store), is_full: Arc::default(), done: did.clone() };
+    let mut disk = Disk::new(Arc::clone(store), Arc::default(), did.clone());
     let mut hands = Hands { done: did, has_key: true };
     let mut engine = Engine::start(&mut disk, clock, &mut hands, Limits::default()).expect("it starts");
     life(&mut engine);
@@ -175,7 +175,7 @@ fn a_queue_that_turns_out_to_be_damaged_ends_the_engine_and_one_that_is_busy_is_
         let store = store_of(&jobs);
         let clock = Wall::at(NOW + YEAR);
         let (did, _done) = channel();
-        let mut disk = Disk { store: Arc::clone(&store), is_full: Arc::default(), done: did.clone() };
+        let mut disk = Disk::new(Arc::clone(&store), Arc::default(), did.clone());
         let mut failing = Failing(&mut disk, error.clone());
         let mut hands = Hands { done: did, has_key: true };
         let mut engine = Engine::start(&mut failing, &clock, &mut hands, Limits::default()).expect("starts");

@@ -13,7 +13,7 @@ const HOUR: u64 = 60 * MINUTE;
 fn told(is_full_then: bool) -> Vec<Done> {
     let (did, done) = channel();
     let (store, is_full): (Arc<Mutex<MemoryStore>>, Arc<Mutex<bool>>) = (Arc::default(), Arc::default());
-    let mut disk = Disk { store, is_full: Arc::clone(&is_full), done: did.clone() };
+    let mut disk = Disk::new(store, Arc::clone(&is_full), did.clone());
     let (mut hands, clock) = (Hands { done: did, has_key: true }, Wall::at(MONDAY_MORNING));
     let mut engine = Engine::start(&mut disk, &clock, &mut hands, Limits::default()).expect("it starts");
     let timetable = Timetable::parse("mon 08:00-09:00 1M; mon 09:00-10:00 stop; mon 10:00-11:00 2M");
