@@ -153,7 +153,7 @@ impl SqliteStore {
     fn write(&mut self, batch: &Batch, may_wait: bool) -> Result<Written, StoreError> {
         // Dropped on the way out of an error, it is rolled back.
         let transaction = Writing::begin(&self.connection).map_err(failed("written"))?;
-        let mut record = self.intake.record().filter(|_| may_wait);
+        let mut record = self.intake.record(batch.jobs.len() + batch.files.len()).filter(|_| may_wait);
         let removed_secrets = writing::write(&transaction, batch, &mut record)?;
         if record.is_some_and(|record| self.intake.append(record)) {
             transaction.leave_open();

@@ -34,6 +34,9 @@ const LENGTH: usize = 1 << 20;
 /// Records begin at multiples of it, so that a write neither needs what is there nor touches another.
 const BLOCK: usize = 4096;
 
+/// Rows of a record. A batch of more is well worth a commit.
+const ROWS_MAX: usize = 256;
+
 /// Of all that comes after it.
 const CHECKSUM_BYTES: usize = blake3::OUT_LEN;
 /// Before the rows: the checksum, the generation, which record of it this is, and how long the rows are.
@@ -171,9 +174,9 @@ impl Intake {
         self.waiting > 0
     }
 
-    /// For a change that may become a record, if there can be one.
-    pub(super) fn record(&self) -> Option<Record> {
-        self.is_ready().then(Record::new)
+    /// For a change of so many `rows` that may become a record, if there can be one.
+    pub(super) fn record(&self, rows: usize) -> Option<Record> {
+        (self.is_ready() && rows <= ROWS_MAX).then(Record::new)
     }
 
     fn is_ready(&self) -> bool {
