@@ -1,7 +1,7 @@
 //! Requests over a connection that is kept where the other side keeps it: as little as a program needs that
 //! counts what they cost. The service ends those that have brought it a secret.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,16 @@ use std::time::Duration;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Read at a time; an answer about one job comes at once.
+const PIECE: usize = 8 << 10;
 
 /// A connection to a service, or to another program.
 pub(crate) struct Connection {
     place: Place,
     /// None when the other side has ended the last one.
-    stream: Option<BufReader<Box<dyn Both>>>,
+    stream: Option<Stream>,
+    /// What has come of the answer.
+    answer: Vec<u8>,
 }
 
 /// Where it leads.
@@ -24,28 +28,80 @@ enum Place {
 }
 
 impl Place {
-    fn connect(&self) -> Result<BufReader<Box<dyn Both>>, String> {
-        Ok(BufReader::new(match self {
+    fn connect(&self) -> Result<Stream, String> {
+        match self {
             Self::Socket(path) => {
                 let failed = |error: std::io::Error| format!("{}: {error}", path.display());
                 let stream = UnixStream::connect(path).map_err(failed)?;
                 stream.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
-                Box::new(stream)
+                Ok(Stream::Socket(stream))
             }
             Self::Address(address) => {
                 let failed = |error: std::io::Error| format!("{address}: {error}");
                 let stream = TcpStream::connect(address).map_err(failed)?;
                 let set = stream.set_nodelay(true).and_then(|()| stream.set_read_timeout(Some(PATIENCE)));
                 set.map_err(failed)?;
-                Box::new(stream)
+                Ok(Stream::Address(stream))
             }
-        }))
+        }
     }
 }
 
-trait Both: Read + Write + Send {}
+enum Stream {
+    Socket(UnixStream),
+    Address(TcpStream),
+}
 
-impl<T: Read + Write + Send> Both for T {}
+impl Stream {
+    fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match self {
+            Self::Socket(stream) => stream.write_all(bytes),
+            Self::Address(stream) => stream.write_all(bytes),
+        }
+    }
+
+    /// More of the answer, which must come.
+    fn read(&mut self, answer: &mut Vec<u8>) -> std::io::Result<()> {
+        let (known, room) = (answer.len(), PIECE.max(answer.capacity() - answer.len()));
+        answer.resize(known + room, 0);
+        let count = match self {
+            Self::Socket(stream) => stream.read(&mut answer[known..]),
+            Self::Address(stream) => stream.read(&mut answer[known..]),
+        };
+        answer.truncate(known + *count.as_ref().unwrap_or(&0));
+        if count? == 0 { Err(std::io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+    }
+}
+
+/// What the head of an answer says, of which `length` bytes are the head.
+struct Head {
+    length: usize,
+    is_success: bool,
+    body: usize,
+    is_kept: bool,
+}
+
+impl Head {
+    /// None when it has not come to its end.
+    fn of(answer: &[u8]) -> Option<Result<Self, String>> {
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
+        let text = String::from_utf8_lossy(&answer[..end]);
+        let mut head = Self { length: end + 4, is_success: false, body: 0, is_kept: true };
+        let mut lines = text.lines();
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)).unwrap_or("");
+        head.is_success = status.starts_with('2');
+        for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+            if name.eq_ignore_ascii_case("content-length") {
+                match value.trim().parse() {
+                    Ok(length) => head.body = length,
+                    Err(_) => return Some(Err(format!("a length of {value}"))),
+                }
+            }
+            head.is_kept &= !(name.eq_ignore_ascii_case("connection") && value.trim() == "close");
+        }
+        Some(Ok(head))
+    }
+}
 
 impl Connection {
     pub(crate) fn to_socket(path: &Path) -> Result<Self, String> {
@@ -58,7 +114,7 @@ impl Connection {
 
     fn to(place: Place) -> Result<Self, String> {
         let stream = Some(place.connect()?);
-        Ok(Self { place, stream })
+        Ok(Self { place, stream, answer: Vec::with_capacity(PIECE) })
     }
 
     /// The body of the answer, which must be one of success.
@@ -73,29 +129,25 @@ impl Connection {
             Some(stream) => stream,
             None => self.place.connect()?,
         };
-        stream.get_mut().write_all(request.as_bytes()).map_err(failed)?;
-        let mut line = String::new();
-        stream.read_line(&mut line).map_err(failed)?;
-        let status = line.split(' ').nth(1).unwrap_or("").to_owned();
-        let (mut length, mut is_kept) = (0, true);
-        loop {
-            line.clear();
-            if stream.read_line(&mut line).map_err(failed)? == 0 || line == "\r\n" {
-                break;
+        stream.write_all(request.as_bytes()).map_err(failed)?;
+        self.answer.clear();
+        let head = loop {
+            stream.read(&mut self.answer).map_err(failed)?;
+            if let Some(head) = Head::of(&self.answer) {
+                break head.map_err(|wrong| format!("{method} {path}: {wrong}"))?;
             }
-            let Some((name, value)) = line.split_once(':') else { continue };
-            if name.eq_ignore_ascii_case("content-length") {
-                length = value.trim().parse().map_err(|_| format!("{method} {path}: {line}"))?;
-            }
-            is_kept &= !(name.eq_ignore_ascii_case("connection") && value.trim() == "close");
+        };
+        while self.answer.len() < head.length + head.body {
+            stream.read(&mut self.answer).map_err(failed)?;
         }
-        let mut body = vec![0; length];
-        stream.read_exact(&mut body).map_err(failed)?;
-        self.stream = is_kept.then_some(stream);
-        let body = String::from_utf8_lossy(&body).into_owned();
-        match status.starts_with('2') {
+        self.stream = head.is_kept.then_some(stream);
+        let body = String::from_utf8_lossy(&self.answer[head.length..]).into_owned();
+        match head.is_success {
             true => Ok(body),
-            false => Err(format!("{method} {path}: {status}: {body}")),
+            false => {
+                let status = String::from_utf8_lossy(&self.answer[..head.length]);
+                Err(format!("{method} {path}: {}: {body}", status.lines().next().unwrap_or("")))
+            }
         }
     }
 }

@@ -153,8 +153,9 @@ impl SqliteStore {
     fn write(&mut self, batch: &Batch, may_wait: bool) -> Result<Written, StoreError> {
         // Dropped on the way out of an error, it is rolled back.
         let transaction = Writing::begin(&self.connection).map_err(failed("written"))?;
-        let mut record = self.intake.record(batch.jobs.len() + batch.files.len()).filter(|_| may_wait);
-        let removed_secrets = writing::write(&transaction, batch, &mut record)?;
+        let record = self.intake.record(batch.jobs.len() + batch.files.len()).filter(|_| may_wait);
+        let record = record.and_then(|record| writing::record(batch, record));
+        let removed_secrets = writing::write(&transaction, batch)?;
         if record.is_some_and(|record| self.intake.append(record)) {
             transaction.leave_open();
             return Ok(Written::Waits);

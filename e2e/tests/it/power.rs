@@ -60,6 +60,7 @@ fn whatever_was_acknowledged_survives_power_cuts_at_any_moment() {
 fn a_disk_that_lies_about_the_store_costs_a_job_and_is_found_out() {
     is_found_out(Lies::All, "lost");
     is_found_out(Lies::Content("-wal"), ":");
+    is_found_out(Lies::Content("-adds"), "lost");
 }
 
 #[test]

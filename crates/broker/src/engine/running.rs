@@ -42,13 +42,14 @@ pub async fn run(
         // Who has been answered says so, and who has something to ask comes into the next turn.
         yield_now().await;
         engine.tell_log();
-        if std::mem::take(&mut was_asked) && !engine.until_next_wake().is_zero() {
-            look_for_more(inputs).await;
-        }
+        let first = match std::mem::take(&mut was_asked) && !engine.until_next_wake().is_zero() {
+            true => look_for_more(inputs).await,
+            false => None,
+        };
         if let Some(error) = engine.failure.take() {
             return Err(error);
         }
-        match receive(inputs, &mut alarm, engine.until_next_wake()).await {
+        match receive(first, inputs, &mut alarm, engine.until_next_wake()).await {
             Received::Batch(batch) => {
                 was_asked = batch.iter().any(Input::is_asked);
                 engine.turn(batch);
@@ -59,21 +60,28 @@ pub async fn run(
 }
 
 /// Lets all others on this thread get on until there is something for the next turn, or it has been looked for
-/// often enough.
-async fn look_for_more(inputs: &UnboundedReceiver<Input>) {
+/// often enough. What comes is heard of before the next look.
+async fn look_for_more(inputs: &mut UnboundedReceiver<Input>) -> Option<Input> {
     for _ in 0..LOOKS_FOR_MORE {
-        if !inputs.is_empty() {
-            return;
+        tokio::select! {
+            biased;
+            first = inputs.recv() => return first,
+            () = yield_now() => {}
         }
-        yield_now().await;
     }
+    None
 }
 
-/// Waits for inputs, no longer than `patience`, and takes as many as share a commit.
-async fn receive(inputs: &mut UnboundedReceiver<Input>, alarm: &mut Alarm, patience: Duration) -> Received {
-    let mut batch: Vec<Input> = Vec::new();
+/// Waits for inputs, no longer than `patience` and not if there is a `first`, and takes as many as share a commit.
+async fn receive(
+    first: Option<Input>,
+    inputs: &mut UnboundedReceiver<Input>,
+    alarm: &mut Alarm,
+    patience: Duration,
+) -> Received {
+    let mut batch: Vec<Input> = first.into_iter().collect();
     // A timer is set for the next millisecond at the earliest.
-    if !patience.is_zero() {
+    if batch.is_empty() && !patience.is_zero() {
         let until = Instant::now() + patience.min(PATIENCE_MAX);
         tokio::select! {
             biased;

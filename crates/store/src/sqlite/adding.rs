@@ -101,6 +101,25 @@ impl Table {
     }
 }
 
+impl Table {
+    /// What is to be said of `row` where the rest of it is what it is by default.
+    fn said<'r, 'v>(&self, row: &'r [ToSqlOutput<'v>]) -> Option<impl Iterator<Item = &'r ToSqlOutput<'v>>> {
+        let columns = || row.iter().zip(&self.defaults);
+        let is_default = |(value, default): (&ToSqlOutput<'_>, &Option<Value>)| {
+            default.as_ref().is_none_or(|default| as_ref(value) == ValueRef::from(default))
+        };
+        let said = columns().filter(|(_, default)| default.is_none()).map(|(value, _)| value);
+        columns().all(is_default).then_some(said)
+    }
+
+    fn note(&'static self, record: &mut Record, row: &[ToSqlOutput<'_>]) {
+        match self.said(row) {
+            Some(said) => record.note(self.of, &self.short.columns, said.map(as_ref)),
+            None => record.note(self.of, &self.long.columns, row.iter().map(as_ref)),
+        }
+    }
+}
+
 fn as_ref<'a>(value: &'a ToSqlOutput<'_>) -> ValueRef<'a> {
     match value {
         ToSqlOutput::Borrowed(value) => *value,
@@ -122,12 +141,10 @@ fn row_of_file(job: Number, file: &File) -> Vec<ToSqlOutput<'_>> {
 }
 
 /// Rows that are added one after the other.
-pub(super) struct Adding<'c, 'r> {
+pub(super) struct Adding<'c> {
     connection: &'c Connection,
     jobs: Inserts<'c>,
     files: Inserts<'c>,
-    /// Takes note of each.
-    record: Option<&'r mut Record>,
 }
 
 struct Inserts<'c> {
@@ -135,16 +152,13 @@ struct Inserts<'c> {
     short: CachedStatement<'c>,
 }
 
-impl<'c, 'r> Adding<'c, 'r> {
-    pub(super) fn begin(
-        connection: &'c Connection,
-        record: Option<&'r mut Record>,
-    ) -> Result<Self, StoreError> {
+impl<'c> Adding<'c> {
+    pub(super) fn begin(connection: &'c Connection) -> Result<Self, StoreError> {
         let inserts = |table: &'static Table| {
             let short = connection.prepare_cached(&table.short.sql).map_err(failed("written"))?;
             Ok(Inserts { table, short })
         };
-        Ok(Self { connection, jobs: inserts(&JOBS)?, files: inserts(&FILES)?, record })
+        Ok(Self { connection, jobs: inserts(&JOBS)?, files: inserts(&FILES)? })
     }
 
     /// Adds `job` with `files`, which are additions to it. Its number; none when there is such a job already.
@@ -154,7 +168,7 @@ impl<'c, 'r> Adding<'c, 'r> {
         files: &[(JobId, FileChange)],
     ) -> Result<Option<Number>, StoreError> {
         let row = row_of_job(job, Sums::of_additions(files));
-        if self.jobs.add(self.connection, &row, self.record.as_deref_mut())? == 0 {
+        if self.jobs.add(self.connection, &row)? == 0 {
             return Ok(None);
         }
         let number = Number(self.connection.last_insert_rowid());
@@ -166,7 +180,7 @@ impl<'c, 'r> Adding<'c, 'r> {
     pub(super) fn files(&mut self, number: Number, files: &[(JobId, FileChange)]) -> Result<(), StoreError> {
         for (_, change) in files {
             let FileChange::Add(file) = change else { unreachable!("only additions follow an addition") };
-            self.files.add(self.connection, &row_of_file(number, file), self.record.as_deref_mut())?;
+            self.files.add(self.connection, &row_of_file(number, file))?;
         }
         Ok(())
     }
@@ -174,30 +188,25 @@ impl<'c, 'r> Adding<'c, 'r> {
 
 impl Inserts<'_> {
     /// Says how many rows that were.
-    fn add(
-        &mut self,
-        connection: &Connection,
-        row: &[ToSqlOutput<'_>],
-        record: Option<&mut Record>,
-    ) -> Result<usize, StoreError> {
-        let Table { of, short, long, defaults } = self.table;
-        let is_default = |(value, default): (&ToSqlOutput<'_>, &Option<Value>)| {
-            default.as_ref().is_none_or(|default| as_ref(value) == ValueRef::from(default))
-        };
-        let added = if row.iter().zip(defaults).all(is_default) {
-            let said = || row.iter().zip(defaults).filter(|(_, default)| default.is_none());
-            let said = || said().map(|(value, _)| value);
-            if let Some(record) = record {
-                record.note(*of, &short.columns, said().map(as_ref));
+    fn add(&mut self, connection: &Connection, row: &[ToSqlOutput<'_>]) -> Result<usize, StoreError> {
+        let added = match self.table.said(row) {
+            Some(said) => insert(&mut self.short, said),
+            None => {
+                let long = connection.prepare_cached(&self.table.long.sql);
+                long.and_then(|mut long| insert(&mut long, row.iter()))
             }
-            insert(&mut self.short, said())
-        } else {
-            if let Some(record) = record {
-                record.note(*of, &long.columns, row.iter().map(as_ref));
-            }
-            connection.prepare_cached(&long.sql).and_then(|mut long| insert(&mut long, row.iter()))
         };
         added.map_err(failed("written"))
+    }
+}
+
+/// Takes note in `record` of the rows of `job` and of `files`, which are additions to it.
+pub(super) fn note(record: &mut Record, job: &Job, files: &[(JobId, FileChange)]) {
+    JOBS.note(record, &row_of_job(job, Sums::of_additions(files)));
+    for (_, change) in files {
+        let FileChange::Add(file) = change else { unreachable!("only additions follow an addition") };
+        // The number of its job is known when that is added.
+        FILES.note(record, &row_of_file(Number(0), file));
     }
 }
 

@@ -174,7 +174,7 @@ impl Intake {
         self.waiting > 0
     }
 
-    /// For a change of so many `rows` that may become a record, if there can be one.
+    /// For a change of so many `rows`, if it can be recorded.
     pub(super) fn record(&self, rows: usize) -> Option<Record> {
         (self.is_ready() && rows <= ROWS_MAX).then(Record::new)
     }

@@ -14,7 +14,7 @@ use bits_core::time::Timestamp;
 use rusqlite::types::{ToSqlOutput, Value};
 use rusqlite::{Connection, Params, params, params_from_iter};
 
-use super::adding::Adding;
+use super::adding::{self, Adding};
 use super::intake::Record;
 use super::number::{self, BY_ID, Number};
 use super::reading::query;
@@ -29,21 +29,29 @@ use crate::rows::{
 /// Final jobs that are dropped in one transaction, so that none grows without bound.
 pub(super) const FORGOTTEN_AT_ONCE_MAX: usize = 500;
 
-/// Writes `batch`. Says whether secrets were removed or replaced. What is a new job goes into the `record`,
-/// too; where anything else is written there is none afterwards.
-pub(super) fn write(
-    transaction: &Writing<'_>,
-    batch: &Batch,
-    record: &mut Option<Record>,
-) -> Result<bool, StoreError> {
+/// The `record` of `batch`; none where there is more in it than new jobs.
+pub(super) fn record(batch: &Batch, mut record: Record) -> Option<Record> {
+    let is_plain = |change: &JobChange| change.was.is_none() && !change.job.state.is_final();
+    if !batch.secrets.is_empty() || !batch.jobs.iter().all(is_plain) {
+        return None;
+    }
     let new = files_of_new(batch);
-    put_jobs(transaction, batch, &new, record)?;
+    if !of_each_job(batch).all(|changes| comes_with_job(&new, changes)) {
+        return None;
+    }
+    for JobChange { job, .. } in &batch.jobs {
+        adding::note(&mut record, job, new[&job.id]);
+    }
+    Some(record)
+}
+
+/// Writes `batch`. Says whether secrets were removed or replaced.
+pub(super) fn write(transaction: &Writing<'_>, batch: &Batch) -> Result<bool, StoreError> {
+    let new = files_of_new(batch);
+    put_jobs(transaction, batch, &new)?;
     for changes in of_each_job(batch) {
-        let job = changes[0].0;
-        let is_written_with_job = new.get(&job).is_some_and(|files| ptr::eq(*files, changes));
-        if !is_written_with_job {
-            *record = None;
-            change_files(transaction, Number::of_known(transaction, job)?, changes)?;
+        if !comes_with_job(&new, changes) {
+            change_files(transaction, Number::of_known(transaction, changes[0].0)?, changes)?;
         }
     }
     let mut removed = 0;
@@ -53,7 +61,6 @@ pub(super) fn write(
     let is_over = |change: &&JobChange| change.job.state.is_final();
     let over = batch.jobs.iter().filter(is_over).map(|change| change.job.id);
     for job in over.chain(batch.secrets.iter().map(|(id, _)| *id)) {
-        *record = None;
         removed += wipe_if_final(transaction, job)?;
     }
     Ok(removed > 0)
@@ -135,16 +142,17 @@ fn files_of_new(batch: &Batch) -> BTreeMap<JobId, &FileChanges> {
     new
 }
 
+/// Whether `changes` are the files that a new job comes with, and written with it.
+fn comes_with_job(new: &BTreeMap<JobId, &FileChanges>, changes: &FileChanges) -> bool {
+    new.get(&changes[0].0).is_some_and(|files| ptr::eq(*files, changes))
+}
+
 /// Writes the jobs, the new ones with their files and what these add up to, and counts the new ones.
 fn put_jobs(
     transaction: &Writing<'_>,
     batch: &Batch,
     new: &BTreeMap<JobId, &FileChanges>,
-    record: &mut Option<Record>,
 ) -> Result<(), StoreError> {
-    if batch.jobs.iter().any(|change| change.was.is_some()) {
-        *record = None;
-    }
     let mut counts: BTreeMap<(u32, &str), u32> = BTreeMap::new();
     let mut adding = None;
     for JobChange { job, was } in &batch.jobs {
@@ -152,7 +160,7 @@ fn put_jobs(
             None => {
                 *counts.entry((job.owner.0, state_word(job.state))).or_default() += 1;
                 if adding.is_none() {
-                    adding = Some(Adding::begin(transaction, record.as_mut())?);
+                    adding = Some(Adding::begin(transaction)?);
                 }
                 let adding = adding.as_mut().expect("it has just begun");
                 adding.job(job, new[&job.id])?.is_some()
@@ -179,7 +187,7 @@ fn change_files(transaction: &Writing<'_>, number: Number, changes: &FileChanges
         match changes {
             [(_, FileChange::Completed { .. }), ..] => complete_files(transaction, number, changes)?,
             [(_, FileChange::Add(_)), ..] => {
-                Adding::begin(transaction, None)?.files(number, changes)?;
+                Adding::begin(transaction)?.files(number, changes)?;
                 sums::add(transaction, number, &Sums::of_additions(changes))?;
             }
             _ => sums::kept(transaction, number, span(changes), || {
