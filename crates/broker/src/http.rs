@@ -11,6 +11,7 @@ mod creating;
 mod events;
 mod export;
 mod files;
+mod finished;
 mod jobs;
 mod listener;
 mod metrics;
@@ -19,9 +20,7 @@ mod properties;
 mod ranges;
 mod timer;
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
 use axum::body::{Bytes, HttpBody};
 use axum::extract::State;
@@ -37,7 +36,6 @@ use bits_core::error::Code;
 use bits_core::refusal::Refusal;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
-use tokio::runtime::Handle;
 
 use crate::effects::EngineHandle;
 use crate::engine::{self, Query};
@@ -47,6 +45,7 @@ use crate::vault::Vault;
 use crate::workers::Workers;
 
 use answer::{Refused, end_connection, json, refused_as};
+use finished::finished;
 
 pub use listener::{Connections, Identify, Peer, serve};
 
@@ -276,39 +275,6 @@ async fn rotate_key(State(api): State<Arc<Api>>) -> Result<Response, Refused> {
     })
     .await?;
     Ok(json(StatusCode::OK, &convert::key(&api.vault.key_standing())))
-}
-
-/// Carries out `work` to its end, also when whoever asked for it hangs up. While somebody waits for it, it is
-/// done by whoever serves him: a task of its own would have to be woken, and to wake him.
-fn finished<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
-) -> Finished<T> {
-    Finished(Some(Box::pin(work)))
-}
-
-/// Work that goes on as a task when it is dropped.
-struct Finished<T: Send + 'static>(Option<Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send>>>);
-
-impl<T: Send + 'static> Future for Finished<T> {
-    type Output = Result<T, Refusal>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let work = self.0.as_mut().expect("nobody waits for what is done");
-        let outcome = ready!(work.as_mut().poll(context));
-        self.0 = None;
-        Poll::Ready(outcome)
-    }
-}
-
-impl<T: Send + 'static> Drop for Finished<T> {
-    fn drop(&mut self) {
-        // What has panicked does not go on, nor does anything when the runtime has ended.
-        if let Some(work) = self.0.take().filter(|_| !std::thread::panicking())
-            && let Ok(runtime) = Handle::try_current()
-        {
-            runtime.spawn(work);
-        }
-    }
 }
 
 async fn stop(State(api): State<Arc<Api>>) -> StatusCode {
