@@ -402,17 +402,20 @@ impl<'a> Engine<'a> {
             Ok(()) => self.act(turn, &batch),
             Err(error) => self.give_up(turn, &error),
         }
-        self.settle();
+        if self.settle_at.is_none() && !self.store.is_settled() {
+            self.settle_at = Some(self.clock.now() + SETTLED_AFTER);
+        }
     }
 
-    /// Has the store do the work that it has left, some time after the first of it.
-    fn settle(&mut self) {
+    /// Has the store do the work that it has left, some time after the first of it: to be asked for when whoever
+    /// waited has been answered.
+    pub fn settle(&mut self) {
+        let Some(at) = self.settle_at else { return };
         if self.store.is_settled() {
             self.settle_at = None;
             return;
         }
         let now = self.clock.now();
-        let at = *self.settle_at.get_or_insert(now + SETTLED_AFTER);
         // A clock that was set back is no reason to wait for long.
         let is_due = at <= now || at.since(now) > PAUSE_AFTER_FAILED_COMMIT;
         if is_due && let Err(error) = self.store.settle() {

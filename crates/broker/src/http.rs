@@ -267,7 +267,7 @@ async fn reload_settings(State(api): State<Arc<Api>>) -> Result<Response, Refuse
 }
 
 async fn rotate_key(State(api): State<Arc<Api>>) -> Result<Response, Refused> {
-    // A task of its own: what has begun ends whether or not somebody waits for the answer.
+    // What has begun ends whether or not somebody waits for the answer.
     let changing = Arc::clone(&api);
     finished(async move {
         let rotation = changing.vault.change_key().await?;

@@ -105,7 +105,9 @@ impl Paths {
 
     /// The database and what is kept beside it while it is open; not all of them are always there.
     pub fn database_files(&self) -> Vec<PathBuf> {
-        ["", "-wal", "-shm", "-adds"].map(|ending| self.state_folder.join(format!("queue.db{ending}"))).into()
+        ["", "-wal", "-shm", "-intake"]
+            .map(|ending| self.state_folder.join(format!("queue.db{ending}")))
+            .into()
     }
 
     /// The key that secrets are sealed with.

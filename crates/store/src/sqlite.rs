@@ -36,9 +36,9 @@ use crate::rows::failed;
 pub use open::{Examination, OpenError, Opened, SetAside};
 pub use soundness::{Check, Looked};
 
-use intake::Intake;
+use intake::{Intake, ROWS_MAX};
 use log_length::LogLength;
-use open::{LOG_BYTES_MAX, Look};
+use open::{LOG_BYTES_MAX, Look, pragma};
 use soundness::Checked;
 use transaction::Writing;
 use writing::FORGOTTEN_AT_ONCE_MAX;
@@ -51,6 +51,7 @@ pub struct SqliteStore {
     connection: Connection,
     /// New jobs that are in a transaction which is open, and on the disk already.
     intake: Intake,
+    spilling: Spilling,
     /// Whether the log may still hold secrets that were removed.
     wipe_owed: bool,
     log_length: LogLength,
@@ -100,8 +101,8 @@ impl SqliteStore {
         let path = PathBuf::from(connection.path().unwrap_or_default());
         let place = (path.clone(), identity(&path));
         let log_length = LogLength::of(&path, LOG_BYTES_MAX.into());
-        let intake = Intake::of(&path, &connection);
-        Self { checked, connection, intake, wipe_owed: false, log_length, place }
+        let intake = Intake::of(&path);
+        Self { checked, connection, intake, spilling: Spilling(true), wipe_owed: false, log_length, place }
     }
 
     /// That the database is still where it was opened: SQLite writes on into a file that was taken
@@ -131,11 +132,14 @@ impl SqliteStore {
     /// fails.
     fn put(&mut self, batch: &Batch, may_wait: bool) -> Result<(), StoreError> {
         self.check_in_place()?;
-        if batch.is_empty() && may_wait {
+        if batch.is_empty() && may_wait && !self.wipe_owed {
             return Ok(());
         }
-        self.add_again()?;
-        let written = self.write(batch, may_wait);
+        if rows(batch) > ROWS_MAX && self.intake.is_awaited() {
+            // What is long has a transaction of its own, of which not all has to be in memory.
+            self.put(&Batch::default(), false)?;
+        }
+        let written = self.add_again().and_then(|()| self.write(batch, may_wait));
         if written.is_err() {
             // What waited was taken back together with it. Who reads next tries again if that is in vain.
             _ = self.add_again();
@@ -151,17 +155,21 @@ impl SqliteStore {
     }
 
     fn write(&mut self, batch: &Batch, may_wait: bool) -> Result<Written, StoreError> {
-        // Dropped on the way out of an error, it is rolled back.
-        let transaction = Writing::begin(&self.connection).map_err(failed("written"))?;
-        let record = self.intake.record(batch.jobs.len() + batch.files.len()).filter(|_| may_wait);
+        let record = self.intake.record(rows(batch)).filter(|_| may_wait);
         let record = record.and_then(|record| writing::record(batch, record));
+        // Dropped on the way out of an error, it is rolled back.
+        let transaction = match self.intake.is_awaited() {
+            true => Writing::go_on(&self.connection),
+            false => self.spilling.begin(&self.connection, rows(batch) > ROWS_MAX)?,
+        };
         let removed_secrets = writing::write(&transaction, batch)?;
         if record.is_some_and(|record| self.intake.append(record)) {
             transaction.leave_open();
             return Ok(Written::Waits);
         }
         let generation = self.intake.pass_over(&transaction)?;
-        transaction.commit().map_err(failed("written"))?;
+        let committed = transaction.commit().map_err(failed("written"));
+        committed.inspect_err(|_| self.intake.is_in_doubt())?;
         self.intake.passed(generation);
         Ok(Written::Committed { removed_secrets })
     }
@@ -171,7 +179,7 @@ impl SqliteStore {
         if !self.intake.is_awaited() || !self.connection.is_autocommit() {
             return Ok(());
         }
-        let transaction = Writing::begin(&self.connection).map_err(failed("written"))?;
+        let transaction = self.spilling.begin(&self.connection, false)?;
         self.intake.add_again(&transaction)?;
         transaction.leave_open();
         Ok(())
@@ -195,6 +203,27 @@ impl SqliteStore {
             soundness::suspect(&self.place.0, reason);
         }
         result
+    }
+}
+
+/// How many rows `batch` writes at most, but for those that several changes are of.
+fn rows(batch: &Batch) -> usize {
+    batch.jobs.len() + batch.files.len() + batch.secrets.len()
+}
+
+/// Whether a transaction that changes many pages may put some of them into the log before it is committed. One
+/// that may be left open may not: on a full disk a question would fail by it.
+#[derive(Debug)]
+struct Spilling(bool);
+
+impl Spilling {
+    fn begin<'c>(&mut self, connection: &'c Connection, spills: bool) -> Result<Writing<'c>, StoreError> {
+        if self.0 != spills {
+            // It holds from the next transaction on.
+            pragma(connection, "cache_spill", spills).map_err(failed("written"))?;
+            self.0 = spills;
+        }
+        Writing::begin(connection).map_err(failed("written"))
     }
 }
 
@@ -228,7 +257,7 @@ impl Store for SqliteStore {
     }
 
     fn is_settled(&self) -> bool {
-        !self.intake.is_awaited()
+        self.intake.is_settled()
     }
 
     fn settle(&mut self) -> Result<(), StoreError> {

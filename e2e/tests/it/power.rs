@@ -145,7 +145,7 @@ fn jobs_that_were_added_one_after_the_other_are_there_after_a_cut() {
     }
     assert_eq!(lost_by_a_cut_after_many_adds(Lies::None), 0);
     // Those that were not committed yet. By chance that is none, just then.
-    let lost = (0..5).map(|_| lost_by_a_cut_after_many_adds(Lies::Content("-adds"))).find(|lost| *lost > 0);
+    let lost = (0..5).map(|_| lost_by_a_cut_after_many_adds(Lies::Content("-intake"))).find(|lost| *lost > 0);
     assert!(
         lost.is_some_and(|lost| lost < ADDS),
         "{lost:?} of {ADDS} were lost by a disk that lies about them"

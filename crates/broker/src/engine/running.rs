@@ -42,6 +42,7 @@ pub async fn run(
         // Who has been answered says so, and who has something to ask comes into the next turn.
         yield_now().await;
         engine.tell_log();
+        engine.settle();
         let first = match std::mem::take(&mut was_asked) && !engine.until_next_wake().is_zero() {
             true => look_for_more(inputs).await,
             false => None,

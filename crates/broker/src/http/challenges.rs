@@ -77,7 +77,7 @@ pub(super) async fn answer(
     let question = api.engine.question_named(&name)?;
     let given = given(body)?;
     let same_key = api.vault.same_key().await;
-    // A task of its own: an answer is for all jobs or, when they are gone, for none.
+    // To its end: an answer is for all jobs or, when they are gone, for none.
     let jobs = finished(async move {
         let answered = answer_all(&api, caller, question, &given).await;
         drop(same_key);

@@ -3,10 +3,12 @@
 //! While somebody waits for it, it is done by whoever serves him: a task of its own would have to be woken, and
 //! to wake him. It becomes one when he is gone.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bits_core::refusal::Refusal;
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 
@@ -16,7 +18,9 @@ type Work<T> = BoxFuture<'static, Result<T, Refusal>>;
 pub(super) fn finished<T: Send + 'static>(
     work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
 ) -> Finished<T> {
-    Finished(Some(Box::pin(work)))
+    // One that panics has said so itself.
+    let work = AssertUnwindSafe(work).catch_unwind();
+    Finished(Some(Box::pin(work.map(|outcome| outcome.unwrap_or(Err(Refusal::Stopping))))))
 }
 
 /// None when it is done.
@@ -35,10 +39,8 @@ impl<T: Send + 'static> Future for Finished<T> {
 
 impl<T: Send + 'static> Drop for Finished<T> {
     fn drop(&mut self) {
-        // What has panicked does not go on, nor does anything when the runtime has ended.
-        if let Some(work) = self.0.take().filter(|_| !std::thread::panicking())
-            && let Ok(runtime) = Handle::try_current()
-        {
+        // Nothing goes on when the runtime has ended.
+        if let Some((work, runtime)) = self.0.take().zip(Handle::try_current().ok()) {
             runtime.spawn(work);
         }
     }
@@ -46,7 +48,6 @@ impl<T: Send + 'static> Drop for Finished<T> {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt as _;
     use tokio::sync::oneshot;
 
     use super::*;
@@ -83,6 +84,12 @@ mod tests {
             go_on.send(()).expect("it waits");
             assert_eq!(is_done.await, Ok(()));
         }
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_is_told_of_a_panic() {
+        let work: Finished<u8> = finished(async { panic!("a mistake of ours") });
+        assert_eq!(work.await, Err(Refusal::Stopping));
     }
 
     #[test]

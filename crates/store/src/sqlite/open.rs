@@ -16,7 +16,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
 
 use super::SqliteStore;
-use super::intake::{self, INTAKE, Unusable};
+use super::intake::{self, INTAKE};
 use super::migrate::{self, APPLICATION_ID, VERSION};
 use super::soundness::{self, Check, Checked, LOG, SUSPECT};
 
@@ -42,7 +42,7 @@ pub(super) enum Look {
 /// A database that could not be used, and is kept under another name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetAside {
-    /// Where it is now; `-wal`, `-journal` and `-adds` beside it belong to it.
+    /// Where it is now; `-wal`, `-journal` and `-intake` beside it belong to it.
     pub path: PathBuf,
     /// What is wrong with it.
     pub reason: String,
@@ -71,7 +71,7 @@ pub enum OpenError {
     #[error("{} could not be {doing}: {source}", path.display())]
     Sqlite { doing: &'static str, path: PathBuf, source: rusqlite::Error },
     #[error(
-        "{}: {reason}; `bits service restart` after moving that file away begins without them",
+        "{} has new jobs that are not in the queue yet, and {reason}; the service starts without them when that file is moved away",
         path.display()
     )]
     Intake { path: PathBuf, reason: String },
@@ -101,7 +101,7 @@ pub(super) const LOG_BYTES_MAX: u32 = (LOG_PAGES + LOG_PAGES / 8) * 4096;
 /// The mode of each file.
 const OWNER_ONLY: u32 = 0o600;
 
-/// What SQLite may keep beside a database. The database itself is the empty ending.
+/// What SQLite, or we, may keep beside a database. The database itself is the empty ending.
 const ENDINGS: [&str; 6] = ["", "-journal", LOG, "-shm", SUSPECT, INTAKE];
 
 pub(super) fn open(path: &Path, look: Look) -> Result<Opened, OpenError> {
@@ -266,13 +266,9 @@ fn connect(place: &Place, look: Look) -> Result<(Connection, Option<(Checked, Ch
         check_sound(&connection).map_err(trouble("read"))?.map_err(Trouble::Damaged)?;
         soundness::clear(&path).map_err(|error| io_error("found sound", &path)(error))?;
     }
-    intake::take_over(&connection, &place.file(INTAKE)).map_err(|error| {
-        let path = place.file(INTAKE);
-        match error {
-            Unusable::Refused(source) => trouble("given the new jobs that wait beside it")(source),
-            Unusable::Unread(error) => io_error("read", &path)(error).into(),
-            Unusable::Senseless(reason) => OpenError::Intake { path, reason }.into(),
-        }
+    intake::take_over(&connection, &place.file(INTAKE)).map_err(|error| match error.of_intake() {
+        Ok(reason) => OpenError::Intake { path: place.file(INTAKE), reason }.into(),
+        Err(source) => trouble("given the new jobs that wait beside it")(source),
     })?;
     migrate::migrate(&mut connection).map_err(trouble("brought to the new schema"))?;
     if let Look::WhereNeeded(Some(boot)) = look {

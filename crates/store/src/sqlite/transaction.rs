@@ -5,19 +5,24 @@ use std::ops::Deref;
 
 use rusqlite::Connection;
 
-/// Taken back when it is dropped, unless it was committed.
+/// Taken back when it is dropped, with all that was written before it was gone on with, unless it was committed or
+/// left open.
 pub(super) struct Writing<'c>(&'c Connection);
 
 impl<'c> Writing<'c> {
-    /// Begins to write, or goes on where one was left open.
+    /// Begins to write: nobody else does until it is over.
     pub(super) fn begin(connection: &'c Connection) -> Result<Self, rusqlite::Error> {
-        if connection.is_autocommit() {
-            connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        }
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         Ok(Self(connection))
     }
 
-    /// Leaves it as it is, for whoever begins next: all that reads by this connection sees what was written.
+    /// Goes on with the one that was [left open](Writing::leave_open).
+    pub(super) fn go_on(connection: &'c Connection) -> Self {
+        assert!(!connection.is_autocommit(), "a transaction was left open");
+        Self(connection)
+    }
+
+    /// Leaves it as it is, to be gone on with: all that reads by this connection sees what was written.
     pub(super) fn leave_open(self) {
         std::mem::forget(self);
     }

@@ -74,7 +74,7 @@ fn jobs_that_wait_are_read_like_all_others_and_found_after_a_kill_each_once() {
     store.settle().expect("settled");
     has_just(&mut open(&killed(&folder)), 0..MANY);
     drop(store);
-    assert!(!folder.path().join("jobs.db-adds").exists(), "nothing of it is left on closing");
+    assert!(!folder.path().join("jobs.db-intake").exists(), "nothing of it is left on closing");
     has_just(&mut open(&folder), 0..MANY);
 }
 
@@ -150,13 +150,13 @@ fn a_record_that_is_only_half_on_the_disk_is_none() {
     for number in 1..4 {
         commit_new(&mut store, &a_job(number));
     }
-    let whole = fs::read(folder.path().join("jobs.db-adds")).expect("an intake");
+    let whole = fs::read(folder.path().join("jobs.db-intake")).expect("an intake");
     // Each record is one block.
     for at in (2 * 4096..2 * 4096 + 700).step_by(11) {
         let copy = killed(&folder);
         let mut torn = whole.clone();
         torn[at] ^= 0x10;
-        fs::write(copy.path().join("jobs.db-adds"), torn).expect("written");
+        fs::write(copy.path().join("jobs.db-intake"), torn).expect("written");
         let mut found = open(&copy);
         let last = if found.job(a_job(3).id) == Ok(None) { 3 } else { 4 };
         has_just(&mut found, 0..last);
@@ -165,7 +165,7 @@ fn a_record_that_is_only_half_on_the_disk_is_none() {
     }
     for length in [0, 1, 4096, 4096 + 100, 2 * 4096 + 40] {
         let copy = killed(&folder);
-        fs::write(copy.path().join("jobs.db-adds"), &whole[..length]).expect("written");
+        fs::write(copy.path().join("jobs.db-intake"), &whole[..length]).expect("written");
         has_just(&mut open(&copy), 0..1 + u32::try_from(length / 4096).expect("it is small"));
     }
 }
@@ -178,7 +178,7 @@ fn an_intake_of_another_database_says_nothing() {
         commit_new(store, &a_job(1));
     }
     let copy = killed(&one);
-    fs::copy(other.path().join("jobs.db-adds"), copy.path().join("jobs.db-adds")).expect("a copy");
+    fs::copy(other.path().join("jobs.db-intake"), copy.path().join("jobs.db-intake")).expect("a copy");
     has_just(&mut open(&copy), 0..1);
     // Nor does one that was left without its own.
     fs::remove_file(copy.path().join("jobs.db")).expect("removed");
@@ -189,12 +189,12 @@ fn an_intake_of_another_database_says_nothing() {
 fn where_no_intake_can_be_kept_all_is_committed_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut store = open(&folder);
-    fs::create_dir(folder.path().join("jobs.db-adds")).expect("a folder");
+    fs::create_dir(folder.path().join("jobs.db-intake")).expect("a folder");
     for number in 0..4 {
         commit_new(&mut store, &a_job(number));
         assert!(store.is_settled());
     }
-    fs::remove_dir(folder.path().join("jobs.db-adds")).expect("removed");
+    fs::remove_dir(folder.path().join("jobs.db-intake")).expect("removed");
     has_just(&mut open(&killed(&folder)), 0..4);
 }
 
@@ -205,5 +205,5 @@ fn nobody_else_may_read_it() {
     let mut store = a_store(&folder);
     commit_new(&mut store, &a_job(1));
     let mode = |path: &Path| fs::metadata(path).expect("a file").permissions().mode() & 0o7777;
-    assert_eq!(mode(&folder.path().join("jobs.db-adds")), 0o600);
+    assert_eq!(mode(&folder.path().join("jobs.db-intake")), 0o600);
 }

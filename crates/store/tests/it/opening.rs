@@ -150,7 +150,7 @@ fn a_database_that_was_made_and_not_filled_is_simply_filled() {
 
 #[test]
 fn nothing_but_a_file_of_our_own_is_opened() {
-    for ending in ["", "-wal", "-journal", "-shm", "-adds"] {
+    for ending in ["", "-wal", "-journal", "-shm", "-intake"] {
         let (folder, path) = a_place();
         drop(open_whole(&path));
         let file = folder.path().join(format!("jobs.db{ending}"));

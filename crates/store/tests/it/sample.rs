@@ -40,7 +40,7 @@ pub(crate) fn commit_new(store: &mut dyn Store, job: &Job) {
 /// The files of a store as a kill leaves them now.
 pub(crate) fn killed(folder: &TempDir) -> TempDir {
     let copy = tempfile::tempdir().expect("a folder");
-    for name in ["jobs.db", "jobs.db-wal", "jobs.db-adds"] {
+    for name in ["jobs.db", "jobs.db-wal", "jobs.db-intake"] {
         if folder.path().join(name).exists() {
             fs::copy(folder.path().join(name), copy.path().join(name)).expect("a copy");
         }

@@ -44,12 +44,17 @@ fn what_jobs_have_left_to_do_is_done_some_time_after_the_first_of_them() {
         assert!(engine.until_next_wake() <= SETTLED_AFTER, "it is not waited for anything else");
         clock.set(START + SETTLED_AFTER_MS / 2);
         engine.turn(vec![call(1..2, true, true)]);
+        engine.settle();
         assert_eq!(settled(), 0);
         clock.set(START + SETTLED_AFTER_MS);
+        engine.turn(vec![call(2..3, true, true)]);
+        assert_eq!(settled(), 0, "not before whoever waits has the answer");
         engine.turn(Vec::new());
+        engine.settle();
         assert_eq!(settled(), 1);
         assert!(engine.until_next_wake() > SETTLED_AFTER, "and there is nothing to wake up for");
         engine.turn(Vec::new());
+        engine.settle();
         assert_eq!(settled(), 0);
     });
 }
@@ -63,6 +68,7 @@ fn a_disk_that_is_full_is_tried_again() {
         for _ in 0..3 {
             clock.set(now);
             engine.turn(Vec::new());
+            engine.settle();
             assert_eq!(settled(), 0);
             let wake = engine.until_next_wake();
             assert!(!wake.is_zero() && wake <= PAUSE_AFTER_FAILED_COMMIT, "{wake:?}");
@@ -71,6 +77,7 @@ fn a_disk_that_is_full_is_tried_again() {
         *is_full.lock().expect("the flag") = false;
         clock.set(now);
         engine.turn(Vec::new());
+        engine.settle();
         assert_eq!(settled(), 1);
     });
 }
@@ -81,6 +88,7 @@ fn a_clock_that_is_set_back_does_not_put_it_off() {
         engine.turn(vec![call(0..1, true, true)]);
         clock.set(START - 3_600_000);
         engine.turn(Vec::new());
+        engine.settle();
         assert_eq!(settled(), 1);
     });
 }
