@@ -249,13 +249,13 @@ impl Unusable {
         match self {
             Self::Unread(error) => Ok(format!("it cannot be read: {error}")),
             Self::Senseless => Ok("what is recorded there means nothing".into()),
-            Self::Refused(error) => match error.sqlite_error_code() {
-                // No such column is the latter.
-                Some(ErrorCode::ConstraintViolation | ErrorCode::Unknown) => {
-                    Ok(format!("what is recorded there cannot be added: {error}"))
-                }
-                _ => Err(error),
-            },
+            Self::Refused(error) => {
+                // There is no such column, or no such row can be.
+                let is_of_rows = matches!(error, rusqlite::Error::SqlInputError { .. })
+                    || error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation);
+                let reason = format!("what is recorded there cannot be added: {error}");
+                if is_of_rows { Ok(reason) } else { Err(error) }
+            }
         }
     }
 }
@@ -507,7 +507,7 @@ mod tests {
             |bytes: &[u8]| [&u32::try_from(bytes.len()).expect("short").to_le_bytes()[..], bytes].concat();
         let kind = |of: u8, columns: &str| [vec![KIND, of], long(columns.as_bytes())].concat();
         let senseless: [(&str, Vec<u8>); 11] = [
-            ("a column that is not there", [kind(0, "nothing"), vec![ROW, 0, NULL]].concat()),
+            ("a column that is not there", [kind(0, "absent"), vec![ROW, 0, NULL]].concat()),
             ("a job without what each has", [kind(0, "id"), vec![ROW, 0, NULL]].concat()),
             ("no such thing", vec![b'x']),
             ("a row of no kind", vec![ROW, 0]),
