@@ -250,9 +250,11 @@ impl Unusable {
             Self::Unread(error) => Ok(format!("it cannot be read: {error}")),
             Self::Senseless => Ok("what is recorded there means nothing".into()),
             Self::Refused(error) => {
-                // There is no such column, or no such row can be.
-                let is_of_rows = matches!(error, rusqlite::Error::SqlInputError { .. })
-                    || error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation);
+                // No such row can be, or, which is the latter, there is no such column.
+                let is_of_rows = matches!(
+                    error.sqlite_error_code(),
+                    Some(ErrorCode::ConstraintViolation | ErrorCode::Unknown)
+                );
                 let reason = format!("what is recorded there cannot be added: {error}");
                 if is_of_rows { Ok(reason) } else { Err(error) }
             }
