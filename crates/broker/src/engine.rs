@@ -205,7 +205,7 @@ pub struct SealedTelling {
 }
 
 /// Carries out what was decided. It decides nothing, and never blocks.
-pub trait EffectRunner {
+pub trait EffectRunner: Send {
     fn answer(&mut self, ticket: Ticket, answer: Result<Response, Refusal>);
 
     /// Lets a worker begin.
@@ -250,7 +250,7 @@ pub trait EffectRunner {
 }
 
 /// What time it is.
-pub trait Clock {
+pub trait Clock: Sync {
     fn now(&self) -> Timestamp;
 
     /// How long the machine runs, asleep or not: what no setting of the clock changes. Without it only

@@ -3,6 +3,7 @@
 //!
 //! What runs there is handed in.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 use std::{io, thread};
@@ -40,7 +41,7 @@ impl EngineThread {
     /// When the system has no thread or no runtime.
     pub(crate) fn start<F>(stop: Arc<Stop>, engine: impl FnOnce() -> F + Send + 'static) -> io::Result<Self>
     where
-        F: Future<Output = Result<(), StoreError>>,
+        F: Future<Output = Result<(), StoreError>> + Send + 'static,
     {
         let serving = Builder::new_current_thread().enable_all().build()?;
         let runtime = serving.handle().clone();
@@ -48,7 +49,13 @@ impl EngineThread {
         let nobody_left = Arc::clone(&released);
         let thread = thread::Builder::new().name("engine".to_owned()).spawn(move || {
             let bell = Bell(stop);
-            let ended = serving.block_on(engine());
+            // As one of the tasks: what the thread itself runs has its turn only after a look at all that may
+            // have come, and the engine is to have it as soon as it is asked.
+            let ended = serving.block_on(serving.spawn(async move { engine().await }));
+            let ended = ended.unwrap_or_else(|failed| match failed.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                Err(_) => unreachable!("nobody cancels it"),
+            });
             drop(bell);
             serving.block_on(nobody_left.notified());
             serving.shutdown_timeout(PATIENCE_WITH_OTHERS);

@@ -15,8 +15,8 @@ use super::{Clock, EffectRunner, Engine, INPUTS_PER_BATCH, Input};
 
 /// How often it is looked, after a turn in which somebody asked for something, whether there is something for
 /// the next one: who asks one thing after the other has asked again before this thread were put to sleep and
-/// woken. That takes some 50 microseconds.
-const LOOKS_FOR_MORE: usize = 24;
+/// woken. That takes some 100 microseconds; a program that is slower than that is not held up by its wait for us.
+const LOOKS_FOR_MORE: usize = 80;
 
 /// The longest that inputs are waited for at a time; a turn without any is cheap.
 const PATIENCE_MAX: Duration = Duration::from_hours(1);
