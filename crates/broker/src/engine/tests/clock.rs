@@ -1,7 +1,7 @@
 //! Jobs that nobody cares for, and clocks that are set: by hand, by the network, and before the service
 //! starts.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 
@@ -11,32 +11,32 @@ pub(super) const NOW: u64 = 1_760_000_000_000;
 
 /// A clock that can be set, and a machine that runs all the same.
 pub(super) struct Wall {
-    now: Cell<u64>,
-    running: Cell<u64>,
+    now: AtomicU64,
+    running: AtomicU64,
 }
 
 impl Wall {
     pub(super) fn at(now: u64) -> Self {
-        Self { now: Cell::new(now), running: Cell::new(0) }
+        Self { now: AtomicU64::new(now), running: AtomicU64::new(0) }
     }
 
     pub(super) fn passes(&self, time: u64) {
-        self.now.set(self.now.get() + time);
-        self.running.set(self.running.get() + time);
+        self.now.fetch_add(time, Ordering::Relaxed);
+        self.running.fetch_add(time, Ordering::Relaxed);
     }
 
     pub(super) fn is_set_to(&self, now: u64) {
-        self.now.set(now);
+        self.now.store(now, Ordering::Relaxed);
     }
 }
 
 impl Clock for Wall {
     fn now(&self) -> Timestamp {
-        Timestamp(self.now.get())
+        Timestamp(self.now.load(Ordering::Relaxed))
     }
 
     fn running(&self) -> Option<Duration> {
-        Some(Duration::from_millis(self.running.get()))
+        Some(Duration::from_millis(self.running.load(Ordering::Relaxed)))
     }
 }
 

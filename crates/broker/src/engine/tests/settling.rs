@@ -1,33 +1,17 @@
 //! The store is given time for what a commit has left, soon and once, and not while somebody waits.
 
 use super::adds::call;
+use super::clock::{NOW, Wall};
 use super::*;
 
-/// A clock that stands until somebody sets it.
-struct Standing(Mutex<u64>);
-
-impl Standing {
-    fn set(&self, to: u64) {
-        *self.0.lock().expect("the clock") = to;
-    }
-}
-
-impl Clock for Standing {
-    fn now(&self) -> Timestamp {
-        Timestamp(*self.0.lock().expect("the clock"))
-    }
-}
-
-/// Long ago enough that nothing else is due at the times of these tests.
-const START: u64 = 1_700_000_000_000;
 const SETTLED_AFTER_MS: u64 = SETTLED_AFTER.as_millis() as u64;
 
-fn with_engine(test: impl FnOnce(&mut Engine<'_>, &Standing, &Mutex<bool>, &mut dyn FnMut() -> usize)) {
+fn with_engine(test: impl FnOnce(&mut Engine<'_>, &Wall, &Mutex<bool>, &mut dyn FnMut() -> usize)) {
     let (did, done) = channel();
     let is_full = Arc::new(Mutex::new(false));
     let mut disk = Disk::new(Arc::default(), Arc::clone(&is_full), did.clone());
     disk.leaves_work = true;
-    let clock = Standing(Mutex::new(START));
+    let clock = Wall::at(NOW);
     let mut hands = Hands { done: did, has_key: true };
     let mut engine = Engine::start(&mut disk, &clock, &mut hands, Limits::default()).expect("it starts");
     engine.turn(Vec::new());
@@ -42,11 +26,11 @@ fn what_jobs_have_left_to_do_is_done_some_time_after_the_first_of_them() {
         engine.turn(vec![call(0..1, true, true)]);
         assert_eq!(settled(), 0, "whoever comes next shares it");
         assert!(engine.until_next_wake() <= SETTLED_AFTER, "it is not waited for anything else");
-        clock.set(START + SETTLED_AFTER_MS / 2);
+        clock.is_set_to(NOW + SETTLED_AFTER_MS / 2);
         engine.turn(vec![call(1..2, true, true)]);
         engine.settle();
         assert_eq!(settled(), 0);
-        clock.set(START + SETTLED_AFTER_MS);
+        clock.is_set_to(NOW + SETTLED_AFTER_MS);
         engine.turn(vec![call(2..3, true, true)]);
         assert_eq!(settled(), 0, "not before whoever waits has the answer");
         engine.turn(Vec::new());
@@ -64,9 +48,9 @@ fn a_disk_that_is_full_is_tried_again() {
     with_engine(|engine, clock, is_full, settled| {
         engine.turn(vec![call(0..1, true, true)]);
         *is_full.lock().expect("the flag") = true;
-        let mut now = START + SETTLED_AFTER_MS;
+        let mut now = NOW + SETTLED_AFTER_MS;
         for _ in 0..3 {
-            clock.set(now);
+            clock.is_set_to(now);
             engine.turn(Vec::new());
             engine.settle();
             assert_eq!(settled(), 0);
@@ -75,7 +59,7 @@ fn a_disk_that_is_full_is_tried_again() {
             now += PAUSE_AFTER_FAILED_COMMIT.as_millis() as u64;
         }
         *is_full.lock().expect("the flag") = false;
-        clock.set(now);
+        clock.is_set_to(now);
         engine.turn(Vec::new());
         engine.settle();
         assert_eq!(settled(), 1);
@@ -86,7 +70,7 @@ fn a_disk_that_is_full_is_tried_again() {
 fn a_clock_that_is_set_back_does_not_put_it_off() {
     with_engine(|engine, clock, _, settled| {
         engine.turn(vec![call(0..1, true, true)]);
-        clock.set(START - 3_600_000);
+        clock.is_set_to(NOW - 3_600_000);
         engine.turn(Vec::new());
         engine.settle();
         assert_eq!(settled(), 1);
