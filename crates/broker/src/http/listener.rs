@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::future::ready;
+use std::future::{poll_fn, ready};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
@@ -35,6 +37,9 @@ const PAUSE_AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
 const REQUEST_HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Connections beyond their number that are told so at a time; more are closed without a word.
 const REFUSALS_AT_ONCE_MAX: usize = 32;
+/// What is still read of a connection after its last answer, in bytes and for how long.
+const REST_BYTES_MAX: usize = 16 << 20;
+const REST_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long such a connection may take.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -225,30 +230,47 @@ async fn serve_one<A: Future<Output = Response>>(
     http.timer(ConnectionTimer::new());
     http.header_read_timeout(REQUEST_HEAD_TIMEOUT);
     http.max_buf_size(REQUEST_HEAD_BYTES_MAX);
-    let connection = http.serve_connection(
+    let mut connection = http.serve_connection(
         TokioIo::new(Patient::new(stream, ANSWER_STALL_TIMEOUT)),
         service_fn(|request| {
             let answer = answer(request);
-            async { Ok::<_, Infallible>(answer.await) }
+            // In a place of its own, as a connection asks for that whose stream is to be had back.
+            Box::pin(async { Ok::<_, Infallible>(answer.await) })
         }),
     );
-    tokio::pin!(connection);
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+        ended = poll_fn(|context| connection.poll_without_shutdown(context)) => ended,
         () = told(&mut stopping) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            Pin::new(&mut connection).graceful_shutdown();
+            poll_fn(|context| connection.poll_without_shutdown(context)).await
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection broke");
+    match ended {
+        Ok(()) => part(connection.into_parts().io.into_inner()).await,
+        Err(error) => tracing::debug!(%error, "a connection broke"),
     }
+}
+
+/// Ends a connection whose last answer is written. Who closes while something comes that nobody has read, as the
+/// body of a request that was refused before, breaks it, and the other side may hear of that before the answer.
+async fn part(mut stream: Patient) {
+    let mut unread = [0; 4096];
+    let rest = async {
+        stream.shutdown().await?;
+        for _ in 0..REST_BYTES_MAX / unread.len() {
+            if stream.read(&mut unread).await? == 0 {
+                break;
+            }
+        }
+        io::Result::Ok(())
+    };
+    // Whoever goes on beyond that has only himself to blame.
+    _ = timeout(REST_TIMEOUT, rest).await;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     /// Who calls in these tests.
     fn identify(_: BorrowedFd<'_>) -> io::Result<Peer> {
@@ -284,6 +306,25 @@ mod tests {
         let mut answer = [0; 4096];
         let count = stream.read(&mut answer).await.expect("an answer");
         String::from_utf8_lossy(&answer[..count]).into_owned()
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_heard_of_whoever_is_refused_before_all_is_sent() {
+        let refuse = |_| {
+            let mut answer = Response::new(axum::body::Body::from("no"));
+            end_connection(&mut answer);
+            ready(answer)
+        };
+        let (door, _) = Door::open(refuse, Connections::new(9, 9));
+        for length in [10, 9_000, 70_000, 1_000_000] {
+            let mut stream = door.enter().await;
+            let head = format!("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n");
+            stream.write_all(head.as_bytes()).await.expect("sent");
+            stream.write_all(&vec![b'x'; length]).await.expect("somebody takes it, wanted or not");
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.expect("an answer, and an end");
+            assert!(answer.ends_with("no"), "{length}: {answer}");
+        }
     }
 
     #[tokio::test]
